@@ -1,0 +1,1 @@
+"""HTTP only: requests in, problems or answers out; no SQL and no rule lives here."""

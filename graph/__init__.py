@@ -1,0 +1,1 @@
+"""Everything that speaks to Apache AGE: Cypher files, the mirror, traces, exports."""
