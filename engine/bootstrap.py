@@ -1,0 +1,72 @@
+"""Setting a server up: `bootstrap` as a superuser (extensions, roles), then `upgrade` as leo_owner (schema.sql)."""
+
+from dataclasses import dataclass
+
+from psycopg import Connection, sql
+from psycopg.conninfo import conninfo_to_dict
+
+from engine import queries
+from engine.db import APP_ROLE, admin
+
+# One at a time, whoever else starts a process now: 0x1e0 is an arbitrary key of ours.
+_LOCK = "SELECT pg_advisory_xact_lock(480)"
+_AS_OWNER = "SET ROLE leo_owner"
+_PASSWORD = "ALTER ROLE {} LOGIN PASSWORD {}"  # noqa: S105 - a statement, no secret
+_VERSION = "SELECT max(version) FROM public.schema_migration"
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What a set-up found and made: the schema's version before (None: no schema) and after."""
+
+    before: int | None
+    after: int
+
+
+def bootstrap(admin_url: str, *, app_password: str | None = None) -> None:
+    """Make extensions and roles in the database of `admin_url`; give leo_app a login where a password is given.
+
+    It is idempotent. Raises Misconfigured where the login is no superuser or an extension is missing.
+    """
+    with admin(admin_url) as connection:
+        connection.execute(_LOCK)
+        connection.execute(queries.script("bootstrap"))
+        if app_password is not None:
+            _give_password(connection, app_password)
+
+
+def _give_password(connection: Connection[tuple[object, ...]], password: str) -> None:
+    # Hashed here (SCRAM), so that the password itself is in no server log.
+    hashed = connection.pgconn.encrypt_password(password.encode(), APP_ROLE.encode(), b"scram-sha-256").decode()
+    connection.execute(sql.SQL(_PASSWORD).format(sql.Identifier(APP_ROLE), sql.Literal(hashed)))
+
+
+def upgrade(admin_url: str) -> Applied:
+    """Apply schema.sql as leo_owner, in one transaction; a second run changes nothing.
+
+    Raises Misconfigured where `bootstrap` has not run.
+    """
+    with admin(admin_url) as connection:
+        connection.execute(_LOCK)
+        before = schema_version(connection)
+        connection.execute(_AS_OWNER)
+        connection.execute(queries.schema())
+        after = schema_version(connection)
+    return Applied(before, after or 0)
+
+
+def schema_version(connection: Connection[tuple[object, ...]]) -> int | None:
+    """Give the version of the schema in this database, None where there is none."""
+    found = connection.execute("SELECT to_regclass('public.schema_migration') IS NOT NULL").fetchone()
+    if found is None or not found[0]:
+        return None
+    row = connection.execute(_VERSION).fetchone()
+    return None if row is None else row[0]  # type: ignore[return-value]
+
+
+def set_up(admin_url: str, *, app_url: str) -> Applied:
+    """Bootstrap and upgrade in one go, leo_app logging in with the password of `app_url` where that is its user."""
+    login = conninfo_to_dict(app_url)
+    password = login.get("password") if login.get("user") == APP_ROLE else None
+    bootstrap(admin_url, app_password=str(password) if password else None)
+    return upgrade(admin_url)

@@ -1,0 +1,158 @@
+"""Connections to PostgreSQL: a pool, and one transaction per request or job step.
+
+A transaction belongs to one tenant: `leo.tenant` is set for it alone (`set_config(..., true)`), which also suits a
+pooler in transaction mode. Without a tenant no row is visible.
+"""
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any, Self
+from uuid import UUID
+
+import psycopg
+from psycopg import AsyncConnection, Connection
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.rows import DictRow, dict_row
+from psycopg_pool import AsyncConnectionPool, PoolTimeout
+
+from engine.failures import translate, where
+from engine.settings import Settings
+from rules.errors import Misconfigured, Unavailable
+
+Transaction = AsyncConnection[DictRow]
+
+APP_ROLE = "leo_app"
+OLDEST_SERVER = 160000
+# A client that hangs inside a transaction holds its locks no longer than this.
+IDLE_IN_TRANSACTION_MS = 300_000
+# The border of what belongs to no tenant yet: creating one.
+PLATFORM = UUID(int=0)
+
+_SET_TENANT = "SELECT set_config('leo.tenant', %s, true)"
+_READ_ONLY = "SET TRANSACTION READ ONLY"
+# Any value of AGE's type loads its library into the session, whoever logs in and whatever the role preloads.
+_LOAD_AGE = "SELECT '0'::ag_catalog.agtype"
+_HAS_SCHEMA = "SELECT to_regclass('public.schema_migration') IS NOT NULL AS applied"
+
+
+class Database:
+    """A pool of connections as `leo_app`. Open it with `async with Database.open(url, settings) as db`."""
+
+    def __init__(self, url: str, settings: Settings) -> None:
+        self._url = url
+        self._timeout_s = settings.database_connect_timeout_s
+        self._conninfo = app_conninfo(url, settings)
+        self._pool: AsyncConnectionPool[Transaction] = AsyncConnectionPool(
+            self._conninfo,
+            connection_class=AsyncConnection[DictRow],
+            kwargs={"row_factory": dict_row},
+            min_size=settings.database_pool_min,
+            max_size=max(settings.database_pool_max, settings.database_pool_min),
+            configure=_load_age,
+            timeout=settings.database_connect_timeout_s,
+            open=False,
+        )
+
+    @classmethod
+    @asynccontextmanager
+    async def open(cls, url: str, settings: Settings) -> AsyncIterator[Self]:
+        """Connect, check server and schema, and close at the end.
+
+        Raises Unavailable where the server cannot be reached, Misconfigured where it is too old or not set up.
+        """
+        db = cls(url, settings)
+        await db._check()
+        await db._pool.open()
+        try:
+            yield db
+        finally:
+            await db._pool.close()
+
+    @asynccontextmanager
+    async def transaction(self, tenant_id: UUID, *, read_only: bool = False) -> AsyncIterator[Transaction]:
+        """One transaction inside one tenant's border; it commits at the end and rolls back on any error."""
+        async with self._transaction(read_only=read_only) as connection:
+            await connection.execute(_SET_TENANT, (str(tenant_id),))
+            yield connection
+
+    @asynccontextmanager
+    async def before_tenant(self) -> AsyncIterator[Transaction]:
+        """One transaction without a tenant: the router's functions answer, every table is empty."""
+        async with self._transaction(read_only=False) as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def _transaction(self, *, read_only: bool) -> AsyncIterator[Transaction]:
+        try:
+            async with self._pool.connection() as connection:
+                if read_only:
+                    await connection.execute(_READ_ONLY)
+                yield connection
+        except PoolTimeout as error:
+            raise Unavailable(
+                f"No connection to the database at {where(self._url)} was free within {self._timeout_s:g} s.",
+                remedy="See that it runs (leo doctor), or raise LEO_DATABASE_POOL_MAX.",
+            ) from error
+        except psycopg.Error as error:
+            raise translate(error, url=self._url) from error
+
+    async def _check(self) -> None:
+        try:
+            async with await AsyncConnection.connect(self._conninfo, row_factory=dict_row) as connection:
+                _check_server(connection.info.server_version)
+                applied = await (await connection.execute(_HAS_SCHEMA)).fetchone()
+        except psycopg.Error as error:
+            raise translate(error, url=self._url) from error
+        if applied is None or not applied["applied"]:
+            raise Misconfigured(
+                f"The database at {where(self._url)} has not LEO's schema.", remedy="Run: leo db upgrade"
+            )
+
+
+async def _load_age(connection: Transaction) -> None:
+    await connection.execute(_LOAD_AGE)
+    await connection.commit()
+
+
+def _check_server(version: int) -> None:
+    if version < OLDEST_SERVER:
+        raise Misconfigured(
+            f"The database server is PostgreSQL {version // 10000}.{version % 10000}.",
+            remedy="LEO Activation needs PostgreSQL 16 or later.",
+        )
+
+
+def app_conninfo(url: str, settings: Settings) -> str:
+    """Give the connection string of a process: as leo_app, whoever logs in, and bounded in time.
+
+    Raises Misconfigured where the URL cannot be read.
+    """
+    statement_ms = round(settings.database_statement_timeout_s * 1000)
+    options = (
+        f"-c search_path=public,ag_catalog -c statement_timeout={statement_ms}"
+        f" -c idle_in_transaction_session_timeout={IDLE_IN_TRANSACTION_MS}"
+    )
+    try:
+        if conninfo_to_dict(url).get("user") != APP_ROLE:
+            options += f" -c role={APP_ROLE}"
+        return make_conninfo(
+            url,
+            connect_timeout=max(2, round(settings.database_connect_timeout_s)),
+            application_name="leo",
+            options=options,
+        )
+    except psycopg.ProgrammingError as error:
+        raise Misconfigured(
+            "LEO_DATABASE_URL cannot be read.", remedy="Write it as postgresql://user:password@host:port/database."
+        ) from error
+
+
+@contextmanager
+def admin(url: str) -> Iterator[Connection[tuple[Any, ...]]]:
+    """One connection as the administrator, committed at the end; raises Unavailable or Misconfigured."""
+    try:
+        with psycopg.connect(url, connect_timeout=5, application_name="leo admin") as connection:
+            _check_server(connection.info.server_version)
+            yield connection
+    except psycopg.Error as error:
+        raise translate(error, url=url) from error

@@ -1,0 +1,130 @@
+"""Every setting of LEO Activation, read once from the environment (`LEO_` and the name below).
+
+Nothing else in the project reads the environment for a setting; a command builds one `Settings` and passes it down.
+`.env` files are not read: what holds is what `env` prints.
+"""
+
+import difflib
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from rules.errors import Misconfigured
+
+PREFIX = "LEO_"
+POSTGRES_SCHEMES = ("postgresql", "postgres")
+REDIS_SCHEMES = ("redis", "rediss", "unix")
+
+Port = Annotated[int, Field(ge=0, le=65535)]
+Seconds = Annotated[float, Field(gt=0, le=86_400)]
+
+
+class Settings(BaseSettings):
+    """All settings; frozen. Durations end in `_s` and are seconds."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore", env_ignore_empty=True)
+
+    home: Path = Field(default=Path(".leo"), validate_default=True)
+    """Where embedded servers, logs, run files and generated secrets live; relative to the current directory."""
+    database_url: SecretStr | None = None
+    """Your own PostgreSQL 16+ with AGE and pgvector, as the role `leo_app`; nothing is embedded then."""
+    admin_database_url: SecretStr | None = None
+    """The same server as a superuser, for `leo db bootstrap` and `upgrade`; `database_url` if absent."""
+    redis_url: SecretStr | None = None
+    """Your own Redis 6.2+; none is embedded then."""
+
+    platform_key: SecretStr | None = None
+    """The key that may create tenants; generated below `home` if absent."""
+    webhook_secret: SecretStr | None = None
+    """Signs the sandbox's callbacks; generated below `home` if absent."""
+    credential_key: SecretStr | None = None
+    """Encrypts provider credentials at rest (32 bytes, URL-safe base64); generated below `home` if absent."""
+
+    api_host: str = "127.0.0.1"
+    api_port: Port = 0
+    """0: 8765 if it is free, else another that this LEO_HOME then keeps; so for the next two (8725, 8780)."""
+    sandbox_smtp_port: Port = 0
+    sandbox_http_port: Port = 0
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    database_connect_timeout_s: Seconds = 5.0
+    database_statement_timeout_s: Seconds = 60.0
+    database_pool_min: Annotated[int, Field(ge=0, le=100)] = 1
+    database_pool_max: Annotated[int, Field(ge=1, le=1000)] = 10
+    server_start_timeout_s: Seconds = 60.0
+
+    @field_validator("home")
+    @classmethod
+    def _absolute(cls, value: Path) -> Path:
+        return Path(os.path.abspath(value.expanduser()))  # noqa: PTH100 - resolve() would follow a link the user chose
+
+    @field_validator("database_url", "admin_database_url")
+    @classmethod
+    def _postgres_url(cls, value: SecretStr | None) -> SecretStr | None:
+        return _checked(value, schemes=POSTGRES_SCHEMES, example="postgresql://leo_app:secret@host:5432/leo")
+
+    @field_validator("redis_url")
+    @classmethod
+    def _redis_url(cls, value: SecretStr | None) -> SecretStr | None:
+        return _checked(value, schemes=REDIS_SCHEMES, example="redis://:secret@host:6379/0")
+
+    @field_validator("log_level", mode="before")
+    @classmethod
+    def _lower(cls, value: object) -> object:
+        return value.lower() if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _admin_goes_with_database(self) -> Self:
+        if self.admin_database_url is not None and self.database_url is None:
+            raise ValueError("LEO_ADMIN_DATABASE_URL is set but LEO_DATABASE_URL, the same server as leo_app, is not")
+        return self
+
+    @classmethod
+    def load(cls, **overrides: Any) -> Self:
+        """Build from the environment, `overrides` first; raises Misconfigured naming the variable, never its value."""
+        try:
+            return cls(**overrides)
+        except ValidationError as error:
+            first = error.errors(include_input=False, include_url=False)[0]
+            reason = str(first["msg"]).removeprefix("Value error, ").removeprefix("Input should be ")
+            if not first["loc"]:  # the settings are well one by one and do not fit each other
+                raise Misconfigured(f"{reason}.", remedy="Set both or neither.") from error
+            name = PREFIX + str(first["loc"][0]).upper()
+            raise Misconfigured(
+                f"The setting {name} is wrong: it should be {reason.partition(', unable')[0]}.",
+                remedy=f"Correct {name} in the environment or unset it to use its default.",
+            ) from error
+
+    def environment(self) -> dict[str, str]:
+        """Give this as environment variables, for a process we start; plain secrets included."""
+        values = ((name, getattr(self, name)) for name in type(self).model_fields)
+        return {PREFIX + name.upper(): _text(value) for name, value in values if value is not None}
+
+
+def _checked(value: SecretStr | None, *, schemes: tuple[str, ...], example: str) -> SecretStr | None:
+    if value is None:
+        return None
+    try:
+        parts = urlsplit(value.get_secret_value())
+        port = parts.port  # raises where it is no number
+    except ValueError:
+        raise ValueError(f"a URL such as {example}") from None
+    if parts.scheme not in schemes or port == 0:
+        raise ValueError(f"a URL such as {example}")
+    return value
+
+
+def _text(value: object) -> str:
+    return value.get_secret_value() if isinstance(value, SecretStr) else str(value)
+
+
+def unknown_variables(environment: Mapping[str, str] | None = None) -> dict[str, str | None]:
+    """LEO_ variables that no setting reads, each with the closest that exists: a typo would else pass unseen."""
+    known = [PREFIX + name.upper() for name in Settings.model_fields]
+    given = sorted(name for name in (os.environ if environment is None else environment) if name.startswith(PREFIX))
+    return {name: next(iter(difflib.get_close_matches(name, known, n=1)), None) for name in given if name not in known}

@@ -1,0 +1,128 @@
+"""Cypher files: one query each in `cypher/*.cypher`, a header that this module reads, then plain Cypher.
+
+    // A person's journey, newest first.
+    // kind: read
+    // params: profile_id
+    // returns: at text, what text, detail json
+    MATCH (p:Profile) WHERE p.profile_id = $profile_id ...
+
+AGE answers an unknown label and a missing parameter with no rows instead of an error, so both are checked here: labels
+against the schema's when the files are loaded, parameters each time a query runs. Column types are the five that
+psycopg reads without a parser of its own: text, bigint, double precision, boolean, json.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from types import MappingProxyType
+from typing import Any, Literal, LiteralString, cast
+
+from rules.errors import InvalidInput, LeoError
+
+COLUMN_TYPES = frozenset({"text", "bigint", "double precision", "boolean", "json"})
+GRAPH_NAME = re.compile(r"^leo_[a-z][a-z0-9_]{2,40}$")
+
+_HEADER = re.compile(r"^// (?P<key>kind|params|returns): (?P<value>.*)$")
+_PARAMETER = re.compile(r"\$([a-z_][a-z0-9_]*)")
+_LABEL = re.compile(r"[(\[]\s*[a-z_]*\s*:\s*([A-Za-z_]+)")
+_NOT_CODE = re.compile(r"//[^\n]*|'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"")
+_BODY_QUOTE = "$cypher$"
+
+
+class CypherFileError(LeoError):
+    """A .cypher file that cannot be used; it names file and fault."""
+
+    code = "cypher_file"
+
+
+@dataclass(frozen=True, slots=True)
+class CypherQuery:
+    """One file: `text` is the whole of it, `columns` pairs a name with its type."""
+
+    name: str
+    purpose: str
+    kind: Literal["read", "write"]
+    parameters: frozenset[str]
+    columns: tuple[tuple[str, str], ...]
+    labels: frozenset[str]
+    text: str
+
+    def sql(self, graph: str) -> LiteralString:
+        """Wrap the text for one tenant's graph; `$1` is the map of parameters, as one JSON text.
+
+        The condition holds the border: no row comes where the graph is not the current tenant's. Raises InvalidInput
+        on a name that is no graph of ours, because AGE takes no parameter there.
+        """
+        if not GRAPH_NAME.fullmatch(graph):
+            raise InvalidInput(f"{graph!r} is no graph of ours.", remedy="Pass the tenant's graph_name.")
+        columns = ", ".join(f'"{name}" {kind}' for name, kind in self.columns)
+        # File text and a checked identifier only; see the pattern above.
+        return (
+            f"SELECT * FROM ag_catalog.cypher('{graph}', {_BODY_QUOTE}\n{self.text}\n{_BODY_QUOTE}, $1) AS ({columns})"  # noqa: S608
+            f" WHERE (SELECT leo_graph()) = '{graph}'"
+        )
+
+    def arguments(self, given: Mapping[str, Any]) -> str:
+        """Give `$1`: exactly the declared parameters, as JSON. Raises InvalidInput naming what differs."""
+        if given.keys() != self.parameters:
+            wrong = ", ".join(sorted(given.keys() ^ self.parameters))
+            raise InvalidInput(f"Query {self.name} does not take these parameters: {wrong}.", remedy="See its header.")
+        return json.dumps(dict(given), ensure_ascii=False)
+
+
+def parse(name: str, text: str) -> CypherQuery:
+    """Read one file; raises CypherFileError on a header that is missing or says something unknown."""
+    header: dict[str, str] = {}
+    purpose: list[str] = []
+    for line in text.splitlines():
+        if not line.startswith("//"):
+            break
+        found = _HEADER.match(line)
+        if found:
+            header[found["key"]] = found["value"].strip()
+        else:
+            purpose.append(line.removeprefix("//").strip())
+    code = _NOT_CODE.sub(" ", text)
+    used = frozenset(_PARAMETER.findall(code))
+    kind = header.get("kind")
+    declared = frozenset(filter(None, (word.strip() for word in header.get("params", "").split(","))))
+    columns = tuple(_column(name, part) for part in header.get("returns", "").split(",") if part.strip())
+    if kind not in {"read", "write"} or not columns or not purpose:
+        raise CypherFileError(
+            f"{name}.cypher: the header needs a sentence, kind and returns.", remedy="See graph/cypher.py."
+        )
+    if used != declared:
+        raise CypherFileError(
+            f"{name}.cypher: params differ from those used: {sorted(used ^ declared)}.", remedy="Declare them."
+        )
+    if _BODY_QUOTE in text:
+        raise CypherFileError(f"{name}.cypher: {_BODY_QUOTE} cannot be in a query.", remedy="Remove it.")
+    return CypherQuery(
+        name=name,
+        purpose=" ".join(purpose),
+        kind=cast("Literal['read', 'write']", kind),
+        parameters=declared,
+        columns=columns,
+        labels=frozenset(_LABEL.findall(code)),
+        text=text.rstrip(),
+    )
+
+
+def _column(name: str, part: str) -> tuple[str, str]:
+    column, _, kind = part.strip().partition(" ")
+    if kind not in COLUMN_TYPES:
+        raise CypherFileError(
+            f"{name}.cypher: column {column} has type {kind!r}.", remedy=f"Use one of {sorted(COLUMN_TYPES)}."
+        )
+    return column, kind
+
+
+@cache
+def library() -> Mapping[str, CypherQuery]:
+    """Give every query of `cypher/`, by name."""
+    found = sorted((f for f in files("cypher").iterdir() if f.name.endswith(".cypher")), key=lambda f: f.name)
+    parsed = (parse(file.name.removesuffix(".cypher"), file.read_text(encoding="utf-8")) for file in found)
+    return MappingProxyType({query.name: query for query in parsed})

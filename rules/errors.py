@@ -1,0 +1,86 @@
+"""The one tree of errors. Each says what happened, to which record, and what to do.
+
+    LeoError
+      InvalidInput        the caller sent something wrong          422
+      Misconfigured       a setting or a server is set up wrong    500
+      Unauthorized        nobody we know                           401
+      Forbidden           known, but may not                       403
+      NotFound            no such record                           404
+      Conflict            the record's state forbids it            409
+        InProgress        the same request is being worked on
+        SnapshotImmutable a snapshot or its members would change
+      Unavailable         a server cannot be used now; try again   503
+"""
+
+from typing import ClassVar
+
+
+class LeoError(Exception):
+    """What happened (`message`) and what to do about it (`remedy`), one sentence each."""
+
+    code: ClassVar[str] = "error"
+    retryable: ClassVar[bool] = False
+
+    def __init__(self, message: str, *, remedy: str) -> None:
+        super().__init__(message, remedy)
+        self.message = message
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        return f"{self.message} {self.remedy}".strip()
+
+
+class InvalidInput(LeoError):
+    """Something that was sent is wrong; sending it again unchanged fails again."""
+
+    code = "invalid_input"
+
+
+class Misconfigured(LeoError):
+    """A setting, a role or a server is set up wrong."""
+
+    code = "misconfigured"
+
+
+class Unauthorized(LeoError):
+    """No key, or none that we know."""
+
+    code = "unauthorized"
+
+
+class Forbidden(LeoError):
+    """A known caller who may not do this."""
+
+    code = "forbidden"
+
+
+class NotFound(LeoError):
+    """There is no such record inside this tenant."""
+
+    code = "not_found"
+
+
+class Conflict(LeoError):
+    """The record's present state does not allow it."""
+
+    code = "conflict"
+
+
+class InProgress(Conflict):
+    """The same request is being worked on at this moment."""
+
+    code = "in_progress"
+    retryable = True
+
+
+class SnapshotImmutable(Conflict):
+    """A snapshot or its members would change."""
+
+    code = "snapshot_immutable"
+
+
+class Unavailable(LeoError):
+    """A server that is needed cannot be used now."""
+
+    code = "unavailable"
+    retryable = True

@@ -1,0 +1,115 @@
+"""The vocabulary as values: what is stored in the database is written here once."""
+
+from enum import StrEnum
+
+
+class Channel(StrEnum):
+    EMAIL = "email"
+    ZALO_OA = "zalo_oa"
+    ZALO_TEMPLATE = "zalo_template"
+    FACEBOOK = "facebook"
+    TELEGRAM = "telegram"
+    APP_PUSH = "app_push"
+    WEB_PUSH = "web_push"
+    CHAT = "chat"
+
+
+class Action(StrEnum):
+    SEND = "send"
+    WAIT = "wait"
+    DO_NOTHING = "do_nothing"
+
+
+class Arbiter(StrEnum):
+    SCORE = "score"
+    FUNCTIONGEMMA = "functiongemma"
+    GEMINI = "gemini"
+    LEARNED = "learned"
+
+
+class Lane(StrEnum):
+    REALTIME = "realtime"
+    BULK = "bulk"
+
+
+class Gate(StrEnum):
+    """Why a candidate was refused or has to wait."""
+
+    NOT_APPROVED = "not_approved"
+    UNKNOWN_PROFILE = "unknown_profile"
+    CONSENT = "consent"
+    SUPPRESSION = "suppression"
+    UNREACHABLE = "unreachable"
+    CAMPAIGN_WINDOW = "campaign_window"
+    CONTROL_GROUP = "control_group"
+    FREQUENCY_CAP = "frequency_cap"
+    PROVIDER_WINDOW = "provider_window"
+    QUIET_HOURS = "quiet_hours"
+    BUDGET = "budget"
+
+
+class DeliveryStatus(StrEnum):
+    QUEUED = "queued"
+    SENDING = "sending"
+    SENT = "sent"
+    FAILED = "failed"
+    UNCERTAIN = "uncertain"
+    EXPIRED = "expired"
+    CANCELLED = "cancelled"
+    DEAD = "dead"
+
+
+class OutcomeType(StrEnum):
+    DELIVERED = "delivered"
+    READ = "read"
+    CLICKED = "clicked"
+    REPLIED = "replied"
+    VISITED = "visited"
+    BOUGHT = "bought"
+    UNSUBSCRIBED = "unsubscribed"
+    BOUNCED = "bounced"
+    COMPLAINED = "complained"
+
+
+class RunKind(StrEnum):
+    SNAPSHOT = "snapshot"
+    EVENT = "event"
+    WAKE_UP = "wake_up"
+    REQUEST = "request"
+
+
+class RunStatus(StrEnum):
+    PENDING = "pending"
+    RUNNING = "running"
+    PAUSED = "paused"
+    FINISHED = "finished"
+    CANCELLED = "cancelled"
+
+
+class BatchStatus(StrEnum):
+    PENDING = "pending"
+    DONE = "done"
+    CANCELLED = "cancelled"
+
+
+class TaskStatus(StrEnum):
+    QUEUED = "queued"
+    THINKING = "thinking"
+    AWAITING_APPROVAL = "awaiting_approval"
+    ACTING = "acting"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+class CampaignStatus(StrEnum):
+    DRAFT = "draft"
+    ACTIVE = "active"
+    PAUSED = "paused"
+    ENDED = "ended"
+
+
+class TemplateStatus(StrEnum):
+    DRAFT = "draft"
+    APPROVED = "approved"
+    RETIRED = "retired"

@@ -1,0 +1,158 @@
+"""Real servers for the tests: embedded ones below a temporary LEO_HOME, or yours where LEO_DATABASE_URL is set.
+
+One template database is set up a session and cloned for each module (0.1 to 0.2 s); it and its clones are dropped at
+the end, with the reader roles that their tenants made. Yours has to be a login that may create databases and roles:
+set LEO_ADMIN_DATABASE_URL beside LEO_DATABASE_URL where that one is leo_app.
+"""
+
+import itertools
+import os
+import secrets
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+from uuid import UUID, uuid4
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from engine import embedded
+from engine.bootstrap import set_up
+from engine.db import Database
+from engine.embedded import Servers
+from engine.settings import Settings
+
+_GIVEN = {name: os.environ.pop(name) for name in sorted(os.environ) if name.startswith("LEO_")}
+_REDIS_DATABASES = itertools.cycle(range(1, 16))
+
+
+@dataclass(frozen=True, slots=True)
+class Tenant:
+    tenant_id: UUID
+    slug: str
+
+    @property
+    def graph(self) -> str:
+        return f"leo_{self.slug}"
+
+
+@pytest.fixture(scope="session")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("home") / ".leo"
+
+
+@pytest.fixture(scope="session")
+def servers(home: Path) -> Iterator[Servers]:
+    given = {name: _GIVEN.get(f"LEO_{name.upper()}") for name in ("database_url", "admin_database_url", "redis_url")}
+    settings = Settings.load(home=home, **{name: value for name, value in given.items() if value})
+    yield embedded.ensure(settings)
+    embedded.erase(settings)
+
+
+def _database_of(url: str, name: str) -> str:
+    return urlsplit(url)._replace(path=f"/{name}").geturl()
+
+
+def _run(url: str, statement: str, *names: str) -> None:
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))  # type: ignore[arg-type]
+
+
+def drop_database(admin_url: str, name: str) -> None:
+    """Drop a database of the tests and the readers that its tenants made: roles belong to the whole server."""
+    with psycopg.connect(_database_of(admin_url, name)) as connection:
+        readers = connection.execute("SELECT leo_reader(tenant_id) FROM tenant").fetchall()
+    _run(admin_url, "DROP DATABASE {} WITH (FORCE)", name)
+    for (reader,) in readers:
+        _run(admin_url, "DROP ROLE IF EXISTS {}", reader)
+
+
+@pytest.fixture(scope="session")
+def template(servers: Servers) -> Iterator[str]:
+    name = f"leo_test_{secrets.token_hex(4)}"
+    _run(servers.admin_database_url, "CREATE DATABASE {}", name)
+    set_up(_database_of(servers.admin_database_url, name), app_url=servers.database_url)
+    yield name
+    drop_database(servers.admin_database_url, name)
+
+
+@pytest.fixture(scope="module")
+def _clone(servers: Servers, template: str) -> Iterator[str]:
+    name = f"{template}_{secrets.token_hex(3)}"
+    _run(servers.admin_database_url, "CREATE DATABASE {} TEMPLATE {}", name, template)
+    # A clone keeps what roles may do inside the database, not what they may do with it.
+    _run(servers.admin_database_url, "GRANT CREATE ON DATABASE {} TO leo_owner", name)
+    _run(servers.admin_database_url, "REVOKE TEMPORARY ON DATABASE {} FROM PUBLIC", name)
+    yield name
+    drop_database(servers.admin_database_url, name)
+
+
+@pytest.fixture(scope="module")
+def database_url(servers: Servers, _clone: str) -> str:
+    """A fresh database as leo_app (or as your own login, which becomes leo_app)."""
+    return _database_of(servers.database_url, _clone)
+
+
+@pytest.fixture(scope="module")
+def admin_url(servers: Servers, _clone: str) -> str:
+    """The same database as a superuser."""
+    return _database_of(servers.admin_database_url, _clone)
+
+
+@pytest.fixture(scope="module")
+async def redis_url(servers: Servers) -> str:
+    """A Redis without any key of ours."""
+    import redis.asyncio  # noqa: PLC0415 - the fast tests need none
+
+    url = servers.redis_url
+    if "redis" in servers.embedded:
+        url = f"{url.rsplit('/', 1)[0]}/{next(_REDIS_DATABASES)}"
+    client = redis.asyncio.Redis.from_url(url)
+    async for key in client.scan_iter("*"):
+        if key.startswith((b"leo:", b"arq:")):
+            await client.delete(key)
+    await client.aclose()
+    return url
+
+
+@pytest.fixture(scope="module")
+def settings(home: Path, servers: Servers, database_url: str, admin_url: str, redis_url: str) -> Settings:
+    return Settings.load(
+        home=home,
+        database_url=database_url,
+        admin_database_url=admin_url,
+        redis_url=redis_url,
+        platform_key=servers.secrets.platform_key,
+        webhook_secret=servers.secrets.webhook_secret,
+        credential_key=servers.secrets.credential_key,
+    )
+
+
+@pytest.fixture(scope="module")
+async def db(settings: Settings, database_url: str) -> AsyncIterator[Database]:
+    async with Database.open(database_url, settings) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def tenant(db: Database) -> Tenant:
+    """A tenant of this test alone, with its graph."""
+    made = Tenant(uuid4(), f"t{secrets.token_hex(6)}")
+    async with db.transaction(made.tenant_id) as connection:
+        await connection.execute(
+            "INSERT INTO tenant (tenant_id, slug, name) VALUES (%s, %s, 'Test')", (made.tenant_id, made.slug)
+        )
+    return made
+
+
+@pytest.fixture
+async def other_tenant(db: Database) -> Tenant:
+    """Another tenant in the same database: what it owns must never be seen."""
+    made = Tenant(uuid4(), f"o{secrets.token_hex(6)}")
+    async with db.transaction(made.tenant_id) as connection:
+        await connection.execute(
+            "INSERT INTO tenant (tenant_id, slug, name) VALUES (%s, %s, 'Other')", (made.tenant_id, made.slug)
+        )
+    return made

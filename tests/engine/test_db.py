@@ -1,0 +1,102 @@
+"""A transaction sees its tenant alone, and an error of the database comes out as one sentence with a remedy."""
+
+from urllib.parse import urlsplit
+
+import pytest
+
+from engine.bootstrap import set_up
+from engine.db import Database
+from engine.settings import Settings
+from rules.errors import Conflict, InvalidInput, Misconfigured, NotFound, SnapshotImmutable, Unavailable
+from tests.conftest import Tenant
+
+
+async def test_a_transaction_sees_its_own_tenant_alone(db: Database, tenant: Tenant, other_tenant: Tenant) -> None:
+    async with db.transaction(tenant.tenant_id) as connection:
+        rows = await (await connection.execute("SELECT tenant_id FROM tenant")).fetchall()
+    assert [row["tenant_id"] for row in rows] == [tenant.tenant_id]
+    assert other_tenant.tenant_id != tenant.tenant_id
+
+
+async def test_without_a_tenant_no_row_is_visible(db: Database, tenant: Tenant) -> None:
+    async with db.before_tenant() as connection:
+        row = await (await connection.execute("SELECT count(*) AS n FROM tenant")).fetchone()
+    assert row == {"n": 0}
+    assert tenant
+
+
+async def test_the_tenant_is_forgotten_with_the_transaction(db: Database, tenant: Tenant) -> None:
+    async with db.transaction(tenant.tenant_id):
+        pass
+    async with db.before_tenant() as connection:
+        row = await (await connection.execute("SELECT leo_tenant() AS tenant_id")).fetchone()
+    assert row == {"tenant_id": None}
+
+
+async def test_an_error_rolls_the_whole_transaction_back(db: Database, tenant: Tenant) -> None:
+    insert = "INSERT INTO segment (tenant_id, key, name) VALUES (%s, 'a', 'A')"
+    with pytest.raises(Conflict, match="segment with this key exists already"):
+        async with db.transaction(tenant.tenant_id) as connection:
+            await connection.execute(insert, (tenant.tenant_id,))
+            await connection.execute(insert, (tenant.tenant_id,))
+    async with db.transaction(tenant.tenant_id) as connection:
+        row = await (await connection.execute("SELECT count(*) AS n FROM segment")).fetchone()
+    assert row == {"n": 0}
+
+
+@pytest.mark.parametrize(
+    ("statement", "error", "said"),
+    [
+        ("UPDATE segment_snapshot SET member_count = 0", SnapshotImmutable, "immutable"),
+        ("TRUNCATE cdp_profiles CASCADE", Misconfigured, "may not"),
+        ("INSERT INTO cdp_profiles (tenant_id, ext_id) VALUES (leo_tenant(), '')", InvalidInput, "ext_id_length"),
+        (
+            "INSERT INTO consent (tenant_id, profile_id, granted) VALUES (leo_tenant(), 1, true)",
+            NotFound,
+            "consent_profile_fkey",
+        ),
+        ("SELECT * FROM no_such_table", Misconfigured, "leo db upgrade"),
+        ("SELECT pg_sleep(3)", Unavailable, "statement timeout"),
+    ],
+)
+async def test_each_refusal_names_what_is_wrong_and_what_to_do(
+    db: Database, tenant: Tenant, statement: str, error: type[Exception], said: str
+) -> None:
+    with pytest.raises(error, match=said) as caught:
+        async with db.transaction(tenant.tenant_id) as connection:
+            await connection.execute("SET LOCAL statement_timeout = '200ms'")
+            await connection.execute(statement)  # type: ignore[arg-type]
+    assert caught.value.remedy  # type: ignore[attr-defined]
+
+
+async def test_a_read_only_transaction_writes_nothing(db: Database, tenant: Tenant) -> None:
+    with pytest.raises(Exception, match="read-only"):
+        async with db.transaction(tenant.tenant_id, read_only=True) as connection:
+            await connection.execute(
+                "INSERT INTO segment (tenant_id, key, name) VALUES (%s, 'a', 'A')", (tenant.tenant_id,)
+            )
+
+
+async def test_a_dead_server_is_one_sentence_without_the_password(settings: Settings) -> None:
+    url = "postgresql://leo_app:s3cret@127.0.0.1:1/leo"
+    with pytest.raises(Unavailable, match=r"127\.0\.0\.1:1/leo") as caught:
+        async with Database.open(url, settings):
+            pass
+    assert "s3cret" not in str(caught.value)
+
+
+async def test_a_wrong_url_is_a_setting_to_correct(settings: Settings) -> None:
+    with pytest.raises(Misconfigured, match="cannot be read"):
+        async with Database.open("postgresql://127.0.0.1:1/leo?nonsense=1", settings):
+            pass
+
+
+async def test_a_database_without_the_schema_says_how_to_make_it(settings: Settings, admin_url: str) -> None:
+    with pytest.raises(Misconfigured, match="leo db upgrade"):
+        async with Database.open(urlsplit(admin_url)._replace(path="/postgres").geturl(), settings):
+            pass
+
+
+def test_setting_up_twice_changes_nothing(admin_url: str, database_url: str) -> None:
+    again = set_up(admin_url, app_url=database_url)
+    assert again.before == again.after
