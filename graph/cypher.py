@@ -29,6 +29,7 @@ _HEADER = re.compile(r"^// (?P<key>kind|params|returns): (?P<value>.*)$")
 _PARAMETER = re.compile(r"\$([a-z_][a-z0-9_]*)")
 _LABEL = re.compile(r"[(\[]\s*[a-z_]*\s*:\s*([A-Za-z_]+)")
 _NOT_CODE = re.compile(r"//[^\n]*|'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"")
+_PARAMETER_OR_NOT_CODE = re.compile(rf"(?:{_NOT_CODE.pattern})|\$(?P<name>[a-z_][a-z0-9_]*)")
 _BODY_QUOTE = "$cypher$"
 
 
@@ -48,7 +49,7 @@ class CypherQuery:
     parameters: frozenset[str]
     columns: tuple[tuple[str, str], ...]
     labels: frozenset[str]
-    text: str
+    text: LiteralString
 
     def sql(self, graph: str) -> LiteralString:
         """Wrap the text for one tenant's graph; `$1` is the map of parameters, as one JSON text.
@@ -56,13 +57,30 @@ class CypherQuery:
         The condition holds the border: no row comes where the graph is not the current tenant's. Raises InvalidInput
         on a name that is no graph of ours, because AGE takes no parameter there.
         """
+        return self._wrapped(graph, self.text, argument=", $1")
+
+    def literal(self, graph: str, **values: Any) -> LiteralString:
+        """Give the same statement with the values written into it, for a person to paste into psql.
+
+        Raises InvalidInput on parameters that the query does not declare, and on a text that would end the quotes.
+        """
+        self.arguments(values)
+        filled = _PARAMETER_OR_NOT_CODE.sub(
+            lambda found: json.dumps(values[found["name"]], ensure_ascii=False) if found["name"] else found[0], self.text
+        )
+        if _BODY_QUOTE in filled:
+            raise InvalidInput(f"{_BODY_QUOTE} cannot be written into a query.", remedy="Pass it as a parameter.")
+        return self._wrapped(graph, cast("LiteralString", filled), argument="")
+
+    def _wrapped(self, graph: str, text: LiteralString, *, argument: LiteralString) -> LiteralString:
         if not GRAPH_NAME.fullmatch(graph):
             raise InvalidInput(f"{graph!r} is no graph of ours.", remedy="Pass the tenant's graph_name.")
-        columns = ", ".join(f'"{name}" {kind}' for name, kind in self.columns)
+        checked = cast("LiteralString", graph)
+        columns = cast("LiteralString", ", ".join(f'"{name}" {kind}' for name, kind in self.columns))
         # File text and a checked identifier only; see the pattern above.
         return (
-            f"SELECT * FROM ag_catalog.cypher('{graph}', {_BODY_QUOTE}\n{self.text}\n{_BODY_QUOTE}, $1) AS ({columns})"  # noqa: S608
-            f" WHERE (SELECT leo_graph()) = '{graph}'"
+            f"SELECT * FROM ag_catalog.cypher('{checked}', {_BODY_QUOTE}\n{text}\n{_BODY_QUOTE}{argument})\n"  # noqa: S608
+            f"AS ({columns})\nWHERE (SELECT leo_graph()) = '{checked}'"
         )
 
     def arguments(self, given: Mapping[str, Any]) -> str:
@@ -82,7 +100,9 @@ def parse(name: str, text: str) -> CypherQuery:
             break
         found = _HEADER.match(line)
         if found:
-            header[found["key"]] = found["value"].strip()
+            # A long list goes on in another line with the same key.
+            said = (header.get(found["key"]), found["value"].strip().rstrip(","))
+            header[found["key"]] = ", ".join(filter(None, said))
         else:
             purpose.append(line.removeprefix("//").strip())
     code = _NOT_CODE.sub(" ", text)
@@ -107,7 +127,8 @@ def parse(name: str, text: str) -> CypherQuery:
         parameters=declared,
         columns=columns,
         labels=frozenset(_LABEL.findall(code)),
-        text=text.rstrip(),
+        # The text comes from files of this package alone, which is what LiteralString promises.
+        text=cast("LiteralString", text.rstrip()),
     )
 
 

@@ -1,15 +1,15 @@
 """The one tree of errors. Each says what happened, to which record, and what to do.
 
-    LeoError
-      InvalidInput        the caller sent something wrong          422
-      Misconfigured       a setting or a server is set up wrong    500
-      Unauthorized        nobody we know                           401
-      Forbidden           known, but may not                       403
-      NotFound            no such record                           404
-      Conflict            the record's state forbids it            409
-        InProgress        the same request is being worked on
-        SnapshotImmutable a snapshot or its members would change
-      Unavailable         a server cannot be used now; try again   503
+LeoError
+  InvalidInput        the caller sent something wrong          422
+  Misconfigured       a setting or a server is set up wrong    500
+  Unauthorized        nobody we know                           401
+  Forbidden           known, but may not                       403
+  NotFound            no such record                           404
+  Conflict            the record's state forbids it            409
+    InProgress        the same request is being worked on
+    SnapshotImmutable a snapshot or its members would change
+  Unavailable         a server cannot be used now; try again   503
 """
 
 from typing import ClassVar

@@ -18,7 +18,7 @@ import psycopg
 from psycopg import sql
 
 from engine.embedded.account import Place, place, relocated
-from engine.embedded.home import LOOPBACK, Home, Secrets, is_port_free
+from engine.embedded.home import LOOPBACK, Home, Secrets
 from engine.processes import track
 from rules.errors import Misconfigured, Unavailable
 
@@ -26,7 +26,8 @@ NAME = "postgres"
 ADMIN, APP, DATABASE = "leo_admin", "leo_app", "leo"
 MIB = 1024 * 1024
 STOP_GRACE_S = 30.0
-START_TRIES = 3
+# Again, for a port that somebody took in between, or sessions of a killed server that have yet to notice its end.
+START_PAUSES_S = (0.0, 0.3, 1.0)
 INITDB_OPTIONS = (
     "--encoding=UTF8",
     "--locale=C",
@@ -104,7 +105,8 @@ def start(home: Home, secrets: Secrets, *, timeout_s: float) -> int:
     where = place(home, installed_binaries())
     if not where.data.exists():
         _initialise(where, secrets)
-    for attempt in range(1, START_TRIES + 1):
+    for pause_s in START_PAUSES_S:
+        time.sleep(pause_s)
         port = home.free_port(NAME)
         _configure(where, port)
         run = _launch(home, where, port)
@@ -112,8 +114,6 @@ def start(home: Home, secrets: Secrets, *, timeout_s: float) -> int:
             track.write(home.run, run)
             _ensure_database(port, secrets)
             return port
-        if is_port_free(port) or attempt == START_TRIES:  # else somebody took it in between: try the next
-            break
     raise Unavailable(
         f"The embedded PostgreSQL did not start: {track.log_tail(home.log / 'postgres.log') or 'it wrote no log'}.",
         remedy=f"Read {home.log / 'postgres.log'}, or set LEO_DATABASE_URL to your own server.",

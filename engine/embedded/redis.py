@@ -15,13 +15,13 @@ from pathlib import Path
 from redis import Redis
 from redis.exceptions import RedisError
 
-from engine.embedded.home import LOOPBACK, Home, Secrets, is_port_free
+from engine.embedded.home import LOOPBACK, Home, Secrets
 from engine.processes import track
 from rules.errors import Misconfigured, Unavailable
 
 NAME = "redis"
 STOP_GRACE_S = 10.0
-START_TRIES = 3
+START_PAUSES_S = (0.0, 0.3, 1.0)  # again, for a port that somebody took in between
 OLDEST = (6, 2)
 CONFIGURATION = """\
 bind {host}
@@ -69,14 +69,13 @@ def start(home: Home, secrets: Secrets, *, timeout_s: float) -> int:
             return run.port
         stop(home)
     server = installed_server()
-    for attempt in range(1, START_TRIES + 1):
+    for pause_s in START_PAUSES_S:
+        time.sleep(pause_s)
         port = home.free_port(NAME)
         run = _launch(home, server, secrets, port=port)
         if run is not None and _await_ready(run, secrets, timeout_s=timeout_s):
             track.write(home.run, run)
             return port
-        if is_port_free(port) or attempt == START_TRIES:  # else somebody took it in between: try the next
-            break
     raise Unavailable(
         f"The embedded Redis did not start: {track.log_tail(home.log / 'redis.log') or 'it wrote no log'}.",
         remedy=f"Read {home.log / 'redis.log'}, or set LEO_REDIS_URL to your own server.",

@@ -49,7 +49,8 @@ class Supervisor:
         watches = [_Watch(part) for part in self.parts]
         try:
             for watch in watches:
-                self._start(watch)
+                if not self.stopping.is_set():
+                    self._start(watch)
             while not self.stopping.wait(LOOK_EVERY_S):
                 with self._telling():
                     self._change(watches, self.look_after() or ())

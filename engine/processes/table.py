@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from engine.embedded import Servers
 from engine.embedded.home import LOOPBACK, Home, is_port_free
-from engine.processes import background
+from engine.processes import background, track
 from engine.processes.background import Part
 from engine.settings import Settings
 from rules.errors import Unavailable
@@ -61,6 +61,8 @@ def environment(settings: Settings, servers: Servers) -> Mapping[str, str]:
 def parts(settings: Settings, servers: Servers) -> list[Part]:
     """Give every part, in the order they start: sandbox, api, worker-realtime, worker-bulk."""
     shared = environment(settings, servers)
+    secret_file = settings.home / "webhook.secret"  # arguments can be read by every user of the machine
+    track.write_private(secret_file, servers.secrets.webhook_secret)
     smtp, http = settings.sandbox_smtp_port, settings.sandbox_http_port
     return [
         Part(
@@ -75,8 +77,8 @@ def parts(settings: Settings, servers: Servers) -> list[Part]:
                 str(settings.home / "sandbox.jsonl"),
                 "--callback",
                 api_url(settings) + WEBHOOK_PATH,
-                "--secret",
-                servers.secrets.webhook_secret,
+                "--secret-file",
+                str(secret_file),
             ),
             port=http,
             where=f"smtp://{LOOPBACK}:{smtp}  http://{LOOPBACK}:{http}",

@@ -50,11 +50,12 @@ def started_mark(pid: int) -> str | None:
     """Name the process behind `pid` for good, or None where there is none (a zombie is none)."""
     child = _children.get(pid)
     if child is not None and child.poll() is not None:
-        del _children[pid]
+        _children.pop(pid, None)  # another thread may have looked as well
         return None
     try:
         process = psutil.Process(pid)
-        if process.status() == psutil.STATUS_ZOMBIE:
+        # Its first thread may have ended while others still hold its sockets: it has ended when all have.
+        if process.status() == psutil.STATUS_ZOMBIE and process.num_threads() <= 1:
             return None
         # create_time comes from the wall clock, which steps (NTP, a laptop that slept); ticks since boot do not
         stat = Path(f"/proc/{pid}/stat")

@@ -18,10 +18,13 @@ SELECT json_build_object(
               FROM pg_roles WHERE rolname IN ('leo_owner', 'leo_app', 'leo_router')),
     'database_settings', (SELECT json_agg(setting) FROM pg_db_role_setting s, unnest(s.setconfig) AS setting
                           WHERE s.setrole = 0
-                            AND s.setdatabase = (SELECT oid FROM pg_database WHERE datname = current_database())),
-    'preload', current_setting('session_preload_libraries') || ',' || current_setting('shared_preload_libraries'),
+                            AND s.setdatabase IN (0, (SELECT oid FROM pg_database WHERE datname = current_database()))),
+    'login_settings', (SELECT to_json(rolconfig) FROM pg_roles WHERE rolname = session_user),
+    -- A preloaded AGE shows its settings in a session that has not called it; the library lists themselves are secret.
+    'is_age_loaded', EXISTS (SELECT FROM pg_settings WHERE name LIKE 'age.%'),
     'leakproof', (SELECT json_object_agg(oid::regprocedure::text, proleakproof) FROM pg_proc
-                  WHERE proname IN ('jsonb_contains', 'agtype_access_operator')),
+                  WHERE oid IN ('pg_catalog.jsonb_contains(jsonb,jsonb)'::regprocedure,
+                                'pg_catalog.jsonb_exists(jsonb,text)'::regprocedure)),
     'has_schema', to_regclass('public.schema_migration') IS NOT NULL
 ) AS facts;
 

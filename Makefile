@@ -1,0 +1,91 @@
+# Everything a person or .ci/run does here. `make` alone explains itself.
+# It needs Python 3.11 or newer, make and git; uv is fetched into .tools/ where it is not on PATH.
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+
+UV_VERSION := 0.13.9
+UV := $(shell command -v uv 2>/dev/null || echo .tools/bin/uv)
+# The wheels of the embedded PostgreSQL are made for 3.11 and 3.12, so those are looked for first.
+PYTHON ?= $(shell for p in python3.12 python3.11 python3; do \
+	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && { echo "$$p"; exit; }; done; echo python3)
+# Optional packages, for example: make setup EXTRAS="gemini arango"
+EXTRAS ?=
+# Words for `leo demo`, `leo bench` and pytest, for example: make test ARGS="tests/rules -x"
+ARGS ?=
+STAMP := .venv/.synced
+
+.PHONY: force help setup demo test check format openapi docs bench up down doctor clean
+
+help: ## Show what can be made
+	@echo "usage: make TARGET"
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r name text; do printf '  %-9s %s\n' "$$name" "$$text"; done
+
+setup: $(STAMP) ## Fetch uv if it is missing and make .venv with the command line at .venv/bin/leo
+	@echo "ready: .venv/bin/leo"
+
+demo: $(STAMP) ## Run the whole journey: customers, decisions, deliveries, outcomes, one traced path
+	@.venv/bin/leo demo $(ARGS)
+
+test: $(STAMP) ## Run all tests on embedded servers, or on LEO_DATABASE_URL and LEO_REDIS_URL
+	@.venv/bin/pytest $(ARGS)
+
+check: $(STAMP) ## Check style, format, types and that docs/openapi.json is the API's contract
+	@.venv/bin/ruff check .
+	@.venv/bin/ruff format --check .
+	@.venv/bin/mypy
+	@.venv/bin/python -m api.openapi --check
+
+format: $(STAMP) ## Format the code and mend what ruff can mend
+	@.venv/bin/ruff check --fix .
+	@.venv/bin/ruff format .
+
+openapi: $(STAMP) ## Write docs/openapi.json anew, where the contract is meant to change
+	@.venv/bin/python -m api.openapi
+
+docs: $(STAMP) ## Build the documentation into site/; a broken link fails
+	@NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build --strict --quiet
+	@echo "documentation: site/index.html"
+
+bench: $(STAMP) ## Measure the mirror and the trace on a throw-away database
+	@.venv/bin/leo bench mirror --json $(ARGS)
+	@.venv/bin/leo bench trace --json $(ARGS)
+
+up: $(STAMP) ## Run servers, API, workers and sandbox in the foreground
+	@.venv/bin/leo up
+
+down: $(STAMP) ## Stop everything that runs in the background
+	@.venv/bin/leo down
+
+doctor: $(STAMP) ## Say what is used here, and what is wrong
+	@.venv/bin/leo doctor
+
+clean: ## Stop everything and remove .leo with its data, .venv and what was built
+	@if [ -x .venv/bin/leo ]; then .venv/bin/leo down --erase; fi
+	@rm -rf .venv .tools .mypy_cache .ruff_cache .pytest_cache .hypothesis site
+
+CHECK_PYTHON = "$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+	echo "make: $(PYTHON) is not there or older than Python 3.11; install one, then: make $(MAKECMDGOALS) PYTHON=/path/to/it" >&2; \
+	exit 1; }
+
+# A second run costs nothing: the stamp is newer than what it depends on. Extras that are asked for are always looked at.
+$(STAMP): pyproject.toml uv.lock $(if $(EXTRAS),force) | $(UV)
+	@$(CHECK_PYTHON)
+	@env -u VIRTUAL_ENV UV_PROJECT_ENVIRONMENT=.venv "$(UV)" sync --frozen --quiet \
+		--python "$$("$(PYTHON)" -c 'import sys; print(sys.executable if sys.version_info < (3, 13) else "3.12")')" \
+		$(foreach extra,$(EXTRAS),--extra $(extra)) || { \
+		echo "make: the packages could not be fetched; look at the lines above, then run it again." >&2; exit 1; }
+	@touch $(STAMP)
+
+# venv is missing from some systems' Python; pip alone serves as well.
+.tools/bin/uv:
+	@$(CHECK_PYTHON)
+	@echo "fetching uv $(UV_VERSION) into .tools/"
+	@rm -rf .tools; log="$$(mktemp)"; pip="-m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)"; \
+	{ "$(PYTHON)" -m venv .tools && .tools/bin/python $$pip; } >"$$log" 2>&1 \
+	|| { rm -rf .tools; "$(PYTHON)" $$pip --target .tools; } >>"$$log" 2>&1 \
+	|| { cat "$$log" >&2; rm -rf .tools "$$log"; \
+		echo "make: uv could not be fetched; check the network, or install python3-venv or uv yourself." >&2; exit 1; }; \
+	rm -f "$$log"
+
+force:

@@ -1,0 +1,85 @@
+"""The table of commands. To add one: write `engine/cli/<name>.py` with a function or a Typer app, add a line here.
+
+Only the module of the command that is called is imported, so `leo --help` costs no more than this file.
+"""
+
+import importlib
+import importlib.metadata
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated
+
+import typer
+
+SERVERS, WORK, LOOK = "Servers", "Work", "Look"
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """Where a command is ("module:attribute", a function or a Typer app) and its line in `leo --help`."""
+
+    target: str
+    help: str
+    panel: str
+
+
+COMMANDS: dict[str, Command] = {
+    "demo": Command("engine.cli.demo:demo", "Run the whole journey on generated or your own customers.", WORK),
+    "tenants": Command("engine.cli.tenants:app", "Create, list and drop tenants and their API keys.", WORK),
+    "sync": Command("engine.cli.sync:app", "Bring customers and events in.", WORK),
+    "trace": Command("engine.cli.trace:trace", "Show the journey of a profile, event or delivery.", LOOK),
+    "graph": Command("engine.cli.graph:app", "Compare the graph with the tables, or rebuild it.", LOOK),
+    "bench": Command("engine.cli.bench:bench", "Measure on a throw-away database.", LOOK),
+    "up": Command("engine.cli.servers:up", "Run everything in the foreground and print where it listens.", SERVERS),
+    "down": Command("engine.cli.servers:down", "Stop everything that runs in the background.", SERVERS),
+    "doctor": Command("engine.cli.servers:doctor", "Say what is used, and what is wrong with it.", SERVERS),
+    "db": Command("engine.cli.db:app", "Set the database up, upgrade it, show its state.", SERVERS),
+}
+
+
+def build(arguments: Sequence[str]) -> typer.Typer:
+    """Make the application for this call: the called command whole, the others as their line of help."""
+    app = typer.Typer(
+        name="leo",
+        help="LEO Activation: from customer data to an explained, delivered, traced action.",
+        no_args_is_help=True,
+        pretty_exceptions_show_locals=False,  # locals hold passwords
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(_root)
+    called = next((word for word in arguments if not word.startswith("-")), None)
+    wants_all = "_LEO_COMPLETE" in os.environ  # a shell asks for completions
+    for name, command in COMMANDS.items():
+        if wants_all or name == called:
+            _add(app, name, command)
+        else:
+            app.command(name, help=command.help, rich_help_panel=command.panel)(_not_called)
+    return app
+
+
+def _add(app: typer.Typer, name: str, command: Command) -> None:
+    module, _, attribute = command.target.partition(":")
+    target = getattr(importlib.import_module(module), attribute)
+    if isinstance(target, typer.Typer):
+        app.add_typer(target, name=name, help=command.help, rich_help_panel=command.panel)
+    else:
+        app.command(name, rich_help_panel=command.panel)(target)
+
+
+def _not_called() -> None:
+    """Stand in for a command that this call does not name."""
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"leo-activation {importlib.metadata.version('leo-activation')}")
+        raise typer.Exit
+
+
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", help="Show the version and exit.", callback=_print_version, is_eager=True)
+    ] = False,
+) -> None:
+    del version

@@ -1,0 +1,53 @@
+"""What a command needs before it can look: the database, and which tenant is meant."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from uuid import UUID
+
+from engine import embedded
+from engine.db import Database
+from engine.queries import queries
+from engine.settings import Settings
+from rules.errors import InvalidInput, NotFound
+
+
+@dataclass(frozen=True, slots=True)
+class Tenant:
+    """A tenant as the command line names it."""
+
+    tenant_id: UUID
+    slug: str
+
+
+@asynccontextmanager
+async def database() -> AsyncIterator[Database]:
+    """Open the database of these settings; the embedded server is started where it does not run."""
+    settings = Settings.load()
+    servers = embedded.ensure(settings, redis=False)
+    async with Database.open(servers.database_url, settings) as db:
+        yield db
+
+
+async def tenants(db: Database, slug: str | None) -> list[Tenant]:
+    """Give the tenant that `slug` names, all active ones without it. Raises NotFound where there is none."""
+    async with db.before_tenant() as connection:
+        if slug is None:
+            rows = await (await connection.execute(queries("trace")["tenants"])).fetchall()
+        else:
+            rows = await (await connection.execute(queries("trace")["tenant"], {"slug": slug})).fetchall()
+    if rows:
+        return [Tenant(row["tenant_id"], row["slug"]) for row in rows]
+    if slug is None:
+        raise NotFound("There is no tenant yet.", remedy="Run: leo demo, or leo tenants create")
+    raise NotFound(f"There is no tenant {slug!r}.", remedy="Run: leo tenants list")
+
+
+async def one_tenant(db: Database, slug: str | None) -> Tenant:
+    """Give the tenant that `slug` names, the only one without it. Raises InvalidInput where several could be meant."""
+    found = await tenants(db, slug)
+    if len(found) > 1:
+        first = ", ".join(tenant.slug for tenant in found[:5])
+        more = ", ..." if len(found) > 5 else ""  # noqa: PLR2004 - what fits a line
+        raise InvalidInput(f"There are {len(found)} tenants: {first}{more}.", remedy="Name one with --tenant.")
+    return found[0]

@@ -1,0 +1,16 @@
+"""The control group: who is held back, so that the effect of a campaign can be told from what would have happened."""
+
+import hashlib
+
+_UNIT = float(2**64)
+
+
+def position(profile_key: str, campaign_key: str) -> float:
+    """Place a person in [0, 1) for one campaign: evenly, always the same, independent between campaigns."""
+    digest = hashlib.sha256(f"{len(profile_key)}:{profile_key}{campaign_key}".encode()).digest()
+    return int.from_bytes(digest[:8]) / _UNIT
+
+
+def in_control(profile_key: str, campaign_key: str, share: float) -> bool:
+    """Whether a person belongs to the `share` (0 to 1) that is held back; a larger share holds a superset back."""
+    return share > 0 and position(profile_key, campaign_key) < share
