@@ -43,8 +43,11 @@ END $$;
 -- 1 ground ------------------------------------------------------------------------------------------------------
 
 CREATE TABLE IF NOT EXISTS schema_migration (
-    version     int PRIMARY KEY,
-    applied_at  timestamptz NOT NULL DEFAULT now()
+    version      int NOT NULL,
+    applied_at   timestamptz NOT NULL DEFAULT now(),
+    -- sha256 of the schema.sql that was applied last: an unchanged one need not be applied again.
+    source_hash  bytea,
+    CONSTRAINT schema_migration_pkey PRIMARY KEY (version)
 );
 
 -- One sequence numbers every record, so that a record's id is also its place in the graph: an AGE graphid is

@@ -1,6 +1,8 @@
 """Setting a server up: `bootstrap` as a superuser (extensions, roles), then `upgrade` as leo_owner (schema.sql)."""
 
+import hashlib
 from dataclasses import dataclass
+from typing import Any
 
 from psycopg import Connection, sql
 from psycopg.conninfo import conninfo_to_dict
@@ -12,7 +14,9 @@ from engine.db import APP_ROLE, admin
 _LOCK = "SELECT pg_advisory_xact_lock(480)"
 _AS_OWNER = "SET ROLE leo_owner"
 _PASSWORD = "ALTER ROLE {} LOGIN PASSWORD {}"  # noqa: S105 - a statement, no secret
-_VERSION = "SELECT max(version) FROM public.schema_migration"
+_HAS_SCHEMA = "SELECT to_regclass('public.schema_migration') IS NOT NULL"
+_APPLIED = "SELECT version, source_hash FROM public.schema_migration ORDER BY version DESC LIMIT 1"
+_REMEMBER = "UPDATE public.schema_migration SET source_hash = %s WHERE version = %s"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,33 +39,40 @@ def bootstrap(admin_url: str, *, app_password: str | None = None) -> None:
             _give_password(connection, app_password)
 
 
-def _give_password(connection: Connection[tuple[object, ...]], password: str) -> None:
+def _give_password(connection: Connection[tuple[Any, ...]], password: str) -> None:
     # Hashed here (SCRAM), so that the password itself is in no server log.
     hashed = connection.pgconn.encrypt_password(password.encode(), APP_ROLE.encode(), b"scram-sha-256").decode()
     connection.execute(sql.SQL(_PASSWORD).format(sql.Identifier(APP_ROLE), sql.Literal(hashed)))
 
 
 def upgrade(admin_url: str) -> Applied:
-    """Apply schema.sql as leo_owner, in one transaction; a second run changes nothing.
+    """Apply schema.sql as leo_owner, in one transaction, unless it is the one that was applied last.
 
     Raises Misconfigured where `bootstrap` has not run.
     """
+    text = queries.schema()
+    source_hash = hashlib.sha256(text.encode()).digest()
     with admin(admin_url) as connection:
         connection.execute(_LOCK)
-        before = schema_version(connection)
+        before, applied_hash = _applied(connection)
+        if before is not None and applied_hash == source_hash:
+            return Applied(before, before)
         connection.execute(_AS_OWNER)
-        connection.execute(queries.schema())
-        after = schema_version(connection)
+        connection.execute(text)
+        after, _ = _applied(connection)
+        connection.execute(_REMEMBER, (source_hash, after))
     return Applied(before, after or 0)
 
 
-def schema_version(connection: Connection[tuple[object, ...]]) -> int | None:
+def schema_version(connection: Connection[tuple[Any, ...]]) -> int | None:
     """Give the version of the schema in this database, None where there is none."""
-    found = connection.execute("SELECT to_regclass('public.schema_migration') IS NOT NULL").fetchone()
-    if found is None or not found[0]:
-        return None
-    row = connection.execute(_VERSION).fetchone()
-    return None if row is None else row[0]  # type: ignore[return-value]
+    return _applied(connection)[0]
+
+
+def _applied(connection: Connection[tuple[Any, ...]]) -> tuple[int | None, bytes | None]:
+    found = connection.execute(_HAS_SCHEMA).fetchone()
+    row = connection.execute(_APPLIED).fetchone() if found is not None and found[0] else None
+    return (None, None) if row is None else (row[0], row[1])
 
 
 def set_up(admin_url: str, *, app_url: str) -> Applied:
