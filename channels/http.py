@@ -1,0 +1,113 @@
+"""The one place that speaks HTTP to providers: bounded in time, connections and response size.
+
+It tells two failures apart: the request never left (refused, unknown host, TLS), or it may have. Answers of any
+status are answers, not errors. No other module imports httpx or knows its errors.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import aiohttp
+import httpx
+from httpx_aiohttp import AiohttpTransport
+
+from channels.contract import MayHaveLeft, NeverLeft
+
+USER_AGENT = "leo-activation"
+RESPONSE_LIMIT = 262_144
+# Below the idle timeout of common front servers (60 to 75 s): a POST on a connection the server is just closing
+# cannot be told from one it processed, and would become an uncertain delivery.
+KEEPALIVE_S = 15.0
+REMEDY_RETRY = "Nothing was sent; it is tried again. If it lasts, check the address of the provider and the network."
+REMEDY_UNCERTAIN = "Compare with the provider's own log before sending again: it may have been delivered."
+
+# httpx-aiohttp maps a cut connection to ConnectTimeout, as if nothing had left, so the cause itself is looked at.
+NEVER_LEFT: Mapping[type[Exception], str] = {
+    aiohttp.ClientConnectorCertificateError: "tls",
+    aiohttp.ClientSSLError: "tls",
+    aiohttp.ClientConnectorDNSError: "unknown_host",
+    aiohttp.ClientConnectorError: "refused",
+    aiohttp.ClientProxyConnectionError: "refused",
+    aiohttp.ConnectionTimeoutError: "connect_timeout",
+    aiohttp.InvalidURL: "bad_url",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class HttpResponse:
+    """An answer; header names in lower case, `body` cut at the limit where `truncated`."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes = field(repr=False)
+    truncated: bool = False
+
+
+class HttpClient:
+    """A pool of connections for one adapter; `total_timeout_s` bounds a whole call, whatever the server drips."""
+
+    def __init__(self, *, connections: int = 32, connect_timeout_s: float = 5.0, total_timeout_s: float = 15.0) -> None:
+        self._total_timeout_s = total_timeout_s
+        self._slots = asyncio.Semaphore(connections)
+        limits = httpx.Limits(max_connections=connections, keepalive_expiry=KEEPALIVE_S)
+        self._client = httpx.AsyncClient(
+            transport=AiohttpTransport(limits=limits),
+            timeout=httpx.Timeout(total_timeout_s, connect=connect_timeout_s, pool=connect_timeout_s),
+            headers={"User-Agent": USER_AGENT, "Accept-Encoding": "identity"},
+            trust_env=False,
+        )
+
+    async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> HttpResponse:
+        """Send once; raises NeverLeft or MayHaveLeft where no complete answer came. Redirects are not followed.
+
+        Waiting for a free connection has its own time: whoever waited in vain has sent nothing.
+        """
+        try:
+            async with asyncio.timeout(self._total_timeout_s):
+                await self._slots.acquire()
+        except TimeoutError as error:
+            raise NeverLeft(
+                "All connections to the provider are busy.", remedy=REMEDY_RETRY, cause="pool_timeout"
+            ) from error
+        try:
+            return await self._exchange(url, body, headers)
+        finally:
+            self._slots.release()
+
+    async def _exchange(self, url: str, body: bytes, headers: Mapping[str, str]) -> HttpResponse:
+        try:
+            async with asyncio.timeout(self._total_timeout_s):
+                return await self._post(url, body, headers)
+        except httpx.HTTPError as error:
+            raise _unanswered(error.__cause__ or error) from error
+        except (TimeoutError, aiohttp.ClientError, OSError) as error:
+            raise _unanswered(error) from error
+        except (httpx.InvalidURL, ValueError) as error:
+            raise NeverLeft("The address of the provider is no URL.", remedy=REMEDY_RETRY, cause="bad_url") from error
+
+    async def _post(self, url: str, body: bytes, headers: Mapping[str, str]) -> HttpResponse:
+        async with self._client.stream("POST", url, content=body, headers=dict(headers)) as response:
+            content = bytearray()
+            async for chunk in response.aiter_raw():
+                content += chunk
+                if len(content) > RESPONSE_LIMIT:
+                    break
+            return HttpResponse(
+                status=response.status_code,
+                headers={name.lower(): value for name, value in response.headers.items()},
+                body=bytes(content[:RESPONSE_LIMIT]),
+                truncated=len(content) > RESPONSE_LIMIT,
+            )
+
+    async def aclose(self) -> None:
+        await self._client.aclose()
+
+
+def _unanswered(cause: BaseException) -> NeverLeft | MayHaveLeft:
+    """Only the kind of the cause is told: its text may hold the URL, and the URL a credential."""
+    for kind, word in NEVER_LEFT.items():
+        if isinstance(cause, kind):
+            return NeverLeft(f"No connection to the provider ({word}).", remedy=REMEDY_RETRY, cause=word)
+    word = "timeout" if isinstance(cause, TimeoutError) else "cut"
+    return MayHaveLeft(f"The provider gave no answer ({word}).", remedy=REMEDY_UNCERTAIN, cause=word)

@@ -1,0 +1,141 @@
+"""The sandbox as a process of its own: `python -m channels.sandbox --help`.
+
+It listens on 127.0.0.1 only, says where on its first line of output (JSON), and ends cleanly on SIGTERM or SIGINT.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import json
+import logging
+import signal
+import ssl
+import sys
+from pathlib import Path
+
+from aiohttp import web
+
+from channels.contract import Secret
+from channels.sandbox.callback import Callback, Target
+from channels.sandbox.control import Control, Outcomes, application
+from channels.sandbox.faults import Faults
+from channels.sandbox.mail import MailHandler, protocol_factory
+from channels.sandbox.plan import DEFAULT_CHANCES, Chances
+from channels.sandbox.record import Record
+from channels.sandbox.telegram import BotApi
+from rules.errors import LeoError
+
+HOST = "127.0.0.1"
+USAGE_ERROR = 2
+
+
+def main() -> int:
+    """Run until told to stop; exit code 2 for what was asked wrongly."""
+    arguments = _parser().parse_args()
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s")
+    # aiosmtpd warns of its own deprecated attributes at each login.
+    logging.getLogger("mail.log").setLevel(logging.ERROR)
+    try:
+        asyncio.run(_serve(arguments))
+    except (LeoError, OSError) as error:
+        sys.stderr.write(f"{error}\n")
+        return USAGE_ERROR
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m channels.sandbox", description=(__doc__ or "").splitlines()[0])
+    add = parser.add_argument
+    add("--smtp-port", type=int, default=8725, help="0 takes any free one (8725)")
+    add("--http-port", type=int, default=8780, help="Telegram and control endpoints; 0 takes any free one (8780)")
+    add("--record", type=Path, help="append each message to this file as a JSON line")
+    add("--callback", help="post outcomes as signed JSON arrays to this URL")
+    add("--secret", default="", help="signs the callbacks; visible in the process list, so prefer --secret-file")
+    add("--secret-file", type=Path, help="a file that holds the secret")
+    add("--telegram-callback", help="post replies and blocks as Telegram updates to this URL")
+    add("--telegram-secret", help="the secret token of these updates; the secret above if absent")
+    add("--telegram-token", help="the only bot token accepted; any well-formed one if absent")
+    add("--smtp-login", metavar="USER:PASSWORD", help="the only login accepted; any if absent")
+    add("--tls-cert", type=Path, help="offer STARTTLS with this certificate")
+    add("--tls-key", type=Path, help="the key of the certificate")
+    add("--chance", action="append", default=[], metavar="OUTCOME=SHARE", help=f"of {', '.join(DEFAULT_CHANCES)}")
+    add("--seed", type=int, default=1, help="the same seed and event id give the same outcomes (1)")
+    add("--delay-scale", type=float, default=1.0, help="0 tells outcomes at once, 1 within a minute (1)")
+    add("--batch", type=int, choices=range(1, 501), metavar="1..500", default=500, help="outcomes in one post (500)")
+    add("--retry-for", type=float, default=600.0, help="seconds a post is tried again while the API is down (600)")
+    add("--keep", type=int, default=5_000, help="messages kept in memory (5000)")
+    return parser
+
+
+async def _serve(arguments: argparse.Namespace) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    record = Record(arguments.record, keep=arguments.keep)
+    faults = Faults()
+    callback = Callback(_target(arguments))
+    chances = Chances(_chances(arguments.chance), seed=arguments.seed, delay_scale=arguments.delay_scale)
+    outcomes = Outcomes(chances, callback)
+    bot = BotApi(record, faults, token=arguments.telegram_token, on_message=outcomes.on_message)
+    control = Control(record=record, faults=faults, outcomes=outcomes, callback=callback)
+    handler = MailHandler(record, faults, on_message=outcomes.on_message)
+    make = protocol_factory(handler, login=_login(arguments.smtp_login), tls=_tls(arguments))
+
+    smtp = await loop.create_server(make, HOST, arguments.smtp_port, backlog=1024)
+    runner = web.AppRunner(application(control, bot), access_log=None, shutdown_timeout=1.0)
+    await runner.setup()
+    site = web.TCPSite(runner, HOST, arguments.http_port, backlog=1024)
+    await site.start()
+    posting = asyncio.create_task(callback.run())
+    ports = {"smtp_port": smtp.sockets[0].getsockname()[1], "http_port": runner.addresses[0][1]}
+    sys.stdout.write(json.dumps({"ready": True, **ports}) + "\n")
+    sys.stdout.flush()
+
+    await stop.wait()
+    smtp.close()
+    await runner.cleanup()
+    posting.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await posting
+    await callback.aclose()
+    record.close()
+
+
+def _target(arguments: argparse.Namespace) -> Target:
+    secret = arguments.secret_file.read_text().strip() if arguments.secret_file else arguments.secret
+    return Target(
+        url=arguments.callback,
+        secret=Secret(secret),
+        telegram_url=arguments.telegram_callback,
+        telegram_secret=Secret(arguments.telegram_secret or secret),
+        batch=arguments.batch,
+        retry_for_s=arguments.retry_for,
+    )
+
+
+def _chances(given: list[str]) -> dict[str, float]:
+    pairs = (item.partition("=") for item in given)
+    try:
+        return {name: float(share) for name, _, share in pairs}
+    except ValueError:
+        raise SystemExit("A chance is written like read=0.4.") from None
+
+
+def _login(given: str | None) -> tuple[str, str] | None:
+    if given is None:
+        return None
+    user, _, password = given.partition(":")
+    return user, password
+
+
+def _tls(arguments: argparse.Namespace) -> ssl.SSLContext | None:
+    if arguments.tls_cert is None:
+        return None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(arguments.tls_cert, arguments.tls_key)
+    return context
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,120 @@
+"""The control endpoints of the sandbox: look at what came, plan failures, choose outcomes."""
+
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from aiohttp import web
+
+from channels.sandbox.callback import Callback
+from channels.sandbox.faults import Faults
+from channels.sandbox.plan import Chances, Step
+from channels.sandbox.record import Record
+from channels.sandbox.telegram import BotApi
+from rules.errors import InvalidInput
+from rules.words import OutcomeType
+
+BODY_LIMIT = 67_108_864
+OVERRIDE_REMEDY = 'Post {"<event_id>": ["delivered", "read"], ...} with the outcome types of LEO Activation.'
+
+
+class Outcomes:
+    """Decides what comes of a message: what was asked for by event_id, else what chance draws."""
+
+    def __init__(self, chances: Chances, callback: Callback) -> None:
+        self._chances = chances
+        self._callback = callback
+        self._asked: dict[str, list[OutcomeType]] = {}
+
+    def ask(self, document: Any) -> int:
+        """Take outcomes by event_id; raises InvalidInput. A message that already came is not told of again."""
+        if not isinstance(document, Mapping):
+            raise InvalidInput("Outcomes are an object.", remedy=OVERRIDE_REMEDY)
+        asked = {str(event_id): _types(event_id, names) for event_id, names in document.items()}
+        self._asked |= asked
+        return len(asked)
+
+    def on_message(self, event_id: str, channel: str, ref: str) -> None:
+        asked = self._asked.get(event_id)
+        steps: list[Step] = (
+            self._chances.plan(event_id, channel) if asked is None else self._chances.steps(event_id, asked)
+        )
+        self._callback.schedule(event_id, channel, ref, steps)
+
+    def clear(self) -> None:
+        self._asked.clear()
+
+
+class Control:
+    """What an operator or a test asks of the sandbox."""
+
+    def __init__(self, *, record: Record, faults: Faults, outcomes: Outcomes, callback: Callback) -> None:
+        self._record = record
+        self._faults = faults
+        self._outcomes = outcomes
+        self._callback = callback
+
+    async def messages(self, request: web.Request) -> web.Response:
+        """`GET /_sandbox/messages?limit=100`: the newest, oldest of them first."""
+        limit = request.query.get("limit", "100")
+        if not (limit.isascii() and limit.isdigit()):
+            raise InvalidInput("The limit is no number.", remedy="Give a limit such as 100.")
+        return web.json_response({"messages": self._record.last(int(limit))})
+
+    async def stats(self, _request: web.Request) -> web.Response:
+        """`GET /_sandbox/stats`: counts of messages, of repeated event_ids and of outcomes."""
+        return web.json_response({**self._record.stats(), "outcomes": self._callback.stats()})
+
+    async def faults(self, request: web.Request) -> web.Response:
+        """`POST /_sandbox/faults`: one failure or a list of them."""
+        document = await _json(request)
+        given = document if isinstance(document, list) else [document]
+        for fault in given:
+            self._faults.add(fault)
+        return web.json_response({"planned": len(given)})
+
+    async def outcomes(self, request: web.Request) -> web.Response:
+        """`POST /_sandbox/outcomes`: what will come of messages, by event_id."""
+        return web.json_response({"asked": self._outcomes.ask(await _json(request))})
+
+    async def reset(self, _request: web.Request) -> web.Response:
+        """`POST /_sandbox/reset`: forget messages, failures, outcomes and counts; the record file stays."""
+        for part in (self._record, self._faults, self._outcomes, self._callback):
+            part.clear()
+        return web.json_response({"reset": True})
+
+
+def application(control: Control, bot: BotApi) -> web.Application:
+    """Join the Bot API and the control endpoints."""
+    app = web.Application(middlewares=[_told], client_max_size=BODY_LIMIT)
+    app.router.add_route("*", "/bot{token}/{method}", bot.handle)
+    app.router.add_get("/_sandbox/messages", control.messages)
+    app.router.add_get("/_sandbox/stats", control.stats)
+    app.router.add_post("/_sandbox/faults", control.faults)
+    app.router.add_post("/_sandbox/outcomes", control.outcomes)
+    app.router.add_post("/_sandbox/reset", control.reset)
+    return app
+
+
+@web.middleware
+async def _told(
+    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+) -> web.StreamResponse:
+    """Turn what a caller got wrong into 422 with the sentence."""
+    try:
+        return await handler(request)
+    except InvalidInput as error:
+        return web.json_response({"error": error.code, "detail": str(error)}, status=422)
+
+
+def _types(event_id: Any, names: Any) -> list[OutcomeType]:
+    if not isinstance(names, list) or any(name not in set(OutcomeType) for name in names):
+        raise InvalidInput(f"The outcomes of {event_id} are wrong.", remedy=OVERRIDE_REMEDY)
+    return [OutcomeType(name) for name in names]
+
+
+async def _json(request: web.Request) -> Any:
+    try:
+        return json.loads(await request.read())
+    except (ValueError, RecursionError) as error:
+        raise InvalidInput("The request is no JSON.", remedy="Post JSON.") from error

@@ -1,0 +1,82 @@
+"""Provider credentials, encrypted at rest (Fernet: AES-128-CBC with HMAC-SHA256) under LEO_CREDENTIAL_KEY.
+
+A sealed value is bound to its tenant, channel and name: moved to another row it does not open.
+"""
+
+import json
+from typing import Any
+from uuid import UUID
+
+from cryptography.fernet import Fernet, InvalidToken
+from psycopg.types.json import Jsonb
+
+from engine.db import Transaction
+from engine.queries import queries
+from rules.errors import Misconfigured
+
+# Which of a channel's settings are credentials: stored sealed, never shown again.
+SECRET_SETTINGS = frozenset({"password", "token", "webhook_secret", "app_secret", "api_key", "refresh_token"})
+# The name of the key a value was sealed with, so that a later one can take its place (rotation).
+KEY_NAME = "v1"
+_SQL = queries("credentials")
+
+
+class Vault:
+    """Seals and opens credentials. Raises Misconfigured where the key is not 32 bytes in URL-safe base64."""
+
+    def __init__(self, key: str) -> None:
+        try:
+            self._fernet = Fernet(key)
+        except ValueError as error:
+            raise Misconfigured(
+                "LEO_CREDENTIAL_KEY is no key: 32 bytes in URL-safe base64 are wanted.",
+                remedy="Restore the one these credentials were sealed with, or unset it to use the generated one.",
+            ) from error
+
+    def seal(self, value: str, *, tenant_id: UUID, channel_id: int, name: str) -> bytes:
+        return self._fernet.encrypt(json.dumps([str(tenant_id), channel_id, name, value]).encode())
+
+    def open(self, sealed: bytes, *, tenant_id: UUID, channel_id: int, name: str) -> str:
+        """Give the value; raises Misconfigured where it was sealed with another key or for another place."""
+        try:
+            *place, value = json.loads(self._fernet.decrypt(sealed))
+        except InvalidToken as error:
+            raise _unopened(name, channel_id, "it was sealed with another key") from error
+        if place != [str(tenant_id), channel_id, name]:
+            raise _unopened(name, channel_id, "it belongs to another channel")
+        return str(value)
+
+
+def _unopened(name: str, channel_id: int, why: str) -> Misconfigured:
+    return Misconfigured(
+        f"The credential {name} of channel {channel_id} does not open: {why}.",
+        remedy="Restore LEO_CREDENTIAL_KEY, or connect the channel again.",
+    )
+
+
+def split(settings: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
+    """Part a channel's settings into those to store as they are and the credentials."""
+    plain = {name: value for name, value in settings.items() if name not in SECRET_SETTINGS}
+    return plain, {
+        name: str(value) for name, value in settings.items() if name in SECRET_SETTINGS and value is not None
+    }
+
+
+async def store(
+    connection: Transaction, vault: Vault, *, tenant_id: UUID, channel_id: int, secrets: dict[str, str]
+) -> None:
+    """Seal and store a channel's credentials in place of those it had."""
+    sealed = [
+        {"name": name, "ciphertext": vault.seal(value, tenant_id=tenant_id, channel_id=channel_id, name=name).decode()}
+        for name, value in secrets.items()
+    ]
+    await connection.execute(_SQL["replace"], {"channel_id": channel_id, "sealed": Jsonb(sealed), "key_name": KEY_NAME})
+
+
+async def load(connection: Transaction, vault: Vault, *, tenant_id: UUID, channel_id: int) -> dict[str, str]:
+    """Give a channel's credentials, opened."""
+    rows = await (await connection.execute(_SQL["of_channel"], {"channel_id": channel_id})).fetchall()
+    return {
+        row["name"]: vault.open(bytes(row["ciphertext"]), tenant_id=tenant_id, channel_id=channel_id, name=row["name"])
+        for row in rows
+    }

@@ -1,0 +1,221 @@
+"""Rendering templates: Liquid, strict, bounded and compiled once; markup is escaped in HTML, nowhere else.
+
+A template can read `profile.*`, `campaign.*`, `event.*` and `unsubscribe_url`, test whether a value is there and give a
+default; printing what is missing is an error. It cannot read files, include other templates or mark data as safe.
+"""
+
+import functools
+from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from liquid import BoundTemplate, Environment
+from liquid.exceptions import LiquidError, ResourceLimitError, UndefinedError
+from liquid.undefined import FalsyStrictUndefined
+
+from rules.errors import InvalidInput
+
+ROOTS = frozenset({"profile", "campaign", "event"})
+NAMES = frozenset({"unsubscribe_url"})
+SOURCE_LIMIT = 262_144
+OUTPUT_LIMIT = 524_288
+"""Octets of one body: Gmail clips a mail after 102 kB, and relays commonly refuse at 10 MB."""
+LOOP_LIMIT = 2_000
+LOCALS_LIMIT = 65_536
+WORK_LIMIT = 4_194_304
+"""Characters times characters of one filter's arguments: `replace` and `join` can multiply their sizes."""
+CACHE = 2_048
+REMOVED_TAGS = ("include", "render")
+REMOVED_FILTERS = ("safe",)
+# What Python raises from inside a filter that is handed values of the wrong kind.
+FILTER_FAILURES = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bodies:
+    """The source of one template; `name` stands in every error."""
+
+    name: str
+    subject: str | None = None
+    text: str | None = None
+    html: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rendered:
+    """What one person gets; the subject is one line."""
+
+    subject: str | None
+    text: str | None
+    html: str | None
+
+
+class _Environment(Environment):
+    loop_iteration_limit = LOOP_LIMIT
+    output_stream_limit = OUTPUT_LIMIT
+    local_namespace_limit = LOCALS_LIMIT
+
+
+def check(bodies: Bodies, known: AbstractSet[str] | None = None) -> set[str]:
+    """Refuse a template that cannot work, and give its variables.
+
+    `known` are full names such as "profile.city"; without it, any field of profile, campaign and event is accepted.
+    Raises InvalidInput for a syntax error, an unknown filter or tag, no body at all, or an unknown variable.
+    """
+    if bodies.text is None and bodies.html is None:
+        raise InvalidInput(f"The template {bodies.name} has no body.", remedy="Give it a text or an HTML body.")
+    used = variables(bodies)
+    for name in sorted(used):
+        if not _is_known(name, known):
+            raise InvalidInput(
+                f"The template {bodies.name} uses {name}, which nobody fills.", remedy=_choices(name, known)
+            )
+    return used
+
+
+def variables(bodies: Bodies) -> set[str]:
+    """Give what a template reads from outside, such as {"profile.city", "unsubscribe_url"}; raises InvalidInput."""
+    return {name for source, is_html in _sources(bodies) for name in _analysed(bodies.name, source, is_html=is_html)}
+
+
+def render(bodies: Bodies, context: Mapping[str, Any]) -> Rendered:
+    """Fill a template for one person; raises InvalidInput naming the template, the variable and the remedy."""
+    subject = _filled(bodies, bodies.subject, context, is_html=False)
+    return Rendered(
+        subject=None if subject is None else " ".join(subject.split()),
+        text=_filled(bodies, bodies.text, context, is_html=False),
+        html=_filled(bodies, bodies.html, context, is_html=True),
+    )
+
+
+def _filled(bodies: Bodies, source: str | None, context: Mapping[str, Any], *, is_html: bool) -> str | None:
+    if source is None:
+        return None
+    template = _compiled(bodies.name, source, is_html=is_html)
+    try:
+        return template.render(context)
+    except UndefinedError as error:
+        missing = _missing(error)
+        raise InvalidInput(
+            f"The template {bodies.name} needs {missing}, which is missing.",
+            remedy=f"Fill {missing} or write {{{{ {missing} | default: '...' }}}}.",
+        ) from error
+    except ResourceLimitError as error:
+        raise InvalidInput(
+            f"The template {bodies.name} is too much work: {error.message}.",
+            remedy=f"Loop at most {LOOP_LIMIT} times and write at most {OUTPUT_LIMIT} octets.",
+        ) from error
+    except (LiquidError, *FILTER_FAILURES) as error:
+        raise InvalidInput(
+            f"The template {bodies.name} cannot be filled: {_sentence(error)}.",
+            remedy="Correct the template or the value it uses.",
+        ) from error
+
+
+def _compiled(name: str, source: str, *, is_html: bool) -> BoundTemplate:
+    try:
+        return _compile(source, is_html)
+    except (LiquidError, RecursionError) as error:
+        raise InvalidInput(
+            f"The template {name} is no valid Liquid: {_sentence(error)}.", remedy="Correct the template."
+        ) from error
+
+
+@lru_cache(maxsize=CACHE)
+def _compile(source: str, is_html: bool) -> BoundTemplate:  # noqa: FBT001 - a cache key
+    if len(source) > SOURCE_LIMIT:
+        raise ResourceLimitError(f"it is longer than {SOURCE_LIMIT} characters", token=None)
+    return _environment(is_html).from_string(source)
+
+
+@lru_cache(maxsize=2)
+def _environment(is_html: bool) -> Environment:  # noqa: FBT001 - a cache key
+    environment = _Environment(undefined=FalsyStrictUndefined, autoescape=is_html)
+    for tag in REMOVED_TAGS:
+        del environment.tags[tag]
+    for name in REMOVED_FILTERS:
+        environment.filters.pop(name, None)
+    environment.filters = {name: _bounded(function) for name, function in environment.filters.items()}
+    return environment
+
+
+def _bounded(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Refuse a filter call before it is made where its result could be huge: limits on output come too late for it."""
+
+    @functools.wraps(function)
+    def bounded(left: Any, *arguments: Any, **named: Any) -> Any:
+        work = _size(left)
+        for argument in arguments:
+            work *= max(1, _size(argument))
+        if work > WORK_LIMIT:
+            raise ResourceLimitError("a filter is given too much at once", token=None)
+        return function(left, *arguments, **named)
+
+    return bounded
+
+
+def _size(value: Any) -> int:
+    """Measure what is repeated when a value is repeated; a number has its bits, for `times` squares it."""
+    if isinstance(value, int):
+        return value.bit_length()
+    return len(value) if isinstance(value, str | bytes | list | tuple | range) else 1
+
+
+@lru_cache(maxsize=CACHE)
+def _names(source: str, is_html: bool) -> frozenset[str]:  # noqa: FBT001 - a cache key
+    analysis = _compile(source, is_html).analyze()
+    found = (variable.segments for entries in analysis.globals.values() for variable in entries)
+    unknown_filters = analysis.filters.keys() - _environment(is_html).filters.keys()
+    if unknown_filters:
+        raise LiquidError(f"there is no filter {min(unknown_filters)}", token=None)
+    return frozenset(_dotted(segments) for segments in found)
+
+
+def _analysed(name: str, source: str, *, is_html: bool) -> frozenset[str]:
+    _compiled(name, source, is_html=is_html)
+    try:
+        return _names(source, is_html)
+    except LiquidError as error:
+        raise InvalidInput(
+            f"The template {name} is no valid Liquid: {_sentence(error)}.", remedy="Correct the template."
+        ) from error
+
+
+def _dotted(segments: Iterable[Any]) -> str:
+    """Join the leading names: what follows an index or a computed key depends on the data."""
+    names: list[str] = []
+    for segment in segments:
+        if not isinstance(segment, str):
+            break
+        names.append(segment)
+    return ".".join(names)
+
+
+def _is_known(name: str, known: AbstractSet[str] | None) -> bool:
+    root, dot, _ = name.partition(".")
+    if known is None:
+        return name in NAMES or (root in ROOTS and bool(dot))
+    return any(name == one or name.startswith(f"{one}.") for one in known | NAMES)
+
+
+def _choices(name: str, known: AbstractSet[str] | None) -> str:
+    if name in ROOTS:
+        return f"Name one of its fields, such as {name}.name."
+    names = sorted(known | NAMES) if known is not None else [*(f"{root}.*" for root in sorted(ROOTS)), *sorted(NAMES)]
+    return f"Use one of {', '.join(names)}."
+
+
+def _sources(bodies: Bodies) -> list[tuple[str, bool]]:
+    given = ((bodies.subject, False), (bodies.text, False), (bodies.html, True))
+    return [(source, is_html) for source, is_html in given if source is not None]
+
+
+def _missing(error: UndefinedError) -> str:
+    return str(error.message).removesuffix(" is undefined").strip("'")
+
+
+def _sentence(error: Exception) -> str:
+    message = error.message if isinstance(error, LiquidError) else f"{type(error).__name__}: {error}"
+    return str(message).rstrip(".")

@@ -1,0 +1,35 @@
+"""A sandbox for the whole session, emptied before each test that asks for it."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests.channels.sandbox_process import SandboxProcess, start_sandbox
+from tests.channels.webhook_server import WebhookServer
+
+
+@pytest.fixture(scope="session")
+async def shared_sandbox(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tuple[SandboxProcess, Path]]:
+    record = tmp_path_factory.mktemp("sandbox") / "record.jsonl"
+    sandbox = await start_sandbox("--record", str(record))
+    yield sandbox, record
+    assert sandbox.close() == 0
+
+
+@pytest.fixture
+async def sandbox(shared_sandbox: tuple[SandboxProcess, Path]) -> SandboxProcess:
+    await shared_sandbox[0].reset()
+    return shared_sandbox[0]
+
+
+@pytest.fixture
+def record_file(shared_sandbox: tuple[SandboxProcess, Path]) -> Path:
+    return shared_sandbox[1]
+
+
+@pytest.fixture
+async def webhook() -> AsyncIterator[WebhookServer]:
+    server = await WebhookServer().start()
+    yield server
+    await server.close()
