@@ -77,7 +77,7 @@ async def _serve(arguments: argparse.Namespace) -> None:
     callback = Callback(_target(arguments))
     chances = Chances(_chances(arguments.chance), seed=arguments.seed, delay_scale=arguments.delay_scale)
     outcomes = Outcomes(chances, callback)
-    bot = BotApi(record, faults, token=arguments.telegram_token, on_message=outcomes.on_message)
+    bot = BotApi(record, faults, token=arguments.telegram_token, on_message=outcomes.on_message, callback=callback)
     control = Control(record=record, faults=faults, outcomes=outcomes, callback=callback)
     handler = MailHandler(record, faults, on_message=outcomes.on_message)
     make = protocol_factory(handler, login=_login(arguments.smtp_login), tls=_tls(arguments))

@@ -7,6 +7,7 @@ import itertools
 import json
 import time
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -37,14 +38,22 @@ class Target:
     retry_for_s: float = 600.0
 
 
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A message that came: `ref` is its mailbox, or chat and message for Telegram, `account` who logged in."""
+
+    event_id: str
+    channel: str
+    ref: str
+    account: str | None = None
+
+
 @dataclass(order=True, slots=True)
 class _Due:
     at: float
     number: int
-    event_id: str = field(compare=False)
-    channel: str = field(compare=False)
-    ref: str = field(compare=False)
-    type: OutcomeType = field(compare=False)
+    sent: Sent = field(compare=False)
+    step: Step = field(compare=False)
 
 
 class Callback:
@@ -52,21 +61,30 @@ class Callback:
 
     def __init__(self, target: Target) -> None:
         self._target = target
+        self._accounts: dict[str, Target] = {}
         self._heap: list[_Due] = []
         self._numbers = itertools.count(1)
         self._counts: Counter[str] = Counter()
         self._http = HttpClient(connections=4, connect_timeout_s=2.0, total_timeout_s=30.0)
 
-    def schedule(self, event_id: str, channel: str, ref: str, steps: list[Step]) -> None:
-        """Plan the outcomes of one message; `ref` is its mailbox, or chat and message for Telegram."""
-        if self._target.url is None and self._target.telegram_url is None:
+    def connect(self, account: str, target: Target) -> None:
+        """Tell an account's outcomes to its own URL: a mail login, or a bot's token."""
+        self._accounts[account] = target
+
+    def schedule(self, sent: Sent, steps: Sequence[Step]) -> None:
+        """Plan the outcomes of one message."""
+        target = self._target_of(sent)
+        if target.url is None and target.telegram_url is None:
             return
         now = time.time()
         for step in steps:
             if len(self._heap) >= PENDING_LIMIT:
                 self._counts["dropped"] += 1
                 continue
-            heapq.heappush(self._heap, _Due(now + step.delay_s, next(self._numbers), event_id, channel, ref, step.type))
+            heapq.heappush(self._heap, _Due(now + step.delay_s, next(self._numbers), sent, step))
+
+    def _target_of(self, sent: Sent) -> Target:
+        return self._accounts.get(sent.account, self._target) if sent.account is not None else self._target
 
     def stats(self) -> dict[str, int]:
         names = ("posted", "posts", "failed_posts", "refused", "dropped")
@@ -74,6 +92,7 @@ class Callback:
 
     def clear(self) -> None:
         self._heap.clear()
+        self._accounts.clear()
         self._counts.clear()
 
     async def run(self) -> None:
@@ -96,26 +115,25 @@ class Callback:
         return due
 
     async def _post_all(self, due: list[_Due]) -> None:
-        updates = [item for item in due if self._is_update(item)]
-        others = [item for item in due if not self._is_update(item)]
-        for item in updates:
-            await self._post(self._target.telegram_url, _update(item), count=1, is_update=True)
-        if others:
-            await self._post(self._target.url, [_outcome(item) for item in others], count=len(others), is_update=False)
+        arrays: dict[str | None, tuple[Target, list[_Due]]] = {}
+        for item in due:
+            target = self._target_of(item.sent)
+            if _is_update(item, target):
+                await self._post(_Post(target, target.telegram_url, _update(item), is_update=True), count=1)
+            else:
+                arrays.setdefault(target.url, (target, []))[1].append(item)
+        for url, (target, items) in arrays.items():
+            await self._post(_Post(target, url, [_outcome(item) for item in items], is_update=False), count=len(items))
 
-    def _is_update(self, item: _Due) -> bool:
-        has_words = item.type in (OutcomeType.REPLIED, OutcomeType.UNSUBSCRIBED)
-        return item.channel == "telegram" and has_words and self._target.telegram_url is not None
-
-    async def _post(self, url: str | None, document: Any, *, count: int, is_update: bool) -> None:
-        if url is None:
+    async def _post(self, post: "_Post", *, count: int) -> None:
+        if post.url is None:
             self._counts["dropped"] += count
             return
-        body = json.dumps(document).encode()
-        give_up_at = time.monotonic() + self._target.retry_for_s
+        body = json.dumps(post.document).encode()
+        give_up_at = time.monotonic() + post.target.retry_for_s
         pause_s = RETRY_FIRST_S
         while True:
-            status = await self._once(url, body, is_update=is_update)
+            status = await self._once(post, post.url, body)
             if SUCCESS <= status < CLIENT_ERROR:
                 self._counts["posted"] += count
                 self._counts["posts"] += 1
@@ -130,38 +148,52 @@ class Callback:
             await asyncio.sleep(pause_s)
             pause_s = min(pause_s * 2, RETRY_MOST_S)
 
-    async def _once(self, url: str, body: bytes, *, is_update: bool) -> int:
+    async def _once(self, post: "_Post", url: str, body: bytes) -> int:
         """Post once, signed now; 0 where no answer came."""
         headers = {"Content-Type": "application/json"}
-        if is_update and self._target.telegram_secret:
-            headers["X-Telegram-Bot-Api-Secret-Token"] = self._target.telegram_secret.reveal()
+        if post.is_update and post.target.telegram_secret:
+            headers["X-Telegram-Bot-Api-Secret-Token"] = post.target.telegram_secret.reveal()
         else:
-            headers |= sign(self._target.secret, timestamp=int(time.time()), body=body)
+            headers |= sign(post.target.secret, timestamp=int(time.time()), body=body)
         try:
             return (await self._http.post(url, body, headers)).status
         except ProviderError:
             return 0
 
 
+@dataclass(frozen=True, slots=True)
+class _Post:
+    target: Target
+    url: str | None
+    document: Any
+    is_update: bool
+
+
+def _is_update(item: _Due, target: Target) -> bool:
+    has_words = item.step.type in {OutcomeType.REPLIED, OutcomeType.UNSUBSCRIBED}
+    return item.sent.channel == "telegram" and has_words and target.telegram_url is not None
+
+
 def _outcome(item: _Due) -> dict[str, Any]:
     """Write one outcome; its id is the same when the same message is sent and told of twice."""
-    digest = hashlib.blake2b(f"{item.event_id}|{item.type}".encode(), digest_size=12).hexdigest()
-    return {
-        "id": digest,
-        "event_id": item.event_id,
-        "channel": item.channel,
-        "type": item.type.value,
+    sent, step = item.sent, item.step
+    document = {
+        "id": hashlib.blake2b(f"{sent.event_id}|{step.type}".encode(), digest_size=12).hexdigest(),
+        "event_id": sent.event_id,
+        "channel": sent.channel,
+        "type": step.type.value,
         "at": datetime.fromtimestamp(item.at, UTC).isoformat(),
-        "address": item.ref.partition(":")[0],
+        "address": sent.ref.partition(":")[0],
     }
+    return document if step.value is None else document | {"value": step.value}
 
 
 def _update(item: _Due) -> dict[str, Any]:
     """Write one Telegram update; private chats carry the person's own id."""
-    chat, _, message = item.ref.partition(":")
+    chat, _, message = item.sent.ref.partition(":")
     person = {"id": int(chat), "is_bot": False, "first_name": "Sandbox"}
     about = {"id": int(chat), "type": "private"}
-    if item.type is OutcomeType.UNSUBSCRIBED:
+    if item.step.type is OutcomeType.UNSUBSCRIBED:
         member = {"status": "kicked", "until_date": 0, "user": {"id": 1, "is_bot": True, "first_name": "Sandbox"}}
         change = {"chat": about, "from": person, "date": int(item.at), "new_chat_member": member}
         return {"update_id": item.number, "my_chat_member": change}

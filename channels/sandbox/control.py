@@ -6,7 +6,8 @@ from typing import Any
 
 from aiohttp import web
 
-from channels.sandbox.callback import Callback
+from channels.contract import Secret
+from channels.sandbox.callback import Callback, Sent, Target
 from channels.sandbox.faults import Faults
 from channels.sandbox.plan import Chances, Step
 from channels.sandbox.record import Record
@@ -15,31 +16,35 @@ from rules.errors import InvalidInput
 from rules.words import OutcomeType
 
 BODY_LIMIT = 67_108_864
-OVERRIDE_REMEDY = 'Post {"<event_id>": ["delivered", "read"], ...} with the outcome types of LEO Activation.'
+OVERRIDE_REMEDY = 'Post {"<event_id or address>": ["read", {"type": "bought", "value": 9.5}], ...}.'
+ACCOUNT_REMEDY = 'Post {"account": "<login>", "url": "http://...", "secret": "..."}.'
 
 
 class Outcomes:
-    """Decides what comes of a message: what was asked for by event_id, else what chance draws."""
+    """Decides what comes of a message: what was asked for by event_id or address, else what chance draws."""
 
     def __init__(self, chances: Chances, callback: Callback) -> None:
         self._chances = chances
         self._callback = callback
-        self._asked: dict[str, list[OutcomeType]] = {}
+        self._asked: dict[str, list[tuple[OutcomeType, float | None]]] = {}
 
     def ask(self, document: Any) -> int:
-        """Take outcomes by event_id; raises InvalidInput. A message that already came is not told of again."""
+        """Take outcomes by event_id or address, for messages that come later; raises InvalidInput."""
         if not isinstance(document, Mapping):
             raise InvalidInput("Outcomes are an object.", remedy=OVERRIDE_REMEDY)
-        asked = {str(event_id): _types(event_id, names) for event_id, names in document.items()}
+        asked = {str(key): _asked(key, outcomes) for key, outcomes in document.items()}
         self._asked |= asked
         return len(asked)
 
-    def on_message(self, event_id: str, channel: str, ref: str) -> None:
-        asked = self._asked.get(event_id)
+    def on_message(self, sent: Sent) -> None:
+        address = sent.ref.partition(":")[0]
+        asked = self._asked.get(sent.event_id, self._asked.get(address))
         steps: list[Step] = (
-            self._chances.plan(event_id, channel) if asked is None else self._chances.steps(event_id, asked)
+            self._chances.plan(sent.event_id, sent.channel)
+            if asked is None
+            else self._chances.steps(sent.event_id, asked)
         )
-        self._callback.schedule(event_id, channel, ref, steps)
+        self._callback.schedule(sent, steps)
 
     def clear(self) -> None:
         self._asked.clear()
@@ -74,8 +79,17 @@ class Control:
         return web.json_response({"planned": len(given)})
 
     async def outcomes(self, request: web.Request) -> web.Response:
-        """`POST /_sandbox/outcomes`: what will come of messages, by event_id."""
+        """`POST /_sandbox/outcomes`: what will come of messages, by event_id or address."""
         return web.json_response({"asked": self._outcomes.ask(await _json(request))})
+
+    async def accounts(self, request: web.Request) -> web.Response:
+        """`POST /_sandbox/accounts`: where the outcomes of a mail login go, as at a mail provider's web page."""
+        document = await _json(request)
+        names = ("account", "url", "secret")
+        if not isinstance(document, Mapping) or not all(isinstance(document.get(n), str) for n in names):
+            raise InvalidInput("An account is wrong.", remedy=ACCOUNT_REMEDY)
+        self._callback.connect(document["account"], Target(url=document["url"], secret=Secret(document["secret"])))
+        return web.json_response({"connected": document["account"]})
 
     async def reset(self, _request: web.Request) -> web.Response:
         """`POST /_sandbox/reset`: forget messages, failures, outcomes and counts; the record file stays."""
@@ -92,6 +106,7 @@ def application(control: Control, bot: BotApi) -> web.Application:
     app.router.add_get("/_sandbox/stats", control.stats)
     app.router.add_post("/_sandbox/faults", control.faults)
     app.router.add_post("/_sandbox/outcomes", control.outcomes)
+    app.router.add_post("/_sandbox/accounts", control.accounts)
     app.router.add_post("/_sandbox/reset", control.reset)
     return app
 
@@ -107,10 +122,13 @@ async def _told(
         return web.json_response({"error": error.code, "detail": str(error)}, status=422)
 
 
-def _types(event_id: Any, names: Any) -> list[OutcomeType]:
-    if not isinstance(names, list) or any(name not in set(OutcomeType) for name in names):
-        raise InvalidInput(f"The outcomes of {event_id} are wrong.", remedy=OVERRIDE_REMEDY)
-    return [OutcomeType(name) for name in names]
+def _asked(key: Any, outcomes: Any) -> list[tuple[OutcomeType, float | None]]:
+    given = outcomes if isinstance(outcomes, list) else [None]
+    pairs = [(item.get("type"), item.get("value")) if isinstance(item, Mapping) else (item, None) for item in given]
+    for name, value in pairs:
+        if name not in set(OutcomeType) or not isinstance(value, int | float | None):
+            raise InvalidInput(f"The outcomes of {key} are wrong.", remedy=OVERRIDE_REMEDY)
+    return [(OutcomeType(str(name)), value) for name, value in pairs]
 
 
 async def _json(request: web.Request) -> Any:

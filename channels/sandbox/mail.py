@@ -12,6 +12,7 @@ from typing import Any
 
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
+from channels.sandbox.callback import Sent
 from channels.sandbox.faults import Faults, PlannedFault
 from channels.sandbox.record import Record
 
@@ -64,7 +65,7 @@ class SandboxSMTP(SMTP):
 class MailHandler:
     """What the relay does with each mailbox and message."""
 
-    def __init__(self, record: Record, faults: Faults, *, on_message: Callable[[str, str, str], None]) -> None:
+    def __init__(self, record: Record, faults: Faults, *, on_message: Callable[[Sent], None]) -> None:
         self._record = record
         self._faults = faults
         self._on_message = on_message
@@ -80,7 +81,7 @@ class MailHandler:
         envelope.rcpt_options.extend(rcpt_options)
         return "250 2.1.5 OK"
 
-    async def handle_DATA(self, server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
         """Record for each recipient, then answer."""
         address = envelope.rcpt_tos[0]
         fault = self._faults.take("email", address=address)
@@ -95,7 +96,7 @@ class MailHandler:
                 event_id=event_id, channel="email", address=rcpt, subject=_header(mail, "Subject"), text=_text(mail)
             )
         if event_id is not None:
-            self._on_message(event_id, "email", address)
+            self._on_message(Sent(event_id, "email", address, session.auth_data))
         return f"250 2.0.0 OK: queued as {number}" if fault is None else await _fail(server, fault)
 
     async def handle_exception(self, error: Exception) -> str:
@@ -111,7 +112,7 @@ def protocol_factory(
 
     def authenticate(_server: Any, _session: Any, _envelope: Any, _mechanism: str, data: Any) -> AuthResult:
         given = (data.login.decode(), data.password.decode()) if isinstance(data, LoginPassword) else None
-        return AuthResult(success=login is None or given == login, handled=False)
+        return AuthResult(success=login is None or given == login, handled=False, auth_data=given and given[0])
 
     def make() -> SMTP:
         return SandboxSMTP(

@@ -12,11 +12,14 @@ DEFAULT_CHANCES: Mapping[str, float] = {
     "bounced": 0.01,
     "read": 0.35,
     "clicked": 0.12,
+    "visited": 0.8,
+    "bought": 0.15,
     "unsubscribed": 0.005,
     "complained": 0.001,
     "replied": 0.03,
     "kicked": 0.005,
 }
+PURCHASE_VND = 500_000
 # Seconds from sending: the earliest and the latest.
 DELAYS: Mapping[OutcomeType, tuple[float, float]] = {
     OutcomeType.BOUNCED: (0.5, 3.0),
@@ -37,6 +40,8 @@ class Step:
 
     type: OutcomeType
     delay_s: float
+    value: float | None = None
+    """Money, where somebody bought."""
 
 
 class Chances:
@@ -65,16 +70,18 @@ class Chances:
             kinds.append(OutcomeType.READ)
             later = (OutcomeType.CLICKED, OutcomeType.UNSUBSCRIBED, OutcomeType.COMPLAINED)
             kinds += [kind for kind in later if self._happens(event_id, kind.value)]
+        if OutcomeType.CLICKED in kinds and self._happens(event_id, "visited"):
+            kinds.append(OutcomeType.VISITED)
+            kinds += [OutcomeType.BOUGHT] if self._happens(event_id, "bought") else []
         return [self._step(event_id, kind) for kind in kinds]
 
-    def steps(self, event_id: str, kinds: Sequence[OutcomeType]) -> list[Step]:
-        """Give the outcomes that were asked for, in their order."""
-        steps = [self._step(event_id, kind) for kind in kinds]
+    def steps(self, event_id: str, asked: Sequence[tuple[OutcomeType, float | None]]) -> list[Step]:
+        """Give the outcomes that were asked for, in their order, each with its value."""
         latest = 0.0
         ordered = []
-        for step in steps:
-            latest = max(latest, step.delay_s)
-            ordered.append(Step(step.type, latest))
+        for kind, value in asked:
+            latest = max(latest, self._step(event_id, kind).delay_s)
+            ordered.append(Step(kind, latest, value))
         return ordered
 
     def _happens(self, event_id: str, name: str) -> bool:
@@ -83,7 +90,8 @@ class Chances:
     def _step(self, event_id: str, kind: OutcomeType) -> Step:
         earliest, latest = DELAYS[kind]
         share = self._share(event_id, f"delay {kind}")
-        return Step(kind, (earliest + (latest - earliest) * share) * self._delay_scale)
+        value = round(PURCHASE_VND * (0.2 + share)) if kind is OutcomeType.BOUGHT else None
+        return Step(kind, (earliest + (latest - earliest) * share) * self._delay_scale, value)
 
     def _share(self, event_id: str, name: str) -> float:
         digest = hashlib.blake2b(f"{self._seed}|{name}|{event_id}".encode(), digest_size=8).digest()

@@ -1,4 +1,4 @@
-"""The Telegram Bot API of the sandbox: `sendMessage` and `getMe` with the official server's checks and words."""
+"""The Telegram Bot API of the sandbox: a few methods, with the official server's checks and words."""
 
 import asyncio
 import re
@@ -9,6 +9,8 @@ from typing import Any
 from aiohttp import web
 
 from channels import facts
+from channels.contract import Secret
+from channels.sandbox.callback import Callback, Sent, Target
 from channels.sandbox.entities import EntityError, parse
 from channels.sandbox.faults import Faults, PlannedFault
 from channels.sandbox.mail import HANG_S
@@ -30,12 +32,14 @@ class BotApi:
         faults: Faults,
         *,
         token: str | None,
-        on_message: Callable[[str, str, str], None],
+        on_message: Callable[[Sent], None],
+        callback: Callback,
     ) -> None:
         self._record = record
         self._faults = faults
         self._token = token
         self._on_message = on_message
+        self._callback = callback
         self._message_id = 0
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
@@ -47,11 +51,22 @@ class BotApi:
             return _error(401, "Unauthorized")
         if method == "getMe":
             return _ok({"id": BOT_ID, "is_bot": True, "first_name": "Sandbox", "username": "sandbox_bot"})
+        if method == "setWebhook":
+            return self._set_webhook(token, await _fields(request))
         if method != "sendMessage":
             return _error(404, "Not Found: method not found")
-        return await self._send_message(request, await _fields(request))
+        return await self._send_message(request, token, await _fields(request))
 
-    async def _send_message(self, request: web.Request, fields: Mapping[str, Any]) -> web.StreamResponse:
+    def _set_webhook(self, token: str, fields: Mapping[str, Any]) -> web.Response:
+        """Take a bot's own webhook; unlike Telegram's server this one takes http, as it speaks to loopback alone."""
+        url = str(fields.get("url") or "")
+        if not url.startswith(("http://", "https://")):
+            return _error(400, "Bad Request: bad webhook: An HTTPS URL must be provided for webhook")
+        secret = Secret(str(fields.get("secret_token") or ""))
+        self._callback.connect(token, Target(url=None, secret=secret, telegram_url=url, telegram_secret=secret))
+        return web.json_response({"ok": True, "result": True, "description": "Webhook was set"})
+
+    async def _send_message(self, request: web.Request, token: str, fields: Mapping[str, Any]) -> web.StreamResponse:
         chat = str(fields.get("chat_id", "")).strip()
         fault = self._faults.take("telegram", address=chat)
         if fault is not None and not fault.keep:
@@ -64,7 +79,7 @@ class BotApi:
         event_id = request.headers.get("X-LEO-Delivery")
         self._record.add(event_id=event_id, channel="telegram", address=chat, subject=None, text=text)
         if event_id is not None:
-            self._on_message(event_id, "telegram", f"{chat}:{self._message_id}")
+            self._on_message(Sent(event_id, "telegram", f"{chat}:{self._message_id}", token))
         if fault is not None:
             return await _fail(request, fault)
         number = int(chat)

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -17,7 +18,7 @@ from channels.contract import Incoming
 from channels.sandbox.plan import Chances
 from rules.errors import InvalidInput
 from rules.words import Channel, OutcomeType
-from tests.channels.samples import WEBHOOK_SECRET, adapter, event_id, message
+from tests.channels.samples import TOKEN, WEBHOOK_SECRET, adapter, event_id, message
 from tests.channels.sandbox_process import SandboxProcess, start_sandbox
 from tests.channels.webhook_server import WebhookServer
 
@@ -208,3 +209,45 @@ async def send_one(sandbox: SandboxProcess) -> str:
     receipt = speaker.parse(await speaker.send(speaker.build(message(EMAIL))))
     await speaker.aclose()
     return str(receipt.status)
+
+
+async def test_each_account_has_its_outcomes_told_to_its_own_url(
+    telling: SandboxProcess, webhook: WebhookServer
+) -> None:
+    other = await WebhookServer().start()
+    account = {"account": "tenant-b", "url": other.url, "secret": "secret_of_b"}
+    assert await telling.ask("accounts", account) == {"connected": "tenant-b"}
+    speaker = adapter(EMAIL, smtp_port=telling.smtp_port, username="tenant-b", password="any")
+    receipt = speaker.parse(await speaker.send(speaker.build(message(EMAIL, "b"))))
+    assert str(receipt.status) == "accepted"
+    await send(telling, EMAIL, "a")
+    await eventually(lambda: told(webhook) and told(other))
+    assert {item["event_id"] for item in told(other)} == {event_id("b")}
+    assert {item["event_id"] for item in told(webhook)} == {event_id("a")}
+    await speaker.aclose()
+    await other.close()
+
+
+async def test_a_bot_tells_its_replies_to_the_webhook_it_set(telling: SandboxProcess, webhook: WebhookServer) -> None:
+    other = await WebhookServer().start()
+    await telling.ask("outcomes", {"84901234567": ["replied"]})
+    async with aiohttp.ClientSession() as session:
+        asked = {"url": other.url, "secret_token": "secret_of_bot"}
+        async with session.post(f"{telling.base_url}/bot{TOKEN}/setWebhook", json=asked) as response:
+            assert (await response.json())["ok"] is True
+    await send(telling, TELEGRAM, 0)
+    await eventually(lambda: other.requests)
+    headers, _ = other.requests[0]
+    assert headers["X-Telegram-Bot-Api-Secret-Token"] == "secret_of_bot"
+    assert webhook.requests == []
+    await other.close()
+
+
+async def test_outcomes_can_be_asked_for_by_address_and_carry_a_value(
+    telling: SandboxProcess, webhook: WebhookServer
+) -> None:
+    address = message(EMAIL).address
+    await telling.ask("outcomes", {address: ["visited", {"type": "bought", "value": 29.99}]})
+    await send(telling, EMAIL, 0)
+    await eventually(lambda: len(told(webhook)) == 2)
+    assert [(item["type"], item.get("value")) for item in told(webhook)] == [("visited", None), ("bought", 29.99)]
