@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from channels.contract import Incoming
 from channels.sandbox.plan import Chances
+from channels.signature import lowered
 from rules.errors import InvalidInput
 from rules.words import Channel, OutcomeType
 from tests.channels.samples import TOKEN, WEBHOOK_SECRET, adapter, event_id, message
@@ -238,7 +239,7 @@ async def test_a_bot_tells_its_replies_to_the_webhook_it_set(telling: SandboxPro
     await send(telling, TELEGRAM, 0)
     await eventually(lambda: other.requests)
     headers, _ = other.requests[0]
-    assert headers["X-Telegram-Bot-Api-Secret-Token"] == "secret_of_bot"
+    assert lowered(headers)["x-telegram-bot-api-secret-token"] == "secret_of_bot"
     assert webhook.requests == []
     await other.close()
 
