@@ -500,13 +500,15 @@ CREATE TABLE IF NOT EXISTS campaign_run (
     CONSTRAINT campaign_run_snapshot_fkey FOREIGN KEY (tenant_id, snapshot_id) REFERENCES segment_snapshot,
     CONSTRAINT campaign_run_event_fkey FOREIGN KEY (tenant_id, event_id) REFERENCES marketing_event,
     CONSTRAINT campaign_run_parent_fkey FOREIGN KEY (tenant_id, parent_id) REFERENCES campaign_run,
-    CONSTRAINT campaign_run_event_unique UNIQUE (tenant_id, campaign_id, event_id),
     CONSTRAINT campaign_run_kind_known CHECK (kind IN ('snapshot', 'event', 'wake_up', 'request')),
     CONSTRAINT campaign_run_lane_known CHECK (lane IN ('realtime', 'bulk')),
     CONSTRAINT campaign_run_status_known CHECK (status IN ('pending', 'running', 'paused', 'finished', 'cancelled'))
 );
 CREATE INDEX IF NOT EXISTS campaign_run_campaign_idx ON campaign_run (tenant_id, campaign_id, created_at);
 CREATE INDEX IF NOT EXISTS campaign_run_event_idx ON campaign_run (tenant_id, event_id) WHERE event_id IS NOT NULL;
+-- One run for an event and campaign; its wake-ups know the event too.
+CREATE UNIQUE INDEX IF NOT EXISTS campaign_run_event_unique ON campaign_run (tenant_id, campaign_id, event_id)
+    WHERE kind = 'event';
 
 -- The people a run still has to decide for: durable work of at most 500 profiles, found again when Redis is emptied.
 CREATE TABLE IF NOT EXISTS run_batch (
@@ -904,6 +906,8 @@ BEGIN
         EXECUTE format('CREATE OR REPLACE TRIGGER %I BEFORE UPDATE OF %s ON %I FOR EACH ROW WHEN (%s) '
                        'EXECUTE FUNCTION refuse_key_change()',
                        keyed.relname || '_keep_key', keyed.columns, keyed.relname, keyed.changed);
+        -- ALWAYS: the mirror finds a vertex by its row's id, in a session that replicates too.
+        EXECUTE format('ALTER TABLE %I ENABLE ALWAYS TRIGGER %I', keyed.relname, keyed.relname || '_keep_key');
     END LOOP;
 END $$;
 CREATE OR REPLACE TRIGGER tenant_keep_slug BEFORE UPDATE OF slug ON tenant
@@ -912,6 +916,9 @@ CREATE OR REPLACE TRIGGER relation_target_keep_kind BEFORE UPDATE OF kind ON rel
     FOR EACH ROW WHEN (OLD.kind IS DISTINCT FROM NEW.kind) EXECUTE FUNCTION refuse_key_change();
 CREATE OR REPLACE TRIGGER segment_member_keep_id BEFORE UPDATE OF member_id ON segment_member
     FOR EACH ROW WHEN (OLD.member_id IS DISTINCT FROM NEW.member_id) EXECUTE FUNCTION refuse_key_change();
+ALTER TABLE tenant ENABLE ALWAYS TRIGGER tenant_keep_slug;
+ALTER TABLE relation_target ENABLE ALWAYS TRIGGER relation_target_keep_kind;
+ALTER TABLE segment_member ENABLE ALWAYS TRIGGER segment_member_keep_id;
 
 
 -- 4 graph mirror ------------------------------------------------------------------------------------------------
@@ -991,6 +998,8 @@ BEGIN
     FOR e IN SELECT * FROM graph_element LOOP
         SELECT string_agg(format('%L, %s', p.name,
                    CASE a.atttypid WHEN 'timestamptz'::regtype THEN format('public.leo_iso(s.%I)', p.name)
+                                   -- -0 equals 0, so that an UPDATE from one to the other is none: both show as 0.
+                                   WHEN 'float8'::regtype THEN format('(s.%I + 0.0::float8)', p.name)
                                    ELSE format('s.%I', p.name) END), ', ' ORDER BY p.place)
         INTO map
         FROM unnest(CASE WHEN e.kind = 'vertex' THEN e.id_column || e.properties ELSE e.properties END)
