@@ -1,64 +1,79 @@
-"""From rows to what the rules look at: a campaign with its policy and candidates, and the facts about its people."""
+"""Gathering: what is known about the people of a batch, by one query, as what the rules look at.
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
+
+from psycopg.rows import DictRow
 
 from engine.db import Transaction
 from engine.queries import queries
-from rules.errors import NotFound
-from rules.facts import Campaign, Candidate, Facts, candidates
-from rules.policy import Policy
-from rules.words import CampaignStatus, Channel
+from rules.facts import Address, Consent, Contact, Facts, Suppression
+from rules.words import Channel
 
-_SQL = queries("decide")
-# Contacts are looked at as far back as the longest cap, and no less: they also tell fatigue to the score.
-LEAST_LOOK_BACK = timedelta(days=30)
+# The score looks at recent contacts too, so they are read without a cap as well.
+CONTACTS_WINDOW = timedelta(days=30)
+_CHANNELS: Mapping[str | None, Channel] = {channel.value: channel for channel in Channel}
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
-    """What is the same for every person of a batch."""
+async def gather(
+    conn: Transaction,
+    *,
+    profile_ids: Sequence[int],
+    purpose: str,
+    now: datetime,
+    zone: str,
+    locale: str,
+    contacts_window: timedelta = CONTACTS_WINDOW,
+) -> list[Facts]:
+    """Give the facts of the profiles that exist, in the order of their ids.
 
-    campaign: Campaign
-    policy: Policy
-    policy_id: int | None
-    candidates: tuple[Candidate, ...]
-    channel_ids: Mapping[int, int]
-    """From a template's id to the channel it goes through."""
-    inputs_salt: bytes
-    is_active: bool
+    `purpose` is the campaign's: consents for others are not read. `zone` and `locale` hold for whom none is known.
+    """
+    found = await conn.execute(
+        queries("decide")["facts"],
+        {
+            "profile_ids": list(profile_ids),
+            "purpose": purpose,
+            "now": now,
+            "contacts_since": now - max(contacts_window, CONTACTS_WINDOW),
+        },
+        binary=True,
+    )
+    rows = sorted(await found.fetchall(), key=lambda row: int(row["profile_id"]))
+    return [_facts(row, zone, locale) for row in rows]
 
 
-async def frame(connection: Transaction, campaign_id: int) -> Frame:
-    """Read a campaign with its newest policy and approved templates; raises NotFound, InvalidInput on its policy."""
-    row = await (await connection.execute(_SQL["campaign"], {"campaign_id": campaign_id})).fetchone()
-    if row is None:
-        raise NotFound(f"There is no campaign {campaign_id}.", remedy="Check the id.")
-    templates: Sequence[Mapping[str, Any]] = row["templates"]
-    return Frame(
-        campaign=Campaign(
-            campaign_id=row["campaign_id"],
-            name=row["name"],
-            purpose=row["purpose"],
-            starts_at=row["starts_at"],
-            ends_at=row["ends_at"],
-            priority=row["priority"],
-            control_share=row["control_share"],
+def _facts(row: DictRow, zone: str, locale: str) -> Facts:
+    return Facts(
+        profile_id=row["profile_id"],
+        ext_id=row["ext_id"],
+        zone=row["zone"] or zone,
+        locale=row["locale"] or locale,
+        active=row["status"] == "active",
+        attributes=row["attributes"],
+        addresses=tuple(
+            Address(_CHANNELS[channel], value, address_id, valid, reason)
+            for channel, value, address_id, valid, reason in row["addresses"] or ()
+            if channel in _CHANNELS
         ),
-        policy=Policy.parse(row["policy"] or {}, version=row["policy_version"] or 0),
-        policy_id=row["policy_id"],
-        candidates=candidates([(Channel(t["channel"]), t["template_id"], t["key"], t["version"]) for t in templates]),
-        channel_ids={t["template_id"]: t["channel_id"] for t in templates},
-        inputs_salt=bytes(row["inputs_salt"]),
-        is_active=row["status"] == CampaignStatus.ACTIVE,
+        consents=tuple(
+            Consent(_CHANNELS.get(channel), purpose, granted, _instant(at))
+            for channel, purpose, granted, at in row["consents"] or ()
+            if channel is None or channel in _CHANNELS
+        ),
+        suppressions=tuple(
+            Suppression(_CHANNELS.get(channel), address, reason)
+            for channel, address, reason in row["suppressions"] or ()
+            if channel is None or channel in _CHANNELS
+        ),
+        contacts=tuple(
+            Contact(_CHANNELS[channel], campaign_id, _instant(at)) for channel, campaign_id, at in row["contacts"] or ()
+        ),
+        outcomes=row["outcomes"] or {},
     )
 
 
-async def facts_of(connection: Transaction, batch_id: int, *, policy: Policy, now: datetime) -> list[Facts]:
-    """Read the facts about everybody in a batch, by one query, in the order of their ids."""
-    since = now - max(policy.longest_window, LEAST_LOOK_BACK)
-    found = await connection.execute(_SQL["facts"], {"batch_id": batch_id, "since": since, "now": now})
-    # The query writes each row in the shape of a stored document, so that reading it and replaying are one path.
-    return [Facts.from_document(row) for row in await found.fetchall()]
+def _instant(text: Any) -> datetime:
+    """Read PostgreSQL's JSON form of an instant; in UTC, so that the same facts hash the same in every session."""
+    return datetime.fromisoformat(text).astimezone(UTC)

@@ -48,6 +48,8 @@ class Settings(BaseSettings):
     api_host: str = "127.0.0.1"
     api_port: Port = 0
     """0: 8765 if it is free, else another that this LEO_HOME then keeps; so for the next two (8725, 8780)."""
+    public_url: str | None = None
+    """Where people reach the API from outside, for unsubscribe links and webhooks; the API's own address if absent."""
     sandbox_smtp_port: Port = 0
     sandbox_http_port: Port = 0
     log_level: Literal["debug", "info", "warning", "error"] = "info"

@@ -27,7 +27,7 @@ GRAPH_NAME = re.compile(r"^leo_[a-z][a-z0-9_]{2,40}$")
 
 _HEADER = re.compile(r"^// (?P<key>kind|params|returns): (?P<value>.*)$")
 _PARAMETER = re.compile(r"\$([a-z_][a-z0-9_]*)")
-_LABEL = re.compile(r"[(\[]\s*[a-z_]*\s*:\s*([A-Za-z_]+)")
+_LABELS = re.compile(r"[(\[]\s*\w*\s*:\s*([A-Za-z_]+(?:\s*\|\s*[A-Za-z_]+)*)")
 _NOT_CODE = re.compile(r"//[^\n]*|'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"")
 _PARAMETER_OR_NOT_CODE = re.compile(rf"(?:{_NOT_CODE.pattern})|\$(?P<name>[a-z_][a-z0-9_]*)")
 _BODY_QUOTE = "$cypher$"
@@ -66,21 +66,21 @@ class CypherQuery:
         """
         self.arguments(values)
         filled = _PARAMETER_OR_NOT_CODE.sub(
-            lambda found: json.dumps(values[found["name"]], ensure_ascii=False) if found["name"] else found[0], self.text
+            lambda found: json.dumps(values[found["name"]], ensure_ascii=False) if found["name"] else found[0],
+            self.text,
         )
         if _BODY_QUOTE in filled:
             raise InvalidInput(f"{_BODY_QUOTE} cannot be written into a query.", remedy="Pass it as a parameter.")
-        return self._wrapped(graph, cast("LiteralString", filled), argument="")
+        return self._wrapped(graph, filled, argument="")
 
     def _wrapped(self, graph: str, text: LiteralString, *, argument: LiteralString) -> LiteralString:
         if not GRAPH_NAME.fullmatch(graph):
             raise InvalidInput(f"{graph!r} is no graph of ours.", remedy="Pass the tenant's graph_name.")
-        checked = cast("LiteralString", graph)
-        columns = cast("LiteralString", ", ".join(f'"{name}" {kind}' for name, kind in self.columns))
+        columns = ", ".join(f'"{name}" {kind}' for name, kind in self.columns)
         # File text and a checked identifier only; see the pattern above.
         return (
-            f"SELECT * FROM ag_catalog.cypher('{checked}', {_BODY_QUOTE}\n{text}\n{_BODY_QUOTE}{argument})\n"  # noqa: S608
-            f"AS ({columns})\nWHERE (SELECT leo_graph()) = '{checked}'"
+            f"SELECT * FROM ag_catalog.cypher('{graph}', {_BODY_QUOTE}\n{text}\n{_BODY_QUOTE}{argument})\n"  # noqa: S608
+            f"AS ({columns})\nWHERE (SELECT leo_graph()) = '{graph}'"
         )
 
     def arguments(self, given: Mapping[str, Any]) -> str:
@@ -126,9 +126,9 @@ def parse(name: str, text: str) -> CypherQuery:
         kind=cast("Literal['read', 'write']", kind),
         parameters=declared,
         columns=columns,
-        labels=frozenset(_LABEL.findall(code)),
+        labels=frozenset(label.strip() for found in _LABELS.findall(code) for label in found.split("|")),
         # The text comes from files of this package alone, which is what LiteralString promises.
-        text=cast("LiteralString", text.rstrip()),
+        text=text.rstrip(),
     )
 
 

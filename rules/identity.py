@@ -23,4 +23,9 @@ def delivery_event_id(
 
 def inputs_hash(document: Any, salt: bytes) -> bytes:
     """Give the salted sha256 of a decision's inputs."""
-    return hashlib.sha256(salt + canonical(document)).digest()
+    return written_hash(canonical(document), salt)
+
+
+def written_hash(written: bytes, salt: bytes) -> bytes:
+    """Give `inputs_hash` of a document that `canonical` has written already."""
+    return hashlib.sha256(salt + written).digest()

@@ -25,7 +25,10 @@ def verify(tenant: TenantOption = None, as_json: JsonOption = False) -> None:
     total = sum(difference.total for differences in found.values() for difference in differences)
     if as_json:
         counted = {
-            slug: {each.label: {"missing": each.missing, "extra": each.extra, "different": each.different} for each in labels}
+            slug: {
+                each.label: {"missing": each.missing, "extra": each.extra, "different": each.different}
+                for each in labels
+            }
             for slug, labels in found.items()
         }
         typer.echo(json.dumps({"graph_differences": total, "tenants": counted}))

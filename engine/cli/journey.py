@@ -9,6 +9,7 @@ from rich.text import Text
 from rich.tree import Tree
 
 from engine.trace import Journey, Step, Trace
+from rules.verdicts import Verdict
 
 # The width of "decision", the longest name of a step.
 _NAME_WIDTH = 9
@@ -57,7 +58,9 @@ def _notes(step: Step) -> Iterator[Text]:
     detail = step.detail or {}
     if step.step == "decision":
         yield from (_candidate(verdict) for verdict in detail.get("candidates") or ())
-        yield Text(f"policy version {detail.get('policy_version')}, inputs {str(detail.get('inputs_hash'))[:16]}", "dim")
+        yield Text(
+            f"policy version {detail.get('policy_version')}, inputs {str(detail.get('inputs_hash'))[:16]}", "dim"
+        )
     if step.step == "delivery":
         yield from (_attempt(attempt) for attempt in detail.get("attempts") or ())
         yield Text(f"event id {detail.get('event_id')}", style="dim")
@@ -65,14 +68,14 @@ def _notes(step: Step) -> Iterator[Text]:
         yield Text(f"value {detail['value']:g}", style="dim")
 
 
-def _candidate(verdict: Mapping[str, Any]) -> Text:
-    candidate = verdict.get("candidate") or {}
-    words = [candidate.get("action"), candidate.get("channel"), candidate.get("template_name")]
-    name = " ".join(str(word) for word in words if word)
-    if verdict.get("eligible"):
-        return Text.assemble(("could ", "green"), name, (f"  score {float(verdict.get('score') or 0):.2f}", "dim"))
-    said = "; ".join(str(reason.get("text")) for reason in verdict.get("reasons") or ())
-    return Text.assemble(("could not ", "red"), name, (f": {said}", "dim"))
+def _candidate(document: Mapping[str, Any]) -> Text:
+    verdict = Verdict.from_document(document)
+    candidate = verdict.candidate
+    words = (candidate.action.value.replace("_", " "), candidate.channel, candidate.template_name)
+    name = " ".join(word for word in words if word)
+    if verdict.eligible:
+        return Text.assemble(("could ", "green"), name, (f"  score {verdict.score or 0:.2f}", "dim"))
+    return Text.assemble(("could not ", "red"), name, (": " + " ".join(r.text for r in verdict.reasons), "dim"))
 
 
 def _attempt(attempt: Mapping[str, Any]) -> Text:

@@ -24,7 +24,9 @@ def trace(
             show_default=False,
         ),
     ] = None,
-    orphans: Annotated[bool, typer.Option("--orphans", help="Count records that hang loose; ends with 1 if any.")] = False,
+    orphans: Annotated[
+        bool, typer.Option("--orphans", help="Count records that hang loose; ends with 1 if any.")
+    ] = False,
     tenant: Annotated[str | None, typer.Option(help="The tenant's slug; not needed where there is one.")] = None,
     kind: Annotated[Kind | None, typer.Option("--as", help="What it is, where it could be several.")] = None,
     newest: Annotated[int, typer.Option(min=1, max=1000, help="At most so many journeys.")] = NEWEST,

@@ -65,6 +65,7 @@ def _person(chance: random.Random, number: int, now: datetime) -> dict[str, Any]
     family, given = _pick(chance, FAMILY), chance.choice(GIVEN)
     name = f"{family} {chance.choice(MIDDLE)} {given}"
     abroad = chance.random() < SHARE_ABROAD
+    favourite = chance.choice(list(TOPICS))
     orders = min(40, int(chance.expovariate(0.35)))
     return {
         "ext_id": f"kh-{number:06d}",
@@ -74,13 +75,14 @@ def _person(chance: random.Random, number: int, now: datetime) -> dict[str, Any]
         "attributes": {
             "city": "San José" if abroad else _pick(chance, CITIES),
             "tier": _pick(chance, TIERS),
-            "favourite": chance.choice(list(TOPICS)),
+            "favourite": favourite,
             "orders": orders,
             "spent_vnd": orders * chance.randrange(90, 900) * 1000,
             "birth_year": chance.randrange(1958, 2009),
         },
         "addresses": list(_addresses(chance, f"{_plain(given)}.{_plain(family)}.{number}", number)),
         "consents": list(_consents(chance, now)),
+        "relations": [{"kind": "INTERESTED_IN", "key": favourite, "name": TOPICS[favourite]}],
     }
 
 

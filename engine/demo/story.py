@@ -5,7 +5,7 @@ customers of a real e-mail test, who are sent again what they were sent then.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -45,10 +45,6 @@ class Story:
     segments: Mapping[str, tuple[str, Mapping[str, Any]]]
     campaigns: Sequence[Campaign]
     policy: Mapping[str, Any]
-    topics: Mapping[str, str] = field(default_factory=dict)
-
-    def activated(self) -> Sequence[Campaign]:
-        return [campaign for campaign in self.campaigns if campaign.segment]
 
 
 _FOOTER = '<p><small><a href="{{ unsubscribe_url }}">Ngừng nhận thư</a></small></p>'
@@ -57,7 +53,7 @@ OFFER_EMAIL = Template(
     key="uu-dai-thang",
     channel="email",
     subject="[QC] {{ profile.name }} ơi, ưu đãi hạng {{ profile.attributes.tier }} của bạn",
-    body_text="Chào {{ profile.name }},\n\nCảm ơn bạn về {{ profile.attributes.orders }} đơn hàng: tặng bạn ưu đãi 15%.\n\n"
+    body_text="Chào {{ profile.name }},\n\nTặng bạn ưu đãi 15% sau {{ profile.attributes.orders }} đơn hàng.\n\n"
     "Ngừng nhận thư: {{ unsubscribe_url }}\n",
     body_html="<p>Chào {{ profile.name }},</p><p>Bạn có ưu đãi <b>15%</b> ở {{ profile.attributes.city }}.</p>"
     + _FOOTER,
@@ -122,7 +118,6 @@ def vietnamese(now: datetime) -> Story:
             ),
         ),
         policy=_policy(now),
-        topics=people.TOPICS,
     )
 
 

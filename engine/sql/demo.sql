@@ -52,6 +52,6 @@ FROM jsonb_to_recordset(%(what)s) AS w (ext_id text, type text, value double pre
 JOIN cdp_profiles p ON p.tenant_id = leo_tenant() AND p.ext_id = w.ext_id
 ON CONFLICT DO NOTHING
 
--- name: slugs
--- The demo's tenants so far: the next takes the next number.
-SELECT coalesce(max(substring(slug FROM '^demo_(\d+)$')::int), 0) + 1 AS next FROM leo_route_tenants()
+-- name: next_number
+-- Each demo has a tenant of its own: the next takes the next number.
+SELECT coalesce(max(substring(slug FROM '^demo_([0-9]+)$')::int), 0) + 1 AS number FROM leo_route_tenants()

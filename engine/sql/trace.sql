@@ -41,7 +41,7 @@ FROM found f CROSS JOIN LATERAL (
     SELECT l.profile_id, ARRAY[l.decision_id], concat_ws(' to ', l.channel, l.address)
     FROM delivery_log l WHERE f.kind = 'delivery' AND l.tenant_id = (SELECT leo_tenant()) AND l.delivery_id = f.record_id
     UNION ALL
-    SELECT d.profile_id, ARRAY[d.decision_id], format('%%s at %%s', d.action, leo_iso(d.decided_at))
+    SELECT d.profile_id, ARRAY[d.decision_id], d.action || ' at ' || leo_iso(d.decided_at)
     FROM decision d WHERE f.kind = 'decision' AND d.tenant_id = (SELECT leo_tenant()) AND d.decision_id = f.record_id
 ) r
 ORDER BY f.kind, f.record_id;
@@ -80,14 +80,12 @@ WITH path AS MATERIALIZED (
            CASE p.action WHEN 'send' THEN format('send %s with template %s v%s', p.channel, p.template, p.template_version)
                          WHEN 'wait' THEN 'wait until ' || leo_iso(p.wait_until)
                          ELSE 'do nothing' END,
-           coalesce(nullif(concat_ws(': ', p.reason, (
-               SELECT string_agg(said.text, '; ' ORDER BY said.place)
-               FROM (SELECT r.reason ->> 'text' AS text, min(v.place * 100 + r.place) AS place
-                     FROM jsonb_array_elements(p.candidates) WITH ORDINALITY AS v(verdict, place),
-                          jsonb_array_elements(v.verdict -> 'reasons') WITH ORDINALITY AS r(reason, place)
-                     WHERE p.action <> 'send' AND (r.reason ->> 'gate' = p.reason OR NOT (v.verdict ->> 'eligible')::boolean)
-                     GROUP BY r.reason ->> 'text') said)), 'chosen'),
-               format('chosen by %s among %s candidates', p.arbiter, jsonb_array_length(p.candidates))),
+           CASE WHEN p.action = 'send' OR p.reason = 'chosen'
+                THEN format('chosen by %s among %s candidates', p.arbiter, jsonb_array_length(p.candidates))
+                ELSE concat_ws(': ', p.reason, (
+                    SELECT string_agg(DISTINCT r.reason ->> 'text', ' ')
+                    FROM jsonb_array_elements(p.candidates) AS v (verdict), jsonb_array_elements(v.verdict -> 'reasons') AS r (reason)
+                    WHERE r.reason ->> 'gate' = p.reason)) END,
            jsonb_build_object('action', p.action, 'reason', p.reason, 'arbiter', p.arbiter, 'channel', p.channel,
                'campaign_id', p.campaign_id, 'campaign', p.campaign, 'run_id', p.run_id, 'run_kind', p.run_kind,
                'snapshot_id', p.snapshot_id, 'trigger_key', p.trigger_key, 'template', p.template,
@@ -204,13 +202,19 @@ SELECT kind, count FROM (
     FROM answered o WHERE o.delivery_id IS NOT NULL AND NOT EXISTS (
         SELECT FROM {graph}."RESULTED_IN" e JOIN {graph}."Delivery" v ON v.id = e.start_id WHERE e.end_id = o.id)
     UNION ALL
-    SELECT 15, 'vertex Decision of no decision', count(*)
+    SELECT 15, 'delivery without its vertex', count(*)
+    FROM delivered l WHERE NOT EXISTS (SELECT FROM {graph}."Delivery" v WHERE v.id = l.id)
+    UNION ALL
+    SELECT 16, 'outcome without its vertex', count(*)
+    FROM answered o WHERE NOT EXISTS (SELECT FROM {graph}."Outcome" v WHERE v.id = o.id)
+    UNION ALL
+    SELECT 17, 'vertex Decision of no decision', count(*)
     FROM {graph}."Decision" v WHERE NOT EXISTS (SELECT FROM decided d WHERE d.id = v.id)
     UNION ALL
-    SELECT 16, 'vertex Delivery of no delivery', count(*)
+    SELECT 18, 'vertex Delivery of no delivery', count(*)
     FROM {graph}."Delivery" v WHERE NOT EXISTS (SELECT FROM delivered l WHERE l.id = v.id)
     UNION ALL
-    SELECT 17, 'vertex Outcome of no outcome', count(*)
+    SELECT 19, 'vertex Outcome of no outcome', count(*)
     FROM {graph}."Outcome" v WHERE NOT EXISTS (SELECT FROM answered o WHERE o.id = v.id)
 ) counted ORDER BY place;
 

@@ -1,0 +1,65 @@
+"""Benchmarks on a throw-away database. To add one: a module with `run(place, *, n) -> Result`, and a line here."""
+
+import importlib
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from engine.settings import Settings
+from rules.errors import InvalidInput
+
+NAMES: dict[str, str] = {
+    "mirror": "Bulk upsert of profiles with the graph mirror on, against the same with only its triggers off.",
+    "trace": "A journey at 10,000 and at 100,000 deliveries, through the function that leo trace calls.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The throw-away database: as a superuser, who acts as leo_app through `Database.open`."""
+
+    admin_url: str
+    settings: Settings
+    say: Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """What a figure should reach, in words, and whether it does."""
+
+    text: str
+    is_met: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a benchmark measured: `n` is how much work, a figure's name carries its unit.
+
+    `baseline` says in words what `ratio` compares with.
+    """
+
+    name: str
+    n: int
+    figures: Mapping[str, float]
+    baseline: str
+    ratio: float
+    bars: tuple[Bar, ...]
+
+    def as_document(self) -> dict[str, Any]:
+        """Give name, n, figures, baseline and ratio, rounded to what the clock can tell."""
+        figures = {name: round(value, 3) for name, value in self.figures.items()}
+        return {
+            "name": self.name,
+            "n": self.n,
+            "figures": figures,
+            "baseline": self.baseline,
+            "ratio": round(self.ratio, 3),
+        }
+
+
+def load(name: str) -> Callable[..., Coroutine[Any, Any, Result]]:
+    """Give the function of a benchmark; raises InvalidInput on a name that is none."""
+    if name not in NAMES:
+        raise InvalidInput(f"There is no benchmark {name!r}.", remedy=f"There are: {', '.join(NAMES)}.")
+    run: Callable[..., Coroutine[Any, Any, Result]] = importlib.import_module(f"engine.bench.{name}").run
+    return run

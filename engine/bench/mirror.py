@@ -1,0 +1,117 @@
+"""What the graph mirror costs a writer: the same upserts by turns with the mirror on and with only its triggers off.
+
+Each side has a tenant of its own, because rows that were written with the mirror off are not in the graph. Both tenants
+live in the same tables, under the same indexes, and the sides take turns within one run.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from statistics import median
+from time import perf_counter
+from typing import Any, cast
+from uuid import UUID, uuid4
+
+from psycopg.types.json import Jsonb
+
+from engine.bench import Bar, Place, Result
+from engine.db import Database, admin
+from engine.queries import queries
+from rules.errors import Conflict
+
+BATCH = 1000
+BATCHES = 5
+# Eleven medians on each side: a checkpoint in the middle of one round does not move them.
+ROUNDS = 11
+LEAST_RATIO = 0.5
+BASELINE = "the same upserts into the same tables and indexes with only the mirror's triggers off"
+
+_CITIES = ("Hà Nội", "Đà Nẵng", "Huế", "Cần Thơ", "TP. Hồ Chí Minh")
+
+
+async def run(place: Place, *, n: int | None = None) -> Result:
+    """Upsert `n` profiles a round (5,000) in five transactions, half of them new; give the medians of both sides."""
+    batch = BATCH if n is None else max(2, n // BATCHES)
+    mirrored, bare = uuid4(), uuid4()
+    rates: dict[UUID, list[float]] = {mirrored: [], bare: []}
+    async with Database.open(place.admin_url, place.settings) as db:
+        await _make_tenant(db, mirrored, "mirrored")
+        await _make_tenant(db, bare, "bare")
+        # The first round of each warms caches and plans and is not counted.
+        for number in range(-1, ROUNDS):
+            order = (mirrored, bare) if number % 2 else (bare, mirrored)
+            for tenant_id in order:
+                place.say(f"round {max(number + 1, 0)} of {ROUNDS}, mirror {'on' if tenant_id == mirrored else 'off'}")
+                if tenant_id == bare:
+                    with _triggers_off(place.admin_url):
+                        rate = await _round(db, tenant_id, number=number + 1, batch=batch)
+                else:
+                    rate = await _round(db, tenant_id, number=number + 1, batch=batch)
+                if number >= 0:
+                    rates[tenant_id].append(rate)
+        await _check(db, mirrored, "leo_mirrored", has_vertices=True)
+        await _check(db, bare, "leo_bare", has_vertices=False)
+    on, off = median(rates[mirrored]), median(rates[bare])
+    ratio = on / off
+    return Result(
+        name="mirror",
+        n=batch * BATCHES * ROUNDS,
+        figures={"on_per_s": on, "off_per_s": off},
+        baseline=BASELINE,
+        ratio=ratio,
+        bars=(Bar(f"on / off is at least {LEAST_RATIO}: {ratio:.2f}", ratio >= LEAST_RATIO),),
+    )
+
+
+async def _make_tenant(db: Database, tenant_id: UUID, slug: str) -> None:
+    async with db.transaction(tenant_id) as connection:
+        await connection.execute(queries("bench")["tenant"], {"tenant_id": tenant_id, "slug": slug})
+
+
+async def _round(db: Database, tenant_id: UUID, *, number: int, batch: int) -> float:
+    """Give profiles a second: half of each batch is new, half was new in the round before."""
+    documents = [Jsonb(_profiles(number, place, batch)) for place in range(BATCHES)]
+    started = perf_counter()
+    for document in documents:
+        async with db.transaction(tenant_id) as connection:
+            await connection.execute(queries("bench")["upsert_profiles"], {"profiles": document})
+    return batch * BATCHES / (perf_counter() - started)
+
+
+def _profiles(number: int, place: int, batch: int) -> list[dict[str, Any]]:
+    half = batch // 2
+    first = (number * BATCHES + place) * half
+    earlier = first - BATCHES * half
+    status = "deleted" if number % 2 else "active"
+    return [_profile(key, status) for start in (first, earlier) for key in range(start, start + half)]
+
+
+def _profile(key: int, status: str) -> dict[str, Any]:
+    attributes = {
+        "city": _CITIES[key % len(_CITIES)],
+        "tier": ("gold", "silver", "bronze")[key % 3],
+        "spend": key % 9_000_000,
+        "age": 18 + key % 60,
+        "interests": ["coffee", "travel", "books"][: key % 4],
+        "newsletter": key % 2 == 0,
+    }
+    return {"ext_id": f"customer-{key}", "status": status, "name": f"Customer {key}", "attributes": attributes}
+
+
+@contextmanager
+def _triggers_off(admin_url: str) -> Iterator[None]:
+    with admin(admin_url) as connection:
+        connection.execute(queries("bench")["mirror_triggers_off"])
+    try:
+        yield
+    finally:
+        with admin(admin_url) as connection:
+            connection.execute(queries("bench")["mirror_triggers_on"])
+
+
+async def _check(db: Database, tenant_id: UUID, graph: str, *, has_vertices: bool) -> None:
+    """Refuse a figure whose sides did not do what they are named after."""
+    statement = cast("Any", queries("bench")["vertex_count"].replace("{graph}", graph))
+    async with db.transaction(tenant_id) as connection:
+        row = await (await connection.execute(statement)).fetchone()
+    if row is None or row["rows"] == 0 or row["vertices"] != (row["rows"] if has_vertices else 0):
+        raise Conflict(f"The benchmark did not measure what it should: {row}.", remedy="Run it again and report it.")

@@ -1,0 +1,107 @@
+"""A campaign: goal, segment or trigger, templates, policy and window."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from engine.db import Transaction
+from engine.queries import queries
+from rules.errors import Conflict, NotFound
+from rules.words import CampaignStatus
+
+_SQL = queries("campaigns")
+
+
+@dataclass(frozen=True, slots=True)
+class Campaign:
+    """`trigger_type` names the type of event at which an active campaign decides at once."""
+
+    campaign_id: int
+    key: str
+    name: str
+    purpose: str
+    status: CampaignStatus
+    segment_id: int | None
+    policy_id: int | None
+    trigger_type: str | None
+    starts_at: datetime | None
+    ends_at: datetime | None
+    priority: int
+    control_share: float
+    resend: bool
+    created_at: datetime
+    template_ids: tuple[int, ...]
+
+
+async def save_campaign(
+    conn: Transaction,
+    *,
+    tenant_id: UUID,
+    key: str,
+    name: str,
+    segment_id: int | None = None,
+    trigger_type: str | None = None,
+    template_ids: Sequence[int] = (),
+    policy_id: int | None = None,
+    purpose: str = "marketing",
+    starts_at: datetime | None = None,
+    ends_at: datetime | None = None,
+    priority: int = 0,
+    control_share: float = 0.0,
+    resend: bool = False,
+) -> Campaign:
+    """Make a campaign, or change the draft or paused one of this key. `template_ids` are in order of preference.
+
+    Raises NotFound where segment, policy or a template is not there, Conflict where the campaign is active or ended.
+    """
+    await _check_templates(conn, tenant_id, template_ids)
+    values = {
+        "tenant_id": tenant_id,
+        "key": key,
+        "name": name,
+        "purpose": purpose,
+        "segment_id": segment_id,
+        "policy_id": policy_id,
+        "trigger_type": trigger_type,
+        "starts_at": starts_at,
+        "ends_at": ends_at,
+        "priority": priority,
+        "control_share": control_share,
+        "resend": resend,
+    }
+    row = await (await conn.execute(_SQL["save_campaign"], values)).fetchone()
+    if row is None:
+        raise Conflict(f"The campaign {key!r} is active or has ended.", remedy="Pause it first, or use another key.")
+    campaign_id = row["campaign_id"]
+    listed = {"tenant_id": tenant_id, "campaign_id": campaign_id, "template_ids": list(template_ids)}
+    await conn.execute(_SQL["set_templates"], listed)
+    return await get_campaign(conn, tenant_id=tenant_id, campaign_id=campaign_id)
+
+
+async def get_campaign(conn: Transaction, *, tenant_id: UUID, campaign_id: int) -> Campaign:
+    """Give the campaign; raises NotFound."""
+    values = {"tenant_id": tenant_id, "campaign_id": campaign_id}
+    row = await (await conn.execute(_SQL["campaign"], values)).fetchone()
+    if row is None:
+        raise NotFound(f"There is no campaign {campaign_id}.", remedy="Check the id: GET /campaigns lists them.")
+    return _campaign(row)
+
+
+async def list_campaigns(conn: Transaction, *, tenant_id: UUID, after: int = 0, limit: int = 100) -> list[Campaign]:
+    """Give campaigns in the order of their ids, those beyond `after`."""
+    values = {"tenant_id": tenant_id, "after": after, "limit": limit}
+    return [_campaign(row) for row in await (await conn.execute(_SQL["campaigns"], values)).fetchall()]
+
+
+async def _check_templates(conn: Transaction, tenant_id: UUID, template_ids: Sequence[int]) -> None:
+    values = {"tenant_id": tenant_id, "template_ids": list(template_ids)}
+    rows = await (await conn.execute(_SQL["known_templates"], values)).fetchall()
+    missing = sorted(set(template_ids) - {row["template_id"] for row in rows})
+    if missing:
+        raise NotFound(f"There is no template {missing[0]}, or it is retired.", remedy="Save the template first.")
+
+
+def _campaign(row: Mapping[str, Any]) -> Campaign:
+    return Campaign(**{**row, "status": CampaignStatus(row["status"]), "template_ids": tuple(row["template_ids"])})

@@ -1,0 +1,134 @@
+"""What a demo needs before it can be played: a tenant, its channels in the sandbox, and the story's campaigns."""
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+from engine.campaigns.connect import connect_channel
+from engine.campaigns.content import approve_template, save_policy, save_template
+from engine.campaigns.plan import save_campaign
+from engine.credentials import Vault
+from engine.db import Database, Transaction
+from engine.demo.client import Client
+from engine.demo.story import WINDOW, Campaign, Story, Template
+from engine.queries import queries
+from engine.segments import refresh_segment, save_segment
+from engine.tenants import Scope, create_api_key, create_tenant
+from rules.words import Channel
+
+_SQL = queries("demo")
+
+
+@dataclass(frozen=True, slots=True)
+class Seeded:
+    """The tenant that a demo plays in; `key` is an API key of every scope."""
+
+    tenant_id: UUID
+    slug: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where the sandbox and the API are: SMTP port, HTTP base URLs."""
+
+    smtp_port: int
+    sandbox_url: str
+    public_url: str
+
+
+async def seed_tenant(db: Database, story: Story) -> Seeded:
+    """Make the next demo tenant: each demo has its own, so that one is never mistaken for another."""
+    async with db.before_tenant() as connection:
+        row = await (await connection.execute(_SQL["next_number"])).fetchone()
+    tenant_id = uuid4()
+    slug = f"demo_{row['number'] if row is not None else 1}"
+    async with db.transaction(tenant_id) as connection:
+        await create_tenant(connection, tenant_id=tenant_id, slug=slug, name=story.name)
+        key = await create_api_key(connection, tenant_id=tenant_id, name="demo", scopes=list(Scope))
+    return Seeded(tenant_id, slug, key.secret)
+
+
+async def connect(db: Database, vault: Vault, sandbox: Client, tenant: Seeded, places: Places) -> None:
+    """Connect e-mail and Telegram, each with an account of its own that tells outcomes to the tenant's webhook."""
+    secret = secrets.token_urlsafe(24)
+    token = f"{secrets.randbelow(10**9) + 1}:{secrets.token_hex(16)}"
+    email = {
+        "host": "127.0.0.1",
+        "port": places.smtp_port,
+        "tls": "none",
+        "username": tenant.slug,
+        "password": secret,
+        "sender": "LEO <no-reply@leo.example>",
+        "webhook_secret": secret,
+    }
+    telegram = {"token": token, "base_url": places.sandbox_url, "webhook_secret": secret}
+    async with db.transaction(tenant.tenant_id) as connection:
+        mail, bot = [
+            await connect_channel(
+                connection, vault, tenant_id=tenant.tenant_id, kind=kind, name=kind.value, settings=settings
+            )
+            for kind, settings in ((Channel.EMAIL, email), (Channel.TELEGRAM, telegram))
+        ]
+    hooks = f"{places.public_url}/webhooks"
+    account = {"account": tenant.slug, "url": f"{hooks}/{mail.webhook_key}", "secret": secret}
+    await sandbox.post("/_sandbox/accounts", account)
+    await sandbox.post(f"/bot{token}/setWebhook", {"url": f"{hooks}/{bot.webhook_key}", "secret_token": secret})
+
+
+async def seed_campaigns(db: Database, tenant: Seeded, story: Story, *, now: datetime) -> Mapping[str, int]:
+    """Make policy, segments with their members, templates and campaigns; give the campaigns' ids by key."""
+    async with db.transaction(tenant.tenant_id) as connection:
+        await save_policy(connection, tenant_id=tenant.tenant_id, document=story.policy)
+        segments = {
+            key: await _segment(connection, tenant.tenant_id, key, name, rule)
+            for key, (name, rule) in story.segments.items()
+        }
+        return {
+            campaign.key: await _campaign(connection, tenant.tenant_id, campaign, segments, now)
+            for campaign in story.campaigns
+        }
+
+
+async def _segment(connection: Transaction, tenant_id: UUID, key: str, name: str, rule: Mapping[str, Any]) -> int:
+    segment = await save_segment(connection, tenant_id=tenant_id, key=key, name=name, rule=rule)
+    await refresh_segment(connection, tenant_id=tenant_id, segment_id=segment.segment_id)
+    return segment.segment_id
+
+
+async def _campaign(
+    connection: Transaction, tenant_id: UUID, campaign: Campaign, segments: Mapping[str, int], now: datetime
+) -> int:
+    template_ids = [await _template(connection, tenant_id, template) for template in campaign.templates]
+    saved = await save_campaign(
+        connection,
+        tenant_id=tenant_id,
+        key=campaign.key,
+        name=campaign.name,
+        segment_id=segments[campaign.segment] if campaign.segment else None,
+        trigger_type=campaign.trigger_type,
+        template_ids=template_ids,
+        starts_at=now,
+        ends_at=now + WINDOW,
+        priority=campaign.priority,
+        control_share=campaign.control_share,
+    )
+    return saved.campaign_id
+
+
+async def _template(connection: Transaction, tenant_id: UUID, template: Template) -> int:
+    saved = await save_template(
+        connection,
+        tenant_id=tenant_id,
+        key=template.key,
+        channel=template.channel,
+        subject=template.subject,
+        body_text=template.body_text,
+        body_html=template.body_html,
+        locale=template.locale,
+    )
+    await approve_template(connection, tenant_id=tenant_id, template_id=saved.template_id)
+    return saved.template_id

@@ -1,0 +1,228 @@
+"""Reading profiles as they are sent: each document checked before anything is written, each mistake with its person."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from typing import Any, NoReturn
+from zoneinfo import ZoneInfo
+
+from email_validator import EmailNotValidError, validate_email
+
+from rules.errors import InvalidInput
+from rules.words import Channel
+
+FIELDS = frozenset({"ext_id", "name", "locale", "zone", "attributes", "addresses", "consents", "relations"})
+# What a kind of relation points to; KNOWS points to another profile, by its ext_id.
+TARGETS: Mapping[str, str | None] = {
+    "INTERESTED_IN": "Topic",
+    "ENGAGED": "Touchpoint",
+    "BOUGHT": "Product",
+    "KNOWS": None,
+}
+LONGEST_EXT_ID = 255
+LONGEST_VALUE = 2048
+# A consent from the future would outlast every withdrawal; a clock may be a little ahead.
+CLOCK_TOLERANCE = timedelta(hours=1)
+_CHANNELS = frozenset(Channel)
+_TEXTS = ("name", "locale", "zone")
+
+
+@dataclass(slots=True)
+class Intake:
+    """The documents of one call parted by table; a record names its person by ext_id until the ids are known.
+
+    `listed` are those whose addresses are given: what is not among them is gone.
+    """
+
+    profiles: list[dict[str, Any]] = field(default_factory=list)
+    listed: list[str] = field(default_factory=list)
+    addresses: list[dict[str, Any]] = field(default_factory=list)
+    consents: list[dict[str, Any]] = field(default_factory=list)
+    relations: list[dict[str, Any]] = field(default_factory=list)
+
+
+def read(documents: Sequence[Mapping[str, Any]]) -> Intake:
+    """Check and part the documents; raises InvalidInput naming the first person and field that is wrong."""
+    intake = Intake()
+    latest = datetime.now(UTC) + CLOCK_TOLERANCE
+    seen: set[str] = set()
+    for place, document in enumerate(documents, start=1):
+        ext_id = _ext_id(document, place)
+        if ext_id in seen:
+            _refuse(ext_id, "is there twice in one call", "Send each profile once.")
+        seen.add(ext_id)
+        _read_one(intake, ext_id, document, latest)
+    return intake
+
+
+def _read_one(intake: Intake, ext_id: str, document: Mapping[str, Any], latest: datetime) -> None:
+    unknown = document.keys() - FIELDS
+    if unknown:
+        _refuse(ext_id, f"has a field {min(unknown)!r} that no profile has", f"Use {', '.join(sorted(FIELDS))}.")
+    intake.profiles.append(_profile(ext_id, document))
+    if document.get("addresses") is not None:
+        intake.listed.append(ext_id)
+        intake.addresses.extend(_addresses(ext_id, _items(ext_id, document, "addresses")))
+    intake.consents.extend(_consent(ext_id, one, latest) for one in _items(ext_id, document, "consents"))
+    intake.relations.extend(_relation(ext_id, one) for one in _items(ext_id, document, "relations"))
+
+
+def _ext_id(document: Mapping[str, Any], place: int) -> str:
+    ext_id = document.get("ext_id")
+    if not isinstance(ext_id, str) or not 1 <= len(ext_id) <= LONGEST_EXT_ID or "\x00" in ext_id:
+        raise InvalidInput(
+            f"Profile {place} has no usable ext_id.", remedy=f"Give it a text of 1 to {LONGEST_EXT_ID} characters."
+        )
+    return ext_id
+
+
+def _profile(ext_id: str, document: Mapping[str, Any]) -> dict[str, Any]:
+    row: dict[str, Any] = {"ext_id": ext_id}
+    for name in _TEXTS:
+        if name in document:
+            row[name] = _optional_text(ext_id, name, document[name])
+    if row.get("zone") is not None and not _is_zone(row["zone"]):
+        _refuse(ext_id, f"has no time zone {row['zone']!r}", "Use an IANA name such as Asia/Ho_Chi_Minh.")
+    attributes = document.get("attributes")
+    if attributes is not None:
+        if not isinstance(attributes, Mapping) or _has_nul(attributes):
+            _refuse(ext_id, "has attributes that are no object", 'Send {"name": value, ...} without NUL characters.')
+        row["attributes"] = dict(attributes)
+    return row
+
+
+def _addresses(ext_id: str, given: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    rows: dict[tuple[str, str], dict[str, Any]] = {}
+    for one in given:
+        channel = _channel(ext_id, one.get("channel"))
+        value = _text(ext_id, "addresses.value", one.get("value"), longest=LONGEST_VALUE).strip()
+        if not value:
+            _refuse(ext_id, "has an empty address", "Leave it out.")
+        valid = _boolean(ext_id, "addresses.valid", one.get("valid", True))
+        reason = (
+            None if valid else _optional_text(ext_id, "addresses.reason", one.get("reason")) or "said to be invalid"
+        )
+        flaw = _flaw(value) if channel == Channel.EMAIL else None
+        rows[channel, value] = {
+            "ext_id": ext_id,
+            "channel": channel,
+            "value": value,
+            "valid": valid and flaw is None,
+            "reason": flaw or reason,
+            "is_stated": "valid" in one and one["valid"] is not None,
+        }
+    return list(rows.values())
+
+
+def _consent(ext_id: str, one: Mapping[str, Any], latest: datetime) -> dict[str, Any]:
+    at = _instant(ext_id, "consents.at", one.get("at"))
+    if at is None:
+        _refuse(ext_id, "has a consent without an instant", "Say when it was given: at.")
+    if at > latest:
+        _refuse(
+            ext_id, f"has a consent from the future, {at.isoformat()}", "Send the instant it was given or withdrawn."
+        )
+    channel = one.get("channel")
+    return {
+        "ext_id": ext_id,
+        "channel": None if channel is None else _channel(ext_id, channel),
+        "purpose": _text(ext_id, "consents.purpose", one.get("purpose", "marketing"), longest=100),
+        "granted": _boolean(ext_id, "consents.granted", one.get("granted")),
+        "at": at.isoformat(),
+    }
+
+
+def _relation(ext_id: str, one: Mapping[str, Any]) -> dict[str, Any]:
+    kind = one.get("kind")
+    if not isinstance(kind, str) or kind not in TARGETS:
+        _refuse(ext_id, f"has a relation of kind {kind!r}", f"Use one of {', '.join(TARGETS)}.")
+    weight = one.get("weight", 1.0)
+    if isinstance(weight, bool) or not isinstance(weight, int | float) or not abs(weight) < float("inf"):
+        _refuse(ext_id, "has a relation whose weight is no finite number", "Send a number.")
+    at = _instant(ext_id, "relations.occurred_at", one.get("occurred_at"))
+    return {
+        "ext_id": ext_id,
+        "kind": kind,
+        "target_kind": TARGETS[kind],
+        "key": _text(ext_id, "relations.key", one.get("key"), longest=LONGEST_EXT_ID),
+        "name": _optional_text(ext_id, "relations.name", one.get("name")),
+        "weight": float(weight),
+        "occurred_at": None if at is None else at.isoformat(),
+    }
+
+
+def _flaw(value: str) -> str | None:
+    """Say why a text is no e-mail address; None where it is one. Only its form is looked at."""
+    try:
+        validate_email(value, check_deliverability=False, test_environment=True)
+    except EmailNotValidError as error:
+        return str(error)
+    return None
+
+
+@lru_cache(maxsize=1024)
+def _is_zone(name: str) -> bool:
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        return False
+    return True
+
+
+def _items(ext_id: str, document: Mapping[str, Any], name: str) -> Sequence[Mapping[str, Any]]:
+    given = document.get(name)
+    if given is None:
+        return ()
+    if not isinstance(given, list | tuple) or not all(isinstance(one, Mapping) for one in given):
+        _refuse(ext_id, f"has {name} that are no list of objects", "Send a list.")
+    return given
+
+
+def _channel(ext_id: str, value: Any) -> str:
+    if value not in _CHANNELS:
+        _refuse(ext_id, f"names a channel {value!r}", f"Use one of {', '.join(Channel)}.")
+    return str(value)
+
+
+def _text(ext_id: str, name: str, value: Any, *, longest: int) -> str:
+    if not isinstance(value, str) or not 1 <= len(value) <= longest or "\x00" in value:
+        _refuse(ext_id, f"has a {name} that cannot be used", f"Send a text of 1 to {longest} characters.")
+    return value
+
+
+def _optional_text(ext_id: str, name: str, value: Any) -> str | None:
+    return None if value is None else _text(ext_id, name, value, longest=LONGEST_VALUE)
+
+
+def _boolean(ext_id: str, name: str, value: Any) -> bool:
+    if value is None and name == "addresses.valid":
+        return True
+    if not isinstance(value, bool):
+        _refuse(ext_id, f"has {name} that is neither true nor false", "Send true or false.")
+    return value
+
+
+def _instant(ext_id: str, name: str, value: Any) -> datetime | None:
+    if value is None:
+        return None
+    try:
+        at = value if isinstance(value, datetime) else datetime.fromisoformat(value)
+    except (TypeError, ValueError):
+        at = None
+    if at is None or at.tzinfo is None:
+        _refuse(ext_id, f"has a {name} that is no instant", "Send ISO 8601 with its zone: 2026-05-01T09:00:00+07:00.")
+    return at
+
+
+def _has_nul(value: Any) -> bool:
+    """Whether a NUL character is anywhere: PostgreSQL cannot store it."""
+    if isinstance(value, str):
+        return "\x00" in value
+    if isinstance(value, Mapping):
+        return any(_has_nul(key) or _has_nul(item) for key, item in value.items())
+    return isinstance(value, list | tuple) and any(_has_nul(item) for item in value)
+
+
+def _refuse(ext_id: str, what: str, remedy: str) -> NoReturn:
+    raise InvalidInput(f"Profile {ext_id!r} {what}.", remedy=remedy)

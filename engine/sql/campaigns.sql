@@ -1,0 +1,186 @@
+-- name: lock_tenant
+-- Versions of a template or policy are numbered one after the other: the tenant's row is the queue.
+SELECT FROM tenant WHERE tenant_id = %(tenant_id)s FOR NO KEY UPDATE
+
+-- name: save_template
+-- The next version, unless the newest already says the same: that one is given back.
+WITH newest AS (
+    SELECT * FROM message_template
+    WHERE tenant_id = %(tenant_id)s AND key = %(key)s AND channel = %(channel)s
+    ORDER BY version DESC LIMIT 1
+), made AS (
+    INSERT INTO message_template (tenant_id, key, channel, version, locale, subject, body_text, body_html)
+    SELECT %(tenant_id)s, %(key)s, %(channel)s, coalesce((SELECT version FROM newest), 0) + 1, %(locale)s,
+           %(subject)s, %(body_text)s, %(body_html)s
+    WHERE NOT EXISTS (
+        SELECT FROM newest WHERE status <> 'retired'
+          AND (locale, subject, body_text, body_html)
+              IS NOT DISTINCT FROM (%(locale)s::text, %(subject)s::text, %(body_text)s::text, %(body_html)s::text))
+    RETURNING *
+)
+SELECT template_id, key, version, channel, status, locale, subject, body_text, body_html, created_at, true AS is_new FROM made
+UNION ALL
+SELECT template_id, key, version, channel, status, locale, subject, body_text, body_html, created_at, false FROM newest
+WHERE NOT EXISTS (SELECT FROM made)
+
+-- name: template
+SELECT template_id, key, version, channel, status, locale, subject, body_text, body_html, created_at, false AS is_new
+FROM message_template WHERE tenant_id = %(tenant_id)s AND template_id = %(template_id)s
+FOR NO KEY UPDATE
+
+-- name: templates
+SELECT template_id, key, version, channel, status, locale, subject, body_text, body_html, created_at, false AS is_new
+FROM message_template WHERE tenant_id = %(tenant_id)s AND template_id > %(after)s
+ORDER BY template_id LIMIT %(limit)s
+
+-- name: set_template_status
+UPDATE message_template SET status = %(status)s WHERE tenant_id = %(tenant_id)s AND template_id = %(template_id)s
+
+-- name: save_policy
+-- The next version, unless the newest already says the same.
+WITH newest AS (
+    SELECT policy_id, version, document FROM policy
+    WHERE tenant_id = %(tenant_id)s AND key = %(key)s ORDER BY version DESC LIMIT 1
+), made AS (
+    INSERT INTO policy (tenant_id, key, version, document)
+    SELECT %(tenant_id)s, %(key)s, coalesce((SELECT version FROM newest), 0) + 1, %(document)s
+    WHERE NOT EXISTS (SELECT FROM newest WHERE document = %(document)s)
+    RETURNING policy_id, version
+)
+SELECT policy_id, version FROM made
+UNION ALL
+SELECT policy_id, version FROM newest WHERE NOT EXISTS (SELECT FROM made)
+
+-- name: known_templates
+SELECT template_id FROM message_template
+WHERE tenant_id = %(tenant_id)s AND template_id = ANY (%(template_ids)s) AND status <> 'retired'
+
+-- name: save_campaign
+-- A campaign that is active or ended is not changed under its runs: no row then.
+INSERT INTO campaign (tenant_id, key, name, purpose, segment_id, policy_id, trigger_type, starts_at, ends_at, priority,
+                      control_share, resend)
+VALUES (%(tenant_id)s, %(key)s, %(name)s, %(purpose)s, %(segment_id)s, %(policy_id)s, %(trigger_type)s, %(starts_at)s,
+        %(ends_at)s, %(priority)s, %(control_share)s, %(resend)s)
+ON CONFLICT ON CONSTRAINT campaign_key_unique DO UPDATE
+SET name = excluded.name, purpose = excluded.purpose, segment_id = excluded.segment_id, policy_id = excluded.policy_id,
+    trigger_type = excluded.trigger_type, starts_at = excluded.starts_at, ends_at = excluded.ends_at,
+    priority = excluded.priority, control_share = excluded.control_share, resend = excluded.resend
+WHERE campaign.status IN ('draft', 'paused')
+RETURNING campaign_id
+
+-- name: set_templates
+-- The campaign's templates in the order given; those not given leave it.
+WITH given AS (
+    SELECT template_id, (position - 1)::int AS position FROM unnest(%(template_ids)s::bigint[]) WITH ORDINALITY AS given (template_id, position)
+), gone AS (
+    DELETE FROM campaign_template c
+    WHERE c.tenant_id = %(tenant_id)s AND c.campaign_id = %(campaign_id)s
+      AND NOT EXISTS (SELECT FROM given WHERE given.template_id = c.template_id)
+)
+INSERT INTO campaign_template (tenant_id, campaign_id, template_id, position)
+SELECT %(tenant_id)s, %(campaign_id)s, template_id, position FROM given
+ON CONFLICT ON CONSTRAINT campaign_template_pkey DO UPDATE SET position = excluded.position
+WHERE campaign_template.position <> excluded.position
+
+-- name: campaign
+SELECT c.campaign_id, c.key, c.name, c.purpose, c.status, c.segment_id, c.policy_id, c.trigger_type, c.starts_at, c.ends_at,
+       c.priority, c.control_share, c.resend, c.created_at, t.ids AS template_ids
+FROM campaign c
+CROSS JOIN LATERAL (
+    SELECT coalesce(array_agg(template_id ORDER BY position, template_id), '{}') AS ids FROM campaign_template ct
+    WHERE ct.tenant_id = c.tenant_id AND ct.campaign_id = c.campaign_id) t
+WHERE c.tenant_id = %(tenant_id)s AND c.campaign_id = %(campaign_id)s
+
+-- name: campaigns
+SELECT c.campaign_id, c.key, c.name, c.purpose, c.status, c.segment_id, c.policy_id, c.trigger_type, c.starts_at, c.ends_at,
+       c.priority, c.control_share, c.resend, c.created_at, t.ids AS template_ids
+FROM campaign c
+CROSS JOIN LATERAL (
+    SELECT coalesce(array_agg(template_id ORDER BY position, template_id), '{}') AS ids FROM campaign_template ct
+    WHERE ct.tenant_id = c.tenant_id AND ct.campaign_id = c.campaign_id) t
+WHERE c.tenant_id = %(tenant_id)s AND c.campaign_id > %(after)s
+ORDER BY c.campaign_id LIMIT %(limit)s
+
+-- name: lock_campaign
+-- Its state, and what an activation needs to know; the row stays locked until commit.
+SELECT c.campaign_id, c.name, c.status, c.segment_id, c.trigger_type,
+       coalesce(c.ends_at <= now(), false) AS is_over,
+       EXISTS (SELECT FROM campaign_template ct JOIN message_template m USING (tenant_id, template_id)
+               WHERE ct.tenant_id = c.tenant_id AND ct.campaign_id = c.campaign_id AND m.status = 'approved') AS has_approved,
+       (SELECT r.run_id FROM campaign_run r
+        WHERE r.tenant_id = c.tenant_id AND r.campaign_id = c.campaign_id AND r.kind = 'snapshot'
+          AND r.status IN ('pending', 'running', 'paused') ORDER BY r.run_id LIMIT 1) AS unfinished_run_id
+FROM campaign c WHERE c.tenant_id = %(tenant_id)s AND c.campaign_id = %(campaign_id)s
+FOR NO KEY UPDATE
+
+-- name: set_campaign_status
+UPDATE campaign SET status = %(status)s WHERE tenant_id = %(tenant_id)s AND campaign_id = %(campaign_id)s
+
+-- name: pause_runs
+UPDATE campaign_run SET status = 'paused'
+WHERE tenant_id = %(tenant_id)s AND campaign_id = %(campaign_id)s AND status IN ('pending', 'running')
+
+-- name: resume_runs
+UPDATE campaign_run SET status = 'running'
+WHERE tenant_id = %(tenant_id)s AND campaign_id = %(campaign_id)s AND status = 'paused'
+
+-- name: cancel_runs
+-- Everything not yet decided or sent; what a provider has or may have is left as it is.
+WITH runs AS (
+    UPDATE campaign_run SET status = 'cancelled', finished_at = now()
+    WHERE tenant_id = %(tenant_id)s AND campaign_id = %(campaign_id)s AND status IN ('pending', 'running', 'paused')
+), batches AS (
+    UPDATE run_batch b SET status = 'cancelled', done_at = now()
+    FROM campaign_run r
+    WHERE b.tenant_id = %(tenant_id)s AND b.status = 'pending'
+      AND r.tenant_id = b.tenant_id AND r.run_id = b.run_id AND r.campaign_id = %(campaign_id)s
+)
+UPDATE delivery_log SET status = 'cancelled'
+WHERE tenant_id = %(tenant_id)s AND campaign_id = %(campaign_id)s AND status = 'queued'
+
+-- name: pending_batches
+SELECT b.batch_id, b.lane
+FROM run_batch b JOIN campaign_run r USING (tenant_id, run_id)
+WHERE b.tenant_id = %(tenant_id)s AND r.campaign_id = %(campaign_id)s AND b.status = 'pending' AND b.due_at <= now()
+ORDER BY b.batch_id
+
+-- name: start_run
+-- A run and its batches of at most 500 people, in the order of their ids, from a snapshot or a list. Without people it is
+-- finished as it starts.
+WITH people AS MATERIALIZED (
+    SELECT profile_id, (row_number() OVER (ORDER BY profile_id) - 1) / 500 AS part
+    FROM (
+        SELECT profile_id FROM segment_snapshot_member
+        WHERE tenant_id = %(tenant_id)s AND snapshot_id = %(snapshot_id)s
+        UNION
+        SELECT unnest(%(profile_ids)s::bigint[])) everybody
+), run AS (
+    INSERT INTO campaign_run (tenant_id, campaign_id, kind, status, lane, snapshot_id, event_id, parent_id, finished_at)
+    SELECT %(tenant_id)s, %(campaign_id)s, %(kind)s, CASE WHEN has_people THEN 'pending' ELSE 'finished' END, %(lane)s,
+           %(snapshot_id)s, %(event_id)s, %(parent_id)s, CASE WHEN NOT has_people THEN now() END
+    FROM (SELECT EXISTS (SELECT FROM people) AS has_people) any_people
+    RETURNING run_id
+), batches AS (
+    INSERT INTO run_batch (tenant_id, run_id, lane, due_at, profile_ids)
+    SELECT %(tenant_id)s, (SELECT run_id FROM run), %(lane)s, coalesce(%(due_at)s::timestamptz, now()),
+           array_agg(profile_id ORDER BY profile_id)
+    FROM people GROUP BY part ORDER BY part
+    RETURNING batch_id
+)
+SELECT run.run_id, (SELECT count(*) FROM people) AS people,
+       (SELECT coalesce(array_agg(batch_id ORDER BY batch_id), '{}') FROM batches) AS batch_ids
+FROM run
+
+-- name: known_profiles
+SELECT profile_id FROM cdp_profiles WHERE tenant_id = %(tenant_id)s AND profile_id = ANY (%(profile_ids)s)
+
+-- name: connect_channel
+INSERT INTO channel (tenant_id, kind, name, settings, webhook_key)
+VALUES (%(tenant_id)s, %(kind)s, %(name)s, %(settings)s, coalesce(%(webhook_key)s, translate(gen_random_uuid()::text, '-', '')))
+ON CONFLICT ON CONSTRAINT channel_name_unique DO UPDATE
+SET settings = excluded.settings, status = 'connected', webhook_key = coalesce(%(webhook_key)s, channel.webhook_key)
+WHERE channel.kind = excluded.kind
+RETURNING channel_id, kind, name, status, webhook_key
+
+-- name: channels
+SELECT channel_id, kind, name, status, webhook_key FROM channel WHERE tenant_id = %(tenant_id)s ORDER BY channel_id

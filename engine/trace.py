@@ -1,0 +1,205 @@
+"""Traces: what an argument means, the journey of it from one SQL statement, and records that hang loose.
+
+A journey is rooted at a decision: event -> task -> decision -> delivery -> outcome. The steps that are not there say
+why: a scored decision has no task, a snapshot run no event, doing nothing no delivery.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from itertools import groupby
+from operator import itemgetter
+from typing import Any, LiteralString
+from uuid import UUID
+
+from psycopg import AsyncRawCursor
+from psycopg.rows import DictRow, dict_row
+
+from engine.db import Transaction
+from engine.queries import queries
+from graph import trace as paths
+from graph.cypher import GRAPH_NAME
+from rules.errors import InvalidInput, NotFound
+
+NEWEST = 20
+_GRAPH = "SELECT leo_graph() AS graph"
+# Any value of AGE's type loads its library, and its operators have to be on the search path.
+_SETTINGS = (
+    "SELECT set_config('leo.tenant', '{tenant_id}', false), set_config('search_path', 'public, ag_catalog', false), "
+    "'0'::ag_catalog.agtype;"
+)
+
+
+class Kind(StrEnum):
+    """What a trace can start from."""
+
+    PROFILE = "profile"
+    EVENT = "event"
+    DELIVERY = "delivery"
+    DECISION = "decision"
+
+
+@dataclass(frozen=True, slots=True)
+class Root:
+    """The record that an argument names: its person, and which of the person's decisions (None: all)."""
+
+    kind: Kind
+    record_id: int
+    profile_id: int | None
+    decision_ids: tuple[int, ...] | None
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step of a journey. An absent one has neither `at` nor `record_id`; `why` names the natural reason."""
+
+    step: str
+    at: datetime | None
+    record_id: int | None
+    what: str | None
+    why: str | None
+    detail: dict[str, Any] | None
+
+    @property
+    def is_absent(self) -> bool:
+        return self.record_id is None
+
+    def as_document(self) -> dict[str, Any]:
+        """Give this as JSON values."""
+        return {
+            "step": self.step,
+            "at": None if self.at is None else self.at.isoformat(),
+            "record_id": self.record_id,
+            "what": self.what,
+            "why": self.why,
+            "absent": self.is_absent,
+            "detail": self.detail,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Journey:
+    """What led to one decision and what came of it, in order; outcomes may be several."""
+
+    decision_id: int
+    steps: tuple[Step, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """The journeys of a record, newest first."""
+
+    root: Root
+    journeys: tuple[Journey, ...]
+
+    def as_document(self) -> dict[str, Any]:
+        """Give this as JSON values; instants are ISO 8601."""
+        return {
+            "kind": self.root.kind.value,
+            "record_id": self.root.record_id,
+            "profile_id": self.root.profile_id,
+            "title": self.root.title,
+            "journeys": [
+                {"decision_id": journey.decision_id, "steps": [step.as_document() for step in journey.steps]}
+                for journey in self.journeys
+            ],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Orphans:
+    """How many records of one kind hang loose; 0 is what is expected."""
+
+    kind: str
+    count: int
+
+
+async def find(connection: Transaction, argument: str, *, kind: Kind | None = None) -> Root:
+    """Tell which record `argument` names: an id, a profile's or event's own key, or a delivery's event id (64 hex).
+
+    Raises NotFound where it names none, InvalidInput where it names several and `kind` does not settle which.
+    """
+    found = await connection.execute(queries("trace")["find"], {"argument": argument}, prepare=True)
+    rows = await found.fetchall()
+    meant = [row for row in rows if kind is None or row["kind"] == kind]
+    if not meant:
+        raise NotFound(
+            f"There is no {kind or 'profile, event, delivery or decision'} {argument!r} in this tenant.",
+            remedy="Give its id, the key it was sent with, or a delivery's event id.",
+        )
+    if len(meant) > 1:
+        named = ", ".join(f"{row['kind']} {row['record_id']} ({row['title']})" for row in meant)
+        raise InvalidInput(f"{argument!r} names several records: {named}.", remedy="Say which one: use its id or --as.")
+    row = meant[0]
+    decisions = row["decision_ids"]
+    return Root(
+        kind=Kind(row["kind"]),
+        record_id=row["record_id"],
+        profile_id=row["profile_id"],
+        decision_ids=None if decisions is None else tuple(decisions),
+        title=row["title"],
+    )
+
+
+async def trace(connection: Transaction, root: Root, *, newest: int = NEWEST) -> Trace:
+    """Give the journeys of `root`, at most `newest`, from one statement."""
+    if root.profile_id is None or root.decision_ids == ():
+        return Trace(root, ())
+    statement = _trace_sql(paths.path(await _graph(connection)))
+    arguments = paths.parameters(profile_id=root.profile_id, decision_ids=root.decision_ids, newest=newest)
+    # A raw cursor, because the default one takes Cypher's `%` for a placeholder. Prepared at once: planning the path
+    # takes 10 ms, walking it less than one.
+    async with AsyncRawCursor(connection, row_factory=dict_row) as cursor:
+        await cursor.execute(statement, (arguments,), prepare=True)
+        rows = await cursor.fetchall()
+    return Trace(root, _journeys(rows))
+
+
+async def auditor_sql(connection: Transaction, root: Root, *, tenant_id: UUID, newest: int = NEWEST) -> str:
+    """Give the statement of `trace` with its values, for psql."""
+    return for_psql(await _graph(connection), root, tenant_id=tenant_id, newest=newest)
+
+
+def for_psql(graph: str, root: Root, *, tenant_id: UUID, newest: int = NEWEST) -> str:
+    """Write the values into the statement; the line before it sets the tenant, for whoever may log in."""
+    path = paths.literal_path(graph, profile_id=root.profile_id or 0, decision_ids=root.decision_ids, newest=newest)
+    return f"{_SETTINGS.format(tenant_id=tenant_id)}\n\n{_trace_sql(path)}"
+
+
+async def orphans(connection: Transaction) -> tuple[Orphans, ...]:
+    """Count the records of the transaction's tenant that hang loose, every kind in one row; it reads all of them."""
+    statement = queries("trace")["orphans"].replace("{graph}", await _graph(connection))
+    rows = await (await connection.execute(statement)).fetchall()
+    return tuple(Orphans(row["kind"], row["count"]) for row in rows)
+
+
+async def _graph(connection: Transaction) -> str:
+    row = await (await connection.execute(_GRAPH)).fetchone()
+    graph = None if row is None else row["graph"]
+    if graph is None or not GRAPH_NAME.fullmatch(graph):
+        raise NotFound("There is no such tenant.", remedy="Run: leo tenants list")
+    return str(graph)
+
+
+def _trace_sql(path: LiteralString) -> LiteralString:
+    return queries("trace")["trace"].replace("{path}", path)
+
+
+def _journeys(rows: Sequence[DictRow]) -> tuple[Journey, ...]:
+    return tuple(
+        Journey(decision_id, tuple(_step(row) for row in steps))
+        for decision_id, steps in groupby(rows, key=itemgetter("decision_id"))
+    )
+
+
+def _step(row: DictRow) -> Step:
+    return Step(
+        step=row["step"],
+        at=row["at"],
+        record_id=row["record_id"],
+        what=row["what"],
+        why=row["why"],
+        detail=row["detail"],
+    )

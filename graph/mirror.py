@@ -1,0 +1,44 @@
+"""The graph against the tables it mirrors: what differs, and drawing it anew. Both are functions of schema.sql."""
+
+from dataclasses import dataclass
+
+from psycopg import AsyncConnection
+from psycopg.rows import DictRow
+
+_DIFFERENCES = "SELECT label, missing, extra, different FROM leo_graph_differences()"
+# Both read every row of the tenant: as long as that takes.
+_NO_TIMEOUT = "SELECT set_config('statement_timeout', '0', true)"
+_REBUILD = "SELECT leo_graph_rebuild() AS elements"
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """How one label differs: rows that are not drawn, vertices or edges of no row, and those that show other values."""
+
+    label: str
+    missing: int
+    extra: int
+    different: int
+
+    @property
+    def total(self) -> int:
+        return self.missing + self.extra + self.different
+
+
+async def compare(connection: AsyncConnection[DictRow]) -> tuple[Difference, ...]:
+    """Compare every label of the transaction's tenant; all totals are 0 where graph and tables agree.
+
+    A label that the schema does not know counts as extra.
+    """
+    await connection.execute(_NO_TIMEOUT)
+    return tuple(Difference(**row) for row in await (await connection.execute(_DIFFERENCES)).fetchall())
+
+
+async def rebuild(connection: AsyncConnection[DictRow]) -> int:
+    """Draw the graph of the transaction's tenant anew and give the number of its vertices and edges.
+
+    Writers of this tenant wait until the transaction ends.
+    """
+    await connection.execute(_NO_TIMEOUT)
+    row = await (await connection.execute(_REBUILD)).fetchone()
+    return 0 if row is None else int(row["elements"])
