@@ -715,11 +715,17 @@ BEGIN
         USING ERRCODE = 'LEO02', HINT = 'Insert a new row and delete the old one.';
 END $$;
 
--- leo_drop_tenant() alone may remove what nobody may change. Its name in the call stack cannot be claimed by a role, a
--- setting or a table row, and shows its schema because its search path is pinned to pg_catalog; a superuser who replaces functions or triggers is beyond what a database can refuse.
+-- leo_drop_tenant() alone may remove what nobody may change. The call stack says who is asking: it cannot be claimed by a
+-- role, a setting or a table row. It shows schemas because the search path is pinned to pg_catalog, and it is matched from
+-- its top and whole, since it quotes statements: one with these words in a comment would pass a search. The line in the
+-- middle is the foreign key that follows a segment to its versions. A superuser who replaces functions or triggers is
+-- beyond what a database can refuse.
 CREATE OR REPLACE FUNCTION leo_is_dropping(call_stack text) RETURNS boolean
 LANGUAGE sql IMMUTABLE
-RETURN call_stack ~ '(^|\n)PL/pgSQL function public\.leo_drop_tenant\(uuid,text\) line \d+ at ';
+RETURN call_stack ~ ('^PL/pgSQL function public\.\w+\(\) line \d+ at GET DIAGNOSTICS\n'
+    '(SQL statement "DELETE FROM ONLY "public"\."\w+" WHERE \$1 OPERATOR\(pg_catalog\.=\) "tenant_id" AND \$2 OPERATOR\(pg_catalog\.=\) "\w+""\n)?'
+    'SQL statement "DELETE FROM public\.\w+ WHERE tenant_id = \$1"\n'
+    'PL/pgSQL function public\.leo_drop_tenant\(uuid,text\) line \d+ at EXECUTE(\n|$)');
 
 CREATE OR REPLACE FUNCTION prevent_snapshot_removal() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog AS $$
@@ -788,6 +794,16 @@ BEGIN
         IF strays > 0 THEN
             RAISE EXCEPTION '% members of the snapshot are no profiles of its tenant', strays
                 USING ERRCODE = 'foreign_key_violation', HINT = 'Insert the profiles first.';
+        END IF;
+        -- Nor more than its header says: that is checked at commit, but SET CONSTRAINTS can bring the check forward.
+        SELECT count(*) INTO strays
+        FROM (SELECT DISTINCT snapshot_id FROM new_rows WHERE tenant_id = border) n
+        JOIN segment_snapshot s ON s.tenant_id = border AND s.snapshot_id = n.snapshot_id
+        WHERE s.member_count < (SELECT count(*) FROM segment_snapshot_member m
+                                WHERE m.tenant_id = border AND m.snapshot_id = n.snapshot_id);
+        IF strays > 0 THEN
+            RAISE EXCEPTION 'a snapshot has more members than its header says'
+                USING ERRCODE = 'LEO01', HINT = 'Write header and members from one list, in one transaction.';
         END IF;
     END LOOP;
     PERFORM set_config('leo.tenant', coalesce(previous, ''), true);

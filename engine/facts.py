@@ -1,4 +1,4 @@
-"""Gathering: what is known about the people of a batch, by one query, as what the rules look at.
+"""Gathering: what is known about the people of a batch, by one query, as what the rules look at."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta

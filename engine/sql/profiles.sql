@@ -5,7 +5,7 @@ WITH given AS MATERIALIZED (
     SELECT d ->> 'ext_id' AS ext_id, d FROM jsonb_array_elements(%(profiles)s) AS d
 ), held AS MATERIALIZED (
     SELECT p.* FROM cdp_profiles p
-    WHERE p.tenant_id = %(tenant_id)s AND p.ext_id IN (SELECT ext_id FROM given)
+    WHERE p.tenant_id = %(tenant_id)s AND p.ext_id = ANY (ARRAY(SELECT ext_id FROM given))
     ORDER BY p.ext_id FOR NO KEY UPDATE
 ), written AS (
     INSERT INTO cdp_profiles (tenant_id, profile_id, ext_id, name, locale, zone, attributes, source)

@@ -26,7 +26,8 @@ ORDER BY s.segment_id LIMIT %(limit)s
 SELECT rule FROM segment WHERE tenant_id = %(tenant_id)s AND segment_id = %(segment_id)s FOR NO KEY UPDATE
 
 -- name: refresh
--- Membership as the rule has it now: only who joined and who left is written.
+-- Membership as the rule has it now: only who joined and who left is written. Who left is an array, found by key: a
+-- join would be planned for one row where the statistics have not seen this tenant yet, and take 13 s for 32,000.
 WITH fits AS MATERIALIZED (
     SELECT profile_id FROM cdp_profiles
     WHERE tenant_id = %(tenant_id)s AND status = 'active' AND attributes @> %(contained)s
@@ -39,8 +40,8 @@ WITH fits AS MATERIALIZED (
     RETURNING 1
 ), parted AS (
     DELETE FROM segment_member m
-    USING (SELECT profile_id FROM members EXCEPT SELECT profile_id FROM fits) gone
-    WHERE m.tenant_id = %(tenant_id)s AND m.segment_id = %(segment_id)s AND m.profile_id = gone.profile_id
+    WHERE m.tenant_id = %(tenant_id)s AND m.segment_id = %(segment_id)s
+      AND m.profile_id = ANY (ARRAY(SELECT profile_id FROM members EXCEPT SELECT profile_id FROM fits))
     RETURNING 1
 ), stamped AS (
     UPDATE segment SET refreshed_at = now() WHERE tenant_id = %(tenant_id)s AND segment_id = %(segment_id)s
