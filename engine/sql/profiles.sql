@@ -28,22 +28,24 @@ FROM given LEFT JOIN held USING (ext_id) LEFT JOIN written USING (ext_id)
 
 -- name: write_addresses
 -- A list of addresses is the whole list. An address that is there already keeps what is known of it (a bounce has made
--- it invalid) unless the caller says something about its validity.
+-- it invalid) unless the caller says something about its validity. NOT IN, because it is hashed whatever the planner
+-- believes: statistics that have not seen this tenant yet make an anti-join a loop in a loop.
 WITH given AS MATERIALIZED (
     SELECT * FROM jsonb_to_recordset(%(addresses)s)
         AS given (profile_id bigint, channel text, value text, valid boolean, reason text, is_stated boolean)
+), held AS MATERIALIZED (
+    SELECT a.address_id, a.profile_id, a.channel, a.value FROM profile_address a
+    WHERE a.tenant_id = %(tenant_id)s AND a.profile_id = ANY (%(profile_ids)s)
 ), gone AS (
     DELETE FROM profile_address a
-    WHERE a.tenant_id = %(tenant_id)s AND a.profile_id = ANY (%(profile_ids)s)
-      AND NOT EXISTS (SELECT FROM given WHERE (given.profile_id, given.channel, given.value) = (a.profile_id, a.channel, a.value))
+    WHERE a.tenant_id = %(tenant_id)s AND a.address_id = ANY (ARRAY(
+        SELECT address_id FROM held WHERE (profile_id, channel, value) NOT IN (SELECT profile_id, channel, value FROM given)))
     RETURNING profile_id
 ), written AS (
     INSERT INTO profile_address (tenant_id, profile_id, channel, value, valid, reason, source)
     SELECT %(tenant_id)s, profile_id, channel, value, valid, reason, %(source)s
     FROM given
-    WHERE is_stated OR NOT EXISTS (
-        SELECT FROM profile_address a
-        WHERE a.tenant_id = %(tenant_id)s AND a.profile_id = given.profile_id AND a.channel = given.channel AND a.value = given.value)
+    WHERE is_stated OR (profile_id, channel, value) NOT IN (SELECT profile_id, channel, value FROM held)
     ORDER BY profile_id, channel, value
     ON CONFLICT ON CONSTRAINT profile_address_unique DO UPDATE SET valid = excluded.valid, reason = excluded.reason
     WHERE (profile_address.valid, profile_address.reason) IS DISTINCT FROM (excluded.valid, excluded.reason)

@@ -1,0 +1,131 @@
+"""Claiming: the messages that are due come into one worker's hands, with all that is needed to write and send them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from psycopg.rows import DictRow
+
+from channels.contract import Adapter
+from engine.db import Database, Transaction
+from engine.dispatch.adapters import Adapters
+from engine.queries import queries
+from engine.templates import Bodies
+from rules.errors import LeoError
+from rules.words import Channel, Lane
+
+LEASE = timedelta(seconds=60)
+# Approved templates never change, so what was read once holds.
+MOST_TEMPLATES = 4096
+
+_SQL = queries("dispatch")
+_templates: dict[tuple[UUID, int], Bodies] = {}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claimed:
+    """One message in our hands; `attempt` counts from 1, `context` is what its template may read."""
+
+    delivery_id: int
+    attempt: int
+    event_id: str
+    channel: Channel
+    channel_id: int
+    template_id: int
+    address: str
+    profile_id: int
+    profile_name: str | None
+    expires_at: datetime | None
+    resend: bool
+    context: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What was claimed at once, with its templates and adapters by id."""
+
+    messages: tuple[Claimed, ...]
+    templates: Mapping[int, Bodies]
+    adapters: Mapping[int, Adapter | LeoError]
+
+
+async def claim(
+    db: Database,
+    adapters: Adapters,
+    *,
+    tenant_id: UUID,
+    lane: Lane,
+    run_id: int | None,
+    owner: str,
+    most: int,
+    now: datetime,
+) -> Claim:
+    """Claim up to `most` messages that are due, of one run or of a lane; when this returns it is committed."""
+    which = _SQL["which_lane"] if run_id is None else _SQL["which_run"]
+    parameters = {
+        "lane": lane,
+        "run_id": run_id,
+        "owner": owner,
+        "lease_until": now + LEASE,
+        "most": most,
+        "now": now,
+    }
+    async with db.transaction(tenant_id) as conn:
+        found = await conn.execute(_SQL["claim"].replace("{which}", which), parameters)
+        messages = tuple(_claimed(row) for row in await found.fetchall())
+        if not messages:
+            return Claim((), {}, {})
+        return Claim(
+            messages,
+            await _load_templates(conn, tenant_id, sorted({message.template_id for message in messages})),
+            await adapters.load(
+                conn, tenant_id=tenant_id, channel_ids=sorted({message.channel_id for message in messages})
+            ),
+        )
+
+
+def _claimed(row: DictRow) -> Claimed:
+    attributes: Mapping[str, Any] = row["attributes"]
+    profile = {"ext_id": row["ext_id"], "locale": row["locale"], "attributes": attributes}
+    if row["name"] is not None:
+        profile["name"] = row["name"]
+    # An attribute can be written profile.city as well as profile.attributes.city; our own fields come first.
+    context = {
+        "profile": {**attributes, **profile},
+        "campaign": {"key": row["campaign_key"], "name": row["campaign_name"], "purpose": row["purpose"]},
+    }
+    if row["event"] is not None:
+        context["event"] = row["event"]
+    return Claimed(
+        delivery_id=row["delivery_id"],
+        attempt=row["attempts"],
+        event_id=bytes(row["event_id"]).hex(),
+        channel=Channel(row["channel"]),
+        channel_id=row["channel_id"],
+        template_id=row["template_id"],
+        address=row["address"],
+        profile_id=row["profile_id"],
+        profile_name=row["name"],
+        expires_at=row["expires_at"],
+        resend=row["resend"],
+        context=context,
+    )
+
+
+async def _load_templates(conn: Transaction, tenant_id: UUID, template_ids: Sequence[int]) -> dict[int, Bodies]:
+    missing = [template_id for template_id in template_ids if (tenant_id, template_id) not in _templates]
+    if missing:
+        if len(_templates) + len(missing) > MOST_TEMPLATES:
+            _templates.clear()
+            missing = list(template_ids)
+        rows = await conn.execute(_SQL["templates"], {"template_ids": missing})
+        for row in await rows.fetchall():
+            _templates[tenant_id, row["template_id"]] = Bodies(
+                name=f"{row['key']} v{row['version']} ({row['channel']})",
+                subject=row["subject"],
+                text=row["body_text"],
+                html=row["body_html"],
+            )
+    return {template_id: _templates[tenant_id, template_id] for template_id in template_ids}

@@ -1,0 +1,60 @@
+"""What becomes of messages that nobody works on: leases that ran out, and messages that may not be sent now."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from channels.registry import factories
+from engine.db import Transaction
+from engine.queries import queries
+from rules.retry import MOST_ATTEMPTS
+from rules.words import Lane
+
+# A paused channel's messages are looked at this often; resuming takes effect within it.
+LOOK_AGAIN = timedelta(seconds=15)
+MOST_ASIDE = 2000
+
+_SQL = queries("dispatch")
+
+
+@dataclass(frozen=True, slots=True)
+class GivenUp:
+    """How many messages of lost workers are queued again, and how many nobody knows the end of."""
+
+    requeued: int = 0
+    uncertain: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class PutAside:
+    """How many messages are past their time, cancelled with their run or campaign, or held by a pause."""
+
+    expired: int = 0
+    cancelled: int = 0
+    held: int = 0
+
+
+async def lease_owners(conn: Transaction, *, lane: Lane) -> set[str]:
+    """Name who has messages of the tenant in hand."""
+    rows = await (await conn.execute(_SQL["lease_owners"], {"lane": lane})).fetchall()
+    return {row["lease_owner"] for row in rows}
+
+
+async def give_up_leases(conn: Transaction, *, lane: Lane, now: datetime, gone: Collection[str] = ()) -> GivenUp:
+    """End the leases that ran out and those of the owners that are `gone`."""
+    parameters = {
+        "lane": lane,
+        "now": now,
+        "gone": list(gone),
+        "deduplicating": [channel for channel, made in factories().items() if getattr(made, "deduplicates", False)],
+        "most_attempts": MOST_ATTEMPTS,
+    }
+    row = await (await conn.execute(_SQL["give_up_leases"], parameters)).fetchone()
+    return GivenUp(**row) if row else GivenUp()
+
+
+async def put_aside(conn: Transaction, *, lane: Lane, now: datetime) -> PutAside:
+    """End what is past its time or cancelled, and put off what is paused."""
+    parameters = {"lane": lane, "now": now, "later": now + LOOK_AGAIN, "most": MOST_ASIDE}
+    row = await (await conn.execute(_SQL["put_aside"], parameters)).fetchone()
+    return PutAside(**row) if row else PutAside()

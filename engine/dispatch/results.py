@@ -1,0 +1,139 @@
+"""Results: what an attempt's receipt means for its message, written down for as many as there are at once."""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from psycopg.types.json import Jsonb
+
+from channels.contract import Receipt, ReceiptClass, ReceiptStatus
+from engine.db import Database
+from engine.dispatch.claim import LEASE, Claimed
+from engine.queries import queries
+from rules.errors import LeoError, Unavailable
+from rules.retry import MOST_ATTEMPTS, next_attempt
+from rules.words import DeliveryStatus
+
+# A channel that cannot be used (a credential that does not open) is tried again so much later.
+HOLD = timedelta(seconds=60)
+# While the database is away, what was sent is kept for as long as others believe our lease.
+KEEP_TRYING_S = LEASE.total_seconds()
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 2.0
+RELEASED = "released"
+DETAIL_LIMIT = 500
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """One attempt that is over: what the message becomes, and when it is due again if it is."""
+
+    claimed: Claimed
+    status: DeliveryStatus
+    receipt: str
+    code: str
+    klass: str
+    detail: str
+    due_at: datetime | None = None
+    provider_id: str | None = None
+    raw: Any = None
+
+    def to_row(self) -> dict[str, Any]:
+        row = {
+            "delivery_id": self.claimed.delivery_id,
+            "number": self.claimed.attempt,
+            "status": self.status,
+            "receipt": self.receipt,
+            "provider_id": self.provider_id,
+            "code": self.code,
+            "class": self.klass,
+            "detail": self.detail[:DETAIL_LIMIT],
+            "response": self.raw,
+        }
+        return row if self.due_at is None else row | {"due_at": self.due_at.isoformat()}
+
+
+def of_receipt(claimed: Claimed, receipt: Receipt, *, deduplicates: bool, now: datetime, jitter: float) -> Ended:
+    """Say what a receipt means; `jitter` is in [0, 1).
+
+    An uncertain message is sent again only where the provider drops the second or the campaign asks for it.
+    """
+    status, due_at = DeliveryStatus.UNCERTAIN, None
+    if receipt.status is ReceiptStatus.ACCEPTED:
+        status = DeliveryStatus.SENT
+    elif receipt.status is ReceiptStatus.REJECTED:
+        status = DeliveryStatus.FAILED
+    elif receipt.status is ReceiptStatus.RETRY or deduplicates or claimed.resend:
+        status, due_at = _again(claimed, receipt, now=now, jitter=jitter)
+    return Ended(
+        claimed,
+        status,
+        receipt.status,
+        receipt.code,
+        receipt.klass,
+        receipt.detail,
+        due_at=due_at,
+        provider_id=receipt.provider_id,
+        raw=dict(receipt.raw),
+    )
+
+
+def _again(
+    claimed: Claimed, receipt: Receipt, *, now: datetime, jitter: float
+) -> tuple[DeliveryStatus, datetime | None]:
+    at = next_attempt(
+        claimed.attempt, now, jitter=jitter, retry_after=receipt.retry_after, expires_at=claimed.expires_at
+    )
+    if at is not None:
+        return DeliveryStatus.QUEUED, at
+    if claimed.attempt < MOST_ATTEMPTS:
+        return DeliveryStatus.QUEUED, claimed.expires_at  # its time ends before it could be tried again
+    return (DeliveryStatus.UNCERTAIN if receipt.status is ReceiptStatus.UNCERTAIN else DeliveryStatus.DEAD), None
+
+
+def refused(claimed: Claimed, error: LeoError, *, klass: str = ReceiptClass.BAD_REQUEST) -> Ended:
+    """A message that could not be written: it never left."""
+    return Ended(claimed, DeliveryStatus.FAILED, ReceiptStatus.REJECTED, error.code, klass, str(error))
+
+
+def held(claimed: Claimed, error: LeoError, *, now: datetime) -> Ended:
+    """A message whose channel cannot be used: nothing is wrong with it, so it waits."""
+    klass = ReceiptClass.PERMISSION_DENIED
+    return Ended(claimed, DeliveryStatus.QUEUED, RELEASED, error.code, klass, str(error), due_at=now + HOLD)
+
+
+def released(claimed: Claimed, *, now: datetime) -> Ended:
+    """A message that its worker gives back untouched."""
+    detail = "The worker was asked to stop before it called the provider."
+    return Ended(claimed, DeliveryStatus.QUEUED, RELEASED, RELEASED, ReceiptClass.UNKNOWN, detail, due_at=now)
+
+
+def interrupted(code: str, detail: str) -> Receipt:
+    """A call that was given up while it ran: nobody knows whether it arrived."""
+    return Receipt(
+        status=ReceiptStatus.UNCERTAIN, klass=ReceiptClass.UNKNOWN, code=code, detail=detail, raw={"cause": code}
+    )
+
+
+async def write(db: Database, *, tenant_id: UUID, ended: Sequence[Ended], owner: str, now: datetime) -> None:
+    """Write results in one transaction, again and again while the database is away; raises Unavailable in the end."""
+    rows = Jsonb([one.to_row() for one in ended])
+    pause_s, waited_s = FIRST_PAUSE_S, 0.0
+    while True:
+        try:
+            async with db.transaction(tenant_id) as conn:
+                await conn.execute(queries("dispatch")["results"], {"rows": rows, "owner": owner, "now": now})
+        except Unavailable as error:
+            if waited_s >= KEEP_TRYING_S:
+                raise
+            log.warning("results wait for the database", extra={"messages": len(ended), "error": str(error)})
+            await asyncio.sleep(pause_s)
+            waited_s += pause_s
+            pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
+        else:
+            return

@@ -1,0 +1,165 @@
+"""Sending: one claim, its calls at the same time, and the results written in groups as they come."""
+
+import asyncio
+import logging
+import random
+from collections import Counter, deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from uuid import UUID
+
+from channels.contract import Adapter, Receipt, Request, Unsupported
+from engine.db import Database
+from engine.dispatch import results
+from engine.dispatch.adapters import Adapters
+from engine.dispatch.claim import Claim, Claimed, claim
+from engine.dispatch.compose import compose
+from engine.dispatch.results import Ended
+from rules.errors import InvalidInput, LeoError
+from rules.words import DeliveryStatus, Lane
+
+MOST_CLAIMED = 64
+MOST_CALLS = 32
+# Less than the lease, so that a call that is given up is reported before others may think that we are gone.
+CALL_LIMIT_S = 45.0
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Dispatched:
+    """What one claim came to. `released` were given back untouched; `is_full`: more is probably due."""
+
+    claimed: int = 0
+    sent: int = 0
+    failed: int = 0
+    retried: int = 0
+    uncertain: int = 0
+    dead: int = 0
+    released: int = 0
+    is_full: bool = False
+
+
+@dataclass(slots=True)
+class _Round:
+    """The state of one claim while it is sent."""
+
+    db: Database
+    adapters: Adapters
+    tenant_id: UUID
+    owner: str
+    claim: Claim
+    is_stopping: Callable[[], bool]
+    waiting: deque[Claimed] = field(default_factory=deque)
+    done: asyncio.Queue[Ended | None] = field(default_factory=asyncio.Queue)
+    counts: Counter[str] = field(default_factory=Counter)
+
+
+async def dispatch_due(
+    db: Database,
+    adapters: Adapters,
+    *,
+    tenant_id: UUID,
+    lane: Lane,
+    owner: str,
+    run_id: int | None = None,
+    most: int = MOST_CLAIMED,
+    calls: int = MOST_CALLS,
+    is_stopping: Callable[[], bool] = bool,
+) -> Dispatched:
+    """Send up to `most` messages that are due, `calls` at a time; `run_id` narrows it to one run.
+
+    `is_stopping` says whether to give back what has not been begun. Where this is cancelled, calls in the middle become
+    `uncertain` and the results are written first. Raises Unavailable where the log cannot be written: before the claim
+    nothing was sent, after it the leases of what is not written end by themselves.
+    """
+    taken = await claim(
+        db, adapters, tenant_id=tenant_id, lane=lane, run_id=run_id, owner=owner, most=most, now=datetime.now(UTC)
+    )
+    if not taken.messages:
+        return Dispatched()
+    work = _Round(db, adapters, tenant_id, owner, taken, is_stopping, deque(taken.messages))
+    writer = asyncio.create_task(_write_results(work))
+    try:
+        async with asyncio.TaskGroup() as group:
+            for _ in range(min(calls, len(taken.messages))):
+                group.create_task(_send_one_by_one(work))
+    finally:
+        for claimed in work.waiting:
+            work.done.put_nowait(results.released(claimed, now=datetime.now(UTC)))
+        work.done.put_nowait(None)
+        await asyncio.shield(writer)
+    counts = work.counts
+    return Dispatched(
+        claimed=len(taken.messages),
+        sent=counts[DeliveryStatus.SENT],
+        failed=counts[DeliveryStatus.FAILED],
+        retried=counts[DeliveryStatus.QUEUED],
+        uncertain=counts[DeliveryStatus.UNCERTAIN],
+        dead=counts[DeliveryStatus.DEAD],
+        released=counts[results.RELEASED],
+        is_full=len(taken.messages) == most,
+    )
+
+
+async def _send_one_by_one(work: _Round) -> None:
+    while work.waiting and not work.is_stopping():
+        claimed = work.waiting.popleft()
+        work.done.put_nowait(await _send(work, claimed))
+
+
+async def _send(work: _Round, claimed: Claimed) -> Ended:
+    adapter = work.claim.adapters[claimed.channel_id]
+    if isinstance(adapter, LeoError):
+        return results.held(claimed, adapter, now=datetime.now(UTC))
+    try:
+        template = work.claim.templates[claimed.template_id]
+        request = adapter.build(compose(claimed, template, work.adapters.links, tenant_id=work.tenant_id))
+    except Unsupported as error:
+        return results.refused(claimed, error, klass=error.klass)
+    except InvalidInput as error:
+        return results.refused(claimed, error)
+    try:
+        return _ended(claimed, adapter, await _call(adapter, request))
+    except asyncio.CancelledError:
+        stopped = results.interrupted("stopped", "The worker had to stop while it waited for the provider.")
+        work.done.put_nowait(_ended(claimed, adapter, stopped))
+        raise
+
+
+async def _call(adapter: Adapter, request: Request) -> Receipt:
+    try:
+        async with asyncio.timeout(CALL_LIMIT_S):
+            return adapter.parse(await adapter.send(request))
+    except TimeoutError:
+        return results.interrupted("timeout", f"The provider gave no answer within {CALL_LIMIT_S:g} s.")
+    except Exception as error:
+        # An adapter raises nothing here. One that does, maybe of another package, must not take the calls of its
+        # neighbours down with it.
+        log.exception("an adapter failed", extra={"channel": adapter.channel})
+        return results.interrupted("adapter_failed", f"The adapter raised {type(error).__name__}.")
+
+
+def _ended(claimed: Claimed, adapter: Adapter, receipt: Receipt) -> Ended:
+    return results.of_receipt(
+        claimed,
+        receipt,
+        deduplicates=adapter.deduplicates,
+        now=datetime.now(UTC),
+        jitter=random.random(),  # noqa: S311 - spreads retries, no secret
+    )
+
+
+async def _write_results(work: _Round) -> None:
+    """Write what has come while the last group was written: one slow provider keeps nobody else's result back."""
+    is_open = True
+    while is_open:
+        group = [await work.done.get()]
+        while not work.done.empty():
+            group.append(work.done.get_nowait())
+        ended = [one for one in group if one is not None]
+        is_open = len(ended) == len(group)
+        if ended:
+            await results.write(work.db, tenant_id=work.tenant_id, ended=ended, owner=work.owner, now=datetime.now(UTC))
+            work.counts.update(results.RELEASED if one.receipt == results.RELEASED else one.status for one in ended)

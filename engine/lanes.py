@@ -1,0 +1,108 @@
+"""The lanes, realtime and bulk: one arq queue each, which only ever says "look at this". What there is to do is in PostgreSQL.
+
+A job is a batch, never one message or person, and carries ids alone. Redis may be emptied, or be away: a bell that nobody
+hears costs the second until a worker looks by itself, nothing else. arq's own client does not unquote a URL and pickles
+its jobs, so the connection is made here and jobs are JSON.
+"""
+
+import json
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from arq.connections import ArqRedis
+from redis.asyncio import ConnectionPool
+from redis.exceptions import RedisError
+
+from rules.errors import Unavailable
+from rules.words import Lane
+
+# The jobs that a worker knows.
+DECIDE, DISPATCH = "decide", "dispatch"
+# Batches of one tenant that wait in the queue at once: the rest follow one by one, behind other tenants.
+AHEAD = 4
+# Claims of one tenant that are sent at the same time, by all workers of a lane together.
+ABREAST = 4
+CONNECT_TIMEOUT_S = 2.0
+# A bell that was not heard for so long is pointless: the sweeper has been there long since.
+EXPIRES_S = 600
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How a worker of a lane works: seconds between its looks at the queue, and jobs at the same time."""
+
+    poll_s: float
+    jobs: int
+
+
+# arq looks every 0.5 s by default: too long for somebody who has just left a basket. Two bulk batches keep one
+# processor busy (one computes while the other waits for PostgreSQL); more only hold connections.
+PACES = {Lane.REALTIME: Pace(poll_s=0.02, jobs=8), Lane.BULK: Pace(poll_s=0.1, jobs=4)}
+
+
+def queue_name(lane: Lane) -> str:
+    return f"leo:{lane}"
+
+
+def connect(url: str, *, lane: Lane = Lane.REALTIME) -> ArqRedis:
+    """Give a client for the queues; it connects when it is first used. Close it with `aclose()`."""
+    pool = ConnectionPool.from_url(url, socket_connect_timeout=CONNECT_TIMEOUT_S, health_check_interval=30)
+    client = ArqRedis(pool, job_serializer=_serialize, job_deserializer=json.loads, default_queue_name=queue_name(lane))
+    client.auto_close_connection_pool = True
+    return client
+
+
+async def check(client: ArqRedis) -> None:
+    """Raise Unavailable where Redis does not answer."""
+    try:
+        await client.ping()
+    except (RedisError, OSError) as error:
+        raise Unavailable(
+            f"Redis cannot be used: {where(client)} does not answer.",
+            remedy="See that it runs (leo doctor), or correct LEO_REDIS_URL.",
+        ) from error
+
+
+def where(client: ArqRedis) -> str:
+    """Name the server without its password."""
+    place = client.connection_pool.connection_kwargs
+    return str(place.get("path") or f"{place.get('host', 'localhost')}:{place.get('port', 6379)}")
+
+
+def batch_job(batch_id: int, attempt: int) -> str:
+    return f"{batch_id}:{attempt}"
+
+
+def dispatch_job(tenant_id: UUID, lane: Lane, place: int, attempt: int) -> str:
+    return f"{tenant_id}:{lane}:{place}:{attempt}"
+
+
+async def ring_batches(
+    client: ArqRedis, *, lane: Lane, tenant_id: UUID, batch_ids: Sequence[int], attempt: int = 0
+) -> bool:
+    """Ask for batches to be decided, the first few at once; call it after the commit that made them.
+
+    Gives whether Redis heard it; where it did not, a worker finds the batches within a second or two by itself.
+    """
+    try:
+        for batch_id in batch_ids[:AHEAD]:
+            await ring(client, lane, DECIDE, str(tenant_id), batch_id, job_id=batch_job(batch_id, attempt))
+    except (RedisError, OSError) as error:
+        log.warning("nobody heard the bell", extra={"lane": lane, "error": type(error).__name__})
+        return False
+    return True
+
+
+async def ring(client: ArqRedis, lane: Lane, job: str, *arguments: str | int, job_id: str) -> bool:
+    """Enqueue one job; False where this very job is waiting or running already. Raises RedisError."""
+    made = await client.enqueue_job(job, *arguments, _job_id=job_id, _queue_name=queue_name(lane), _expires=EXPIRES_S)
+    return made is not None
+
+
+def _serialize(document: object) -> bytes:
+    # arq puts an exception into a failed job's result.
+    return json.dumps(document, default=repr).encode()

@@ -1,0 +1,114 @@
+"""`leo bench` measures on a database of its own, says what it measured, and leaves nothing behind."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+
+import psycopg
+import pytest
+
+from engine.bench import NAMES
+from engine.bench.throwaway import PREFIX, database
+from engine.cli import run
+from engine.settings import Settings
+from rules.errors import Unavailable
+from tests.engine.acting import values
+from tests.engine.embedded_places import ROOT
+
+LEO = [sys.executable, "-c", f"import sys; sys.path.insert(0, {str(ROOT)!r}); from engine.cli import main; main()"]
+
+
+@pytest.fixture(autouse=True)
+def leo(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> None:
+    for name, value in settings.environment().items():
+        monkeypatch.setenv(name, value)
+
+
+def left(admin_url: str) -> set[str]:
+    """Databases of benchmarks, and every role."""
+    with psycopg.connect(admin_url) as connection:
+        found = values(
+            connection, "SELECT datname FROM pg_database WHERE datname LIKE %s", PREFIX.replace("_", r"\_") + "%"
+        )
+        return {*found, *values(connection, "SELECT rolname FROM pg_roles")}
+
+
+def test_without_a_name_they_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["bench"]) == 0
+    shown = capsys.readouterr().out
+    assert all(name in shown for name in NAMES)
+
+
+def test_an_unknown_name_is_told_in_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["bench", "nosuch"]) == 2
+    assert "There is no benchmark 'nosuch'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("name", "figures"),
+    [
+        ("mirror", {"on_per_s", "off_per_s"}),
+        ("trace", {"p50_ms_200", "p95_ms_200", "p50_ms_2k", "p95_ms_2k"}),
+    ],
+)
+def test_a_benchmark_ends_with_one_json_object_and_leaves_nothing(
+    admin_url: str, capsys: pytest.CaptureFixture[str], name: str, figures: set[str]
+) -> None:
+    before = left(admin_url)
+    assert run(["bench", name, "--json", "--n", {"mirror": "100", "trace": "2000"}[name]]) == 0
+    shown = capsys.readouterr()
+    document = json.loads(shown.out.splitlines()[-1])
+    assert list(document) == ["name", "n", "figures", "baseline", "ratio"]
+    assert document["name"] == name
+    assert document["figures"].keys() == figures
+    assert all(value > 0 for value in [*document["figures"].values(), document["ratio"]])
+    assert "met: " in shown.err
+    assert left(admin_url) == before
+
+
+def test_without_json_it_is_a_table(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["bench", "mirror", "--n", "50"]) == 0
+    shown = capsys.readouterr().out
+    assert "on_per_s" in shown
+    assert "met: " in shown
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_benchmark_that_is_ended_leaves_nothing(admin_url: str, number: signal.Signals) -> None:
+    before = left(admin_url)
+    with subprocess.Popen([*LEO, "bench", "mirror"], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:  # noqa: S603
+        deadline = time.monotonic() + 60
+        while not _measures(admin_url) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert _measures(admin_url)
+        process.send_signal(number)
+        _, said = process.communicate(timeout=60)
+    assert process.returncode in {130, 128 + number}
+    assert b"Traceback" not in said
+    assert left(admin_url) == before
+
+
+def _measures(admin_url: str) -> bool:
+    """Both tenants are there: the rounds go on."""
+    with psycopg.connect(admin_url) as connection:
+        found = values(
+            connection,
+            "SELECT count(*) FROM pg_stat_activity WHERE datname LIKE %s AND query LIKE %s",
+            PREFIX.replace("_", r"\_") + "%",
+            "INSERT INTO cdp_profiles%",
+        )
+    return bool(found[0])
+
+
+def test_an_error_inside_leaves_nothing_either(admin_url: str) -> None:
+    before = left(admin_url)
+    with pytest.raises(ZeroDivisionError), database(admin_url):
+        _ = 1 / 0
+    assert left(admin_url) == before
+
+
+def test_a_server_that_is_not_there_is_told() -> None:
+    with pytest.raises(Unavailable), database("postgresql://nobody@127.0.0.1:1/leo"):
+        pass
