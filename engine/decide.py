@@ -79,6 +79,11 @@ async def due_batches(conn: Transaction, *, lane: Lane, now: datetime, most: int
     return [row["batch_id"] for row in await found.fetchall()]
 
 
+async def put_off(conn: Transaction, *, batch_id: int, until: datetime) -> None:
+    """Let a batch that cannot be decided now be due later."""
+    await conn.execute(_SQL["put_off"], {"batch_id": batch_id, "later": until})
+
+
 async def decide_batch(conn: Transaction, *, tenant_id: UUID, batch_id: int, now: datetime) -> Decided:
     """Decide for everybody in the batch; `now` is aware. The caller's transaction is the batch's.
 

@@ -1,8 +1,8 @@
-"""The lanes, realtime and bulk: one arq queue each, which only ever says "look at this". What there is to do is in PostgreSQL.
+"""The lanes, realtime and bulk: one arq queue each, which only says "look at this"; the work itself is in PostgreSQL.
 
-A job is a batch, never one message or person, and carries ids alone. Redis may be emptied, or be away: a bell that nobody
-hears costs the second until a worker looks by itself, nothing else. arq's own client does not unquote a URL and pickles
-its jobs, so the connection is made here and jobs are JSON.
+A job is a batch, never one message or person, and carries ids alone. Redis may be emptied, or be away: a bell that
+nobody hears costs the second until a worker looks by itself, nothing else. arq's own client does not unquote a URL and
+pickles its jobs, so the connection is made here and jobs are JSON.
 """
 
 import json
@@ -22,8 +22,6 @@ from rules.words import Lane
 DECIDE, DISPATCH = "decide", "dispatch"
 # Batches of one tenant that wait in the queue at once: the rest follow one by one, behind other tenants.
 AHEAD = 4
-# Claims of one tenant that are sent at the same time, by all workers of a lane together.
-ABREAST = 4
 CONNECT_TIMEOUT_S = 2.0
 # A bell that was not heard for so long is pointless: the sweeper has been there long since.
 EXPIRES_S = 600
@@ -33,15 +31,21 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How a worker of a lane works: seconds between its looks at the queue, and jobs at the same time."""
+    """How a worker of a lane works.
+
+    `poll_s`: between its looks at the queue; `jobs`: at the same time, of which most wait for a provider; `abreast`:
+    claims of one tenant that are sent at the same time.
+    """
 
     poll_s: float
     jobs: int
+    abreast: int
 
 
-# arq looks every 0.5 s by default: too long for somebody who has just left a basket. Two bulk batches keep one
-# processor busy (one computes while the other waits for PostgreSQL); more only hold connections.
-PACES = {Lane.REALTIME: Pace(poll_s=0.02, jobs=8), Lane.BULK: Pace(poll_s=0.1, jobs=4)}
+# arq looks every 0.5 s by default: too long for somebody who has just left a basket. Jobs are many, so that tenants
+# whose provider hangs do not keep the others waiting; claims abreast are few, for all of them are in flight when a
+# worker is killed.
+PACES = {Lane.REALTIME: Pace(poll_s=0.02, jobs=100, abreast=4), Lane.BULK: Pace(poll_s=0.1, jobs=32, abreast=2)}
 
 
 def queue_name(lane: Lane) -> str:
@@ -75,10 +79,6 @@ def where(client: ArqRedis) -> str:
 
 def batch_job(batch_id: int, attempt: int) -> str:
     return f"{batch_id}:{attempt}"
-
-
-def dispatch_job(tenant_id: UUID, lane: Lane, place: int, attempt: int) -> str:
-    return f"{tenant_id}:{lane}:{place}:{attempt}"
 
 
 async def ring_batches(

@@ -5,10 +5,10 @@ It is evaluated here for one person and as one `attributes @> document` in SQL f
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from rules.errors import InvalidInput
-from rules.identity import canonical
 
 MOST_CONDITIONS = 50
 
@@ -40,9 +40,9 @@ def parse(document: Any) -> Rule:
         if not isinstance(condition, Mapping) or set(condition) != {"attribute", "is"}:
             raise _wrong(f"condition {place}", 'needs exactly "attribute" and "is"')
         name, value = condition["attribute"], condition["is"]
-        if not isinstance(name, str) or not name or "\x00" in name:
+        if not isinstance(name, str) or not name or not _storable(name):
             raise _wrong(f"condition {place}", "names no attribute")
-        if not isinstance(value, Scalar) or (isinstance(value, str) and "\x00" in value):
+        if not isinstance(value, Scalar) or (isinstance(value, str) and not _storable(value)):
             raise _wrong(f"condition {place}", "compares with text, a number, true, false or null")
         if isinstance(value, float) and not abs(value) < float("inf"):
             raise _wrong(f"condition {place}", "compares with a number that is not finite")
@@ -56,8 +56,18 @@ def _same(left: Any, right: Scalar) -> bool:
     if isinstance(left, bool) or isinstance(right, bool):
         return left is right
     if isinstance(left, int | float) and isinstance(right, int | float):
-        return left == right
-    return type(left) is type(right) and canonical(left) == canonical(right)
+        return _written(left) == _written(right)
+    return type(left) is type(right) and bool(left == right)
+
+
+def _written(number: float) -> Decimal:
+    """Give the number as JSON writes it, which is what jsonb compares: 1e23 is 10 ** 23, though no float is."""
+    return Decimal(number) if isinstance(number, int) else Decimal(repr(number))
+
+
+def _storable(text: str) -> bool:
+    """Whether jsonb can hold it: no NUL, no half of a surrogate pair."""
+    return not any(c == "\x00" or "\ud800" <= c <= "\udfff" for c in text)
 
 
 def _wrong(what: str, why: str) -> InvalidInput:

@@ -2,13 +2,13 @@
 
 import hashlib
 
-_UNIT = float(2**64)
+_BITS = 53  # as many as a float holds exactly: with more, the last places would round up to 1.0
 
 
 def position(profile_key: str, campaign_key: str) -> float:
     """Place a person in [0, 1) for one campaign: evenly, always the same, independent between campaigns."""
     digest = hashlib.sha256(f"{len(profile_key)}:{profile_key}{campaign_key}".encode()).digest()
-    return int.from_bytes(digest[:8]) / _UNIT
+    return (int.from_bytes(digest[:8]) >> (64 - _BITS)) / (1 << _BITS)
 
 
 def in_control(profile_key: str, campaign_key: str, share: float) -> bool:

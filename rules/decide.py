@@ -106,5 +106,5 @@ def _closest(sends: Sequence[Verdict]) -> str:
     closest = min(sends, key=lambda verdict: (len(verdict.reasons), verdict.candidate.index), default=None)
     if closest is None:
         return Gate.NOT_APPROVED
-    # A wait that would end too late is told as the window, the last reason given.
-    return closest.reasons[0].gate if closest.reasons[0].until is None else closest.reasons[-1].gate
+    # The first that does not pass by itself; for a wait that would end too late that is the window, given last.
+    return next(reason.gate for reason in closest.reasons if reason.until is None)

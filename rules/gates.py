@@ -8,7 +8,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from functools import lru_cache
-from typing import cast
 from zoneinfo import ZoneInfo
 
 from rules.control import in_control
@@ -18,6 +17,7 @@ from rules.verdicts import Reason
 from rules.words import Channel, Gate
 
 _EVERY_CAMPAIGN = "*"
+_FOREVER = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,19 +118,21 @@ def control_group(case: Case, _channel: Channel) -> Reason | None:
 
 def frequency_cap(case: Case, channel: Channel) -> Reason | None:
     """Each cap counts what went out in its rolling window; the one that lasts longest is told."""
-    if not case.facts.contacts:
-        return None
     hits = [reason for cap in case.policy.caps if (reason := _capped(case, channel, cap)) is not None]
-    return max(hits, key=lambda reason: cast("datetime", reason.until), default=None)
+    return max(hits, key=_lasts_until, default=None)
+
+
+def _lasts_until(reason: Reason) -> datetime:
+    return reason.until or _FOREVER
 
 
 def _capped(case: Case, channel: Channel, cap: Cap) -> Reason | None:
     since = case.now - cap.window
     counted = sorted(c.at for c in case.facts.contacts if c.at > since and _counts(cap, c, case, channel))
-    if len(counted) < cap.limit or not counted:
+    if len(counted) < cap.limit:
         return None
-    # Room for one more comes when enough of the oldest have left the window; a limit of 0 never gives room by itself.
-    until = counted[min(len(counted) - cap.limit, len(counted) - 1)] + cap.window
+    # Room for one more comes when enough of the oldest have left the window; a limit of 0 never gives room.
+    until = counted[-cap.limit] + cap.window if cap.limit else None
     window = _span(cap.window)
     return Reason(
         Gate.FREQUENCY_CAP,
@@ -164,8 +166,9 @@ def quiet_hours(case: Case, _channel: Channel) -> Reason | None:
     if not inside:
         return None
     ends_on = local.date() + timedelta(days=1 if wraps and moment >= quiet.start else 0)
-    until = datetime.combine(ends_on, quiet.end, tzinfo=zone).astimezone(UTC)
-    # When clocks jump over the end of quiet hours, it is past already: the next instant is soon enough.
+    # Within an hour that clocks repeat, `fold` tells that this is the second time: the end is the second one too.
+    until = datetime.combine(ends_on, quiet.end.replace(fold=local.fold), tzinfo=zone).astimezone(UTC)
+    # Where clocks jump over the end of quiet hours it may be past already: the next instant is soon enough.
     until = max(until, case.now.astimezone(UTC) + timedelta(minutes=1))
     return Reason(
         Gate.QUIET_HOURS,

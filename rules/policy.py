@@ -8,7 +8,7 @@
  "weights": {"channel": {"email": 1.0}, "engagement": 1.0, "fatigue": 0.2, "do_nothing": 0.0}}
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import time, timedelta
 from enum import StrEnum
@@ -20,6 +20,8 @@ from rules.errors import InvalidInput
 from rules.words import Channel
 
 LONGEST_CAP = timedelta(days=366)
+# Far above what any field can use, and far below where sums and spans of time would overflow.
+LARGEST_NUMBER = 1_000_000
 
 
 class CapScope(StrEnum):
@@ -89,9 +91,7 @@ class Policy:
     @classmethod
     def parse(cls, document: Mapping[str, Any], *, version: int = 0) -> Self:
         """Read a document; what it leaves out is DEFAULT_POLICY's. Raises InvalidInput naming the field."""
-        unknown = set(document) - set(DEFAULT_POLICY)
-        if unknown:
-            raise _wrong(", ".join(sorted(unknown)), "is not a field of a policy")
+        _only(_mapping("document", document), DEFAULT_POLICY)
         whole = {**DEFAULT_POLICY, **document}
         return cls(
             version=version,
@@ -120,6 +120,12 @@ def _mapping(name: str, value: Any) -> Mapping[str, Any]:
     return value
 
 
+def _only(value: Mapping[str, Any], known: Iterable[str], inside: str = "") -> None:
+    unknown = sorted(set(value) - set(known))
+    if unknown:
+        raise _wrong(", ".join(f"{inside}{name}" for name in unknown), "is not a field of a policy")
+
+
 def _list(name: str, value: Any) -> list[Any]:
     if not isinstance(value, list):
         raise _wrong(name, "must be a list")
@@ -133,8 +139,8 @@ def _boolean(name: str, value: Any) -> bool:
 
 
 def _number(name: str, value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < float("inf"):
-        raise _wrong(name, "must be a finite number")
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= LARGEST_NUMBER:
+        raise _wrong(name, f"must be a number within {LARGEST_NUMBER:,} of 0")
     return float(value)
 
 
@@ -155,15 +161,19 @@ def _zone(value: Any) -> str:
 
 def _time(name: str, value: Any) -> time:
     try:
-        return time.fromisoformat(value)
+        moment = time.fromisoformat(value)
     except (TypeError, ValueError) as error:
         raise _wrong(name, f"must be a time such as 21:00, not {value!r}") from error
+    if moment.tzinfo is not None:
+        raise _wrong(name, f"is in each person's own zone, {value!r} names one")
+    return moment
 
 
 def _quiet_hours(value: Any) -> QuietHours | None:
     if value is None:
         return None
     hours = _mapping("quiet_hours", value)
+    _only(hours, ("start", "end"), "quiet_hours.")
     start, end = (_time(f"quiet_hours.{edge}", hours.get(edge)) for edge in ("start", "end"))
     if start == end:
         raise _wrong("quiet_hours", "would last all day: start and end are the same")
@@ -173,6 +183,7 @@ def _quiet_hours(value: Any) -> QuietHours | None:
 def _cap(index: int, value: Any) -> Cap:
     name = f"caps[{index}]"
     cap = _mapping(name, value)
+    _only(cap, ("limit", "days", "hours", "scope"), f"{name}.")
     limit = cap.get("limit")
     if isinstance(limit, bool) or not isinstance(limit, int) or limit < 0:
         raise _wrong(f"{name}.limit", "must be a whole number from 0")
@@ -190,9 +201,7 @@ def _cap(index: int, value: Any) -> Cap:
 
 def _weights(value: Mapping[str, Any]) -> Weights:
     defaults = DEFAULT_POLICY["weights"]
-    unknown = set(value) - set(defaults)
-    if unknown:
-        raise _wrong(f"weights.{min(unknown)}", "is not known")
+    _only(value, defaults, "weights.")
     channels = _mapping("weights.channel", value.get("channel", defaults["channel"]))
     try:
         channel = {Channel(name): _number(f"weights.channel.{name}", weight) for name, weight in channels.items()}

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 MOST_ATTEMPTS = 6
 FIRST_DELAY = timedelta(seconds=30)
 LONGEST_DELAY = timedelta(hours=1)
+LONGEST_ASKED = timedelta(days=7)
 
 
 def next_attempt(
@@ -19,12 +20,14 @@ def next_attempt(
     """Give the time of the next attempt after `attempt` (from 1) failed, None where it was the last.
 
     `jitter` is in [0, 1): it spreads our own delay over 50 % to 150 %, and adds up to a tenth to the provider's
-    `retry_after` (seconds), which is never undercut.
+    `retry_after` (seconds), which is never undercut: who asks for more than LONGEST_ASKED is not asked again.
     """
     if attempt >= most_attempts:
         return None
     if retry_after is not None:
-        delay = timedelta(seconds=retry_after) * (1 + jitter / 10)
+        if not retry_after <= LONGEST_ASKED.total_seconds():  # not a number is no time to wait either
+            return None
+        delay = timedelta(seconds=max(retry_after, 0.0)) * (1 + jitter / 10)
     else:
         # 2 ** 7 half minutes pass LONGEST_DELAY already; the bound keeps a large attempt from overflowing.
         delay = min(FIRST_DELAY * 2 ** min(attempt - 1, 10), LONGEST_DELAY) * (0.5 + jitter)

@@ -6,6 +6,7 @@ conversion, spend. `segment` is what a customer had been sent; the last three ar
 
 import csv
 import gzip
+import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -43,7 +44,7 @@ def read(path: Path) -> list[Customer]:
     try:
         with opener(path, "rt", encoding="utf-8", newline="") as file:
             customers = list(_rows(file, path.name))
-    except (OSError, EOFError, UnicodeDecodeError) as error:
+    except (OSError, EOFError, UnicodeDecodeError, zlib.error) as error:
         raise InvalidInput(
             f"{path} cannot be read: {error}.", remedy="Give the CSV file of customers, gzipped or not."
         ) from error

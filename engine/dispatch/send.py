@@ -5,7 +5,7 @@ import logging
 import random
 from collections import Counter, deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -39,6 +39,10 @@ class Dispatched:
     dead: int = 0
     released: int = 0
     is_full: bool = False
+
+    def counts(self) -> dict[str, int]:
+        """Give the numbers by name."""
+        return {name: number for name, number in asdict(self).items() if name != "is_full"}
 
 
 @dataclass(slots=True)

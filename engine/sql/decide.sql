@@ -156,3 +156,8 @@ WHERE b.tenant_id = leo_tenant() AND b.lane = %(lane)s AND b.status = 'pending' 
 ORDER BY b.due_at, b.batch_id
 LIMIT %(most)s
 FOR NO KEY UPDATE OF b SKIP LOCKED
+
+-- name: put_off
+-- A batch that cannot be decided (its policy cannot be read) makes room for others and is looked at again later.
+UPDATE run_batch SET due_at = %(later)s
+WHERE tenant_id = leo_tenant() AND batch_id = %(batch_id)s AND status = 'pending'

@@ -97,7 +97,7 @@ def _measures(admin_url: str) -> bool:
             connection,
             "SELECT count(*) FROM pg_stat_activity WHERE datname LIKE %s AND query LIKE %s",
             PREFIX.replace("_", r"\_") + "%",
-            "INSERT INTO cdp_profiles%",
+            "%INSERT INTO cdp_profiles%",
         )
     return bool(found[0])
 

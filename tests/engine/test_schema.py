@@ -15,40 +15,9 @@ from engine.db import Database
 from rules import words
 from rules.errors import Misconfigured, NotFound
 from tests.conftest import Tenant
-from tests.engine.acting import acting, values
+from tests.engine.acting import CATALOG, acting, values
 
 ROOT = Path(__file__).parents[2]
-
-# Everything that a schema is, as text, for servers without pg_dump beside them.
-CATALOG = """
-SELECT string_agg(line, E'\\n' ORDER BY line) FROM (
-    SELECT format('relation %s %s %s %s %s %s', c.oid, c.relname, c.relkind, c.relacl, c.relrowsecurity, c.relforcerowsecurity) AS line
-    FROM pg_class c WHERE c.relnamespace = 'public'::regnamespace
-    UNION ALL
-    SELECT format('column %s %s %s %s', a.attrelid::regclass, a.attname, a.attnotnull, pg_get_expr(d.adbin, d.adrelid))
-    FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid LEFT JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum
-    WHERE c.relnamespace = 'public'::regnamespace AND a.attnum > 0
-    UNION ALL
-    SELECT format('constraint %s %s', conname, pg_get_constraintdef(oid)) FROM pg_constraint WHERE connamespace = 'public'::regnamespace
-    UNION ALL
-    SELECT format('index %s', indexdef) FROM pg_indexes WHERE schemaname = 'public'
-    UNION ALL
-    SELECT format('trigger %s %s', tgenabled, pg_get_triggerdef(t.oid)) FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
-    WHERE c.relnamespace = 'public'::regnamespace AND NOT tgisinternal
-    UNION ALL
-    SELECT format('function %s %s %s', p.oid, proacl, pg_get_functiondef(p.oid)) FROM pg_proc p JOIN pg_language l ON l.oid = prolang
-    WHERE pronamespace = 'public'::regnamespace AND lanname IN ('sql', 'plpgsql')
-    UNION ALL
-    SELECT format('policy %s', p) FROM pg_policies p WHERE schemaname = 'public'
-    UNION ALL
-    SELECT format('element %s', e) FROM public.graph_element e
-    UNION ALL
-    SELECT format('source %s', s) FROM public.graph_source s
-    UNION ALL
-    SELECT format('role %s %s %s %s', rolname, rolsuper, rolbypassrls, rolconfig) FROM pg_roles
-    WHERE rolname IN ('leo_owner', 'leo_app', 'leo_router')
-) catalog
-"""
 
 
 def _dump(admin_url: str) -> str:
@@ -63,7 +32,7 @@ def _dump(admin_url: str) -> str:
 
 def _state(admin_url: str) -> tuple[str, str]:
     with psycopg.connect(admin_url) as connection:
-        row = connection.execute(CATALOG).fetchone()
+        row = connection.execute(CATALOG["everything"]).fetchone()
     assert row is not None
     return row[0], _dump(admin_url)
 
@@ -95,11 +64,7 @@ def test_the_schema_is_applied_by_its_owner_alone(admin_url: str, role: str) -> 
 def test_every_constraint_has_a_name_of_its_own(admin_url: str) -> None:
     text = queries.schema()
     with acting(admin_url, "superuser") as connection:
-        found = values(
-            connection,
-            "SELECT conname FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid"
-            " WHERE connamespace = 'public'::regnamespace AND contype IN ('c', 'f', 'u') AND NOT relispartition AND conparentid = 0",
-        )
+        found = values(connection, CATALOG["constraints"])
     assert len(found) > 50
     assert [name for name in found if f"CONSTRAINT {name} " not in text] == []
 
@@ -107,14 +72,7 @@ def test_every_constraint_has_a_name_of_its_own(admin_url: str) -> None:
 def test_keys_begin_with_the_tenant(admin_url: str) -> None:
     """Primary keys, and both sides of every foreign key."""
     with acting(admin_url, "superuser") as connection:
-        strays = values(
-            connection,
-            "SELECT conname FROM pg_constraint k"
-            " JOIN pg_attribute t ON t.attrelid = k.conrelid AND t.attname = 'tenant_id'"
-            " LEFT JOIN pg_attribute f ON f.attrelid = k.confrelid AND f.attname = 'tenant_id'"
-            " WHERE k.connamespace = 'public'::regnamespace AND contype IN ('p', 'f')"
-            " AND (k.conkey[1] <> t.attnum OR (contype = 'f' AND k.confkey[1] <> f.attnum))",
-        )
+        strays = values(connection, CATALOG["keys_without_tenant"])
     assert strays == []
 
 
@@ -148,11 +106,7 @@ def test_the_words_of_a_column_are_those_of_the_rules(admin_url: str, constraint
 def test_events_live_in_sixteen_hash_partitions(admin_url: str) -> None:
     with acting(admin_url, "superuser") as connection:
         key = values(connection, "SELECT pg_get_partkeydef('marketing_event'::regclass)")
-        bounds = values(
-            connection,
-            "SELECT pg_get_expr(c.relpartbound, c.oid) FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid"
-            " WHERE i.inhparent = 'marketing_event'::regclass",
-        )
+        bounds = values(connection, CATALOG["partition_bounds"])
     assert key == ["HASH (tenant_id, event_id)"]
     assert set(bounds) == {f"FOR VALUES WITH (modulus 16, remainder {n})" for n in range(16)}
 
@@ -184,24 +138,13 @@ def test_what_is_searched_has_its_index(admin_url: str, table: str, definition: 
 def test_every_foreign_key_to_a_record_that_is_deleted_has_its_index(admin_url: str) -> None:
     """A cascade without one reads the whole child table for each row."""
     with acting(admin_url, "superuser") as connection:
-        strays = values(
-            connection,
-            "SELECT k.conname FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid"
-            " WHERE k.connamespace = 'public'::regnamespace AND k.contype = 'f' AND k.confdeltype IN ('c', 'n') AND NOT c.relispartition"
-            " AND NOT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = k.conrelid"
-            "   AND k.conkey[1:2] <@ (i.indkey::int2[])[0:1])",
-        )
+        strays = values(connection, CATALOG["cascades_without_index"])
     assert strays == []
 
 
 def test_what_changes_says_when(admin_url: str, tenant: Tenant) -> None:
     with acting(admin_url, "superuser") as connection:
-        strays = values(
-            connection,
-            "SELECT c.relname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'updated_at'"
-            " WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p') AND NOT EXISTS ("
-            "  SELECT FROM pg_trigger t WHERE t.tgrelid = c.oid AND t.tgfoid = 'update_timestamp'::regproc)",
-        )
+        strays = values(connection, CATALOG["unstamped"])
     assert strays == []
     with acting(admin_url, "leo_app", tenant.tenant_id) as connection:
         connection.execute(
@@ -213,7 +156,7 @@ def test_what_changes_says_when(admin_url: str, tenant: Tenant) -> None:
         connection.execute("UPDATE cdp_profiles SET name = 'A'")
         connection.execute("UPDATE marketing_event SET source = 'b'")
         for table in ("cdp_profiles", "marketing_event"):
-            assert values(connection, f"SELECT updated_at = now() FROM {table}") == [True]
+            assert values(connection, f"SELECT updated_at = now() FROM {table}") == [True]  # noqa: S608
 
 
 async def test_a_profile_belongs_to_a_tenant_that_exists(db: Database) -> None:
@@ -248,12 +191,7 @@ def test_creating_a_tenant_makes_its_graph_and_dropping_it_takes_both(admin_url:
 
 def test_every_graph_numbers_its_labels_alike_and_has_its_indexes(admin_url: str, tenant: Tenant) -> None:
     with acting(admin_url, "superuser") as connection:
-        wrong = values(
-            connection,
-            "SELECT e.label FROM graph_element e LEFT JOIN (ag_label l JOIN ag_graph g ON g.graphid = l.graph AND g.name = %s)"
-            " ON l.name = e.label WHERE l.id IS DISTINCT FROM e.label_id",
-            tenant.graph,
-        )
+        wrong = values(connection, CATALOG["labels_numbered_otherwise"], tenant.graph)
         indexes = values(connection, "SELECT indexdef FROM pg_indexes WHERE schemaname = %s", tenant.graph)
         vertices = connection.execute("SELECT label, id_column FROM graph_element WHERE kind = 'vertex'").fetchall()
         edges = values(connection, "SELECT label FROM graph_element WHERE kind = 'edge'")

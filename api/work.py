@@ -1,0 +1,138 @@
+"""One request, one transaction: who asks, what the key allows, the work once, the answer kept; then the bells.
+
+A route declares what it needs with `needs(...)`; `WorkRoute` does the rest around the endpoint. The answer is sent, and
+workers are told, after the commit alone.
+"""
+
+import hmac
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import Depends, Request, Response
+from fastapi.routing import APIRoute
+
+from api.services import Bell, Services
+from engine import idempotency, tenants
+from engine.db import PLATFORM, Transaction
+from engine.tenants import Caller, Scope
+from rules.errors import Forbidden, Unauthorized
+from rules.words import Lane
+
+KEY_HEADER = "Idempotency-Key"
+PLATFORM_HEADER = "X-Platform-Key"
+REPLAYED_HEADER = "Idempotency-Replayed"
+OWNER = "platform"
+"""What a route needs instead of a scope where only the platform's operator may use it."""
+
+Handler = Callable[[Request], Coroutine[Any, Any, Response]]
+
+
+@dataclass(slots=True)
+class Work:
+    """What an endpoint works with. `caller` is None where the platform's key was sent."""
+
+    conn: Transaction
+    services: Services
+    caller: Caller | None
+    bells: list[Bell] = field(default_factory=list)
+
+    @property
+    def tenant_id(self) -> UUID:
+        """The caller's tenant, the only one this transaction can see."""
+        return PLATFORM if self.caller is None else self.caller.tenant_id
+
+    def ring(self, lane: Lane, batch_ids: tuple[int, ...]) -> None:
+        """Tell the workers of a lane about batches, after the commit."""
+        if batch_ids:
+            self.bells.append(Bell(self.tenant_id, lane, batch_ids))
+
+
+async def _work(request: Request) -> Work:
+    work: Work = request.scope["leo.work"]
+    return work
+
+
+Working = Annotated[Work, Depends(_work)]
+
+
+def needs(*allowed: Scope | str, is_secret: bool = False) -> dict[str, Any]:
+    """Declare a route's scope, or OWNER; the one place that both the check and the contract read.
+
+    `is_secret`: the answer holds a secret, so what is kept of it for a repeated request is sealed.
+    """
+    security: list[dict[str, list[str]]] = []
+    for one in allowed:
+        schemes = ("platformKey",) if one == OWNER else ("bearer", "apiKey")
+        security.extend({scheme: [] if one == OWNER else [str(one)]} for scheme in schemes)
+    return {"security": security, "x-needs": [str(one) for one in allowed], "x-secret": is_secret}
+
+
+class WorkRoute(APIRoute):
+    """A route whose endpoint runs inside one authenticated transaction."""
+
+    def get_route_handler(self) -> Handler:
+        endpoint = super().get_route_handler()
+        extra = self.openapi_extra or {}
+        allowed = frozenset(extra["x-needs"])
+        operation = self.operation_id or self.name
+
+        async def handle(request: Request) -> Response:
+            # Before a connection is taken: a slow sender holds none.
+            body = await request.body()
+            services: Services = request.app.state.services
+            async with services.db.before_tenant() as conn:
+                work = await _admit(request, conn, services, allowed)
+                request.scope["leo.work"] = work
+                key = request.headers.get(KEY_HEADER) if request.method == "POST" else None
+                if key is None:
+                    response = await endpoint(request)
+                else:
+                    asked = b"\n".join((request.method.encode(), request.url.path.encode(), body))
+                    once = idempotency.once(tenant_id=work.tenant_id, operation=operation, key=key, asked=asked)
+                    response = await _once(request, work, once, endpoint, is_secret=extra["x-secret"])
+            await services.ring(work.bells)
+            return response
+
+        return handle
+
+
+async def _once(
+    request: Request, work: Work, once: idempotency.Once, endpoint: Handler, *, is_secret: bool
+) -> Response:
+    vault = work.services.vault
+    given = await idempotency.claim(work.conn, once, vault)
+    if given is not None:
+        return Response(
+            given.body, given.status, media_type="application/json", headers={REPLAYED_HEADER: "true"}
+        )
+    response = await endpoint(request)
+    answer = idempotency.Answer(response.status_code, bytes(response.body).decode())
+    if work.caller is None:  # the platform's work may have gone inside a tenant
+        await tenants.enter(work.conn, PLATFORM)
+    await idempotency.remember(work.conn, once, answer, vault, is_secret=is_secret)
+    return response
+
+
+async def _admit(request: Request, conn: Transaction, services: Services, allowed: frozenset[str]) -> Work:
+    platform_key = request.headers.get(PLATFORM_HEADER)
+    if platform_key is not None and OWNER in allowed:
+        if not hmac.compare_digest(platform_key.encode(), services.platform_key.encode()):
+            raise Unauthorized("The platform key is wrong.", remedy=f"Send LEO_PLATFORM_KEY in {PLATFORM_HEADER}.")
+        await tenants.enter(conn, PLATFORM)
+        return Work(conn, services, None)
+    caller = await tenants.authenticate(conn, _key_of(request, allowed))
+    if not caller.scopes & allowed:
+        wanted = " or ".join(sorted(allowed))
+        raise Forbidden(f"This key may not do that: it needs the scope {wanted}.", remedy="Use a key with that scope.")
+    return Work(conn, services, caller)
+
+
+def _key_of(request: Request, allowed: frozenset[str]) -> str:
+    scheme, _, given = request.headers.get("Authorization", "").partition(" ")
+    key = given.strip() if scheme.lower() == "bearer" else request.headers.get("X-API-Key", "")
+    if not key:
+        header = PLATFORM_HEADER if allowed == {OWNER} else "Authorization: Bearer leo_... (or X-API-Key)"
+        raise Unauthorized("The request carries no key.", remedy=f"Send {header}.")
+    return key

@@ -1,0 +1,113 @@
+"""Answering a request once: the same key and request get the same answer for a day, and the work is done one time.
+
+Claim, work and answer are one transaction. The turn is an advisory lock of that transaction, so that whoever holds it
+and dies gives it back with the connection; a request that fails leaves nothing, and its key is free again.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from uuid import UUID
+
+from psycopg.types.json import Jsonb
+
+from engine.credentials import Vault
+from engine.db import Transaction
+from engine.queries import queries
+from rules.errors import InProgress, InvalidInput
+
+LONGEST_KEY = 255
+_SQL = queries("idempotency")
+
+
+@dataclass(frozen=True, slots=True)
+class Once:
+    """One request by its key: whose, which operation, and a hash of everything that was asked."""
+
+    tenant_id: UUID
+    operation: str
+    key: str
+    request_hash: bytes
+
+    @property
+    def lock(self) -> int:
+        """The number of the advisory lock: 64 bits of a hash, signed as PostgreSQL has it."""
+        place = f"{self.tenant_id}\n{self.operation}\n{self.key}".encode()
+        return int.from_bytes(hashlib.sha256(place).digest()[:8], signed=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    status: int
+    body: str
+
+
+def once(*, tenant_id: UUID, operation: str, key: str, asked: bytes) -> Once:
+    """Name a request; `asked` is all of it that must be the same. Raises InvalidInput for a key that cannot be used."""
+    if not 1 <= len(key) <= LONGEST_KEY or not key.isascii() or not key.isprintable():
+        raise InvalidInput(
+            "The Idempotency-Key cannot be used.", remedy=f"Send 1 to {LONGEST_KEY} printable ASCII characters."
+        )
+    return Once(tenant_id, operation, key, hashlib.sha256(asked).digest())
+
+
+async def claim(conn: Transaction, request: Once, vault: Vault) -> Answer | None:
+    """Take the turn for a request, or give the answer it has had.
+
+    Raises InProgress where another transaction has the turn, InvalidInput where the key was used for another request.
+    """
+    values = {
+        "lock": request.lock,
+        "tenant_id": request.tenant_id,
+        "operation": request.operation,
+        "key": request.key,
+    }
+    row = await (await conn.execute(_SQL["claim"], values)).fetchone()
+    if row is None or not row["is_mine"]:
+        raise _in_progress(request)
+    if row["request_hash"] is None:
+        return None
+    if bytes(row["request_hash"]) != request.request_hash:
+        raise InvalidInput(
+            f"The Idempotency-Key {request.key!r} was used for another request.", remedy="Send a new key with a new request."
+        )
+    stored = row["response"]
+    body = stored["body"] if "body" in stored else _open(vault, request, stored["sealed"])
+    return Answer(row["response_status"], body)
+
+
+async def remember(conn: Transaction, request: Once, answer: Answer, vault: Vault, *, is_secret: bool) -> None:
+    """Keep the answer for a day, sealed where it holds a secret. Raises InProgress where another came first."""
+    response = {"sealed": _seal(vault, request, answer.body)} if is_secret else {"body": answer.body}
+    values = {
+        "tenant_id": request.tenant_id,
+        "key": request.key,
+        "operation": request.operation,
+        "request_hash": request.request_hash,
+        "status": answer.status,
+        "response": Jsonb(response),
+    }
+    if await (await conn.execute(_SQL["remember"], values)).fetchone() is None:
+        raise _in_progress(request)
+
+
+async def forget_expired(conn: Transaction, *, tenant_id: UUID) -> int:
+    """Remove answers older than a day, and give how many there were."""
+    return (await conn.execute(_SQL["forget"], {"tenant_id": tenant_id})).rowcount
+
+
+def _seal(vault: Vault, request: Once, body: str) -> str:
+    return vault.seal(body, tenant_id=request.tenant_id, channel_id=0, name=_name(request)).decode()
+
+
+def _open(vault: Vault, request: Once, sealed: str) -> str:
+    return vault.open(sealed.encode(), tenant_id=request.tenant_id, channel_id=0, name=_name(request))
+
+
+def _name(request: Once) -> str:
+    return f"answer {request.operation} {request.key}"
+
+
+def _in_progress(request: Once) -> InProgress:
+    return InProgress(
+        f"A request with the Idempotency-Key {request.key!r} is being worked on.", remedy="Try again in a second."
+    )

@@ -1,0 +1,21 @@
+-- name: page
+-- Newest first; ids grow with time.
+SELECT d.decision_id, d.run_id, d.campaign_id, d.profile_id, p.ext_id AS profile, d.trigger_key, d.snapshot_id, d.event_id,
+       d.task_id, d.template_id, d.action, d.channel, d.reason, d.policy_version, d.arbiter, d.wait_until, d.decided_at
+FROM decision d JOIN cdp_profiles p USING (tenant_id, profile_id)
+WHERE d.tenant_id = %(tenant_id)s
+  AND (%(profile_id)s::bigint IS NULL OR d.profile_id = %(profile_id)s)
+  AND (%(campaign_id)s::bigint IS NULL OR d.campaign_id = %(campaign_id)s)
+  AND d.decision_id < %(before)s
+ORDER BY d.decision_id DESC LIMIT %(limit)s
+
+-- name: get
+SELECT d.decision_id, d.run_id, d.campaign_id, d.profile_id, p.ext_id AS profile, d.trigger_key, d.snapshot_id, d.event_id,
+       d.task_id, d.template_id, d.action, d.channel, d.reason, d.policy_version, d.arbiter, d.wait_until, d.decided_at,
+       d.candidates, d.inputs_hash, d.latency_us,
+       (SELECT coalesce(jsonb_agg(jsonb_build_object(
+                   'delivery_id', l.delivery_id, 'channel', l.channel, 'status', l.status, 'attempts', l.attempts,
+                   'code', l.code, 'queued_at', l.queued_at, 'sent_at', l.sent_at) ORDER BY l.delivery_id), '[]')
+        FROM delivery_log l WHERE l.tenant_id = d.tenant_id AND l.decision_id = d.decision_id) AS deliveries
+FROM decision d JOIN cdp_profiles p USING (tenant_id, profile_id)
+WHERE d.tenant_id = %(tenant_id)s AND d.decision_id = %(decision_id)s

@@ -1,0 +1,21 @@
+-- name: claim
+-- Whether this transaction has the turn, and the answer given before. The turn ends with the transaction, however that
+-- ends: a crash leaves nothing behind.
+SELECT turn.is_mine, k.request_hash, k.response_status, k.response
+FROM (SELECT pg_try_advisory_xact_lock(%(lock)s) AS is_mine) turn
+LEFT JOIN idempotency_key k
+    ON k.tenant_id = %(tenant_id)s AND k.operation = %(operation)s AND k.key = %(key)s AND k.expires_at > now()
+
+-- name: remember
+-- No row: another transaction with the same key has committed meanwhile.
+INSERT INTO idempotency_key (tenant_id, key, operation, request_hash, response_status, response)
+VALUES (%(tenant_id)s, %(key)s, %(operation)s, %(request_hash)s, %(status)s, %(response)s)
+ON CONFLICT ON CONSTRAINT idempotency_key_pkey DO UPDATE
+SET request_hash = excluded.request_hash, response_status = excluded.response_status, response = excluded.response,
+    created_at = now(), expires_at = now() + interval '24 hours'
+WHERE idempotency_key.expires_at <= now()
+RETURNING 1
+
+-- name: forget
+-- Answers that nobody may ask for any more.
+DELETE FROM idempotency_key WHERE tenant_id = %(tenant_id)s AND expires_at <= now()

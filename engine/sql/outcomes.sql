@@ -1,0 +1,73 @@
+-- name: record
+-- What providers told, for as many as there are: each finds its message by our event id or by the provider's own, else
+-- by its address the newest on that channel, else the person alone; what is new is kept, and changes what may be sent.
+WITH given AS (
+    SELECT * FROM jsonb_to_recordset(%(rows)s) AS given (
+        place int, dedup_key text, type text, at timestamptz, event_hex text, provider_id text, address text,
+        value double precision, raw jsonb)
+), via AS (
+    SELECT kind FROM channel WHERE channel_id = %(channel_id)s
+), matched AS (
+    SELECT given.*, coalesce(own.delivery_id, theirs.delivery_id, there.delivery_id) AS delivery_id,
+           coalesce(own.profile_id, theirs.profile_id, there.profile_id, person.profile_id) AS profile_id,
+           coalesce(own.campaign_id, theirs.campaign_id, there.campaign_id) AS campaign_id
+    FROM given
+    LEFT JOIN LATERAL (
+        SELECT d.delivery_id, d.profile_id, d.campaign_id FROM delivery_log d WHERE d.event_id = decode(given.event_hex, 'hex')
+    ) own ON true
+    LEFT JOIN LATERAL (
+        SELECT d.delivery_id, d.profile_id, d.campaign_id FROM delivery_log d
+        WHERE own.delivery_id IS NULL AND d.channel_id = %(channel_id)s AND d.provider_id = given.provider_id
+        ORDER BY d.delivery_id DESC LIMIT 1
+    ) theirs ON true
+    LEFT JOIN LATERAL (
+        SELECT a.profile_id FROM profile_address a JOIN via ON a.channel = via.kind
+        WHERE own.delivery_id IS NULL AND theirs.delivery_id IS NULL AND a.value = given.address
+        ORDER BY a.address_id LIMIT 1
+    ) person ON true
+    LEFT JOIN LATERAL (
+        -- An answer without a reference (a block, a new message) is taken for one to what was sent there last.
+        SELECT d.delivery_id, d.profile_id, d.campaign_id FROM delivery_log d
+        WHERE d.profile_id = person.profile_id AND d.channel_id = %(channel_id)s AND d.address = given.address
+          AND d.sent_at <= given.at AND d.queued_at > given.at - interval '30 days'
+        ORDER BY d.queued_at DESC LIMIT 1
+    ) there ON true
+), new AS (
+    INSERT INTO outcome (tenant_id, delivery_id, profile_id, campaign_id, type, dedup_key, value, occurred_at, raw)
+    SELECT leo_tenant(), delivery_id, profile_id, campaign_id, type, dedup_key, value, at, raw
+    FROM matched WHERE profile_id IS NOT NULL
+    ORDER BY place
+    ON CONFLICT ON CONSTRAINT outcome_unique DO NOTHING
+    RETURNING tenant_id, delivery_id, profile_id, campaign_id, type, occurred_at
+), told AS (
+    SELECT new.*, coalesce(d.channel, (SELECT kind FROM via)) AS channel, d.address, coalesce(c.purpose, 'marketing') AS purpose
+    FROM new
+    LEFT JOIN delivery_log d ON d.tenant_id = new.tenant_id AND d.delivery_id = new.delivery_id
+    LEFT JOIN campaign c ON c.tenant_id = new.tenant_id AND c.campaign_id = new.campaign_id
+), settled AS (
+    -- A bounce comes after the provider took the message; any other answer shows that one nobody was sure of arrived.
+    UPDATE delivery_log d
+    SET status = CASE WHEN told.bounced THEN 'failed' ELSE 'sent' END,
+        code = CASE WHEN told.bounced THEN 'bounced' ELSE 'told_by_outcome' END,
+        class = CASE WHEN told.bounced THEN 'invalid_address' ELSE 'accepted' END,
+        sent_at = coalesce(d.sent_at, told.at)
+    FROM (SELECT delivery_id, bool_or(type = 'bounced') AS bounced, min(occurred_at) AS at
+          FROM told WHERE delivery_id IS NOT NULL GROUP BY delivery_id) told
+    WHERE d.delivery_id = told.delivery_id
+      AND (told.bounced AND d.status IN ('sent', 'uncertain') OR NOT told.bounced AND d.status = 'uncertain')
+), suppressed AS (
+    INSERT INTO suppression (tenant_id, profile_id, channel, address, reason, source)
+    -- An address that bounces does so for whoever has it; a complaint is a person's, about the whole channel.
+    SELECT DISTINCT tenant_id, CASE type WHEN 'complained' THEN profile_id END, channel,
+           CASE type WHEN 'bounced' THEN address END, type, 'outcome'
+    FROM told WHERE type = 'complained' OR type = 'bounced' AND address IS NOT NULL
+    ON CONFLICT ON CONSTRAINT suppression_unique DO NOTHING
+), withdrawn AS (
+    INSERT INTO consent (tenant_id, profile_id, channel, purpose, granted, source, at)
+    SELECT DISTINCT tenant_id, profile_id, channel, purpose, false, 'outcome', occurred_at
+    FROM told WHERE type IN ('unsubscribed', 'complained')
+    ON CONFLICT ON CONSTRAINT consent_unique DO NOTHING
+)
+SELECT (SELECT count(*) FROM new) AS new,
+       (SELECT count(*) FROM matched WHERE profile_id IS NOT NULL) AS known,
+       (SELECT count(*) FROM given) AS given

@@ -1,0 +1,34 @@
+"""`python -m engine.worker --lane realtime|bulk`; exit code 0 when asked to end, 1: a server is away, 2: a setting."""
+
+import argparse
+import asyncio
+import sys
+
+from engine import embedded
+from engine.settings import Settings
+from engine.worker import lines
+from engine.worker.run import run
+from rules.errors import LeoError, Misconfigured
+from rules.words import Lane
+
+UNAVAILABLE, USAGE = 1, 2
+
+
+def main() -> int:
+    """Work on one lane until told to stop."""
+    parser = argparse.ArgumentParser(prog="python -m engine.worker", description="Decide and send for one lane.")
+    parser.add_argument("--lane", type=Lane, choices=list(Lane), required=True, help="realtime or bulk")
+    lane: Lane = parser.parse_args().lane
+    try:
+        settings = Settings.load()
+        lines.configure(settings.log_level)
+        servers = embedded.ensure(settings)
+        asyncio.run(run(settings, database_url=servers.database_url, redis_url=servers.redis_url, lane=lane))
+    except LeoError as error:
+        sys.stderr.write(f"{error}\n")
+        return USAGE if isinstance(error, Misconfigured) else UNAVAILABLE
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

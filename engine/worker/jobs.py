@@ -1,0 +1,166 @@
+"""The jobs: decide one batch, send one claim. What is left after this step is rung for again, behind other tenants."""
+
+import asyncio
+import contextlib
+import logging
+import time
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from arq.connections import ArqRedis
+from redis.exceptions import RedisError
+
+from engine import lanes
+from engine.db import Database
+from engine.decide import BatchState, Decided, decide_batch, due_batches, put_off
+from engine.dispatch import Adapters, Dispatched, dispatch_due, put_aside
+from rules.errors import LeoError, Unavailable
+from rules.words import Lane
+
+# One computes while the other waits for PostgreSQL; more would only hold locks.
+DECIDING = 2
+# A batch that cannot be decided is tried again so much later.
+PUT_OFF = timedelta(seconds=60)
+# Where a job leaves word that its tenant has more to do.
+AGAIN = "again"
+
+log = logging.getLogger("leo.worker")
+
+
+class Hands:
+    """What the jobs of a worker work with."""
+
+    def __init__(self, db: Database, adapters: Adapters, client: ArqRedis, *, lane: Lane, owner: str) -> None:
+        self.db = db
+        self.adapters = adapters
+        self.client = client
+        self.lane = lane
+        self.owner = owner
+        self.stop = asyncio.Event()
+        self.deciding = asyncio.Semaphore(DECIDING)
+        self._generation = 0
+
+    def begin_anew(self) -> None:
+        """Name our jobs anew: those of before Redis was lost may still count as running there."""
+        self._generation += 1
+
+    async def ring_batches(self, tenant_id: UUID) -> None:
+        """Ask for the tenant's next batches that are due; raises RedisError."""
+        async with self.db.transaction(tenant_id) as conn:
+            batch_ids = await due_batches(conn, lane=self.lane, now=datetime.now(UTC), most=lanes.AHEAD)
+        for batch_id in batch_ids:
+            await self.ring_batch(tenant_id, batch_id)
+
+    async def ring_batch(self, tenant_id: UUID, batch_id: int, *, attempt: int = 0) -> bool:
+        job_id = lanes.batch_job(batch_id, attempt)
+        return await lanes.ring(self.client, self.lane, lanes.DECIDE, str(tenant_id), batch_id, job_id=job_id)
+
+    async def ring_dispatch(self, tenant_id: UUID) -> None:
+        """Ask for one more claim of the tenant unless as many as may run are asked for; raises RedisError."""
+        for place in range(lanes.PACES[self.lane].abreast):
+            job_id = f"{tenant_id}:{self.owner}:{self._generation}:{place}"
+            if await lanes.ring(self.client, self.lane, lanes.DISPATCH, str(tenant_id), job_id=job_id):
+                return
+
+
+async def decide(ctx: dict[str, Any], tenant_id: str, batch_id: int) -> None:
+    """Decide one batch and see to it that what it queued is sent at once."""
+    hands: Hands = ctx["hands"]
+    tenant = UUID(tenant_id)
+    started = time.perf_counter()
+    try:
+        async with hands.deciding, hands.db.transaction(tenant) as conn:
+            decided = await decide_batch(conn, tenant_id=tenant, batch_id=batch_id, now=datetime.now(UTC))
+    except Unavailable as error:
+        _tell_failed(lanes.DECIDE, tenant_id, error, batch=batch_id)
+        return
+    except Exception as error:  # noqa: BLE001 - a worker goes on, and tells
+        # Whatever it is about this batch, it must not keep the tenant's others waiting.
+        _tell_failed(lanes.DECIDE, tenant_id, error, batch=batch_id)
+        async with hands.db.transaction(tenant) as conn:
+            await put_off(conn, batch_id=batch_id, until=datetime.now(UTC) + PUT_OFF)
+        return
+    if decided.state is BatchState.TAKEN:
+        return
+    ctx[AGAIN] = lanes.DECIDE, tenant
+    _tell_decided(hands, tenant, decided, time.perf_counter() - started)
+    if decided.deliveries and hands.lane is Lane.REALTIME:
+        await _send(hands, tenant, run_id=decided.run_id)
+    elif decided.deliveries:
+        with contextlib.suppress(RedisError, OSError):  # the sweeper rings within a second
+            await hands.ring_dispatch(tenant)
+
+
+async def dispatch(ctx: dict[str, Any], tenant_id: str) -> None:
+    """Send one claim of the tenant's messages; at the end of the queue, see what may not be sent."""
+    hands: Hands = ctx["hands"]
+    tenant = UUID(tenant_id)
+    dispatched = await _send(hands, tenant, run_id=None)
+    if dispatched.is_full:
+        ctx[AGAIN] = lanes.DISPATCH, tenant
+        return
+    try:
+        async with hands.db.transaction(tenant) as conn:
+            aside = await put_aside(conn, lane=hands.lane, now=datetime.now(UTC))
+    except LeoError as error:
+        _tell_failed(lanes.DISPATCH, tenant_id, error)
+        return
+    if aside.expired or aside.cancelled:
+        extra = {"tenant": tenant_id, "expired": aside.expired, "cancelled": aside.cancelled}
+        log.info("messages ended unsent", extra=extra)
+
+
+async def after(ctx: dict[str, Any]) -> None:
+    """Ring again for a tenant that has more to do: only now is the job's own name free."""
+    hands: Hands = ctx["hands"]
+    if AGAIN not in ctx or hands.stop.is_set():
+        return
+    job, tenant_id = ctx[AGAIN]
+    with contextlib.suppress(LeoError, RedisError, OSError):  # the sweeper rings within a second
+        await (hands.ring_batches(tenant_id) if job == lanes.DECIDE else hands.ring_dispatch(tenant_id))
+
+
+async def _send(hands: Hands, tenant_id: UUID, *, run_id: int | None) -> Dispatched:
+    started = time.perf_counter()
+    try:
+        dispatched = await dispatch_due(
+            hands.db,
+            hands.adapters,
+            tenant_id=tenant_id,
+            lane=hands.lane,
+            run_id=run_id,
+            owner=hands.owner,
+            is_stopping=hands.stop.is_set,
+        )
+    except LeoError as error:
+        _tell_failed(lanes.DISPATCH, str(tenant_id), error)
+        return Dispatched()
+    if dispatched.claimed:
+        counts = {name: count for name, count in dispatched.counts().items() if count}
+        extra = {"tenant": str(tenant_id), "run": run_id, **counts, "ms": _ms(time.perf_counter() - started)}
+        log.info("messages sent", extra=extra)
+    return dispatched
+
+
+def _tell_decided(hands: Hands, tenant_id: UUID, decided: Decided, seconds: float) -> None:
+    extra = {
+        "tenant": str(tenant_id),
+        "run": decided.run_id,
+        "batch": decided.batch_id,
+        "lane": hands.lane,
+        "actions": dict(decided.actions),
+        "reasons": dict(decided.reasons),
+        "deliveries": decided.deliveries,
+        "ms": _ms(seconds),
+    }
+    log.info("batch %s", decided.state, extra=extra)
+
+
+def _ms(seconds: float) -> float:
+    return round(seconds * 1000, 1)
+
+
+def _tell_failed(job: str, tenant_id: str, error: Exception, **about: int) -> None:
+    extra = {"job": job, "tenant": tenant_id, "code": getattr(error, "code", type(error).__name__), "error": str(error)}
+    log.error("job failed", extra=extra | about, exc_info=None if isinstance(error, LeoError) else error)

@@ -1,0 +1,141 @@
+"""A worker's life: start, work, outlive the loss of Redis, and at the end finish what is in its hands."""
+
+import asyncio
+import contextlib
+import logging
+import signal
+from collections.abc import Iterator
+
+from arq.worker import Worker, func
+from redis.exceptions import RedisError
+
+from engine import lanes
+from engine.db import Database
+from engine.dispatch import Adapters
+from engine.settings import Settings
+from engine.worker.beat import beat_forever, owner_name, say_goodbye
+from engine.worker.jobs import Hands, after, decide, dispatch
+from engine.worker.sweep import Sweeper
+from rules.words import Lane
+
+# A call lasts at most 45 s, and a claim makes its calls in two turns.
+JOB_TIMEOUT_S = 120
+# Below the 10 s after which a supervisor kills: calls that last longer end as uncertain, and that is written down.
+DRAIN_S = 7.0
+RECONNECT_FIRST_S, RECONNECT_MOST_S = 0.1, 2.0
+
+log = logging.getLogger("leo.worker")
+
+
+async def run(settings: Settings, *, database_url: str, redis_url: str, lane: Lane) -> None:
+    """Work until SIGTERM or SIGINT; raises Unavailable or Misconfigured where it cannot start."""
+    client = lanes.connect(redis_url, lane=lane)
+    adapters = Adapters.of(settings)
+    try:
+        await lanes.check(client)
+        async with Database.open(database_url, settings) as db:
+            hands = Hands(db, adapters, client, lane=lane, owner=owner_name(lane))
+            with _stopped_by_signals(hands.stop):
+                await work(hands)
+    finally:
+        await adapters.aclose()
+        await client.aclose()
+
+
+async def work(hands: Hands) -> None:
+    """Work until `hands.stop` is set, then finish what is begun."""
+    log.info("worker started", extra={"lane": hands.lane, "owner": hands.owner, "redis": lanes.where(hands.client)})
+    # The heart beats until the last result is written: a worker that drains is not gone.
+    beating = asyncio.create_task(beat_forever(hands.client, hands.owner))
+    jobs: set[asyncio.Task[None]] = set()
+    try:
+        while not hands.stop.is_set():
+            if await _work_with_redis(hands, jobs):
+                await _await_redis(hands)
+                hands.begin_anew()
+        await _drain(jobs)
+    finally:
+        beating.cancel()
+        await asyncio.wait([beating])
+        await say_goodbye(hands.client, hands.owner)
+    log.info("worker stopped", extra={"lane": hands.lane, "owner": hands.owner})
+
+
+async def _work_with_redis(hands: Hands, jobs: set[asyncio.Task[None]]) -> bool:
+    """Work until told to stop or Redis is lost, and say whether it was lost; `jobs` gets those that go on."""
+    pace = lanes.PACES[hands.lane]
+    worker = Worker(
+        functions=[func(decide, name=lanes.DECIDE, max_tries=2), func(dispatch, name=lanes.DISPATCH, max_tries=2)],
+        queue_name=lanes.queue_name(hands.lane),
+        redis_pool=hands.client,
+        handle_signals=False,
+        after_job_end=after,
+        max_jobs=pace.jobs,
+        job_timeout=JOB_TIMEOUT_S,
+        keep_result=0,
+        poll_delay=pace.poll_s,
+        ctx={"hands": hands},
+        job_serializer=hands.client.job_serializer,
+        job_deserializer=hands.client.job_deserializer,
+        log_results=False,
+    )
+    stopping = asyncio.create_task(hands.stop.wait())
+    working = {asyncio.create_task(worker.main()), asyncio.create_task(Sweeper(hands).sweep_forever())}
+    try:
+        done, _ = await asyncio.wait({stopping, *working}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in (stopping, *working):
+            task.cancel()
+        await asyncio.wait({stopping, *working})
+        jobs |= set(worker.tasks.values())
+    for task in done - {stopping}:
+        error = task.exception()
+        if isinstance(error, RedisError | OSError):
+            extra = {"redis": lanes.where(hands.client), "error": type(error).__name__}
+            log.warning("Redis is lost; its jobs are found again in PostgreSQL", extra=extra)
+            return True
+        if error is not None:
+            raise error
+    return False
+
+
+async def _await_redis(hands: Hands) -> None:
+    pause_s = RECONNECT_FIRST_S
+    while not hands.stop.is_set():
+        try:
+            await hands.client.ping()
+        except (RedisError, OSError):
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(hands.stop.wait(), pause_s)
+            pause_s = min(pause_s * 2, RECONNECT_MOST_S)
+        else:
+            log.info("Redis is back", extra={"redis": lanes.where(hands.client)})
+            return
+
+
+async def _drain(jobs: set[asyncio.Task[None]]) -> None:
+    """Wait for the jobs in hand; those that last too long are cut, and write down that they were."""
+    pending = {job for job in jobs if not job.done()}
+    if pending:
+        log.info("worker drains", extra={"jobs": len(pending)})
+        _, pending = await asyncio.wait(pending, timeout=DRAIN_S)
+    for job in pending:
+        job.cancel()
+    if pending:
+        await asyncio.wait(pending)
+    for job in jobs:
+        error = None if job.cancelled() else job.exception()
+        if error is not None and not isinstance(error, RedisError | OSError):
+            log.error("a job ended badly", exc_info=error)
+
+
+@contextlib.contextmanager
+def _stopped_by_signals(stop: asyncio.Event) -> Iterator[None]:
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    try:
+        yield
+    finally:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(number)
