@@ -1348,6 +1348,23 @@ BEGIN
     END LOOP;
 END $$;
 
+-- Does at once what autovacuum does within a minute, for the current tenant's graph and the tables behind it: until then
+-- the planner walks a graph that was just filled as if it were empty (a trace takes 175 ms instead of 3).
+CREATE OR REPLACE FUNCTION leo_analyze() RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, ag_catalog, pg_temp AS $$
+DECLARE
+    drawn  text := leo_graph();
+    filled text;
+BEGIN
+    FOR filled IN
+        SELECT format('%I.%I', drawn, label) FROM graph_element WHERE to_regclass(format('%I.%I', drawn, label)) IS NOT NULL
+        UNION ALL
+        SELECT format('public.%I', source) FROM graph_source
+    LOOP
+        EXECUTE 'ANALYZE ' || filled;
+    END LOOP;
+END $$;
+
 -- Draws the current tenant's graph anew from the tables. Writers of this tenant wait until it is done.
 CREATE OR REPLACE FUNCTION leo_graph_rebuild() RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, ag_catalog, pg_temp SET client_min_messages = warning AS $$
@@ -1370,6 +1387,7 @@ BEGIN
         GET DIAGNOSTICS part = ROW_COUNT;
         total := total + part;
     END LOOP;
+    PERFORM leo_analyze();
     RETURN total;
 END $$;
 
@@ -1399,8 +1417,8 @@ GRANT USAGE ON SEQUENCE leo_id TO leo_app;
 GRANT SELECT ON schema_migration, graph_element, graph_source TO leo_app;
 
 REVOKE ALL ON FUNCTION leo_drop_tenant(uuid, text), leo_create_graph(text, uuid) FROM PUBLIC;
-REVOKE ALL ON FUNCTION leo_graph_differences(), leo_graph_rebuild() FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION leo_graph_differences(), leo_graph_rebuild() TO leo_app;
+REVOKE ALL ON FUNCTION leo_graph_differences(), leo_graph_rebuild(), leo_analyze() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION leo_graph_differences(), leo_graph_rebuild(), leo_analyze() TO leo_app;
 
 -- What must be known before the tenant is: columns, not tables, and only behind the functions below.
 GRANT SELECT (tenant_id, slug, status) ON tenant TO leo_router;

@@ -1,4 +1,4 @@
-"""What surrounds every request, in one plain ASGI layer: its id, the limit on its body, and no error left unanswered."""
+"""What surrounds every request, in one plain ASGI layer: its id, a limit on its body, no error left unanswered."""
 
 import logging
 import re
@@ -13,6 +13,7 @@ from api import problems
 
 BODY_LIMIT = 1_048_576
 REQUEST_ID_HEADER = "X-Request-ID"
+_TOO_LARGE = f"The body is larger than {BODY_LIMIT} octets."
 _USABLE_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
 log = logging.getLogger(__name__)
@@ -43,7 +44,9 @@ class Envelope:
 
         try:
             if _declared_length(request) > BODY_LIMIT:
-                response = problems.problem(request, 413, **_TOO_LARGE)
+                response = problems.problem(
+                    request, 413, code="too_large", detail=_TOO_LARGE, remedy="Send less at once."
+                )
                 await response(scope, receive, send_with_id)
                 return
             await self._app(scope, _limited(receive), send_with_id)
@@ -52,13 +55,6 @@ class Envelope:
             if has_started:
                 raise
             await problems.unexpected(request)(scope, receive, send_with_id)
-
-
-_TOO_LARGE = {
-    "code": "too_large",
-    "detail": f"The body is larger than {BODY_LIMIT} octets.",
-    "remedy": "Send less at once.",
-}
 
 
 def _declared_length(request: Request) -> int:
@@ -74,7 +70,7 @@ def _limited(receive: Receive) -> Receive:
         message = await receive()
         received += len(message.get("body", b""))
         if received > BODY_LIMIT:
-            raise HTTPException(413, detail=_TOO_LARGE["detail"])
+            raise HTTPException(413, detail=_TOO_LARGE)
         return message
 
     return limited

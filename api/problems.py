@@ -1,8 +1,8 @@
 """Every error as a problem document (RFC 9457): one table from the tree of errors to a status.
 
-`type` is `urn:problem-type:leo:<code>`; beside the standard members a problem has `code`, `remedy` and `request_id`, and
-a refused body has `errors`, each with the field and what is wrong with it. What a server's failure is about stays in
-the log, under the request id.
+`type` is `urn:problem-type:leo:<code>`; beside the standard members a problem has `code`, `remedy` and `request_id`,
+and a refused body has `errors`, each with the field and what is wrong with it. What a server's failure is about stays
+in the log, under the request id.
 """
 
 import json
@@ -43,6 +43,7 @@ REMEDIES: Mapping[int, str] = {
     405: "Use a method named in the header Allow.",
     413: "Send less at once.",
 }
+CODES: Mapping[int, str] = {413: "too_large"}
 RETRY_AFTER_S = 1
 MOST_ERRORS = 50
 
@@ -142,7 +143,7 @@ async def _on_http(request: Request, error: Exception) -> Response:
     return problem(
         request,
         status,
-        code=phrase.lower().replace(" ", "_"),
+        code=CODES.get(status, phrase.lower().replace(" ", "_")),
         detail=detail.get(status, str(getattr(error, "detail", phrase))),
         remedy=REMEDIES.get(status, "Correct the request."),
         headers=headers,

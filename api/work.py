@@ -49,12 +49,26 @@ class Work:
             self.bells.append(Bell(self.tenant_id, lane, batch_ids))
 
 
+@dataclass(frozen=True, slots=True)
+class Acting:
+    """What an endpoint works with that calls a provider."""
+
+    services: Services
+    tenant_id: UUID
+
+
+async def _acting(request: Request) -> Acting:
+    acting: Acting = request.scope["leo.acting"]
+    return acting
+
+
 async def _work(request: Request) -> Work:
     work: Work = request.scope["leo.work"]
     return work
 
 
 Working = Annotated[Work, Depends(_work)]
+ActingNow = Annotated[Acting, Depends(_acting)]
 
 
 def needs(*allowed: Scope | str, is_secret: bool = False) -> dict[str, Any]:
@@ -89,13 +103,55 @@ class WorkRoute(APIRoute):
                 if key is None:
                     response = await endpoint(request)
                 else:
-                    asked = b"\n".join((request.method.encode(), request.url.path.encode(), body))
-                    once = idempotency.once(tenant_id=work.tenant_id, operation=operation, key=key, asked=asked)
+                    once = _named(request, work, operation, key, body)
                     response = await _once(request, work, once, endpoint, is_secret=extra["x-secret"])
             await services.ring(work.bells)
             return response
 
         return handle
+
+
+class ActRoute(APIRoute):
+    """A route whose endpoint calls a provider: it commits what it does before and after by itself.
+
+    No connection is held meanwhile, so an Idempotency-Key is reserved first and completed at the end.
+    """
+
+    def get_route_handler(self) -> Handler:
+        endpoint = super().get_route_handler()
+        allowed = frozenset((self.openapi_extra or {})["x-needs"])
+        operation = self.operation_id or self.name
+
+        async def handle(request: Request) -> Response:
+            body = await request.body()
+            services: Services = request.app.state.services
+            key = request.headers.get(KEY_HEADER)
+            async with services.db.before_tenant() as conn:
+                work = await _admit(request, conn, services, allowed)
+                once = None if key is None else _named(request, work, operation, key, body)
+                given = None if once is None else await idempotency.claim(conn, once, services.vault)
+                if once is not None and given is None:
+                    await idempotency.reserve(conn, once)
+            if given is not None:
+                return _replayed(given)
+            request.scope["leo.acting"] = Acting(services, work.tenant_id)
+            return await _reserved(services, once, endpoint, request)
+
+        return handle
+
+
+async def _reserved(services: Services, once: idempotency.Once | None, endpoint: Handler, request: Request) -> Response:
+    if once is None:
+        return await endpoint(request)
+    try:
+        response = await endpoint(request)
+    except Exception:
+        async with services.db.transaction(once.tenant_id) as conn:
+            await idempotency.release(conn, once)
+        raise
+    async with services.db.transaction(once.tenant_id) as conn:
+        await idempotency.complete(conn, once, _answer(response))
+    return response
 
 
 async def _once(
@@ -104,15 +160,25 @@ async def _once(
     vault = work.services.vault
     given = await idempotency.claim(work.conn, once, vault)
     if given is not None:
-        return Response(
-            given.body, given.status, media_type="application/json", headers={REPLAYED_HEADER: "true"}
-        )
+        return _replayed(given)
     response = await endpoint(request)
-    answer = idempotency.Answer(response.status_code, bytes(response.body).decode())
     if work.caller is None:  # the platform's work may have gone inside a tenant
         await tenants.enter(work.conn, PLATFORM)
-    await idempotency.remember(work.conn, once, answer, vault, is_secret=is_secret)
+    await idempotency.remember(work.conn, once, _answer(response), vault, is_secret=is_secret)
     return response
+
+
+def _named(request: Request, work: Work, operation: str, key: str, body: bytes) -> idempotency.Once:
+    asked = b"\n".join((request.method.encode(), request.url.path.encode(), body))
+    return idempotency.once(tenant_id=work.tenant_id, operation=operation, key=key, asked=asked)
+
+
+def _answer(response: Response) -> idempotency.Answer:
+    return idempotency.Answer(response.status_code, bytes(response.body).decode())
+
+
+def _replayed(given: idempotency.Answer) -> Response:
+    return Response(given.body, given.status, media_type="application/json", headers={REPLAYED_HEADER: "true"})
 
 
 async def _admit(request: Request, conn: Transaction, services: Services, allowed: frozenset[str]) -> Work:

@@ -17,7 +17,7 @@ _SQL = queries("decisions")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """One decision. Each of `candidates` is a verdict as rules.verdicts writes it; `get_decision` alone fills the last four."""
+    """One decision; each of `candidates` is a verdict as rules.verdicts writes it. A list leaves the last four empty."""
 
     decision_id: int
     run_id: int

@@ -93,7 +93,7 @@ def _frame(row: DictRow) -> Frame:
 def _standing(run: str, campaign: str) -> Standing:
     if run == RunStatus.CANCELLED or campaign == CampaignStatus.ENDED:
         return Standing.CANCELLED
-    may_run = run in {RunStatus.PENDING, RunStatus.RUNNING} and campaign == CampaignStatus.ACTIVE
+    may_run = run != RunStatus.PAUSED and campaign == CampaignStatus.ACTIVE
     return Standing.OPEN if may_run else Standing.HELD
 
 

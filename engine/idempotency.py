@@ -2,10 +2,14 @@
 
 Claim, work and answer are one transaction. The turn is an advisory lock of that transaction, so that whoever holds it
 and dies gives it back with the connection; a request that fails leaves nothing, and its key is free again.
+
+Work that must commit in parts (a message is logged before a provider is called) reserves its key instead, and completes
+it at the end; where it dies in between, the key is free after a minute.
 """
 
 import hashlib
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from psycopg.types.json import Jsonb
@@ -55,22 +59,19 @@ async def claim(conn: Transaction, request: Once, vault: Vault) -> Answer | None
 
     Raises InProgress where another transaction has the turn, InvalidInput where the key was used for another request.
     """
-    values = {
-        "lock": request.lock,
-        "tenant_id": request.tenant_id,
-        "operation": request.operation,
-        "key": request.key,
-    }
-    row = await (await conn.execute(_SQL["claim"], values)).fetchone()
+    row = await (await conn.execute(_SQL["claim"], {**_values(request), "lock": request.lock})).fetchone()
     if row is None or not row["is_mine"]:
         raise _in_progress(request)
     if row["request_hash"] is None:
         return None
     if bytes(row["request_hash"]) != request.request_hash:
         raise InvalidInput(
-            f"The Idempotency-Key {request.key!r} was used for another request.", remedy="Send a new key with a new request."
+            f"The Idempotency-Key {request.key!r} was used for another request.",
+            remedy="Send a new key with a new request.",
         )
     stored = row["response"]
+    if stored is None:
+        raise _in_progress(request)
     body = stored["body"] if "body" in stored else _open(vault, request, stored["sealed"])
     return Answer(row["response_status"], body)
 
@@ -78,21 +79,40 @@ async def claim(conn: Transaction, request: Once, vault: Vault) -> Answer | None
 async def remember(conn: Transaction, request: Once, answer: Answer, vault: Vault, *, is_secret: bool) -> None:
     """Keep the answer for a day, sealed where it holds a secret. Raises InProgress where another came first."""
     response = {"sealed": _seal(vault, request, answer.body)} if is_secret else {"body": answer.body}
-    values = {
-        "tenant_id": request.tenant_id,
-        "key": request.key,
-        "operation": request.operation,
-        "request_hash": request.request_hash,
-        "status": answer.status,
-        "response": Jsonb(response),
-    }
+    values = {**_values(request), "status": answer.status, "response": Jsonb(response)}
     if await (await conn.execute(_SQL["remember"], values)).fetchone() is None:
         raise _in_progress(request)
+
+
+async def reserve(conn: Transaction, request: Once) -> None:
+    """Hold the key for a minute beyond this transaction. Raises InProgress where another came first."""
+    if await (await conn.execute(_SQL["reserve"], _values(request))).fetchone() is None:
+        raise _in_progress(request)
+
+
+async def complete(conn: Transaction, request: Once, answer: Answer) -> None:
+    """Keep the answer to a reserved request for a day."""
+    values = {**_values(request), "status": answer.status, "response": Jsonb({"body": answer.body})}
+    await conn.execute(_SQL["complete"], values)
+
+
+async def release(conn: Transaction, request: Once) -> None:
+    """Free the key of a reserved request that failed."""
+    await conn.execute(_SQL["release"], _values(request))
 
 
 async def forget_expired(conn: Transaction, *, tenant_id: UUID) -> int:
     """Remove answers older than a day, and give how many there were."""
     return (await conn.execute(_SQL["forget"], {"tenant_id": tenant_id})).rowcount
+
+
+def _values(request: Once) -> dict[str, Any]:
+    return {
+        "tenant_id": request.tenant_id,
+        "key": request.key,
+        "operation": request.operation,
+        "request_hash": request.request_hash,
+    }
 
 
 def _seal(vault: Vault, request: Once, body: str) -> str:

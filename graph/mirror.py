@@ -10,6 +10,8 @@ _DIFFERENCES = "SELECT label, missing, extra, different FROM leo_graph_differenc
 _NO_TIMEOUT = "SELECT set_config('statement_timeout', '0', true)"
 _REBUILD = "SELECT leo_graph_rebuild() AS elements"
 
+_ANALYZE = "SELECT leo_analyze()"
+
 
 @dataclass(frozen=True, slots=True)
 class Difference:
@@ -42,3 +44,12 @@ async def rebuild(connection: AsyncConnection[DictRow]) -> int:
     await connection.execute(_NO_TIMEOUT)
     row = await (await connection.execute(_REBUILD)).fetchone()
     return 0 if row is None else int(row["elements"])
+
+
+async def analyze(connection: AsyncConnection[DictRow]) -> None:
+    """Tell the planner how large the tenant's graph and tables are, which it else learns within a minute.
+
+    Worth a call after a bulk load; `rebuild` does it too.
+    """
+    await connection.execute(_NO_TIMEOUT)
+    await connection.execute(_ANALYZE)

@@ -29,8 +29,8 @@ _CITIES = ("Hà Nội", "Đà Nẵng", "Huế", "Cần Thơ", "TP. Hồ Chí Min
 
 
 async def run(place: Place, *, n: int | None = None) -> Result:
-    """Upsert `n` profiles a round (5,000) in five transactions, half of them new; give the medians of both sides."""
-    batch = BATCH if n is None else max(2, n // BATCHES)
+    """Upsert about `n` profiles (55,000) on each side, half of them new; give the medians of the rounds of both."""
+    batch = BATCH if n is None else max(2, n // (BATCHES * ROUNDS))
     mirrored, bare = uuid4(), uuid4()
     rates: dict[UUID, list[float]] = {mirrored: [], bare: []}
     async with Database.open(place.admin_url, place.settings) as db:

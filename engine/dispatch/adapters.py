@@ -42,10 +42,10 @@ class Adapters:
         self._replaced: list[tuple[float, Adapter]] = []
 
     @classmethod
-    def of(cls, settings: Settings) -> Self:
+    def of(cls, settings: Settings, *, make: Make = create) -> Self:
         """Make them for this installation; raises Misconfigured where its credential key is none."""
         key = embedded.load_secrets(settings).credential_key
-        return cls(Vault(key), Links(key, api_url(settings)))
+        return cls(Vault(key), Links(key, api_url(settings)), make=make)
 
     async def load(
         self, conn: Transaction, *, tenant_id: UUID, channel_ids: Sequence[int]

@@ -123,7 +123,8 @@ WITH woken AS (
     SELECT run_id FROM campaign_run
     WHERE tenant_id = leo_tenant() AND campaign_id = %(campaign_id)s AND parent_id = %(run_id)s AND kind = 'wake_up'
       AND status IN ('pending', 'running')
-    LIMIT 1
+    -- Locked, for its own last batch may be ending it now.
+    LIMIT 1 FOR NO KEY UPDATE
 ), made AS (
     INSERT INTO campaign_run (tenant_id, campaign_id, kind, lane, snapshot_id, parent_id)
     SELECT leo_tenant(), %(campaign_id)s, 'wake_up', %(lane)s, %(snapshot_id)s, %(run_id)s
@@ -152,7 +153,7 @@ FROM run_batch b
 JOIN campaign_run r ON r.tenant_id = b.tenant_id AND r.run_id = b.run_id
 JOIN campaign c ON c.tenant_id = r.tenant_id AND c.campaign_id = r.campaign_id
 WHERE b.tenant_id = leo_tenant() AND b.lane = %(lane)s AND b.status = 'pending' AND b.due_at <= %(now)s
-  AND (r.status IN ('pending', 'running', 'cancelled') AND c.status = 'active' OR r.status = 'cancelled' OR c.status = 'ended')
+  AND (r.status <> 'paused' AND c.status = 'active' OR r.status = 'cancelled' OR c.status = 'ended')
 ORDER BY b.due_at, b.batch_id
 LIMIT %(most)s
 FOR NO KEY UPDATE OF b SKIP LOCKED

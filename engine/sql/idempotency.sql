@@ -16,6 +16,24 @@ SET request_hash = excluded.request_hash, response_status = excluded.response_st
 WHERE idempotency_key.expires_at <= now()
 RETURNING 1
 
+-- name: reserve
+-- Work that has to commit in parts holds its key by a row without an answer, for a minute at most.
+INSERT INTO idempotency_key (tenant_id, key, operation, request_hash, expires_at)
+VALUES (%(tenant_id)s, %(key)s, %(operation)s, %(request_hash)s, now() + interval '1 minute')
+ON CONFLICT ON CONSTRAINT idempotency_key_pkey DO UPDATE
+SET request_hash = excluded.request_hash, response_status = NULL, response = NULL, created_at = now(),
+    expires_at = excluded.expires_at
+WHERE idempotency_key.expires_at <= now()
+RETURNING 1
+
+-- name: complete
+UPDATE idempotency_key SET response_status = %(status)s, response = %(response)s, expires_at = now() + interval '24 hours'
+WHERE tenant_id = %(tenant_id)s AND operation = %(operation)s AND key = %(key)s AND request_hash = %(request_hash)s
+
+-- name: release
+DELETE FROM idempotency_key
+WHERE tenant_id = %(tenant_id)s AND operation = %(operation)s AND key = %(key)s AND response_status IS NULL
+
 -- name: forget
 -- Answers that nobody may ask for any more.
 DELETE FROM idempotency_key WHERE tenant_id = %(tenant_id)s AND expires_at <= now()

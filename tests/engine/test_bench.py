@@ -57,7 +57,7 @@ def test_a_benchmark_ends_with_one_json_object_and_leaves_nothing(
     admin_url: str, capsys: pytest.CaptureFixture[str], name: str, figures: set[str]
 ) -> None:
     before = left(admin_url)
-    assert run(["bench", name, "--json", "--n", {"mirror": "100", "trace": "2000"}[name]]) == 0
+    assert run(["bench", name, "--json", "--n", {"mirror": "1000", "trace": "2000"}[name]]) == 0
     shown = capsys.readouterr()
     document = json.loads(shown.out.splitlines()[-1])
     assert list(document) == ["name", "n", "figures", "baseline", "ratio"]

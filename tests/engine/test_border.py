@@ -87,7 +87,7 @@ def test_another_tenants_rows_are_neither_seen_nor_changed(
         "INSERT INTO segment (tenant_id, key, name) VALUES (%(theirs)s, 'b', 'B')",
         "INSERT INTO segment (tenant_id, key, name) VALUES (%(theirs)s, 'a', 'B') ON CONFLICT DO NOTHING",
         "INSERT INTO tenant (tenant_id, slug, name) VALUES (%(theirs)s, 'another', 'B')",
-        "MERGE INTO segment s USING (SELECT 1) x ON false WHEN NOT MATCHED THEN INSERT VALUES (%(theirs)s, 9, 'b', 'B')",
+        "MERGE INTO segment USING (SELECT 1) x ON false WHEN NOT MATCHED THEN INSERT VALUES (%(theirs)s, 9, 'b', 'B')",
         "UPDATE cdp_profiles SET tenant_id = %(theirs)s",
     ],
 )

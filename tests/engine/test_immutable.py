@@ -24,11 +24,10 @@ MADE = (
 )
 
 
-def _freeze(connection: Connection, tenant: Tenant, *, people: int = 3, lie: int = 0, stray: int = 0) -> None:
+def _freeze(connection: Connection, tenant: Tenant, *, lie: int = 0, stray: int = 0) -> None:
     """Freeze a segment of everybody; `lie` is added to the header's count, `stray` to the members' ids."""
     connection.execute(
-        "INSERT INTO cdp_profiles (tenant_id, ext_id) SELECT leo_tenant(), n::text FROM generate_series(1, %s) n",
-        (people,),
+        "INSERT INTO cdp_profiles (tenant_id, ext_id) SELECT leo_tenant(), n::text FROM generate_series(1, 3) n"
     )
     connection.execute(SQL["freeze"], {"t": tenant.tenant_id, "lie": lie, "stray": stray})
 

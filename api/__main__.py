@@ -1,0 +1,66 @@
+"""The API as a process: `python -m api`, where LEO_API_HOST and LEO_API_PORT say."""
+
+import asyncio
+import logging
+import socket
+import sys
+
+import uvicorn
+
+from api.app import app_with
+from api.services import Services
+from engine.processes import table
+from engine.settings import Settings
+from rules.errors import InvalidInput, LeoError, Misconfigured, Unavailable
+
+SHUTDOWN_S = 10
+BACKLOG = 512
+
+
+def main() -> int:
+    """Serve until told to stop; an error of ours is one sentence and its remedy, exit code 2 for a wrong setting."""
+    try:
+        settings = Settings.load()
+        if settings.api_port == 0:
+            settings = table.resolved(settings)
+        logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s")
+        asyncio.run(_serve(settings))
+    except LeoError as error:
+        sys.stderr.write(f"{error.message}\n{error.remedy}\n")
+        return 2 if isinstance(error, InvalidInput | Misconfigured) else 1
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+async def _serve(settings: Settings) -> None:
+    with _listening(settings) as listener:
+        async with Services.open(settings) as services:
+            config = uvicorn.Config(
+                app_with(services),
+                log_config=None,
+                access_log=False,
+                lifespan="off",
+                server_header=False,
+                timeout_graceful_shutdown=SHUTDOWN_S,
+            )
+            host, port = listener.getsockname()[:2]
+            sys.stdout.write(f"http://{host}:{port}\n")
+            sys.stdout.flush()
+            await uvicorn.Server(config).serve(sockets=[listener])
+
+
+def _listening(settings: Settings) -> socket.socket:
+    host, port = settings.api_host, settings.api_port
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        return socket.create_server((host, port), family=family, backlog=BACKLOG)
+    except OSError as error:
+        raise Unavailable(
+            f"The API cannot listen on {host}:{port}: {error.strerror or error}.",
+            remedy="End the program that uses the port, or set LEO_API_PORT to another (0: any free one).",
+        ) from error
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,84 @@
+"""The application: routes, errors and contract put together; it opens what it needs when it starts."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from importlib.metadata import version
+from typing import Any
+
+from fastapi import FastAPI
+
+from api import contract, problems
+from api.envelope import Envelope
+from api.routes import (
+    activation,
+    campaigns,
+    decisions,
+    events,
+    health,
+    profiles,
+    segments,
+    tenants,
+    unsubscribe,
+    webhooks,
+)
+from api.services import Services
+from engine.settings import Settings
+
+ROUTERS = (
+    health.router,
+    tenants.router,
+    profiles.router,
+    events.router,
+    segments.router,
+    campaigns.templates,
+    campaigns.router,
+    activation.router,
+    decisions.router,
+    webhooks.router,
+    unsubscribe.router,
+)
+
+Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
+
+
+def create_app(settings: Settings | None = None) -> FastAPI:
+    """Make the application; servers are reached, and started where none are named, when it starts up."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with Services.open(settings or Settings.load()) as services:
+            app.state.services = services
+            yield
+
+    return _build(lifespan)
+
+
+def app_with(services: Services) -> FastAPI:
+    """Make the application around services that are open already."""
+    app = _build(None)
+    app.state.services = services
+    return app
+
+
+def _build(lifespan: Lifespan | None) -> FastAPI:
+    app = FastAPI(
+        title="LEO Activation",
+        version=version("leo-activation"),
+        summary="From customer data to an explained, delivered, traced action.",
+        description=contract.DESCRIPTION,
+        openapi_tags=contract.TAGS,
+        lifespan=lifespan,
+        redirect_slashes=False,
+    )
+    for router in ROUTERS:
+        app.include_router(router, responses=contract.RESPONSES)
+    problems.install(app)
+    app.add_middleware(Envelope)
+
+    def openapi() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            app.openapi_schema = contract.document(app)
+        return app.openapi_schema
+
+    app.openapi = openapi  # type: ignore[method-assign]  # the documented way to extend it
+    return app

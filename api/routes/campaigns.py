@@ -1,0 +1,136 @@
+"""Templates, campaigns, and what starts and stops them."""
+
+from fastapi import APIRouter
+
+from api.routes.paging import After, Limit, PathId, following
+from api.schemas.campaigns import (
+    ActivatedOut,
+    CampaignIn,
+    CampaignOut,
+    CampaignPage,
+    RunOut,
+    SnapshotOut,
+    TemplateIn,
+    TemplateOut,
+    TemplatePage,
+)
+from api.work import Working, WorkRoute, needs
+from engine import campaigns, segments
+from engine.tenants import Scope
+from rules.words import Lane
+
+templates = APIRouter(route_class=WorkRoute, tags=["templates"])
+router = APIRouter(route_class=WorkRoute, tags=["campaigns"])
+
+
+@templates.post("/templates", status_code=201, operation_id="saveTemplate", openapi_extra=needs(Scope.WRITE))
+async def save_template(body: TemplateIn, work: Working) -> TemplateOut:
+    """Keep a template as a draft: the next version under its key, or the newest where it says the same."""
+    return TemplateOut.model_validate(
+        await campaigns.save_template(work.conn, tenant_id=work.tenant_id, **body.model_dump())
+    )
+
+
+@templates.get("/templates", operation_id="listTemplates", openapi_extra=needs(Scope.READ))
+async def list_templates(work: Working, after: After = 0, limit: Limit = 100) -> TemplatePage:
+    """List templates in the order of their ids."""
+    found = await campaigns.list_templates(work.conn, tenant_id=work.tenant_id, after=after, limit=limit)
+    return TemplatePage(
+        items=[TemplateOut.model_validate(template) for template in found],
+        next=following([template.template_id for template in found], limit),
+    )
+
+
+@templates.post("/templates/{template_id}/approve", operation_id="approveTemplate", openapi_extra=needs(Scope.ACTIVATE))
+async def approve_template(template_id: PathId, work: Working) -> TemplateOut:
+    """Let a draft be sent."""
+    return TemplateOut.model_validate(
+        await campaigns.approve_template(work.conn, tenant_id=work.tenant_id, template_id=template_id)
+    )
+
+
+@router.post("/campaigns", status_code=201, operation_id="saveCampaign", openapi_extra=needs(Scope.WRITE))
+async def save_campaign(body: CampaignIn, work: Working) -> CampaignOut:
+    """Make a campaign, or change one that is a draft or paused."""
+    given = body.model_dump(exclude={"segment", "policy"})
+    if body.segment is not None:
+        segment = await segments.segment_by_key(work.conn, tenant_id=work.tenant_id, key=body.segment)
+        given["segment_id"] = segment.segment_id
+    if body.policy is not None:
+        policy = await campaigns.save_policy(
+            work.conn, tenant_id=work.tenant_id, key=f"campaign:{body.key}", document=body.policy
+        )
+        given["policy_id"] = policy.policy_id
+    return CampaignOut.model_validate(await campaigns.save_campaign(work.conn, tenant_id=work.tenant_id, **given))
+
+
+@router.get("/campaigns", operation_id="listCampaigns", openapi_extra=needs(Scope.READ))
+async def list_campaigns(work: Working, after: After = 0, limit: Limit = 100) -> CampaignPage:
+    """List campaigns in the order of their ids."""
+    found = await campaigns.list_campaigns(work.conn, tenant_id=work.tenant_id, after=after, limit=limit)
+    return CampaignPage(
+        items=[CampaignOut.model_validate(campaign) for campaign in found],
+        next=following([campaign.campaign_id for campaign in found], limit),
+    )
+
+
+@router.get("/campaigns/{campaign_id}", operation_id="getCampaign", openapi_extra=needs(Scope.READ))
+async def get_campaign(campaign_id: PathId, work: Working) -> CampaignOut:
+    """Show one campaign."""
+    return CampaignOut.model_validate(
+        await campaigns.get_campaign(work.conn, tenant_id=work.tenant_id, campaign_id=campaign_id)
+    )
+
+
+@router.post(
+    "/campaigns/{campaign_id}/activate",
+    status_code=202,
+    operation_id="activateCampaign",
+    openapi_extra=needs(Scope.ACTIVATE),
+)
+async def activate_campaign(campaign_id: PathId, work: Working) -> ActivatedOut:
+    """Make a campaign active, freeze its segment and start a run for who is in it."""
+    done = await campaigns.activate_campaign(work.conn, tenant_id=work.tenant_id, campaign_id=campaign_id)
+    if done.run is not None:
+        work.ring(done.run.lane, done.run.batch_ids)
+    return ActivatedOut(
+        campaign=CampaignOut.model_validate(done.campaign),
+        snapshot=None if done.snapshot is None else SnapshotOut.of(done.snapshot),
+        run=None if done.run is None else _run(done.run),
+    )
+
+
+@router.post("/campaigns/{campaign_id}/pause", operation_id="pauseCampaign", openapi_extra=needs(Scope.ACTIVATE))
+async def pause_campaign(campaign_id: PathId, work: Working) -> CampaignOut:
+    """Decide and send nothing more of a campaign until it is resumed."""
+    return CampaignOut.model_validate(
+        await campaigns.pause_campaign(work.conn, tenant_id=work.tenant_id, campaign_id=campaign_id)
+    )
+
+
+@router.post("/campaigns/{campaign_id}/resume", operation_id="resumeCampaign", openapi_extra=needs(Scope.ACTIVATE))
+async def resume_campaign(campaign_id: PathId, work: Working) -> CampaignOut:
+    """Go on with a paused campaign where it stopped."""
+    campaign, batches = await campaigns.resume_campaign(work.conn, tenant_id=work.tenant_id, campaign_id=campaign_id)
+    for lane in Lane:
+        work.ring(lane, tuple(batch_id for of, batch_id in batches if of is lane))
+    return CampaignOut.model_validate(campaign)
+
+
+@router.post("/campaigns/{campaign_id}/cancel", operation_id="cancelCampaign", openapi_extra=needs(Scope.ACTIVATE))
+async def cancel_campaign(campaign_id: PathId, work: Working) -> CampaignOut:
+    """End a campaign for good: what is not decided or sent yet never will be."""
+    return CampaignOut.model_validate(
+        await campaigns.cancel_campaign(work.conn, tenant_id=work.tenant_id, campaign_id=campaign_id)
+    )
+
+
+def _run(run: campaigns.Run) -> RunOut:
+    return RunOut(
+        run_id=run.run_id,
+        campaign_id=run.campaign_id,
+        kind=run.kind,
+        lane=run.lane,
+        people=run.people,
+        batches=len(run.batch_ids),
+    )

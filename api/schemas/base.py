@@ -1,0 +1,72 @@
+"""The bases of all schemas, and the kinds of value they share."""
+
+from typing import Annotated, Any
+
+from annotated_types import Ge, Le, Len
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+LARGEST_ID = 2**48 - 1
+MOST_ITEMS = 500
+"""Documents in one request: what a run's batch holds, and well below the limit on a body."""
+
+Id = Annotated[int, Ge(1), Le(LARGEST_ID)]
+# PostgreSQL cannot store NUL.
+_NO_NUL = r"^[^\x00]*$"
+Key = Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=_NO_NUL)]
+ExtId = Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=_NO_NUL)]
+Name = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=_NO_NUL)]
+LongText = Annotated[str, StringConstraints(min_length=1, max_length=262_144, pattern=_NO_NUL)]
+Document = dict[str, Any]
+Ids = Annotated[list[Id], Len(0, 100)]
+
+
+def example(document: Any) -> ConfigDict:
+    """Show `document` as the example of a schema."""
+    return ConfigDict(json_schema_extra={"examples": [document]})
+
+
+class Input(BaseModel):
+    """What a caller sends."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Output(BaseModel):
+    """What a caller gets."""
+
+    model_config = ConfigDict(frozen=True, from_attributes=True)
+
+
+class ProblemError(Output):
+    field: str = Field(examples=["body.type"])
+    message: str = Field(examples=["Field required"])
+
+
+class Problem(Output):
+    """An error, as RFC 9457 writes it."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "type": "urn:problem-type:leo:not_found",
+                    "title": "Not Found",
+                    "status": 404,
+                    "detail": "There is no campaign 12.",
+                    "instance": "/campaigns/12",
+                    "code": "not_found",
+                    "remedy": "Check the id: GET /campaigns lists them.",
+                    "request_id": "6c1a5be2a8bb4f4f9f4df0a8f2f3e6a1",
+                }
+            ]
+        }
+    )
+    type: str
+    title: str
+    status: int
+    detail: str
+    instance: str
+    code: str
+    remedy: str
+    request_id: str | None
+    errors: list[ProblemError] = Field(default_factory=list)

@@ -1,0 +1,67 @@
+"""Tenants and API keys."""
+
+from typing import Annotated
+from uuid import UUID
+
+from annotated_types import Len
+from pydantic import AwareDatetime, StringConstraints
+
+from api.schemas.base import Input, Key, Name, Output, example
+from engine.tenants import Scope
+
+
+class TenantIn(Input):
+    model_config = example({"slug": "hoa_sen", "name": "Cửa hàng Hoa Sen", "zone": "Asia/Ho_Chi_Minh", "locale": "vi"})
+    slug: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{2,40}$")]
+    name: Name
+    zone: Key = "Asia/Ho_Chi_Minh"
+    locale: Annotated[str, Len(1, 35)] = "vi"
+
+
+class TenantOut(Output):
+    model_config = example(
+        {
+            "tenant_id": "5f3c9f2e-2c1b-4a55-9d0e-8a4d6f1b7c21",
+            "slug": "hoa_sen",
+            "name": "Cửa hàng Hoa Sen",
+            "zone": "Asia/Ho_Chi_Minh",
+            "locale": "vi",
+            "status": "active",
+            "created_at": "2026-05-01T02:00:00Z",
+        }
+    )
+    tenant_id: UUID
+    slug: str
+    name: str
+    zone: str
+    locale: str
+    status: str
+    created_at: AwareDatetime
+
+
+class KeyIn(Input):
+    model_config = example({"name": "web shop", "scopes": ["read", "write"], "expires_at": None})
+    name: Name
+    scopes: Annotated[list[Scope], Len(1, len(Scope))]
+    expires_at: AwareDatetime | None = None
+
+
+class KeyOut(Output):
+    """A new key; `secret` is shown this once."""
+
+    model_config = example(
+        {
+            "api_key_id": 17,
+            "name": "web shop",
+            "prefix": "9f8e7d6c",
+            "scopes": ["read", "write"],
+            "expires_at": None,
+            "secret": "leo_9f8e7d6c_...",
+        }
+    )
+    api_key_id: int
+    name: str
+    prefix: str
+    scopes: list[Scope]
+    expires_at: AwareDatetime | None
+    secret: str

@@ -1,0 +1,14 @@
+-- name: withdraw
+-- A link works every time: who has agreed again since and presses it once more has withdrawn again.
+WITH told AS (
+    SELECT p.profile_id, d.event_id, coalesce(c.purpose, 'marketing') AS purpose
+    FROM cdp_profiles p
+    LEFT JOIN delivery_log d ON d.tenant_id = p.tenant_id AND d.profile_id = p.profile_id AND d.delivery_id = %(delivery_id)s
+    LEFT JOIN campaign c ON c.tenant_id = d.tenant_id AND c.campaign_id = d.campaign_id
+    WHERE p.tenant_id = %(tenant_id)s AND p.profile_id = %(profile_id)s
+), withdrawn AS (
+    INSERT INTO consent (tenant_id, profile_id, channel, purpose, granted, source, at)
+    SELECT %(tenant_id)s, profile_id, %(channel)s, purpose, false, 'link', %(at)s FROM told
+    ON CONFLICT ON CONSTRAINT consent_unique DO NOTHING
+)
+SELECT encode(event_id, 'hex') AS event_hex FROM told

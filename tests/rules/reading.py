@@ -1,0 +1,163 @@
+"""Reads the cases below cases/: a marketer's words on one side, the rules' own on the other. See cases/README.md."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, ClassVar
+
+import yaml
+
+from rules.facts import Address, Campaign, Candidate, Consent, Contact, Facts, Suppression, candidates
+from rules.policy import Policy
+from rules.words import Channel
+
+CASES = Path(__file__).parent / "cases"
+
+_USUAL_NOW = datetime.fromisoformat("2026-03-10T10:00:00+07:00")
+_USUAL_CONSENT = {"granted": "marketing", "at": "2026-01-01T09:00:00+07:00"}
+_USUAL_ADDRESS = {"email": "lan@example.vn"}
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML in which times stay text (its own reading drops the offset) and no key is there twice."""
+
+    yaml_implicit_resolvers: ClassVar = {
+        first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
+        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002 - PyYAML's signature
+        keys = [key.value for key, _ in node.value]
+        if len(keys) != len(set(keys)):
+            raise yaml.constructor.ConstructorError(None, None, f"a key is there twice: {keys}", node.start_mark)
+        return super().construct_mapping(node, deep)
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What is promised: `gates` of each template by its name, `says` parts of the sentences given."""
+
+    action: str
+    reason: str
+    gates: Mapping[str, list[str]]
+    template: str | None = None
+    wait_until: str | None = None
+    says: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """One case: the arguments of `decide`, and what it has to answer."""
+
+    name: str
+    facts: Facts
+    candidates: tuple[Candidate, ...]
+    campaign: Campaign
+    policy: Policy
+    now: datetime
+    expected: Expected
+
+
+def stories() -> Iterator[Story]:
+    """Give every case of every file; raises on a field that is not known."""
+    for file in sorted(CASES.glob("*.yaml")):
+        for document in yaml.load(file.read_text(encoding="utf-8"), Loader=_Loader):  # noqa: S506 - a SafeLoader
+            yield _story(file.stem, **document)
+
+
+def _story(
+    file: str,
+    *,
+    case: str,
+    expect: Mapping[str, Any],
+    now: str | None = None,
+    person: Mapping[str, Any] | None = None,
+    campaign: Mapping[str, Any] | None = None,
+    policy: Mapping[str, Any] | None = None,
+    templates: Mapping[str, str] | None = None,
+) -> Story:
+    named = {"welcome": "email"} if templates is None else templates
+    return Story(
+        name=f"{file}: {case}",
+        facts=_person(**(person or {})),
+        candidates=candidates(
+            [(Channel(channel), 100 + place, name, 1) for place, (name, channel) in enumerate(named.items())]
+        ),
+        campaign=_campaign(**(campaign or {})),
+        policy=Policy.parse(policy or {}, version=1),
+        now=_USUAL_NOW if now is None else datetime.fromisoformat(now),
+        expected=Expected(**{**expect, "says": tuple(expect.get("says", ()))}),
+    )
+
+
+def _person(
+    *,
+    key: str = "lan",
+    zone: str = "Asia/Ho_Chi_Minh",
+    active: bool = True,
+    addresses: list[dict[str, str]] | None = None,
+    consents: list[dict[str, str]] | None = None,
+    suppressions: list[dict[str, str]] | None = None,
+    messages: list[dict[str, Any]] | None = None,
+    outcomes: Mapping[str, int] | None = None,
+) -> Facts:
+    return Facts(
+        profile_id=7,
+        ext_id=key,
+        zone=zone,
+        active=active,
+        addresses=tuple(
+            _address(place, dict(one))
+            for place, one in enumerate([_USUAL_ADDRESS] if addresses is None else addresses, start=1)
+        ),
+        consents=tuple(_consent(**one) for one in ([_USUAL_CONSENT] if consents is None else consents)),
+        suppressions=tuple(_suppression(**one) for one in suppressions or ()),
+        contacts=tuple(_message(**one) for one in messages or ()),
+        outcomes=outcomes or {},
+    )
+
+
+def _address(place: int, one: dict[str, str]) -> Address:
+    reason = one.pop("invalid", None)
+    ((channel, value),) = one.items()
+    return Address(Channel(channel), value, place, valid=reason is None, reason=reason)
+
+
+def _consent(
+    *, at: str, granted: str | None = None, withdrawn: str | None = None, channel: str | None = None
+) -> Consent:
+    purpose = granted or withdrawn
+    if purpose is None or (granted and withdrawn):
+        raise ValueError("a consent is granted or withdrawn, for a purpose")
+    return Consent(_channel(channel), purpose, granted is not None, datetime.fromisoformat(at))
+
+
+def _suppression(*, reason: str, channel: str | None = None, address: str | None = None) -> Suppression:
+    return Suppression(_channel(channel), address, reason)
+
+
+def _message(*, channel: str, at: str, campaign: int = 1) -> Contact:
+    return Contact(Channel(channel), campaign, datetime.fromisoformat(at))
+
+
+def _campaign(
+    *,
+    id: int = 1,  # noqa: A002 - the word of the cases
+    purpose: str = "marketing",
+    starts_at: str | None = None,
+    ends_at: str | None = None,
+    control_share: float = 0.0,
+) -> Campaign:
+    return Campaign(
+        campaign_id=id,
+        name="Spring",
+        purpose=purpose,
+        starts_at=None if starts_at is None else datetime.fromisoformat(starts_at),
+        ends_at=None if ends_at is None else datetime.fromisoformat(ends_at),
+        control_share=control_share,
+    )
+
+
+def _channel(name: str | None) -> Channel | None:
+    return None if name is None else Channel(name)

@@ -1,0 +1,123 @@
+"""What is stored can be replayed: every document comes back from JSON text as exactly what it was."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rules.decide import decide
+from rules.facts import Campaign, Candidate, Facts
+from rules.identity import canonical, inputs_hash, written_hash
+from rules.verdicts import Decision, Reason, Verdict
+from rules.words import Gate
+from tests.rules import strategies as made
+from tests.rules.reading import Story, stories
+from tests.rules.strategies import quick
+
+reasons = st.builds(
+    Reason,
+    st.sampled_from(Gate),
+    made.words,
+    st.dictionaries(made.words, made.json_values),
+    st.none() | made.instants(),
+)
+
+
+def _through_text(document: Any) -> Any:
+    return json.loads(canonical(document))
+
+
+@quick
+@given(made.people)
+def test_facts(facts: Facts) -> None:
+    assert Facts.from_document(_through_text(facts.to_document())) == facts
+
+
+@quick
+@given(made.campaigns)
+def test_campaign(campaign: Campaign) -> None:
+    assert Campaign.from_document(_through_text(campaign.to_document())) == campaign
+
+
+@quick
+@given(made.offers())
+def test_candidate(offer: tuple[Candidate, ...]) -> None:
+    for candidate in offer:
+        assert Candidate.from_document(_through_text(candidate.to_document())) == candidate
+
+
+@quick
+@given(reasons)
+def test_reason(reason: Reason) -> None:
+    assert Reason.from_document(_through_text(reason.to_document())) == reason
+
+
+@quick
+@given(made.people, made.offers(), made.campaigns, made.policies, made.instants())
+def test_verdict_and_decision(
+    facts: Facts, offer: tuple[Candidate, ...], campaign: Campaign, policy: Any, now: Any
+) -> None:
+    decision = decide(facts, offer, campaign, policy, now)
+    assert Decision.from_document(_through_text(decision.to_document())) == decision
+    for verdict in decision.verdicts:
+        assert Verdict.from_document(_through_text(verdict.to_document())) == verdict
+
+
+@quick
+@given(made.people, made.offers(), made.campaigns, made.policies, made.instants())
+def test_a_decision_replayed_from_its_stored_inputs_is_the_same(
+    facts: Facts, offer: tuple[Candidate, ...], campaign: Campaign, policy: Any, now: Any
+) -> None:
+    stored = _through_text(
+        {
+            "facts": facts.to_document(),
+            "campaign": campaign.to_document(),
+            "candidates": [candidate.to_document() for candidate in offer],
+        }
+    )
+    replayed = decide(
+        Facts.from_document(stored["facts"]),
+        [Candidate.from_document(candidate) for candidate in stored["candidates"]],
+        Campaign.from_document(stored["campaign"]),
+        policy,
+        now,
+    )
+    assert replayed.to_document() == decide(facts, offer, campaign, policy, now).to_document()
+
+
+@pytest.mark.parametrize("story", list(stories()), ids=lambda story: story.name)
+def test_every_case_comes_back(story: Story) -> None:
+    decision = decide(story.facts, story.candidates, story.campaign, story.policy, story.now)
+    assert Facts.from_document(_through_text(story.facts.to_document())) == story.facts
+    assert Decision.from_document(_through_text(decision.to_document())) == decision
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {},
+        {"profile_id": 1},
+        {"profile_id": 1, "ext_id": "a", "zone": "UTC", "addresses": [["fax", "1", 1, True, None]]},
+    ],
+)
+def test_facts_that_cannot_be_read_are_refused(document: dict[str, Any]) -> None:
+    with pytest.raises((KeyError, TypeError, ValueError)):
+        Facts.from_document(document)
+
+
+@quick
+@given(made.json_values, st.binary(max_size=16), st.binary(max_size=16))
+def test_the_hash_of_inputs_depends_on_its_salt_and_not_on_the_order_of_keys(
+    document: Any, salt: bytes, other: bytes
+) -> None:
+    reordered = json.loads(json.dumps(document), object_pairs_hook=lambda pairs: dict(reversed(pairs)))
+    assert inputs_hash(reordered, salt) == inputs_hash(document, salt) == written_hash(canonical(document), salt)
+    assert (inputs_hash(document, salt) == inputs_hash(document, other)) is (salt == other)
+
+
+@pytest.mark.parametrize("document", [float("nan"), float("inf"), {1, 2}, object()])
+def test_what_is_not_json_has_no_canonical_form(document: Any) -> None:
+    with pytest.raises((TypeError, ValueError)):
+        canonical(document)
