@@ -34,14 +34,14 @@ check: $(STAMP) ## Check style, format, types and that docs/openapi.json is the 
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check .
 	@.venv/bin/mypy
-	@.venv/bin/python -m api.openapi --check
+	@.venv/bin/python -m api.contract --check
 
 format: $(STAMP) ## Format the code and mend what ruff can mend
 	@.venv/bin/ruff check --fix .
 	@.venv/bin/ruff format .
 
 openapi: $(STAMP) ## Write docs/openapi.json anew, where the contract is meant to change
-	@.venv/bin/python -m api.openapi
+	@.venv/bin/python -m api.contract --write
 
 docs: $(STAMP) ## Build the documentation into site/; a broken link fails
 	@NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build --strict --quiet

@@ -137,7 +137,7 @@ def main() -> int:
         return 0
     if FILE.exists() and FILE.read_text(encoding="utf-8") == now:
         return 0
-    sys.stderr.write(f"{FILE} is not what the API is. Where the change is meant: python -m api.contract --write\n")
+    sys.stderr.write(f"{FILE} is not what the API is. Where the change is meant: make openapi\n")
     return 1
 
 

@@ -11,13 +11,12 @@ from engine.queries import queries
 from rules.errors import NotFound
 from rules.words import Action, Arbiter, Channel
 
-LARGEST_ID = 2**48 - 1
 _SQL = queries("decisions")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """One decision; each of `candidates` is a verdict as rules.verdicts writes it. A list leaves the last four empty."""
+    """One decision; each of `candidates` is a verdict as rules.verdicts writes it. Lists leave the last four empty."""
 
     decision_id: int
     run_id: int
@@ -51,12 +50,12 @@ async def list_decisions(
     before: int | None = None,
     limit: int = 100,
 ) -> list[Decision]:
-    """Give decisions, newest first, those before the id `before`; of one person or campaign where given."""
+    """Give decisions, newest first, those before the decision `before`; of one person or campaign where given."""
     values = {
         "tenant_id": tenant_id,
         "profile_id": profile_id,
         "campaign_id": campaign_id,
-        "before": LARGEST_ID + 1 if before is None else before,
+        "before": before,
         "limit": limit,
     }
     return [_decision(row) for row in await (await conn.execute(_SQL["page"], values)).fetchall()]

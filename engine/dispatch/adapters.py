@@ -16,7 +16,7 @@ from channels.registry import create
 from engine import embedded
 from engine.credentials import Vault
 from engine.db import Transaction
-from engine.processes.table import api_url
+from engine.processes.table import public_url
 from engine.queries import queries
 from engine.settings import Settings
 from engine.unsubscribe import Links
@@ -45,7 +45,7 @@ class Adapters:
     def of(cls, settings: Settings, *, make: Make = create) -> Self:
         """Make them for this installation; raises Misconfigured where its credential key is none."""
         key = embedded.load_secrets(settings).credential_key
-        return cls(Vault(key), Links(key, api_url(settings)), make=make)
+        return cls(Vault(key), Links(key, public_url(settings)), make=make)
 
     async def load(
         self, conn: Transaction, *, tenant_id: UUID, channel_ids: Sequence[int]

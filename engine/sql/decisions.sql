@@ -1,13 +1,16 @@
 -- name: page
--- Newest first; ids grow with time.
+-- Newest first. Ids are handed out in blocks, so they do not grow with time: the page before is continued by its last
+-- decision's instant.
 SELECT d.decision_id, d.run_id, d.campaign_id, d.profile_id, p.ext_id AS profile, d.trigger_key, d.snapshot_id, d.event_id,
        d.task_id, d.template_id, d.action, d.channel, d.reason, d.policy_version, d.arbiter, d.wait_until, d.decided_at
 FROM decision d JOIN cdp_profiles p USING (tenant_id, profile_id)
 WHERE d.tenant_id = %(tenant_id)s
   AND (%(profile_id)s::bigint IS NULL OR d.profile_id = %(profile_id)s)
   AND (%(campaign_id)s::bigint IS NULL OR d.campaign_id = %(campaign_id)s)
-  AND d.decision_id < %(before)s
-ORDER BY d.decision_id DESC LIMIT %(limit)s
+  AND (%(before)s::bigint IS NULL OR (d.decided_at, d.decision_id) < (
+      SELECT last.decided_at, last.decision_id FROM decision last
+      WHERE last.tenant_id = %(tenant_id)s AND last.decision_id = %(before)s))
+ORDER BY d.decided_at DESC, d.decision_id DESC LIMIT %(limit)s
 
 -- name: get
 SELECT d.decision_id, d.run_id, d.campaign_id, d.profile_id, p.ext_id AS profile, d.trigger_key, d.snapshot_id, d.event_id,

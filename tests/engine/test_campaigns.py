@@ -1,4 +1,4 @@
-"""Campaigns: what they are made of keeps its versions, and starting, pausing and ending reach all that hangs on them."""
+"""Campaigns: what they are made of keeps its versions; starting, pausing and ending reach all that hangs on them."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -9,6 +9,7 @@ from cryptography.fernet import Fernet
 
 from engine import campaigns, credentials
 from engine.campaigns import Activated, Campaign, Policy, Run, Template
+from engine.campaigns.figures import Figures, campaign_figures
 from engine.credentials import Vault
 from engine.db import Database
 from engine.profiles import upsert_profiles
@@ -82,11 +83,12 @@ async def started(db: Database, tenant: Tenant, campaign_id: int, **how: Any) ->
 
 
 async def states(db: Database, tenant: Tenant) -> dict[str, list[str]]:
+    """By time: each session takes its ids in blocks of 64, so that those of two sessions are not in order."""
     async with db.transaction(tenant.tenant_id) as connection:
         row = await connection.execute(
-            "SELECT ARRAY(SELECT status FROM campaign_run ORDER BY run_id) AS runs, "
-            "ARRAY(SELECT status FROM run_batch ORDER BY batch_id) AS batches, "
-            "ARRAY(SELECT status FROM delivery_log ORDER BY delivery_id) AS deliveries"
+            "SELECT ARRAY(SELECT status FROM campaign_run ORDER BY created_at, run_id) AS runs, "
+            "ARRAY(SELECT status FROM run_batch ORDER BY created_at, batch_id) AS batches, "
+            "ARRAY(SELECT status FROM delivery_log ORDER BY queued_at, delivery_id) AS deliveries"
         )
         return await row.fetchone() or {}
 
@@ -138,7 +140,7 @@ async def test_connecting_again_replaces_settings_and_keeps_the_webhooks_address
 
 
 @pytest.mark.parametrize(
-    ("kind", "settings", "said"),
+    ("kind", "wanted", "said"),
     [
         ("fax", {}, "fax"),
         ("email", {}, "host"),
@@ -149,12 +151,12 @@ async def test_connecting_again_replaces_settings_and_keeps_the_webhooks_address
     ],
 )
 async def test_settings_that_do_not_fit_connect_nothing(
-    db: Database, tenant: Tenant, vault: Vault, kind: str, settings: dict[str, Any], said: str
+    db: Database, tenant: Tenant, vault: Vault, kind: str, wanted: dict[str, Any], said: str
 ) -> None:
     with pytest.raises(InvalidInput, match=said):
         async with db.transaction(tenant.tenant_id) as connection:
             await campaigns.connect_channel(
-                connection, vault, tenant_id=tenant.tenant_id, kind=kind, name="x", settings=settings
+                connection, vault, tenant_id=tenant.tenant_id, kind=kind, name="x", settings=wanted
             )
     async with db.transaction(tenant.tenant_id) as connection:
         assert await campaigns.list_channels(connection, tenant_id=tenant.tenant_id) == []
@@ -366,7 +368,7 @@ async def test_a_pause_holds_and_a_resume_goes_on_where_it_stopped(db: Database,
     await people(db, tenant, 501)
     campaign = await complete(db, tenant)
     done = await activated(db, tenant, campaign)
-    where = {"tenant_id": tenant.tenant_id, "campaign_id": campaign.campaign_id}
+    where: dict[str, Any] = {"tenant_id": tenant.tenant_id, "campaign_id": campaign.campaign_id}
     async with db.transaction(tenant.tenant_id) as connection:
         assert (await campaigns.pause_campaign(connection, **where)).status is CampaignStatus.PAUSED
     assert await states(db, tenant) == {"runs": ["paused"], "batches": ["pending"] * 2, "deliveries": []}
@@ -401,7 +403,7 @@ async def test_ending_cancels_what_is_not_out_yet_and_nothing_else(db: Database,
 @pytest.mark.parametrize("change", ["pause_campaign", "resume_campaign", "cancel_campaign", "activate_campaign"])
 async def test_what_has_ended_stays_ended(db: Database, tenant: Tenant, change: str) -> None:
     campaign = await complete(db, tenant)
-    where = {"tenant_id": tenant.tenant_id, "campaign_id": campaign.campaign_id}
+    where: dict[str, Any] = {"tenant_id": tenant.tenant_id, "campaign_id": campaign.campaign_id}
     async with db.transaction(tenant.tenant_id) as connection:
         await campaigns.cancel_campaign(connection, **where)
     with pytest.raises(Conflict, match="ended"):
@@ -424,8 +426,38 @@ async def test_ending_a_campaign_leaves_another_campaigns_work_alone(db: Databas
 async def test_a_campaign_is_nobodys_but_its_tenants(db: Database, tenant: Tenant, other_tenant: Tenant) -> None:
     campaign = await complete(db, tenant)
     for claimed in (tenant, other_tenant):
-        where = {"tenant_id": claimed.tenant_id, "campaign_id": campaign.campaign_id}
+        where: dict[str, Any] = {"tenant_id": claimed.tenant_id, "campaign_id": campaign.campaign_id}
         for look in (campaigns.get_campaign, campaigns.activate_campaign, campaigns.cancel_campaign):
             with pytest.raises(NotFound):
                 async with db.transaction(other_tenant.tenant_id) as connection:
                     await look(connection, **where)
+
+
+# Figures --------------------------------------------------------------------------------------------------------------
+
+
+async def test_a_campaign_tells_what_it_came_to(db: Database, tenant: Tenant) -> None:
+    async with db.transaction(tenant.tenant_id) as connection:
+        ground = await journeys.base(connection)
+        profile_id = await journeys.person(connection, "kh-1")
+        await journeys.journey(connection, ground, profile_id, outcomes=("delivered", "clicked"))
+        await journeys.journey(connection, ground, profile_id, outcomes=("delivered",))
+        await journeys.journey(connection, ground, profile_id, status="queued")
+        for action in ("wait", "do_nothing"):
+            await journeys.journey(connection, ground, profile_id, action=action, reason="quiet_hours", status=None)
+        await journeys.journey(connection, ground, profile_id, action="do_nothing", reason="consent", status=None)
+    other = await saved(db, tenant, key="other")
+    async with db.transaction(tenant.tenant_id) as connection:
+        found = await campaign_figures(connection, tenant_id=tenant.tenant_id, campaign_id=ground["campaign_id"])
+        nothing = await campaign_figures(connection, tenant_id=tenant.tenant_id, campaign_id=other.campaign_id)
+    assert found == Figures(
+        decided=6,
+        sends=3,
+        held={"quiet_hours": 2, "consent": 1},
+        deliveries={"sent": 2, "queued": 1},
+        outcomes={"delivered": 2, "clicked": 1},
+    )
+    assert nothing == Figures(0, 0, {}, {}, {})
+    with pytest.raises(NotFound):
+        async with db.transaction(tenant.tenant_id) as connection:
+            await campaign_figures(connection, tenant_id=tenant.tenant_id, campaign_id=1)

@@ -59,7 +59,7 @@ PEOPLE = st.lists(
     ),
     min_size=1,
     max_size=6,
-    unique_by=lambda person: person["ext_id"],
+    unique_by=lambda person: str(person["ext_id"]),
 )
 
 
@@ -76,7 +76,7 @@ async def addresses(db: Database, tenant: Tenant, ext_id: str) -> dict[str, tupl
 
 async def row_versions(db: Database, tenant: Tenant) -> dict[str, Sequence[Any]]:
     """Which transaction last wrote each row, of tables and graph; a row written anew has another."""
-    found = {}
+    found: dict[str, Sequence[Any]] = {}
     async with db.transaction(tenant.tenant_id) as connection:
         for schema, name in [("public", table) for table in TABLES] + [(tenant.graph, label) for label in LABELS]:
             statement = sql.SQL("SELECT xmin::text, ctid::text FROM {} ORDER BY 2").format(sql.Identifier(schema, name))

@@ -176,7 +176,7 @@ async def test_a_segment_is_nobodys_but_its_tenants(db: Database, tenant: Tenant
     assert await refreshed(db, tenant, segment) == Diff(joined=1, left=0, size=1)
     for claimed in (tenant, other_tenant):
         async with db.transaction(other_tenant.tenant_id) as connection:
-            where = {"tenant_id": claimed.tenant_id, "segment_id": segment.segment_id}
+            where: dict[str, Any] = {"tenant_id": claimed.tenant_id, "segment_id": segment.segment_id}
             with pytest.raises(NotFound):
                 await get_segment(connection, **where)
             with pytest.raises(NotFound):

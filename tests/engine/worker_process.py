@@ -1,4 +1,4 @@
-"""A worker as the product starts it: a subprocess with its log, killed or stopped as an operator or an accident would."""
+"""A worker as the product starts it: a subprocess with its log, killed or stopped as an operator would."""
 
 import asyncio
 import json
@@ -19,7 +19,7 @@ class WorkerProcess:
     def __init__(self, lane: str, environment: Mapping[str, str], log: Path) -> None:
         self.log_file = log
         with log.open("ab") as file:
-            self._process = subprocess.Popen(
+            self._process = subprocess.Popen(  # noqa: S603 - our own module
                 [sys.executable, "-m", "engine.worker", "--lane", lane],
                 cwd=ROOT,
                 env={**os.environ, **environment},

@@ -1,13 +1,13 @@
 """`compare` finds whatever was done to a graph behind its tables' back; `rebuild` draws it anew."""
 
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
 import psycopg
 import pytest
 
-from engine.db import Database
-from graph.mirror import Difference, compare, rebuild
+from engine.db import Database, Transaction
+from graph.mirror import Difference, analyze, compare, rebuild
 from rules.errors import NotFound
 from tests.conftest import Tenant
 
@@ -116,3 +116,18 @@ async def test_without_a_tenant_there_is_nothing_to_compare(db: Database) -> Non
         with pytest.raises(NotFound):
             async with db.before_tenant() as connection:
                 await question(connection)
+
+
+@pytest.mark.parametrize("how", [analyze, rebuild])
+async def test_the_planner_learns_how_large_a_graph_is(
+    db: Database,
+    tenant: Tenant,
+    owner: psycopg.Connection[Any],
+    how: Callable[[Transaction], Awaitable[object]],
+) -> None:
+    size = "SELECT reltuples FROM pg_class WHERE oid = %s::regclass"
+    label = f'{tenant.graph}."Profile"'
+    assert owner.execute(size, (label,)).fetchone() == (-1,)
+    async with db.transaction(tenant.tenant_id) as connection:
+        await how(connection)
+    assert owner.execute(size, (label,)).fetchone() == (5,)

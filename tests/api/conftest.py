@@ -1,0 +1,66 @@
+"""The application on real servers, in this process, and callers with keys."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack
+
+import httpx
+import pytest
+
+from api.app import app_with
+from api.services import Services
+from engine.db import Database
+from engine.settings import Settings
+from engine.tenants import ALL_SCOPES, create_api_key
+from tests.conftest import Tenant
+
+
+@pytest.fixture(scope="module")
+async def services(settings: Settings, db: Database) -> AsyncIterator[Services]:
+    del db  # its database exists before the application connects
+    async with Services.open(settings) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+async def anybody(services: Services) -> AsyncIterator[httpx.AsyncClient]:
+    """A caller without any key."""
+    transport = httpx.ASGITransport(app_with(services))
+    async with httpx.AsyncClient(transport=transport, base_url="http://api.example") as client:
+        yield client
+
+
+class Callers:
+    """Makes callers of a tenant with the scopes asked for."""
+
+    def __init__(self, services: Services, stack: AsyncExitStack) -> None:
+        self._services = services
+        self._stack = stack
+
+    async def of(self, tenant: Tenant, scopes: Sequence[str] = ALL_SCOPES) -> httpx.AsyncClient:
+        async with self._services.db.transaction(tenant.tenant_id) as conn:
+            key = await create_api_key(conn, tenant_id=tenant.tenant_id, name="test", scopes=scopes)
+        return await self._stack.enter_async_context(
+            httpx.AsyncClient(
+                transport=httpx.ASGITransport(app_with(self._services)),
+                base_url="http://api.example",
+                headers={"Authorization": f"Bearer {key.secret}"},
+            )
+        )
+
+
+@pytest.fixture
+async def callers(services: Services) -> AsyncIterator[Callers]:
+    async with AsyncExitStack() as stack:
+        yield Callers(services, stack)
+
+
+@pytest.fixture
+async def caller(callers: Callers, tenant: Tenant) -> httpx.AsyncClient:
+    """A caller of `tenant` who may do everything."""
+    return await callers.of(tenant)
+
+
+@pytest.fixture
+async def stranger(callers: Callers, other_tenant: Tenant) -> httpx.AsyncClient:
+    """A caller of another tenant who may do everything there."""
+    return await callers.of(other_tenant)

@@ -1,0 +1,128 @@
+"""What comes from outside without a key: callbacks of providers and unsubscribe links."""
+
+import json
+import time
+from datetime import UTC, datetime
+
+import httpx
+
+from api.services import Services
+from channels.contract import Secret
+from channels.signature import sign
+from engine.campaigns import connect_channel
+from engine.decide import decide_batch
+from engine.unsubscribe import PATH, Request
+from rules.words import Channel
+from tests.api.story import campaign, ok
+from tests.conftest import Tenant
+
+SECRET = "a webhook's secret"
+
+
+async def _queued(caller: httpx.AsyncClient, services: Services, tenant: Tenant) -> tuple[str, str, int, int]:
+    """Queue one mail; give the webhook's address, the delivery's event id, delivery and profile."""
+    settings = {"host": "127.0.0.1", "port": 9, "sender": "LEO <leo@shop.example>", "webhook_secret": SECRET}
+    async with services.db.transaction(tenant.tenant_id) as conn:
+        channel = await connect_channel(
+            conn, services.vault, tenant_id=tenant.tenant_id, kind="email", name="mail", settings=settings
+        )
+    made = await campaign(caller)
+    await ok(await caller.post(f"/campaigns/{made['campaign_id']}/activate"))
+    async with services.db.transaction(tenant.tenant_id) as conn:
+        for row in await (await conn.execute("SELECT batch_id FROM run_batch WHERE status = 'pending'")).fetchall():
+            await decide_batch(conn, tenant_id=tenant.tenant_id, batch_id=row["batch_id"], now=datetime.now(UTC))
+        row = await (
+            await conn.execute("SELECT encode(event_id, 'hex') AS event, delivery_id, profile_id FROM delivery_log")
+        ).fetchone()
+    assert row is not None
+    return f"/webhooks/{channel.webhook_key}", row["event"], row["delivery_id"], row["profile_id"]
+
+
+def _callback(event: str, *, kind: str = "delivered", told: str = "told-1") -> bytes:
+    at = datetime.now(UTC).isoformat()
+    return json.dumps([{"id": told, "type": kind, "at": at, "event_id": event}]).encode()
+
+
+def _signed(body: bytes, secret: str = SECRET) -> dict[str, str]:
+    return sign(Secret(secret), timestamp=int(time.time()), body=body)
+
+
+async def test_a_callback_counts_once_and_only_where_its_provider_signed_it(
+    caller: httpx.AsyncClient, anybody: httpx.AsyncClient, services: Services, tenant: Tenant
+) -> None:
+    path, event, _, _ = await _queued(caller, services, tenant)
+    body = _callback(event)
+    for headers in ({}, _signed(body, "another secret"), _signed(body + b" ")):
+        refused = await anybody.post(path, content=body, headers=headers)
+        assert refused.status_code == 401
+        assert refused.json()["code"] == "signature_invalid"
+    assert (await anybody.post("/webhooks/unknown", content=body, headers=_signed(body))).status_code == 404
+    told = await ok(await anybody.post(path, content=body, headers=_signed(body)))
+    assert told == {"new": 1, "duplicate": 0, "unknown": 0}
+    again = await ok(await anybody.post(path, content=body, headers=_signed(body)))
+    assert again == {"new": 0, "duplicate": 1, "unknown": 0}
+
+
+async def test_a_callback_of_one_tenant_says_nothing_of_another_tenants_message(
+    caller: httpx.AsyncClient,
+    stranger: httpx.AsyncClient,
+    anybody: httpx.AsyncClient,
+    services: Services,
+    tenant: Tenant,
+    other_tenant: Tenant,
+) -> None:
+    _, event, _, _ = await _queued(caller, services, tenant)
+    path, _, _, _ = await _queued(stranger, services, other_tenant)
+    body = _callback(event)
+    told = await ok(await anybody.post(path, content=body, headers=_signed(body)))
+    assert told == {"new": 0, "duplicate": 0, "unknown": 1}
+
+
+async def test_a_callback_that_cannot_be_read_is_refused(
+    caller: httpx.AsyncClient, anybody: httpx.AsyncClient, services: Services, tenant: Tenant
+) -> None:
+    path, _, _, _ = await _queued(caller, services, tenant)
+    body = b"not json"
+    assert (await anybody.post(path, content=body, headers=_signed(body))).status_code == 422
+
+
+async def test_opening_the_link_changes_nothing_and_one_click_withdraws(
+    caller: httpx.AsyncClient, anybody: httpx.AsyncClient, services: Services, tenant: Tenant
+) -> None:
+    _, _, delivery_id, profile_id = await _queued(caller, services, tenant)
+    asked = Request(tenant.tenant_id, profile_id, Channel.EMAIL, delivery_id)
+    path = PATH + services.links.sign(asked)
+
+    page = await anybody.get(path)
+    assert page.status_code == 200
+    assert "Ngừng nhận tin" in page.text
+    assert "Unsubscribe" in page.text
+    assert "default-src 'none'" in page.headers["Content-Security-Policy"]
+    assert all(consent["granted"] for consent in (await ok(await caller.get("/profiles/kh-1")))["consents"])
+
+    for _ in range(2):
+        done = await anybody.post(path, data={"List-Unsubscribe": "One-Click"})
+        assert done.status_code == 200
+    consents = (await ok(await caller.get("/profiles/kh-1")))["consents"]
+    assert [(consent["channel"], consent["granted"]) for consent in consents] == [(None, True), ("email", False)]
+
+    again = {"channel": "email", "purpose": "marketing", "granted": True, "at": datetime.now(UTC).isoformat()}
+    await ok(await caller.post("/profiles", json={"ext_id": "kh-1", "consents": [again]}))
+    await anybody.post(path)
+    consents = (await ok(await caller.get("/profiles/kh-1")))["consents"]
+    assert consents[1]["granted"] is False, "the old link works for who agreed again"
+    async with services.db.transaction(tenant.tenant_id) as conn:
+        rows = await (await conn.execute("SELECT type FROM outcome")).fetchall()
+    assert [row["type"] for row in rows] == ["unsubscribed"]
+
+
+async def test_a_link_that_was_changed_is_no_link(
+    caller: httpx.AsyncClient, anybody: httpx.AsyncClient, services: Services, tenant: Tenant, other_tenant: Tenant
+) -> None:
+    _, _, delivery_id, profile_id = await _queued(caller, services, tenant)
+    token = services.links.sign(Request(tenant.tenant_id, profile_id, Channel.EMAIL, delivery_id))
+    stranger = services.links.sign(Request(other_tenant.tenant_id, profile_id, Channel.EMAIL, delivery_id))
+    for wrong in (token[:-1], "A" + token[1:], "x", "%00", stranger):
+        for method in ("GET", "POST") if wrong != stranger else ("POST",):
+            assert (await anybody.request(method, PATH + wrong)).status_code == 404
+    assert all(consent["granted"] for consent in (await ok(await caller.get("/profiles/kh-1")))["consents"])
