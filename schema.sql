@@ -53,7 +53,7 @@ CREATE TABLE IF NOT EXISTS schema_migration (
 -- One sequence numbers every record, so that a record's id is also its place in the graph: an AGE graphid is
 -- 16 bits of label and 48 bits of entry, and _graphid(label, id) needs no look-up. 2^48 ids last 890 years at
 -- 10,000 a second.
-CREATE SEQUENCE IF NOT EXISTS leo_id MAXVALUE 281474976710655 CACHE 64;
+CREATE SEQUENCE IF NOT EXISTS leo_id MAXVALUE 281474976710655;
 
 -- The tenant of this transaction, or NULL: then no row of any tenant is visible.
 CREATE OR REPLACE FUNCTION leo_tenant() RETURNS uuid

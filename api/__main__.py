@@ -2,8 +2,11 @@
 
 import asyncio
 import logging
+import signal
 import socket
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import uvicorn
 
@@ -33,6 +36,17 @@ def main() -> int:
     return 0
 
 
+class _Server(uvicorn.Server):
+    """Ends on SIGTERM and SIGINT as a function ends: uvicorn's own would raise the signal again, past every `finally`."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.handle_exit, number, None)
+        yield
+
+
 async def _serve(settings: Settings) -> None:
     with _listening(settings) as listener:
         async with Services.open(settings) as services:
@@ -47,7 +61,7 @@ async def _serve(settings: Settings) -> None:
             host, port = listener.getsockname()[:2]
             sys.stdout.write(f"http://{host}:{port}\n")
             sys.stdout.flush()
-            await uvicorn.Server(config).serve(sockets=[listener])
+            await _Server(config).serve(sockets=[listener])
 
 
 def _listening(settings: Settings) -> socket.socket:

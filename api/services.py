@@ -1,7 +1,6 @@
 """What every request shares: settings, database, queues, adapters and secrets, opened once a process."""
 
 import asyncio
-import logging
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -16,8 +15,6 @@ from engine.dispatch.adapters import Adapters
 from engine.settings import Settings
 from engine.unsubscribe import Links
 from rules.words import Lane
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +66,4 @@ class Services:
     async def ring(self, bells: Sequence[Bell]) -> None:
         """Tell the workers; where Redis is away they find the work by themselves within seconds."""
         for bell in bells:
-            heard = await lanes.ring_batches(
-                self.queues, lane=bell.lane, tenant_id=bell.tenant_id, batch_ids=bell.batch_ids
-            )
-            if not heard:
-                log.warning("Redis is away: the workers will find %d batches by themselves", len(bell.batch_ids))
+            await lanes.ring_batches(self.queues, lane=bell.lane, tenant_id=bell.tenant_id, batch_ids=bell.batch_ids)

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import logging
 import time
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -40,6 +41,16 @@ class Hands:
         self.stop = asyncio.Event()
         self.deciding = asyncio.Semaphore(DECIDING)
         self._generation = 0
+        self._held: set[str] = set()
+
+    @contextlib.contextmanager
+    def holding(self, job_id: str) -> Iterator[None]:
+        """Remember that a job is in hand: with Redis emptied it would be taken twice, which arq cannot bear."""
+        self._held.add(job_id)
+        try:
+            yield
+        finally:
+            self._held.discard(job_id)
 
     def begin_anew(self) -> None:
         """Name our jobs anew: those of before Redis was lost may still count as running there."""
@@ -54,12 +65,16 @@ class Hands:
 
     async def ring_batch(self, tenant_id: UUID, batch_id: int, *, attempt: int = 0) -> bool:
         job_id = lanes.batch_job(batch_id, attempt)
+        if job_id in self._held:
+            return True
         return await lanes.ring(self.client, self.lane, lanes.DECIDE, str(tenant_id), batch_id, job_id=job_id)
 
     async def ring_dispatch(self, tenant_id: UUID) -> None:
         """Ask for one more claim of the tenant unless as many as may run are asked for; raises RedisError."""
         for place in range(lanes.PACES[self.lane].abreast):
             job_id = f"{tenant_id}:{self.owner}:{self._generation}:{place}"
+            if job_id in self._held:
+                continue
             if await lanes.ring(self.client, self.lane, lanes.DISPATCH, str(tenant_id), job_id=job_id):
                 return
 
@@ -67,6 +82,18 @@ class Hands:
 async def decide(ctx: dict[str, Any], tenant_id: str, batch_id: int) -> None:
     """Decide one batch and see to it that what it queued is sent at once."""
     hands: Hands = ctx["hands"]
+    with hands.holding(ctx["job_id"]):
+        await _decide(hands, ctx, tenant_id, batch_id)
+
+
+async def dispatch(ctx: dict[str, Any], tenant_id: str) -> None:
+    """Send one claim of the tenant's messages; at the end of the queue, see what may not be sent."""
+    hands: Hands = ctx["hands"]
+    with hands.holding(ctx["job_id"]):
+        await _dispatch(hands, ctx, tenant_id)
+
+
+async def _decide(hands: Hands, ctx: dict[str, Any], tenant_id: str, batch_id: int) -> None:
     tenant = UUID(tenant_id)
     started = time.perf_counter()
     try:
@@ -92,9 +119,7 @@ async def decide(ctx: dict[str, Any], tenant_id: str, batch_id: int) -> None:
             await hands.ring_dispatch(tenant)
 
 
-async def dispatch(ctx: dict[str, Any], tenant_id: str) -> None:
-    """Send one claim of the tenant's messages; at the end of the queue, see what may not be sent."""
-    hands: Hands = ctx["hands"]
+async def _dispatch(hands: Hands, ctx: dict[str, Any], tenant_id: str) -> None:
     tenant = UUID(tenant_id)
     dispatched = await _send(hands, tenant, run_id=None)
     if dispatched.is_full:

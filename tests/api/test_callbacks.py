@@ -122,7 +122,7 @@ async def test_a_link_that_was_changed_is_no_link(
     _, _, delivery_id, profile_id = await _queued(caller, services, tenant)
     token = services.links.sign(Request(tenant.tenant_id, profile_id, Channel.EMAIL, delivery_id))
     stranger = services.links.sign(Request(other_tenant.tenant_id, profile_id, Channel.EMAIL, delivery_id))
-    for wrong in (token[:-1], "A" + token[1:], "x", "%00", stranger):
+    for wrong in (token[:-1], ("B" if token[0] == "A" else "A") + token[1:], "x", "%00", stranger):
         for method in ("GET", "POST") if wrong != stranger else ("POST",):
             assert (await anybody.request(method, PATH + wrong)).status_code == 404
     assert all(consent["granted"] for consent in (await ok(await caller.get("/profiles/kh-1")))["consents"])

@@ -119,7 +119,10 @@ async def test_deciding_for_one_person_now_says_what_was_decided_and_why(
     await ok(
         await caller.post(
             "/profiles",
-            json={"ext_id": "kh-1", "consents": [{**MAI["consents"][0], "granted": False, "at": "2026-02-01T00:00:00Z"}]},
+            json={
+                "ext_id": "kh-1",
+                "consents": [{**MAI["consents"][0], "granted": False, "at": "2026-02-01T00:00:00Z"}],
+            },
         )
     )
     done = await ok(await caller.post("/activate/profile", json=asked, headers={"Idempotency-Key": "now-1"}))
@@ -127,7 +130,9 @@ async def test_deciding_for_one_person_now_says_what_was_decided_and_why(
     again = await caller.post("/activate/profile", json=asked, headers={"Idempotency-Key": "now-1"})
     assert again.headers["Idempotency-Replayed"] == "true"
     assert again.json() == done
-    other = await caller.post("/activate/profile", json={**asked, "profile": "kh-2"}, headers={"Idempotency-Key": "now-1"})
+    other = await caller.post(
+        "/activate/profile", json={**asked, "profile": "kh-2"}, headers={"Idempotency-Key": "now-1"}
+    )
     assert other.status_code == 422
 
 

@@ -73,7 +73,12 @@ async def test_an_administrators_key_makes_keys_of_its_own_tenant_alone(
 async def test_every_endpoint_wants_a_key_and_its_scope(
     method: str, path: str, anybody: httpx.AsyncClient, callers: Callers, tenant: Tenant
 ) -> None:
-    for headers in ({}, {"Authorization": "Bearer leo_00000000_wrong"}, {"Authorization": "Basic x"}, {"X-API-Key": "x"}):
+    for headers in (
+        {},
+        {"Authorization": "Bearer leo_00000000_wrong"},
+        {"Authorization": "Basic x"},
+        {"X-API-Key": "x"},
+    ):
         refused = await anybody.request(method, path, headers=headers)
         assert refused.status_code == 401
         assert refused.headers["WWW-Authenticate"] == "Bearer"

@@ -85,7 +85,7 @@ async def test_a_policy_or_rule_that_cannot_be_read_is_refused_by_name(caller: h
 
 async def test_a_campaign_that_ends_before_it_starts_is_refused(caller: httpx.AsyncClient) -> None:
     body = {"key": "c", "name": "c", "starts_at": "2026-05-02T00:00:00Z", "ends_at": "2026-05-01T00:00:00Z"}
-    assert "ends" in str(_problem(await caller.post("/campaigns", json=body), 422)["detail"])
+    assert "before it starts" in str(_problem(await caller.post("/campaigns", json=body), 422)["detail"])
 
 
 async def test_unknown_addresses_and_methods_are_problems_too(anybody: httpx.AsyncClient) -> None:
@@ -96,7 +96,9 @@ async def test_unknown_addresses_and_methods_are_problems_too(anybody: httpx.Asy
     _problem(await anybody.get("/trace/moon/1"), 401)
 
 
-@pytest.mark.parametrize("path", ["/campaigns/0", "/campaigns/x", f"/campaigns/{2**48}", "/profiles?limit=501", "/profiles?after=-1"])
+@pytest.mark.parametrize(
+    "path", ["/campaigns/0", "/campaigns/x", f"/campaigns/{2**48}", "/profiles?limit=501", "/profiles?after=-1"]
+)
 async def test_numbers_out_of_range_are_refused(caller: httpx.AsyncClient, path: str) -> None:
     _problem(await caller.get(path), 422)
 
@@ -112,7 +114,9 @@ async def test_a_body_over_one_megabyte_is_refused_whatever_its_sender_declares(
 
 
 async def test_a_request_keeps_its_callers_id_where_it_is_usable(anybody: httpx.AsyncClient) -> None:
-    assert (await anybody.get("/healthz", headers={"X-Request-ID": "checkout-7"})).headers["X-Request-ID"] == "checkout-7"
+    assert (await anybody.get("/healthz", headers={"X-Request-ID": "checkout-7"})).headers[
+        "X-Request-ID"
+    ] == "checkout-7"
     for unusable in ("a b", "x" * 129, "<script>"):
         given = (await anybody.get("/healthz", headers={"X-Request-ID": unusable})).headers["X-Request-ID"]
         assert given != unusable

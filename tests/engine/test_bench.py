@@ -78,8 +78,10 @@ def test_without_json_it_is_a_table(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_benchmark_that_is_ended_leaves_nothing(admin_url: str, number: signal.Signals) -> None:
     before = left(admin_url)
-    with subprocess.Popen([*LEO, "bench", "mirror"], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:  # noqa: S603
-        deadline = time.monotonic() + 60
+    # Rounds long enough to be seen at work.
+    argv = [*LEO, "bench", "mirror", "--n", "1000000"]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:  # noqa: S603
+        deadline = time.monotonic() + 120
         while not _measures(admin_url) and time.monotonic() < deadline:
             time.sleep(0.05)
         assert _measures(admin_url)

@@ -118,7 +118,7 @@ async def test_the_application_cannot_change_a_snapshot(db: Database, tenant: Te
     snapshot = await frozen(db, tenant, await saved(db, tenant))
     with pytest.raises(LeoError):
         async with db.transaction(tenant.tenant_id) as connection:
-            await connection.execute(statement, (snapshot.snapshot_id,))  # type: ignore[arg-type]
+            await connection.execute(statement, (snapshot.snapshot_id,))
     async with db.transaction(tenant.tenant_id) as connection:
         verified = await verify_snapshot(connection, tenant_id=tenant.tenant_id, snapshot_id=snapshot.snapshot_id)
     assert verified.is_whole

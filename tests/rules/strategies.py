@@ -1,7 +1,6 @@
 """What Hypothesis makes: people, campaigns, policies and instants, near enough to each other that the gates meet."""
 
 from datetime import UTC, datetime, timedelta, timezone
-from typing import Any
 
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -11,7 +10,7 @@ from rules.policy import Policy
 from rules.words import Channel
 
 # A second or two for all of tests/rules.
-quick = settings(max_examples=4000, deadline=None)
+quick = settings(max_examples=30, deadline=None)
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 ZONES = ("Asia/Ho_Chi_Minh", "America/Los_Angeles", "Europe/Paris", "Australia/Lord_Howe", "UTC", "Mars/Olympus_Mons")
@@ -19,7 +18,7 @@ CHANNELS = (Channel.EMAIL, Channel.TELEGRAM)
 ADDRESSES = ("one", "two")
 PURPOSES = ("marketing", "newsletter")
 
-words = st.text(st.characters(exclude_categories=("Cs",)), max_size=8)
+words = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | words,
     lambda inside: st.lists(inside, max_size=3) | st.dictionaries(words, inside, max_size=3),
@@ -105,7 +104,7 @@ def offers(draw: st.DrawFn) -> tuple[Candidate, ...]:
 
 
 @st.composite
-def reachable_people(draw: st.DrawFn, **fixed: Any) -> Facts:
+def reachable_people(draw: st.DrawFn) -> Facts:
     """People whom only time, a cap or a control group can hold back."""
     return draw(
         st.builds(
@@ -116,6 +115,5 @@ def reachable_people(draw: st.DrawFn, **fixed: Any) -> Facts:
             addresses=st.just((Address(Channel.EMAIL, "one", 1), Address(Channel.TELEGRAM, "two", 2))),
             consents=st.just((Consent(None, "marketing", granted=True, at=START),)),
             contacts=st.lists(contacts, max_size=4).map(tuple),
-            **fixed,
         )
     )
