@@ -44,7 +44,7 @@ openapi: $(STAMP) ## Write docs/openapi.json anew, where the contract is meant t
 	@.venv/bin/python -m api.contract --write
 
 docs: $(STAMP) ## Build the documentation into site/; a broken link fails
-	@NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build --strict --quiet
+	@NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build --strict
 	@echo "documentation: site/index.html"
 
 bench: $(STAMP) ## Measure the mirror and the trace on a throw-away database

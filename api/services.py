@@ -1,6 +1,7 @@
 """What every request shares: settings, database, queues, adapters and secrets, opened once a process."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -16,6 +17,9 @@ from engine.settings import Settings
 from engine.unsubscribe import Links
 from rules.words import Lane
 
+# Connecting to a host that swallows packets takes 2 s, and the workers look by themselves every second or two.
+SILENCE_S = 5.0
+
 
 @dataclass(frozen=True, slots=True)
 class Bell:
@@ -26,11 +30,29 @@ class Bell:
     batch_ids: tuple[int, ...]
 
 
+class Ringer:
+    """Rings the workers' bells; a Redis that does not answer is left alone for a while: no request waits for it."""
+
+    def __init__(self, queues: ArqRedis) -> None:
+        self._queues = queues
+        self._silent_until = 0.0
+
+    async def ring(self, bell: Bell) -> None:
+        if time.monotonic() < self._silent_until:
+            return
+        heard = await lanes.ring_batches(
+            self._queues, lane=bell.lane, tenant_id=bell.tenant_id, batch_ids=bell.batch_ids
+        )
+        if not heard:
+            self._silent_until = time.monotonic() + SILENCE_S
+
+
 @dataclass(frozen=True, slots=True)
 class Services:
     settings: Settings
     db: Database
     queues: ArqRedis
+    ringer: Ringer
     adapters: Adapters
     vault: Vault = field(repr=False)
     platform_key: str = field(repr=False)
@@ -55,6 +77,7 @@ class Services:
                     settings=settings,
                     db=db,
                     queues=queues,
+                    ringer=Ringer(queues),
                     adapters=adapters,
                     vault=Vault(servers.secrets.credential_key),
                     platform_key=servers.secrets.platform_key,
@@ -66,4 +89,4 @@ class Services:
     async def ring(self, bells: Sequence[Bell]) -> None:
         """Tell the workers; where Redis is away they find the work by themselves within seconds."""
         for bell in bells:
-            await lanes.ring_batches(self.queues, lane=bell.lane, tenant_id=bell.tenant_id, batch_ids=bell.batch_ids)
+            await self.ringer.ring(bell)

@@ -128,7 +128,7 @@ async def _gather(conn: Transaction, frame: Frame, now: datetime) -> list[Facts]
 
     Without the lock two campaigns that decide at the same instant both find a free place under a frequency cap. Rows,
     not advisory locks: 500 of those times a dozen workers would fill PostgreSQL's shared lock table (6,400 by default),
-    and a row lock costs 4 us. The facts are a statement of their own, for its snapshot has to be taken with the locks
+    and a row lock costs 3 us. The facts are a statement of their own, for its snapshot has to be taken with the locks
     in hand.
     """
     if frame.policy.caps:

@@ -20,6 +20,8 @@ from rules.errors import InvalidInput, NotFound, Unauthorized
 KEY_PREFIX = "leo_"
 _SQL = queries("tenants")
 _AS_OWNER = "SET ROLE leo_owner"
+# The guard of what is immutable reads the call stack, which PostgreSQL writes in the language of its messages.
+_IN_ENGLISH = "SET LOCAL lc_messages = 'C'"
 
 
 class Scope(StrEnum):
@@ -166,6 +168,7 @@ def drop_tenant(admin_url: str, *, tenant_id: UUID, reason: str) -> dict[str, in
     Raises NotFound where there is none, InvalidInput without a reason.
     """
     with admin(admin_url) as connection:
+        connection.execute(_IN_ENGLISH)
         connection.execute(_AS_OWNER)
         row = connection.execute(_SQL["drop"], {"tenant_id": tenant_id, "reason": reason}).fetchone()
     removed: dict[str, int] = {} if row is None else row[0]

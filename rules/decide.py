@@ -14,13 +14,15 @@ from rules.score import score
 from rules.verdicts import CHOSEN, Decision, Reason, Verdict
 from rules.words import Action, Arbiter, Gate
 
+_FUNNEL = tuple(Gate)
+
 # Gets the eligible verdicts in the order of their candidates, gives the place of one of them.
 Choose = Callable[[Sequence[Verdict]], int]
 
 
 def best_score(eligible: Sequence[Verdict]) -> int:
-    """Choose the highest score, the first of equals."""
-    return max(range(len(eligible)), key=lambda place: (eligible[place].score or 0.0, -place))
+    """Choose the highest score, of equals the one with the lowest index, however they are listed."""
+    return max(range(len(eligible)), key=lambda place: (eligible[place].score or 0.0, -eligible[place].candidate.index))
 
 
 def decide(
@@ -49,14 +51,16 @@ def decide(
             Action.WAIT, _lasting(earliest).gate, verdicts, arbiter, earliest.candidate, wait_until=earliest.wait_until
         )
     nothing = next((v.candidate for v in verdicts if v.candidate.action is Action.DO_NOTHING), None)
-    return Decision(Action.DO_NOTHING, _closest(sends), verdicts, arbiter, nothing)
+    return Decision(Action.DO_NOTHING, _furthest(sends), verdicts, arbiter, nothing)
 
 
 def _verdict(case: Case, candidate: Candidate) -> Verdict:
     channel = candidate.channel
-    if candidate.action is not Action.SEND or channel is None:
+    if candidate.action is not Action.SEND:
         value, features = score(case.facts, candidate, case.policy)
         return Verdict(candidate, eligible=True, score=value, features=features)
+    if channel is None:
+        raise ValueError(f"candidate {candidate.index} sends, and has no channel")
     reasons = tuple(reason for gate in GATES if (reason := gate(case, channel)) is not None)
     if not reasons:
         value, features = score(case.facts, candidate, case.policy)
@@ -101,10 +105,13 @@ def _lasting(verdict: Verdict) -> Reason:
     return next(reason for reason in verdict.reasons if reason.until == verdict.wait_until)
 
 
-def _closest(sends: Sequence[Verdict]) -> str:
-    """Name the gate that held back the candidate with the least against it; without any candidate none was approved."""
-    closest = min(sends, key=lambda verdict: (len(verdict.reasons), verdict.candidate.index), default=None)
-    if closest is None:
+def _furthest(sends: Sequence[Verdict]) -> str:
+    """Name the gate that stopped the candidate which came furthest; without any candidate none was approved."""
+    if not sends:
         return Gate.NOT_APPROVED
-    # The first that does not pass by itself; for a wait that would end too late that is the window, given last.
-    return next(reason.gate for reason in closest.reasons if reason.until is None)
+    return max((_stopped(verdict) for verdict in sends), key=_FUNNEL.index)
+
+
+def _stopped(verdict: Verdict) -> Gate:
+    """Give the first gate that does not pass by itself; a wait that ends too late has the window, given last."""
+    return next(reason.gate for reason in verdict.reasons if reason.until is None)

@@ -104,13 +104,13 @@ def control_group(case: Case, _channel: Channel) -> Reason | None:
     if in_control(key, _EVERY_CAMPAIGN, case.policy.control_share):
         return Reason(
             Gate.CONTROL_GROUP,
-            f"In the global control group of {case.policy.control_share:.0%}.",
+            f"In the global control group of {case.policy.control_share * 100:g}%.",
             {"share": case.policy.control_share, "group": "global"},
         )
     if in_control(key, str(case.campaign.campaign_id), case.campaign.control_share):
         return Reason(
             Gate.CONTROL_GROUP,
-            f"In this campaign's control group of {case.campaign.control_share:.0%}.",
+            f"In this campaign's control group of {case.campaign.control_share * 100:g}%.",
             {"share": case.campaign.control_share, "group": "campaign"},
         )
     return None
@@ -136,7 +136,7 @@ def _capped(case: Case, channel: Channel, cap: Cap) -> Reason | None:
     window = _span(cap.window)
     return Reason(
         Gate.FREQUENCY_CAP,
-        f"{len(counted)} messages in {window} ({cap.scope}), the cap is {cap.limit}.",
+        f"{_many(len(counted), 'message')} in {window} ({cap.scope}), the cap is {cap.limit}.",
         {"sent": len(counted), "limit": cap.limit, "window": window, "scope": cap.scope},
         until=until,
     )
@@ -150,7 +150,11 @@ def _counts(cap: Cap, contact: Contact, case: Case, channel: Channel) -> bool:
 
 def _span(window: timedelta) -> str:
     hours = window.total_seconds() / 3600
-    return f"{hours / 24:g} days" if hours % 24 == 0 else f"{hours:g} hours"
+    return _many(hours / 24, "day") if hours % 24 == 0 else _many(hours, "hour")
+
+
+def _many(count: float, thing: str) -> str:
+    return f"{count:g} {thing}" if count == 1 else f"{count:g} {thing}s"
 
 
 def quiet_hours(case: Case, _channel: Channel) -> Reason | None:

@@ -27,7 +27,6 @@ class Command:
 COMMANDS: dict[str, Command] = {
     "demo": Command("engine.cli.demo:demo", "Run the whole journey on generated or your own customers.", WORK),
     "tenants": Command("engine.cli.tenants:app", "Create, list and drop tenants and their API keys.", WORK),
-    "sync": Command("engine.cli.sync:app", "Bring customers and events in.", WORK),
     "trace": Command("engine.cli.trace:trace", "Show the journey of a profile, event or delivery.", LOOK),
     "graph": Command("engine.cli.graph:app", "Compare the graph with the tables, or rebuild it.", LOOK),
     "bench": Command("engine.cli.bench:bench", "Measure on a throw-away database.", LOOK),

@@ -29,7 +29,7 @@ from engine.processes.table import api_url, parts, public_url
 from engine.profiles import upsert_profiles
 from engine.queries import queries
 from engine.settings import Settings
-from graph.mirror import compare
+from graph import mirror
 from rules.errors import Unavailable
 
 CHUNK = 1_000
@@ -92,6 +92,7 @@ class Demo:
                 await self._sync_events(tenant, list(people.events(count, now=now)))
             else:
                 await self._sync(tenant, [hillstrom.profile(customer, now=now) for customer in customers])
+            await self._analyze(tenant)
         async with Client.open(api_url(self.settings), name="API", key=tenant.key) as api:
             with self._timed("target"):
                 campaign_ids = await seed_campaigns(self.db, tenant, story, now=now)
@@ -199,10 +200,16 @@ class Demo:
         async with self.db.transaction(tenant.tenant_id) as connection:
             await connection.execute(_SQL["control_outcomes"], {"what": Jsonb(what), "campaign_id": campaign_id})
 
+    async def _analyze(self, tenant: Seeded) -> None:
+        """Tell the planner what was loaded: a trace through a graph without statistics takes 175 ms instead of 5."""
+        async with self.db.transaction(tenant.tenant_id) as connection:
+            await mirror.analyze(connection)
+
     async def _told(self, tenant: Seeded, began: float) -> Played:
         with self._timed("verify"):
+            await self._analyze(tenant)
             async with self.db.transaction(tenant.tenant_id) as connection:
-                differences = sum(difference.total for difference in await compare(connection))
+                differences = sum(difference.total for difference in await mirror.compare(connection))
                 orphans = sum(kind.count for kind in await traces.orphans(connection))
         async with self.db.transaction(tenant.tenant_id, read_only=True) as connection:
             totals = await (await connection.execute(_SQL["totals"])).fetchone() or {}

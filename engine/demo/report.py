@@ -12,12 +12,12 @@ from rules.verdicts import CHOSEN
 # One line each for a marketer, in English and Vietnamese.
 GATES: Mapping[str, tuple[str, str]] = {
     "consent": ("no consent", "chưa đồng ý nhận tin"),
-    "suppression": ("on the suppression list", "nằm trong danh sách chặn"),
+    "suppression": ("on the suppression list", "trong danh sách không liên hệ"),
     "unreachable": ("no valid address", "không có địa chỉ hợp lệ"),
     "campaign_window": ("outside the campaign's window", "ngoài thời gian chiến dịch"),
     "control_group": ("in the control group", "thuộc nhóm đối chứng"),
     "frequency_cap": ("had enough messages", "đã nhận đủ tin"),
-    "quiet_hours": ("asleep: waits", "giờ yên tĩnh: chờ"),
+    "quiet_hours": ("asleep: waits", "giờ không làm phiền: chờ"),
     "unknown_profile": ("merged or deleted", "hồ sơ đã gộp hoặc xoá"),
     "not_approved": ("no approved template", "chưa có mẫu được duyệt"),
     CHOSEN: ("doing nothing was best", "không làm gì là tốt nhất"),

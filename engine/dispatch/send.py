@@ -11,11 +11,10 @@ from uuid import UUID
 
 from channels.contract import Adapter, Receipt, Request, Unsupported
 from engine.db import Database
-from engine.dispatch import results
 from engine.dispatch.adapters import Adapters
 from engine.dispatch.claim import Claim, Claimed, claim
 from engine.dispatch.compose import compose
-from engine.dispatch.results import Ended
+from engine.dispatch.results import RELEASED, Ended, held, interrupted, of_receipt, refused, released, write
 from rules.errors import InvalidInput, LeoError
 from rules.words import DeliveryStatus, Lane
 
@@ -23,6 +22,8 @@ MOST_CLAIMED = 64
 MOST_CALLS = 32
 # Less than the lease, so that a call that is given up is reported before others may think that we are gone.
 CALL_LIMIT_S = 45.0
+# Results that come so close together are written at once: 30 instead of 15 a statement, which takes 8 ms either way.
+GATHER_S = 0.015
 
 log = logging.getLogger(__name__)
 
@@ -91,7 +92,7 @@ async def dispatch_due(
                 group.create_task(_send_one_by_one(work))
     finally:
         for claimed in work.waiting:
-            work.done.put_nowait(results.released(claimed, now=datetime.now(UTC)))
+            work.done.put_nowait(released(claimed, now=datetime.now(UTC)))
         work.done.put_nowait(None)
         await asyncio.shield(writer)
     counts = work.counts
@@ -102,7 +103,7 @@ async def dispatch_due(
         retried=counts[DeliveryStatus.QUEUED],
         uncertain=counts[DeliveryStatus.UNCERTAIN],
         dead=counts[DeliveryStatus.DEAD],
-        released=counts[results.RELEASED],
+        released=counts[RELEASED],
         is_full=len(taken.messages) == most,
     )
 
@@ -116,18 +117,18 @@ async def _send_one_by_one(work: _Round) -> None:
 async def _send(work: _Round, claimed: Claimed) -> Ended:
     adapter = work.claim.adapters[claimed.channel_id]
     if isinstance(adapter, LeoError):
-        return results.held(claimed, adapter, now=datetime.now(UTC))
+        return held(claimed, adapter, now=datetime.now(UTC))
     try:
         template = work.claim.templates[claimed.template_id]
         request = adapter.build(compose(claimed, template, work.adapters.links, tenant_id=work.tenant_id))
     except Unsupported as error:
-        return results.refused(claimed, error, klass=error.klass)
+        return refused(claimed, error, klass=error.klass)
     except InvalidInput as error:
-        return results.refused(claimed, error)
+        return refused(claimed, error)
     try:
         return _ended(claimed, adapter, await _call(adapter, request))
     except asyncio.CancelledError:
-        stopped = results.interrupted("stopped", "The worker had to stop while it waited for the provider.")
+        stopped = interrupted("stopped", "The worker had to stop while it waited for the provider.")
         work.done.put_nowait(_ended(claimed, adapter, stopped))
         raise
 
@@ -137,16 +138,16 @@ async def _call(adapter: Adapter, request: Request) -> Receipt:
         async with asyncio.timeout(CALL_LIMIT_S):
             return adapter.parse(await adapter.send(request))
     except TimeoutError:
-        return results.interrupted("timeout", f"The provider gave no answer within {CALL_LIMIT_S:g} s.")
+        return interrupted("timeout", f"The provider gave no answer within {CALL_LIMIT_S:g} s.")
     except Exception as error:
         # An adapter raises nothing here. One that does, maybe of another package, must not take the calls of its
         # neighbours down with it.
         log.exception("an adapter failed", extra={"channel": adapter.channel})
-        return results.interrupted("adapter_failed", f"The adapter raised {type(error).__name__}.")
+        return interrupted("adapter_failed", f"The adapter raised {type(error).__name__}.")
 
 
 def _ended(claimed: Claimed, adapter: Adapter, receipt: Receipt) -> Ended:
-    return results.of_receipt(
+    return of_receipt(
         claimed,
         receipt,
         deduplicates=adapter.deduplicates,
@@ -157,13 +158,16 @@ def _ended(claimed: Claimed, adapter: Adapter, receipt: Receipt) -> Ended:
 
 async def _write_results(work: _Round) -> None:
     """Write what has come while the last group was written: one slow provider keeps nobody else's result back."""
-    is_open = True
+    is_open, missing = True, len(work.claim.messages)
     while is_open:
         group = [await work.done.get()]
+        if missing > 1:
+            await asyncio.sleep(GATHER_S)
         while not work.done.empty():
             group.append(work.done.get_nowait())
         ended = [one for one in group if one is not None]
         is_open = len(ended) == len(group)
+        missing -= len(ended)
         if ended:
-            await results.write(work.db, tenant_id=work.tenant_id, ended=ended, owner=work.owner, now=datetime.now(UTC))
-            work.counts.update(results.RELEASED if one.receipt == results.RELEASED else one.status for one in ended)
+            await write(work.db, tenant_id=work.tenant_id, ended=ended, owner=work.owner, now=datetime.now(UTC))
+            work.counts.update(RELEASED if one.receipt == RELEASED else one.status for one in ended)

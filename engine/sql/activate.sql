@@ -1,6 +1,8 @@
+-- The tenant is left to row security (see decide.sql).
+
 -- name: profile
 SELECT profile_id, ext_id FROM cdp_profiles
-WHERE tenant_id = leo_tenant() AND (profile_id = %(profile_id)s OR ext_id = %(ext_id)s)
+WHERE profile_id = %(profile_id)s OR ext_id = %(ext_id)s
 LIMIT 1
 
 -- name: begin
@@ -24,4 +26,4 @@ SELECT d.decision_id, d.run_id, d.action, d.reason, d.channel, d.wait_until, m.k
 FROM decision d
 LEFT JOIN message_template m ON m.tenant_id = d.tenant_id AND m.template_id = d.template_id
 LEFT JOIN delivery_log l ON l.tenant_id = d.tenant_id AND l.decision_id = d.decision_id
-WHERE d.tenant_id = leo_tenant() AND d.decision_id = %(decision_id)s
+WHERE d.decision_id = %(decision_id)s

@@ -130,8 +130,3 @@ WITH lost AS (
     RETURNING d.status
 )
 SELECT count(*) FILTER (WHERE status = 'queued') AS requeued, count(*) FILTER (WHERE status = 'uncertain') AS uncertain FROM done
-
--- name: of_run
--- What became of the messages of one run.
-SELECT delivery_id, profile_id, status, channel, address, provider_id, code, class, attempts, due_at, sent_at
-FROM delivery_log WHERE tenant_id = leo_tenant() AND run_id = %(run_id)s ORDER BY delivery_id

@@ -4,7 +4,7 @@ from typing import Any
 
 import httpx
 
-MAI = {
+MAI: dict[str, Any] = {
     "ext_id": "kh-1",
     "name": "Trần Thị Mai",
     "attributes": {"city": "Huế", "tier": "vàng"},
@@ -17,7 +17,7 @@ EMAIL = {
     "subject": "Chào {{ profile.name }}",
     "body_text": "Chào {{ profile.name }}. Ngừng nhận: {{ unsubscribe_url }}",
 }
-ALWAYS_AWAKE = {"quiet_hours": None, "caps": []}
+ALWAYS_AWAKE: dict[str, Any] = {"quiet_hours": None, "caps": []}
 
 
 async def ok(answer: httpx.Response) -> Any:

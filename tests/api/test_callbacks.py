@@ -31,11 +31,11 @@ async def _queued(caller: httpx.AsyncClient, services: Services, tenant: Tenant)
     async with services.db.transaction(tenant.tenant_id) as conn:
         for row in await (await conn.execute("SELECT batch_id FROM run_batch WHERE status = 'pending'")).fetchall():
             await decide_batch(conn, tenant_id=tenant.tenant_id, batch_id=row["batch_id"], now=datetime.now(UTC))
-        row = await (
+        sent = await (
             await conn.execute("SELECT encode(event_id, 'hex') AS event, delivery_id, profile_id FROM delivery_log")
         ).fetchone()
-    assert row is not None
-    return f"/webhooks/{channel.webhook_key}", row["event"], row["delivery_id"], row["profile_id"]
+    assert sent is not None
+    return f"/webhooks/{channel.webhook_key}", sent["event"], sent["delivery_id"], sent["profile_id"]
 
 
 def _callback(event: str, *, kind: str = "delivered", told: str = "told-1") -> bytes:

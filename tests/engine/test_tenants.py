@@ -1,175 +1,149 @@
-"""Tenants and their API keys: who a key belongs to, what it may do, and when it ends."""
+"""Tenants and their keys."""
 
-import hashlib
-import re
-import secrets
-from datetime import UTC, datetime, timedelta
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
+from engine import tenants
+from engine.cli import run
 from engine.db import Database
-from engine.tenants import (
-    ALL_SCOPES,
-    Scope,
-    active_tenants,
-    authenticate,
-    create_api_key,
-    create_tenant,
-    get_tenant,
-    hash_key,
-    revoke_api_key,
-    tenant_by_slug,
-)
-from rules.errors import Conflict, InvalidInput, Misconfigured, NotFound, Unauthorized
+from engine.settings import Settings
+from engine.tenants import Scope
+from rules.errors import Conflict, InvalidInput, NotFound, Unauthorized
 from tests.conftest import Tenant
 
 
-def _slug() -> str:
-    return f"n{secrets.token_hex(6)}"
-
-
-async def test_a_tenant_is_found_by_its_slug_and_has_a_graph(db: Database) -> None:
-    tenant_id, slug = uuid4(), _slug()
-    async with db.transaction(tenant_id) as connection:
-        made = await create_tenant(connection, tenant_id=tenant_id, slug=slug, name="Cà phê Huế")
-    assert (made.tenant_id, made.slug, made.zone, made.locale) == (tenant_id, slug, "Asia/Ho_Chi_Minh", "vi")
-    async with db.before_tenant() as connection:
-        assert await tenant_by_slug(connection, slug) == tenant_id
-        assert (tenant_id, slug) in await active_tenants(connection)
-    async with db.transaction(tenant_id) as connection:
-        assert await get_tenant(connection, tenant_id=tenant_id) == made
-        graphs = await connection.execute("SELECT FROM ag_catalog.ag_graph WHERE name = %s", (f"leo_{slug}",))
-        assert graphs.rowcount == 1
-
-
-async def test_a_slug_is_taken_once(db: Database, tenant: Tenant) -> None:
-    again = uuid4()
-    with pytest.raises(Conflict, match="slug exists"):
-        async with db.transaction(again) as connection:
-            await create_tenant(connection, tenant_id=again, slug=tenant.slug, name="Again")
-
-
-@pytest.mark.parametrize("slug", ["", "ab", "Big", "1st", "with space", "dash-ed", "x" * 42, 'a"; DROP'])
-async def test_a_slug_that_cannot_name_a_graph_is_refused(db: Database, slug: str) -> None:
+async def _created(db: Database, slug: str) -> UUID:
     tenant_id = uuid4()
+    async with db.transaction(tenant_id) as conn:
+        await tenants.create_tenant(conn, tenant_id=tenant_id, slug=slug, name="Hoa Sen")
+    return tenant_id
+
+
+async def test_creating_a_tenant_makes_its_graph_and_dropping_it_removes_both(db: Database, admin_url: str) -> None:
+    tenant_id = await _created(db, "hoa_sen")
+    graph = "SELECT count(*) AS n FROM ag_catalog.ag_graph WHERE name = 'leo_hoa_sen'"
+    async with db.before_tenant() as conn:
+        assert await tenants.tenant_by_slug(conn, "hoa_sen") == tenant_id
+        assert (tenant_id, "hoa_sen") in await tenants.active_tenants(conn)
+        assert await (await conn.execute(graph)).fetchone() == {"n": 1}
+    with pytest.raises(InvalidInput, match="reason"):
+        tenants.drop_tenant(admin_url, tenant_id=tenant_id, reason=" ")
+    removed = tenants.drop_tenant(admin_url, tenant_id=tenant_id, reason="the shop closed")
+    assert removed["tenant"] == 1
+    async with db.before_tenant() as conn:
+        assert await (await conn.execute(graph)).fetchone() == {"n": 0}
+        with pytest.raises(NotFound, match="hoa_sen"):
+            await tenants.tenant_by_slug(conn, "hoa_sen")
+    with pytest.raises(NotFound):
+        tenants.drop_tenant(admin_url, tenant_id=tenant_id, reason="again")
+
+
+@pytest.mark.parametrize("slug", ["ab", "Hoa", "1hoa", "hoa-sen", "hoa sen", "hoa'; DROP", "h" * 42, ""])
+async def test_a_slug_that_is_no_graph_name_is_refused(db: Database, slug: str) -> None:
     with pytest.raises(InvalidInput, match="slug"):
-        async with db.transaction(tenant_id) as connection:
-            await create_tenant(connection, tenant_id=tenant_id, slug=slug, name="Nobody")
+        await _created(db, slug)
 
 
-@pytest.mark.parametrize("zone", ["", "Hanoi", "../etc/passwd", "Asia/Nowhere"])
-async def test_a_zone_has_to_be_known(db: Database, zone: str) -> None:
+async def test_a_slug_is_given_once_and_a_zone_must_exist(db: Database, tenant: Tenant) -> None:
+    with pytest.raises(Conflict, match="slug"):
+        await _created(db, tenant.slug)
     tenant_id = uuid4()
-    with pytest.raises(InvalidInput, match="time zone"):
-        async with db.transaction(tenant_id) as connection:
-            await create_tenant(connection, tenant_id=tenant_id, slug=_slug(), name="Nobody", zone=zone)
+    with pytest.raises(InvalidInput, match="Hanoi"):
+        async with db.transaction(tenant_id) as conn:
+            await tenants.create_tenant(conn, tenant_id=tenant_id, slug="zoned", name="Z", zone="Asia/Hanoi")
 
 
-async def test_a_tenant_is_not_made_inside_anothers_border(db: Database, tenant: Tenant) -> None:
-    with pytest.raises(Misconfigured, match="row-level security"):
-        async with db.transaction(tenant.tenant_id) as connection:
-            await create_tenant(connection, tenant_id=uuid4(), slug=_slug(), name="Intruder")
+async def test_a_key_names_its_tenant_and_puts_the_transaction_inside_it(db: Database, tenant: Tenant) -> None:
+    async with db.transaction(tenant.tenant_id) as conn:
+        key = await tenants.create_api_key(conn, tenant_id=tenant.tenant_id, name="k", scopes=["write", "read"])
+    async with db.before_tenant() as conn:
+        caller = await tenants.authenticate(conn, key.secret)
+        assert (caller.tenant_id, caller.slug, caller.api_key_id) == (tenant.tenant_id, tenant.slug, key.api_key_id)
+        assert caller.scopes == {Scope.READ, Scope.WRITE}
+        assert (await tenants.get_tenant(conn, tenant_id=tenant.tenant_id)).slug == tenant.slug
 
 
-async def test_an_unknown_slug_tells_no_other_tenants_name(db: Database, tenant: Tenant) -> None:
-    with pytest.raises(NotFound, match="nobody_here") as raised:
-        async with db.before_tenant() as connection:
-            await tenant_by_slug(connection, "nobody_here")
-    assert tenant.slug not in str(raised.value)
-
-
-async def test_a_key_names_its_holder_and_scopes(db: Database, tenant: Tenant) -> None:
-    async with db.transaction(tenant.tenant_id) as connection:
-        key = await create_api_key(
-            connection, tenant_id=tenant.tenant_id, name="cdp", scopes=[Scope.WRITE, Scope.READ, Scope.READ]
-        )
-    assert key.scopes == (Scope.READ, Scope.WRITE)
-    async with db.before_tenant() as connection:
-        caller = await authenticate(connection, key.secret)
-    assert (caller.tenant_id, caller.slug, caller.api_key_id) == (tenant.tenant_id, tenant.slug, key.api_key_id)
-    assert caller.scopes == {"read", "write"}
-
-
-async def test_authenticating_enters_the_holders_border_alone(
-    db: Database, tenant: Tenant, other_tenant: Tenant
-) -> None:
-    async with db.transaction(tenant.tenant_id) as connection:
-        key = await create_api_key(connection, tenant_id=tenant.tenant_id, name="cdp", scopes=ALL_SCOPES)
-    async with db.before_tenant() as connection:
-        before = await (await connection.execute("SELECT slug FROM tenant")).fetchall()
-        await authenticate(connection, key.secret)
-        after = await (await connection.execute("SELECT slug FROM tenant")).fetchall()
-    assert before == []
-    assert [row["slug"] for row in after] == [tenant.slug] != [other_tenant.slug]
-
-
-async def test_a_secret_is_stored_as_its_hash_alone(db: Database, tenant: Tenant) -> None:
-    async with db.transaction(tenant.tenant_id) as connection:
-        key = await create_api_key(connection, tenant_id=tenant.tenant_id, name="cdp", scopes=["read"])
-        row = await (await connection.execute("SELECT to_jsonb(k) AS stored, key_hash FROM api_key k")).fetchone()
+async def test_what_is_stored_of_a_key_is_its_hash(db: Database, tenant: Tenant) -> None:
+    async with db.transaction(tenant.tenant_id) as conn:
+        key = await tenants.create_api_key(conn, tenant_id=tenant.tenant_id, name="k", scopes=["read"])
+        row = await (await conn.execute("SELECT api_key::text AS stored, key_hash FROM api_key")).fetchone()
     assert row is not None
-    assert re.fullmatch(rf"leo_{key.prefix}_[\w-]{{43}}", key.secret)
-    assert re.fullmatch(r"[0-9a-f]{8}", key.prefix)
-    assert bytes(row["key_hash"]) == hash_key(key.secret) == hashlib.sha256(key.secret.encode()).digest()
-    assert key.secret.removeprefix(f"leo_{key.prefix}_") not in str(row["stored"])
+    assert bytes(row["key_hash"]) == tenants.hash_key(key.secret)
+    assert key.secret not in row["stored"]
+    assert key.secret.rpartition("_")[2] not in row["stored"]
 
 
-@pytest.mark.parametrize("scopes", [[], ["root"], ["read", "READ"]])
-async def test_a_key_has_scopes_and_only_known_ones(db: Database, tenant: Tenant, scopes: list[str]) -> None:
-    with pytest.raises(InvalidInput, match="scope"):
-        async with db.transaction(tenant.tenant_id) as connection:
-            await create_api_key(connection, tenant_id=tenant.tenant_id, name="cdp", scopes=scopes)
+@pytest.mark.parametrize("secret", ["", "leo_", "leo_00000000_x", "bearer", "leo_\x00", "khoá"])
+async def test_an_unknown_key_is_nobodys(db: Database, secret: str) -> None:
+    async with db.before_tenant() as conn:
+        with pytest.raises(Unauthorized):
+            await tenants.authenticate(conn, secret)
 
 
-@pytest.mark.parametrize("secret", ["", "leo_", "leo_00000000_nothing", "Bearer leo_x", "\x00", "ключ"])
-async def test_an_unknown_key_is_nobodys(db: Database, tenant: Tenant, secret: str) -> None:
-    with pytest.raises(Unauthorized) as raised:
-        async with db.before_tenant() as connection:
-            await authenticate(connection, secret)
-    assert tenant.slug not in str(raised.value)
+async def test_the_keys_of_a_suspended_tenant_open_nothing(db: Database, tenant: Tenant) -> None:
+    async with db.transaction(tenant.tenant_id) as conn:
+        key = await tenants.create_api_key(conn, tenant_id=tenant.tenant_id, name="k", scopes=["read"])
+        await conn.execute("UPDATE tenant SET status = 'suspended'")
+    async with db.before_tenant() as conn:
+        with pytest.raises(Unauthorized):
+            await tenants.authenticate(conn, key.secret)
 
 
-async def test_a_revoked_key_ends_at_once_and_keeps_its_first_end(db: Database, tenant: Tenant) -> None:
-    ended = []
-    async with db.transaction(tenant.tenant_id) as connection:
-        key = await create_api_key(connection, tenant_id=tenant.tenant_id, name="cdp", scopes=["read"])
-    for _ in range(2):
-        async with db.transaction(tenant.tenant_id) as connection:
-            await revoke_api_key(connection, tenant_id=tenant.tenant_id, api_key_id=key.api_key_id)
-            ended.append(await (await connection.execute("SELECT revoked_at FROM api_key")).fetchone())
-    assert ended[0] == ended[1] != {"revoked_at": None}
-    with pytest.raises(Unauthorized):
-        async with db.before_tenant() as connection:
-            await authenticate(connection, key.secret)
+@pytest.mark.parametrize("scopes", [[], ["everything"], ["read", "root"]])
+async def test_a_key_needs_scopes_that_exist(db: Database, tenant: Tenant, scopes: list[str]) -> None:
+    async with db.transaction(tenant.tenant_id) as conn:
+        with pytest.raises(InvalidInput, match="scope"):
+            await tenants.create_api_key(conn, tenant_id=tenant.tenant_id, name="k", scopes=scopes)
 
 
-async def test_a_key_is_not_revoked_by_another_tenant(db: Database, tenant: Tenant, other_tenant: Tenant) -> None:
-    async with db.transaction(tenant.tenant_id) as connection:
-        key = await create_api_key(connection, tenant_id=tenant.tenant_id, name="cdp", scopes=["read"])
-    for claimed in (tenant, other_tenant):
+async def test_a_key_of_another_tenant_is_not_there(db: Database, tenant: Tenant, other_tenant: Tenant) -> None:
+    async with db.transaction(tenant.tenant_id) as conn:
+        key = await tenants.create_api_key(conn, tenant_id=tenant.tenant_id, name="k", scopes=["read"])
+    async with db.transaction(other_tenant.tenant_id) as conn:
         with pytest.raises(NotFound):
-            async with db.transaction(other_tenant.tenant_id) as connection:
-                await revoke_api_key(connection, tenant_id=claimed.tenant_id, api_key_id=key.api_key_id)
-    async with db.before_tenant() as connection:
-        assert (await authenticate(connection, key.secret)).tenant_id == tenant.tenant_id
+            await tenants.revoke_api_key(conn, tenant_id=tenant.tenant_id, api_key_id=key.api_key_id)
 
 
-async def test_an_expired_key_and_a_suspended_tenants_key_open_nothing(db: Database, tenant: Tenant) -> None:
-    past = datetime.now(UTC) - timedelta(seconds=1)
-    async with db.transaction(tenant.tenant_id) as connection:
-        expired = await create_api_key(
-            connection, tenant_id=tenant.tenant_id, name="old", scopes=["read"], expires_at=past
-        )
-        valid = await create_api_key(connection, tenant_id=tenant.tenant_id, name="new", scopes=["read"])
-    with pytest.raises(Unauthorized):
-        async with db.before_tenant() as connection:
-            await authenticate(connection, expired.secret)
-    async with db.transaction(tenant.tenant_id) as connection:
-        await connection.execute("UPDATE tenant SET status = 'suspended'")
-    with pytest.raises(Unauthorized):
-        async with db.before_tenant() as connection:
-            await authenticate(connection, valid.secret)
-    async with db.before_tenant() as connection:
-        assert await tenant_by_slug(connection, tenant.slug) == tenant.tenant_id
-        assert tenant.tenant_id not in dict(await active_tenants(connection))
+def _leo(*words: str) -> int:
+    return run(["tenants", *words])
+
+
+def test_the_command_line_makes_lists_and_drops_tenants(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, value in settings.environment().items():
+        monkeypatch.setenv(name, value)
+    assert _leo("create", "cli_shop", "--name", "Cửa hàng") == 0
+    assert "leo_" in capsys.readouterr().out
+    assert _leo("key", "cli_shop", "--scope", "read", "--days", "7") == 0
+    assert "scopes read;" in capsys.readouterr().out
+    assert _leo("list") == 0
+    assert "cli_shop" in capsys.readouterr().out
+    assert _leo("drop", "cli_shop", "--reason", "a test", "--yes") == 0
+    assert "removed" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "told"),
+    [
+        (("key", "no_such_shop"), 1, "no_such_shop"),
+        (("drop", "no_such_shop", "--reason", "x", "--yes"), 1, "no_such_shop"),
+        (("create", "Not-A-Slug"), 2, "slug"),
+        (("create", "zoned_shop", "--zone", "Moon/Crater"), 2, "Moon/Crater"),
+    ],
+)
+def test_the_command_line_says_what_is_wrong_in_a_sentence(
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    words: tuple[str, ...],
+    code: int,
+    told: str,
+) -> None:
+    for name, value in settings.environment().items():
+        monkeypatch.setenv(name, value)
+    assert _leo(*words) == code
+    text = capsys.readouterr().err
+    assert told in text
+    assert "Traceback" not in text

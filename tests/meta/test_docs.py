@@ -127,6 +127,10 @@ def test_every_command_has_its_section_with_each_part(name: str) -> None:
             assert not option.startswith("--") or f"`{option}" in section, f"leo {name}: {option} is not explained"
 
 
+def test_no_section_is_about_a_command_that_is_gone() -> None:
+    assert set(re.findall(r"^## leo (\w+)$", _text(DOCS / "cli.md"), re.MULTILINE)) == set(COMMANDS)
+
+
 def test_the_settings_table_is_the_settings() -> None:
     rows = _rows(_section(_text(DOCS / "operations.md"), "## Settings"))
     documented = {row[0].strip("`"): row[1].strip("`") for row in rows if row[0].startswith(f"`{PREFIX}")}

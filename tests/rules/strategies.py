@@ -10,7 +10,7 @@ from rules.policy import Policy
 from rules.words import Channel
 
 # A second or two for all of tests/rules.
-quick = settings(max_examples=30, deadline=None)
+quick = settings(max_examples=20, deadline=None)
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 ZONES = ("Asia/Ho_Chi_Minh", "America/Los_Angeles", "Europe/Paris", "Australia/Lord_Howe", "UTC", "Mars/Olympus_Mons")

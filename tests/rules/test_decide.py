@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from random import Random
 
 import pytest
 from hypothesis import assume, given
@@ -206,11 +207,34 @@ def test_doing_nothing_is_always_offered_last() -> None:
 
 
 @quick
+@given(made.people, made.offers(), made.campaigns, made.policies, made.instants(), st.randoms())
+def test_the_order_in_which_candidates_are_listed_changes_nothing(
+    facts: Facts, offer: tuple[Candidate, ...], campaign: Campaign, policy: Policy, now: datetime, shuffled: Random
+) -> None:
+    listed = shuffled.sample(offer, len(offer))
+    one, other = (decide(facts, candidates, campaign, policy, now) for candidates in (offer, listed))
+    assert (one.action, one.reason, one.chosen, one.wait_until) == (
+        other.action,
+        other.reason,
+        other.chosen,
+        other.wait_until,
+    )
+
+
+@quick
 @given(st.lists(st.none() | st.integers(-3, 3), min_size=1, max_size=6))
 def test_the_best_score_is_the_first_of_the_highest(scores: list[float | None]) -> None:
-    verdicts = [Verdict(OFFER[0], eligible=True, score=value) for value in scores]
+    verdicts = [
+        Verdict(Candidate(index, Action.SEND, Channel.EMAIL), eligible=True, score=value)
+        for index, value in enumerate(scores)
+    ]
     numbers = [value or 0 for value in scores]
     assert best_score(verdicts) == numbers.index(max(numbers))
+
+
+def test_a_message_without_a_channel_is_a_mistake() -> None:
+    with pytest.raises(ValueError, match="candidate 0 sends, and has no channel"):
+        decide(_reachable(), [Candidate(0, Action.SEND)], OPEN, FREE, NOON)
 
 
 @quick

@@ -66,3 +66,10 @@ def test_nothing_is_tried_once_it_has_expired(
     bound = next_attempt(attempt, NOW, jitter=jitter, retry_after=retry_after, expires_at=expires_at)
     assert free is not None
     assert bound == (free if free < expires_at else None)
+
+
+def test_the_instant_of_expiring_is_too_late() -> None:
+    at = next_attempt(1, NOW, jitter=0.5)
+    assert at is not None
+    assert next_attempt(1, NOW, jitter=0.5, expires_at=at) is None
+    assert next_attempt(1, NOW, jitter=0.5, expires_at=at + timedelta(microseconds=1)) == at

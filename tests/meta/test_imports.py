@@ -1,0 +1,246 @@
+"""Who may know whom. One table says which package may import which, another where each foreign library is spoken to."""
+
+import ast
+import sys
+import tomllib
+from collections.abc import Mapping
+from importlib.metadata import packages_distributions
+
+import pytest
+
+from tests.meta.tree import PACKAGES, Module, code, modules, text
+
+# api -> engine -> {graph, channels} -> rules
+MAY_IMPORT: Mapping[str, frozenset[str]] = {
+    "rules": frozenset(),
+    "channels": frozenset({"rules"}),
+    "graph": frozenset({"rules"}),
+    "engine": frozenset({"rules", "graph", "channels"}),
+    "api": frozenset({"rules", "engine"}),
+}
+
+# Parts of a package that only these may import, and why.
+PRIVATE_PARTS: Mapping[str, tuple[tuple[str, ...], str]] = {
+    "engine.cli": (("engine.cli",), "the command line is on top"),
+    "engine.demo": (("engine.demo", "engine.cli.demo"), "the story uses the product, never the other way"),
+    "engine.bench": (("engine.bench", "engine.cli.bench"), "measuring is on top"),
+    "engine.worker": (("engine.worker",), "a process of its own, reached through its queue"),
+    "engine.doctor": (("engine.doctor", "engine.cli"), "it looks at everything, nothing looks at it"),
+    "channels.sandbox": (("channels.sandbox",), "stands for a provider, so it is a process of its own"),
+    "channels.email": (("channels.registry",), "adapters are made by their registry, from settings"),
+    "channels.telegram": (("channels.registry",), "adapters are made by their registry, from settings"),
+}
+
+# Pure: nothing here can look at a clock, a file, a server, the environment or chance. zoneinfo reads the zones' tables.
+RULES_MAY_USE = frozenset(
+    {
+        *("collections", "dataclasses", "datetime", "decimal", "enum", "functools"),
+        *("hashlib", "json", "types", "typing", "uuid", "zoneinfo"),
+    }
+)
+IMPURE_CALLS = frozenset(
+    {
+        *("now", "utcnow", "today", "fromtimestamp", "perf_counter", "uuid1", "uuid4"),
+        *("open", "print", "input", "eval", "exec", "compile", "__import__"),
+    }
+)
+# The files of Cypher are read through importlib.resources.
+GRAPH_MAY_USE = frozenset(["collections", "dataclasses", "functools", "importlib", "json", "re", "types", "typing"])
+
+# Each foreign library, and the only modules and packages that may import it.
+SPOKEN_TO: Mapping[str, tuple[str, ...]] = {
+    "aiohttp": ("channels.http", "channels.sandbox"),
+    "aiosmtpd": ("channels.sandbox.mail",),
+    "aiosmtplib": ("channels.smtp",),
+    "annotated_types": ("api.schemas",),
+    "arq": ("engine.lanes", "engine.worker", "api.services"),
+    "cryptography": ("engine.credentials",),
+    "email_validator": ("engine.intake",),
+    "fastapi": ("api",),
+    "httpx": ("channels.http", "engine.demo.client"),
+    "httpx_aiohttp": ("channels.http", "engine.demo.client"),
+    "liquid": ("engine.templates",),
+    "psutil": ("engine.embedded.postgres", "engine.processes.track"),
+    "psycopg": ("graph.mirror", "graph.session", "engine"),
+    "psycopg_pool": ("engine.db",),
+    # Beside the schemas: the settings, and the secrets of the embedded servers, which settings hand out.
+    "pydantic": ("api", "engine.settings", "engine.embedded"),
+    "pydantic_settings": ("engine.settings",),
+    "redis": ("engine.lanes", "engine.worker", "engine.doctor", "engine.embedded.redis", "api.routes.health"),
+    "rich": ("engine.cli", "engine.demo.report"),
+    "starlette": ("api.envelope", "api.problems"),
+    "typer": ("engine.cli",),
+    "uvicorn": ("api.__main__",),
+}
+
+# Who opens a connection to PostgreSQL instead of being given a transaction.
+CONNECTS = {
+    "engine.db": "the pool, and an administrator's connection",
+    "engine.doctor": "looks at a server that may not be set up yet",
+    "engine.embedded.postgres": "waits for its own server and makes its database",
+    "engine.bench.throwaway": "makes and drops a whole database",
+}
+READS_ENVIRONMENT = {
+    "engine.settings": "the one place for settings",
+    "engine.cli.app": "a shell's request for completions",
+    "engine.embedded.account": "the XDG directory for state, a standard and no setting of ours",
+    "engine.embedded.postgres": "what a child process inherits",
+    "engine.embedded.redis": "what a child process inherits",
+    "engine.processes.background": "what a child process inherits",
+}
+# Imports against the direction of their package, made late inside a function.
+LATE: Mapping[tuple[str, str], str] = {
+    ("api.contract", "api.app"): "its command writes down the application, which otherwise knows its contract",
+}
+
+
+def _inside(name: str, parts: tuple[str, ...]) -> bool:
+    return any(name == part or name.startswith(f"{part}.") for part in parts)
+
+
+def _foreign(module: Module) -> set[str]:
+    tops = {name.split(".")[0] for name, _ in module.imports()}
+    return {top for top in tops if top not in sys.stdlib_module_names and top not in PACKAGES}
+
+
+def test_imports_flow_one_way() -> None:
+    wrong = [
+        f"{module.path}:{line} imports {name}"
+        for module in code()
+        for name, line in module.imports()
+        if name.split(".")[0] in PACKAGES and name.split(".")[0] not in MAY_IMPORT[module.package] | {module.package}
+    ]
+    assert not wrong
+
+
+def test_parts_on_top_are_imported_by_nobody_below() -> None:
+    wrong = [
+        f"{module.path}:{line} imports {name}: {why}"
+        for module in code()
+        for name, line in module.imports()
+        for part, (by, why) in PRIVATE_PARTS.items()
+        if _inside(name, (part,)) and not _inside(module.name, (*by, part))
+    ]
+    assert not wrong
+
+
+def test_each_library_is_spoken_to_where_the_table_says() -> None:
+    wrong = [
+        f"{module.path} imports {library}"
+        for module in code()
+        for library in sorted(_foreign(module))
+        if not _inside(module.name, SPOKEN_TO.get(library, ()))
+    ]
+    assert not wrong
+
+
+def test_the_tables_hold_nothing_that_is_gone() -> None:
+    names = set(modules())
+    used = {(library, module.name) for module in code() for library in _foreign(module)}
+    for library, places in SPOKEN_TO.items():
+        for place in places:
+            assert any(library == one and _inside(name, (place,)) for one, name in used), (library, place)
+    for part, (by, _) in PRIVATE_PARTS.items():
+        assert {part, *by} <= names
+    for module, late in LATE:
+        assert late in {name for name, _ in modules()[module].imports()}
+    assert CONNECTS.keys() | READS_ENVIRONMENT.keys() <= names
+
+
+def test_each_library_that_is_imported_is_declared() -> None:
+    """A library that comes only because another one needs it may go with that one's next release."""
+    project = tomllib.loads(text("pyproject.toml"))["project"]
+    declared = {_distribution(requirement) for requirement in project["dependencies"]}
+    distributions = packages_distributions()
+    missing = {
+        library
+        for module in code()
+        for library in _foreign(module)
+        if not {_distribution(name) for name in distributions.get(library, [library])} & declared
+    }
+    assert not missing
+
+
+def _distribution(requirement: str) -> str:
+    name = requirement.split(";", maxsplit=1)[0].strip()
+    for mark in "<>=!~[ ":
+        name = name.split(mark)[0]
+    return name.lower().replace("_", "-").replace(".", "-")
+
+
+@pytest.mark.parametrize(("package", "allowed"), [("rules", RULES_MAY_USE), ("graph", GRAPH_MAY_USE)])
+def test_the_pure_packages_use_little_of_the_standard_library(package: str, allowed: frozenset[str]) -> None:
+    used = {
+        name.split(".")[0]: f"{module.path}:{line}"
+        for module in code()
+        if module.package == package
+        for name, line in module.imports()
+        if name.split(".")[0] in sys.stdlib_module_names
+    }
+    assert not {name: place for name, place in used.items() if name not in allowed}
+
+
+def test_rules_have_no_clock_no_chance_and_no_files() -> None:
+    wrong = [
+        f"{module.path}:{node.lineno} calls {_called(node)}"
+        for module in code()
+        if module.package == "rules"
+        for node in module.walk()
+        if isinstance(node, ast.Call) and _called(node) in IMPURE_CALLS
+    ]
+    assert not wrong
+
+
+def _called(node: ast.Call) -> str:
+    function = node.func
+    return function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
+
+
+def test_only_a_few_places_connect_to_postgresql() -> None:
+    wrong = []
+    for module in code():
+        for node in module.walk():
+            if not (
+                isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "connect"
+            ):
+                continue
+            if ast.unparse(node.func.value).split(".")[-1] in {"psycopg", "Connection", "AsyncConnection"}:
+                wrong += [] if module.name in CONNECTS else [f"{module.path}:{node.lineno}"]
+    assert not wrong
+
+
+def test_only_the_settings_read_the_environment() -> None:
+    wrong = [
+        f"{module.path}:{node.lineno}"
+        for module in code()
+        for node in module.walk()
+        if isinstance(node, ast.Attribute)
+        and node.attr in {"environ", "getenv"}
+        and module.name not in READS_ENVIRONMENT
+    ]
+    assert not wrong
+
+
+def test_no_module_needs_itself() -> None:
+    """Imports go round nowhere, not even inside a package."""
+    # What a module asks its own package for is that package's parts.
+    needs = {
+        module.name: {
+            name
+            for name, _ in module.imports()
+            if name in modules() and not _inside(module.name, (name,)) and (module.name, name) not in LATE
+        }
+        for module in code()
+    }
+    done: set[str] = set()
+
+    def follow(name: str, way: tuple[str, ...]) -> None:
+        assert name not in way, " -> ".join((*way, name))
+        if name in done:
+            return
+        for needed in sorted(needs[name]):
+            follow(needed, (*way, name))
+        done.add(name)
+
+    for name in sorted(needs):
+        follow(name, ())
