@@ -912,8 +912,8 @@ DECLARE
 BEGIN
     FOR keyed IN
         SELECT c.relname,
-               string_agg(quote_ident(a.attname), ', ') AS columns,
-               string_agg(format('OLD.%1$I IS DISTINCT FROM NEW.%1$I', a.attname), ' OR ') AS changed
+               string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum) AS columns,
+               string_agg(format('OLD.%1$I IS DISTINCT FROM NEW.%1$I', a.attname), ' OR ' ORDER BY a.attnum) AS changed
         FROM pg_class c
         JOIN pg_constraint k ON k.conrelid = c.oid AND k.contype = 'p'
         JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = ANY (k.conkey)
@@ -1424,6 +1424,21 @@ GRANT SELECT ON schema_migration, graph_element, graph_source TO leo_app;
 REVOKE ALL ON FUNCTION leo_drop_tenant(uuid, text), leo_create_graph(text, uuid) FROM PUBLIC;
 REVOKE ALL ON FUNCTION leo_graph_differences(), leo_graph_rebuild(), leo_analyze() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION leo_graph_differences(), leo_graph_rebuild(), leo_analyze() TO leo_app;
+
+-- A tenant that came after the last ANALYZE is in no list of common values, so the planner takes it for one row and any
+-- index that begins with tenant_id for good enough: upserts of 32,000 people then took 14 to 22 s instead of 4 to 6.
+-- Without statistics on this one column every tenant is taken for an average one.
+DO $$
+DECLARE
+    bordered record;
+BEGIN
+    FOR bordered IN
+        SELECT c.relname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'tenant_id'
+        WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p') AND a.attstattarget IS DISTINCT FROM 0
+    LOOP
+        EXECUTE format('ALTER TABLE %I ALTER COLUMN tenant_id SET STATISTICS 0', bordered.relname);
+    END LOOP;
+END $$;
 
 -- What must be known before the tenant is: columns, not tables, and only behind the functions below.
 GRANT SELECT (tenant_id, slug, status) ON tenant TO leo_router;

@@ -12,6 +12,7 @@ from api.envelope import Envelope
 from api.routes import (
     activation,
     campaigns,
+    channels,
     decisions,
     events,
     health,
@@ -27,6 +28,7 @@ from engine.settings import Settings
 ROUTERS = (
     health.router,
     tenants.router,
+    channels.router,
     profiles.router,
     events.router,
     segments.router,

@@ -21,6 +21,7 @@ day the same answer is given again, with `Idempotency-Replayed: true`. A request
 can be used again. Lists come in pages: ask again with the `next` of the page before."""
 TAGS = [
     {"name": "tenants", "description": "Tenants and their API keys."},
+    {"name": "channels", "description": "Where messages go through: mail relays, bots."},
     {"name": "profiles", "description": "People: addresses, consents, attributes, relations."},
     {"name": "events", "description": "What happened; it may make a campaign decide at once."},
     {"name": "segments", "description": "Rules, who satisfies them, and immutable snapshots of that."},

@@ -6,12 +6,18 @@ from typing import Any
 from uuid import UUID
 
 import httpx
-from hypothesis import HealthCheck, given, settings
+import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import settings as examples
 from hypothesis import strategies as st
+from psycopg import AsyncConnection
+from psycopg.rows import dict_row
 
 from api.services import Services
 from engine import idempotency
-from engine.db import PLATFORM
+from engine.db import PLATFORM, app_conninfo
+from engine.settings import Settings
+from rules.errors import InProgress
 from tests.api.story import MAI, campaign, ok
 from tests.conftest import Tenant
 
@@ -27,7 +33,7 @@ async def _count(services: Services, tenant: Tenant) -> int:
     return int(row["n"])
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(requests=REQUESTS)
 async def test_the_same_key_and_body_is_done_once_and_another_body_never(
     caller: httpx.AsyncClient, services: Services, tenant: Tenant, requests: list[tuple[str, str]]
@@ -154,3 +160,19 @@ async def test_a_process_that_died_while_acting_frees_the_key_after_a_minute(
         assert (
             await caller.post("/activate/profile", json=failed, headers={"Idempotency-Key": "failed"})
         ).status_code == 404
+
+
+async def test_whoever_dies_with_the_turn_gives_it_back(
+    services: Services, settings: Settings, database_url: str, tenant: Tenant
+) -> None:
+    once = idempotency.once(tenant_id=tenant.tenant_id, operation="recordEvents", key="killed", asked=b"asked")
+    dying = await AsyncConnection.connect(app_conninfo(database_url, settings), row_factory=dict_row)
+    await dying.execute("SELECT set_config('leo.tenant', %s, false)", (str(tenant.tenant_id),))
+    assert await idempotency.claim(dying, once, services.vault) is None
+    async with services.db.transaction(tenant.tenant_id) as conn:
+        with pytest.raises(InProgress):
+            await idempotency.claim(conn, once, services.vault)
+    dying.pgconn.finish()
+    await asyncio.sleep(0.2)
+    async with services.db.transaction(tenant.tenant_id) as conn:
+        assert await idempotency.claim(conn, once, services.vault) is None

@@ -1,12 +1,17 @@
 """The way of a campaign through the API, from a person to an explained decision."""
 
+import socket
 from datetime import UTC, datetime
 
 import httpx
+import pytest
 
-from api.services import Services
+from api.services import Bell, Ringer, Services
+from engine import lanes
 from engine.campaigns import connect_channel
+from engine.db import PLATFORM
 from engine.decide import decide_batch
+from rules.words import Lane
 from tests.api.story import MAI, campaign, ok
 from tests.conftest import Tenant
 
@@ -152,3 +157,28 @@ async def test_a_person_is_shown_with_what_holds_now(caller: httpx.AsyncClient) 
     rest = await ok(await caller.get("/profiles", params={"limit": 2, "after": listed["next"]}))
     assert {person["ext_id"] for person in listed["items"] + rest["items"]} == {"kh-1", "kh/2", "kh-3"}
     assert rest["next"] is None
+
+
+async def test_a_channel_is_connected_without_its_secrets_ever_coming_back(caller: httpx.AsyncClient) -> None:
+    settings = {"host": "mail.example", "username": "u", "password": "hush", "webhook_secret": "hush too"}
+    body = {"kind": "email", "name": "mail", "settings": settings}
+    answer = await caller.post("/channels", json=body)
+    made = await ok(answer)
+    listed = await caller.get("/channels")
+    assert (await ok(listed))["items"] == [made]
+    assert "hush" not in answer.text + listed.text
+    wrong = await caller.post("/channels", json={**body, "settings": {"host": "mail.example", "prot": 25}})
+    assert wrong.status_code == 422
+    assert "prot" in wrong.json()["detail"]
+
+
+async def test_a_redis_that_is_away_is_asked_once_in_a_while(caplog: pytest.LogCaptureFixture) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    queues = lanes.connect(f"redis://127.0.0.1:{port}/0")
+    ringer = Ringer(queues)
+    bell = Bell(PLATFORM, Lane.REALTIME, (1,))
+    for _ in range(3):
+        await ringer.ring(bell)
+    await queues.aclose()
+    assert len([record for record in caplog.records if record.name == "engine.lanes"]) == 1

@@ -22,6 +22,8 @@ ENDPOINTS = {
     ("POST", "/templates/1/approve"): Scope.ACTIVATE,
     ("POST", "/campaigns"): Scope.WRITE,
     ("GET", "/campaigns"): Scope.READ,
+    ("POST", "/channels"): Scope.ADMIN,
+    ("GET", "/channels"): Scope.READ,
     ("POST", "/campaigns/1/activate"): Scope.ACTIVATE,
     ("POST", "/campaigns/1/pause"): Scope.ACTIVATE,
     ("POST", "/activate/profile"): Scope.ACTIVATE,
