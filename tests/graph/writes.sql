@@ -123,9 +123,13 @@ DO UPDATE SET weight = excluded.weight, occurred_at = excluded.occurred_at;
 UPDATE profile_relation SET weight = %(weight)s WHERE tenant_id = %(t)s;
 
 -- name: give_relations_to_another_person
+-- To somebody who has none where b is even, else to whoever comes first, which the unique key may refuse.
 UPDATE profile_relation
-SET weight = %(weight)s, profile_id = (SELECT min(profile_id) FROM cdp_profiles WHERE tenant_id = %(t)s)
-WHERE tenant_id = %(t)s AND mod(relation_id, 2) = mod(%(b)s, 2);
+SET weight = %(weight)s, profile_id = (
+    SELECT min(p.profile_id) FROM cdp_profiles p
+    WHERE p.tenant_id = %(t)s AND (mod(%(b)s, 2) = 1 OR NOT EXISTS (
+        SELECT FROM profile_relation r WHERE r.tenant_id = p.tenant_id AND r.profile_id = p.profile_id)))
+WHERE tenant_id = %(t)s AND profile_id = (SELECT min(profile_id) FROM profile_relation WHERE tenant_id = %(t)s);
 
 -- name: change_relation_kinds
 -- The edge then changes its label.
