@@ -37,6 +37,8 @@ CHUNK = 1_000
 ASKED_AT_ONCE = 10_000
 CARTS = 40
 LOOK_EVERY_S = 0.1
+# Counting takes longer the more there is: it may use this share of the time, no more, or it slows what it watches.
+LOOKING_SHARE = 0.05
 # Nothing moved for so long: something is broken, and waiting longer would not help.
 PATIENCE_S = 120.0
 START_S = 30.0
@@ -167,8 +169,10 @@ class Demo:
         """Look again and again, and mend what died; raises Unavailable where nothing moves any more."""
         moved, last = time.monotonic(), None
         while True:
+            began = time.monotonic()
             async with self.db.transaction(tenant.tenant_id, read_only=True) as connection:
                 row = await (await connection.execute(_SQL["progress"])).fetchone()
+            took = time.monotonic() - began
             if row is None:
                 raise Unavailable("The demo's tenant is gone.", remedy="Run the demo again.")
             if row != last:
@@ -180,7 +184,7 @@ class Demo:
                     remedy=f"Read the logs in {self.settings.home / 'log'}.",
                 )
             await asyncio.to_thread(self._mend)
-            await asyncio.sleep(LOOK_EVERY_S)
+            await asyncio.sleep(max(LOOK_EVERY_S, took / LOOKING_SHARE))
 
     def _mend(self) -> None:
         for part in parts(self.settings, self.servers):

@@ -13,7 +13,9 @@ WITH given AS (
            coalesce(own.campaign_id, theirs.campaign_id, there.campaign_id) AS campaign_id
     FROM given
     LEFT JOIN LATERAL (
-        SELECT d.delivery_id, d.profile_id, d.campaign_id FROM delivery_log d WHERE d.event_id = decode(given.event_hex, 'hex')
+        -- LIMIT keeps this a look-up for each row: joined as a set, the planner read all of the tenant's deliveries.
+        SELECT d.delivery_id, d.profile_id, d.campaign_id FROM delivery_log d
+        WHERE d.event_id = decode(given.event_hex, 'hex') LIMIT 1
     ) own ON true
     LEFT JOIN LATERAL (
         SELECT d.delivery_id, d.profile_id, d.campaign_id FROM delivery_log d
