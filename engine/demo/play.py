@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 from psycopg.types.json import Jsonb
 
+from engine import lanes
 from engine import trace as traces
 from engine.credentials import Vault
 from engine.db import Database
@@ -246,6 +247,7 @@ class Demo:
 async def opened(settings: Settings, servers: Servers, progress: Progress) -> AsyncIterator[Demo]:
     """Start what a demo needs and does not run yet; it all runs on afterwards, until `leo down`."""
     began = time.monotonic()
+    await _check_redis(servers)
     for part in parts(settings, servers):
         await asyncio.to_thread(background.start, settings.home, part)
     async with AsyncExitStack() as stack:
@@ -256,6 +258,14 @@ async def opened(settings: Settings, servers: Servers, progress: Progress) -> As
         await _until_up(demo)
         demo.stages["start"] = time.monotonic() - began
         yield demo
+
+
+async def _check_redis(servers: Servers) -> None:
+    client = lanes.connect(servers.redis_url)
+    try:
+        await lanes.check(client)
+    finally:
+        await client.aclose()
 
 
 async def _until_up(demo: Demo) -> None:
