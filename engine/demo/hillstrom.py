@@ -58,7 +58,8 @@ def _rows(file: TextIO, name: str) -> Iterator[Customer]:
     missing = [column for column in COLUMNS if column not in (reader.fieldnames or ())]
     if missing:
         raise InvalidInput(
-            f"{name} lacks the columns {', '.join(missing)}.", remedy="See "Customers of a real test" in docs/quickstart.md."
+            f"{name} lacks the columns {', '.join(missing)}.",
+            remedy="See docs/quickstart.md, customers of a real test.",
         )
     seen: set[str] = set()
     try:

@@ -121,8 +121,13 @@ UPDATE campaign_run SET status = 'paused'
 WHERE tenant_id = %(tenant_id)s AND campaign_id = %(campaign_id)s AND status IN ('pending', 'running')
 
 -- name: resume_runs
-UPDATE campaign_run SET status = 'running'
-WHERE tenant_id = %(tenant_id)s AND campaign_id = %(campaign_id)s AND status = 'paused'
+-- A run whose last batch was in somebody's hands when it was paused has nothing left to do.
+UPDATE campaign_run r SET status = CASE WHEN waiting THEN 'running' ELSE 'finished' END,
+       finished_at = CASE WHEN NOT waiting THEN now() END
+FROM (SELECT run_id, EXISTS (
+          SELECT FROM run_batch b WHERE b.tenant_id = c.tenant_id AND b.run_id = c.run_id AND b.status = 'pending') AS waiting
+      FROM campaign_run c WHERE c.tenant_id = %(tenant_id)s AND c.campaign_id = %(campaign_id)s AND c.status = 'paused') left_over
+WHERE r.tenant_id = %(tenant_id)s AND r.run_id = left_over.run_id
 
 -- name: cancel_runs
 -- Everything not yet decided or sent; what a provider has or may have is left as it is.

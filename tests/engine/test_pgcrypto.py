@@ -1,4 +1,4 @@
-"""Where the server offers pgcrypto it is created and gives the same hashes as PostgreSQL itself; nothing depends on it."""
+"""Where the server offers pgcrypto it is created and hashes as PostgreSQL itself does; nothing depends on it."""
 
 import psycopg
 import pytest
@@ -19,7 +19,8 @@ def test_no_function_or_default_of_the_schema_uses_pgcrypto(admin_url: str) -> N
             """
             SELECT d.classid::regclass, d.objid
             FROM pg_depend d
-            JOIN pg_depend member ON member.classid = d.refclassid AND member.objid = d.refobjid AND member.deptype = 'e'
+            JOIN pg_depend member
+              ON member.classid = d.refclassid AND member.objid = d.refobjid AND member.deptype = 'e'
             JOIN pg_extension e ON e.oid = member.refobjid AND e.extname = 'pgcrypto'
             WHERE d.deptype = 'n'
             """
