@@ -56,6 +56,7 @@ SPOKEN_TO: Mapping[str, tuple[str, ...]] = {
     "arq": ("engine.lanes", "engine.worker", "api.services"),
     "cryptography": ("engine.credentials",),
     "email_validator": ("engine.intake",),
+    "fastapi_offline": ("api.app",),
     "fastapi": ("api",),
     "httpx": ("channels.http", "engine.demo.client"),
     "httpx_aiohttp": ("channels.http", "engine.demo.client"),
