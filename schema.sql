@@ -142,6 +142,9 @@ CREATE TABLE IF NOT EXISTS cdp_profiles (
     attributes         jsonb NOT NULL DEFAULT '{}',
     source             text NOT NULL DEFAULT 'api',
     source_updated_at  timestamptz,
+    -- The source's own revision of what was taken last (ArangoDB's _rev), and the key of the survivor it names in a merge.
+    source_rev         text,
+    source_root        text,
     created_at         timestamptz NOT NULL DEFAULT now(),
     updated_at         timestamptz NOT NULL DEFAULT now(),
     CONSTRAINT cdp_profiles_pkey PRIMARY KEY (tenant_id, profile_id),
@@ -155,6 +158,52 @@ CREATE TABLE IF NOT EXISTS cdp_profiles (
 );
 CREATE INDEX IF NOT EXISTS cdp_profiles_attributes_idx ON cdp_profiles USING gin (attributes jsonb_path_ops);
 CREATE INDEX IF NOT EXISTS cdp_profiles_merged_idx ON cdp_profiles (tenant_id, merged_into) WHERE merged_into IS NOT NULL;
+ALTER TABLE cdp_profiles ADD COLUMN IF NOT EXISTS source_rev text, ADD COLUMN IF NOT EXISTS source_root text;
+-- A loser may come before its winner: it is redirected when the winner is there.
+CREATE INDEX IF NOT EXISTS cdp_profiles_root_idx ON cdp_profiles (tenant_id, source_root) WHERE source_root IS NOT NULL;
+
+-- Who was merged into whom, why and by whom; undoing keeps the record and says so.
+CREATE TABLE IF NOT EXISTS profile_merge (
+    tenant_id  uuid NOT NULL,
+    merge_id   bigint NOT NULL DEFAULT nextval('leo_id'),
+    loser_id   bigint NOT NULL,
+    winner_id  bigint NOT NULL,
+    reason     text NOT NULL,
+    evidence   jsonb NOT NULL DEFAULT '[]',
+    merged_by  text NOT NULL,
+    merged_at  timestamptz NOT NULL DEFAULT now(),
+    undone_at  timestamptz,
+    undone_by  text,
+    CONSTRAINT profile_merge_pkey PRIMARY KEY (tenant_id, merge_id),
+    CONSTRAINT profile_merge_loser_fkey FOREIGN KEY (tenant_id, loser_id) REFERENCES cdp_profiles ON DELETE CASCADE,
+    CONSTRAINT profile_merge_winner_fkey FOREIGN KEY (tenant_id, winner_id) REFERENCES cdp_profiles ON DELETE CASCADE,
+    CONSTRAINT profile_merge_two CHECK (loser_id <> winner_id),
+    CONSTRAINT profile_merge_undone_complete CHECK ((undone_at IS NULL) = (undone_by IS NULL))
+);
+CREATE UNIQUE INDEX IF NOT EXISTS profile_merge_active_unique ON profile_merge (tenant_id, loser_id) WHERE undone_at IS NULL;
+CREATE INDEX IF NOT EXISTS profile_merge_winner_idx ON profile_merge (tenant_id, winner_id);
+
+-- Two profiles that may be one person, and by what; a pair that somebody refused is not proposed again.
+CREATE TABLE IF NOT EXISTS duplicate (
+    tenant_id     uuid NOT NULL,
+    duplicate_id  bigint NOT NULL DEFAULT nextval('leo_id'),
+    profile_id    bigint NOT NULL,
+    other_id      bigint NOT NULL,
+    channel       text NOT NULL,
+    status        text NOT NULL DEFAULT 'proposed',
+    found_at      timestamptz NOT NULL DEFAULT now(),
+    decided_at    timestamptz,
+    decided_by    text,
+    updated_at    timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT duplicate_pkey PRIMARY KEY (tenant_id, duplicate_id),
+    CONSTRAINT duplicate_profile_fkey FOREIGN KEY (tenant_id, profile_id) REFERENCES cdp_profiles ON DELETE CASCADE,
+    CONSTRAINT duplicate_other_fkey FOREIGN KEY (tenant_id, other_id) REFERENCES cdp_profiles ON DELETE CASCADE,
+    CONSTRAINT duplicate_pair_unique UNIQUE (tenant_id, profile_id, other_id, channel),
+    CONSTRAINT duplicate_ordered CHECK (profile_id < other_id),
+    CONSTRAINT duplicate_status_known CHECK (status IN ('proposed', 'merged', 'refused')),
+    CONSTRAINT duplicate_decided_complete CHECK ((status = 'proposed') = (decided_at IS NULL))
+);
+CREATE INDEX IF NOT EXISTS duplicate_other_idx ON duplicate (tenant_id, other_id);
 
 -- Apart from cdp_profiles: each update of a profile would else add to the HNSW index again.
 CREATE TABLE IF NOT EXISTS profile_embedding (
@@ -162,10 +211,13 @@ CREATE TABLE IF NOT EXISTS profile_embedding (
     profile_id  bigint NOT NULL,
     model       text NOT NULL,
     embedding   vector(384) NOT NULL,
+    -- sha256 of the text that was embedded: an unchanged one is not embedded again.
+    text_hash   bytea,
     updated_at  timestamptz NOT NULL DEFAULT now(),
     CONSTRAINT profile_embedding_pkey PRIMARY KEY (tenant_id, profile_id),
     CONSTRAINT profile_embedding_profile_fkey FOREIGN KEY (tenant_id, profile_id) REFERENCES cdp_profiles ON DELETE CASCADE
 );
+ALTER TABLE profile_embedding ADD COLUMN IF NOT EXISTS text_hash bytea;
 CREATE INDEX IF NOT EXISTS profile_embedding_hnsw_idx ON profile_embedding USING hnsw (embedding vector_cosine_ops);
 
 CREATE TABLE IF NOT EXISTS profile_address (
@@ -294,6 +346,7 @@ BEGIN
     END LOOP;
 END $$;
 CREATE INDEX IF NOT EXISTS marketing_event_profile_idx ON marketing_event (tenant_id, profile_id, occurred_at);
+CREATE INDEX IF NOT EXISTS marketing_event_type_idx ON marketing_event (tenant_id, type, occurred_at) INCLUDE (profile_id);
 
 -- What makes an event's own key unique: the partition key holds our id, so the event table itself cannot.
 CREATE TABLE IF NOT EXISTS event_key (
@@ -315,7 +368,14 @@ CREATE TABLE IF NOT EXISTS segment (
     version       int NOT NULL DEFAULT 1,
     rule          jsonb NOT NULL DEFAULT '{"all": []}',
     centre        vector(384),
+    -- Types of events that can change who belongs; '*' among them stands for every type.
+    event_types   text[] NOT NULL DEFAULT '{}',
+    -- A cron expression of five fields in `zone`; without one the segment is refreshed when it is asked for.
+    schedule      text,
+    zone          text,
+    due_at        timestamptz,
     refreshed_at  timestamptz,
+    archived_at   timestamptz,
     created_at    timestamptz NOT NULL DEFAULT now(),
     updated_at    timestamptz NOT NULL DEFAULT now(),
     CONSTRAINT segment_pkey PRIMARY KEY (tenant_id, segment_id),
@@ -323,7 +383,14 @@ CREATE TABLE IF NOT EXISTS segment (
     CONSTRAINT segment_key_unique UNIQUE (tenant_id, key),
     CONSTRAINT segment_version_positive CHECK (version > 0)
 );
+ALTER TABLE segment
+    ADD COLUMN IF NOT EXISTS event_types text[] NOT NULL DEFAULT '{}',
+    ADD COLUMN IF NOT EXISTS schedule text,
+    ADD COLUMN IF NOT EXISTS zone text,
+    ADD COLUMN IF NOT EXISTS due_at timestamptz,
+    ADD COLUMN IF NOT EXISTS archived_at timestamptz;
 CREATE INDEX IF NOT EXISTS segment_centre_hnsw_idx ON segment USING hnsw (centre vector_cosine_ops);
+CREATE INDEX IF NOT EXISTS segment_due_idx ON segment (tenant_id, due_at) WHERE due_at IS NOT NULL;
 
 CREATE TABLE IF NOT EXISTS segment_version (
     tenant_id   uuid NOT NULL,
@@ -348,12 +415,56 @@ CREATE TABLE IF NOT EXISTS segment_member (
 );
 CREATE INDEX IF NOT EXISTS segment_member_profile_idx ON segment_member (tenant_id, profile_id);
 
+-- One time that membership was brought up to date: for everybody (schedule, request, snapshot) or for a few (event).
+CREATE TABLE IF NOT EXISTS segment_refresh (
+    tenant_id    uuid NOT NULL,
+    refresh_id   bigint NOT NULL DEFAULT nextval('leo_id'),
+    segment_id   bigint NOT NULL,
+    version      int NOT NULL,
+    cause        text NOT NULL,
+    at           timestamptz NOT NULL DEFAULT now(),
+    joined       bigint NOT NULL DEFAULT 0,
+    "left"       bigint NOT NULL DEFAULT 0,
+    size         bigint,
+    took_ms      double precision,
+    CONSTRAINT segment_refresh_pkey PRIMARY KEY (tenant_id, refresh_id),
+    CONSTRAINT segment_refresh_segment_fkey FOREIGN KEY (tenant_id, segment_id) REFERENCES segment ON DELETE CASCADE,
+    CONSTRAINT segment_refresh_cause_known CHECK (cause IN ('request', 'schedule', 'snapshot', 'event', 'sync'))
+);
+CREATE INDEX IF NOT EXISTS segment_refresh_segment_idx ON segment_refresh (tenant_id, segment_id, at);
+
+-- Who joined and who left in it. No foreign keys: 12 against 6 us a row, and history outlives the profile.
+CREATE TABLE IF NOT EXISTS segment_change (
+    tenant_id   uuid NOT NULL,
+    refresh_id  bigint NOT NULL,
+    profile_id  bigint NOT NULL,
+    joined      boolean NOT NULL,
+    CONSTRAINT segment_change_pkey PRIMARY KEY (tenant_id, refresh_id, profile_id)
+);
+CREATE INDEX IF NOT EXISTS segment_change_profile_idx ON segment_change (tenant_id, profile_id);
+
+-- People whose segments an event or a change may have moved: work for the realtime lane, once a person however many came.
+CREATE TABLE IF NOT EXISTS recheck (
+    tenant_id    uuid NOT NULL,
+    profile_id   bigint NOT NULL,
+    -- Empty: the person changed, so every segment is looked at.
+    event_types  text[] NOT NULL DEFAULT '{}',
+    due_at       timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT recheck_pkey PRIMARY KEY (tenant_id, profile_id),
+    CONSTRAINT recheck_profile_fkey FOREIGN KEY (tenant_id, profile_id) REFERENCES cdp_profiles ON DELETE CASCADE
+);
+CREATE INDEX IF NOT EXISTS recheck_due_idx ON recheck (tenant_id, due_at);
+
 CREATE TABLE IF NOT EXISTS segment_snapshot (
     tenant_id        uuid NOT NULL,
     snapshot_id      bigint NOT NULL DEFAULT nextval('leo_id'),
     segment_id       bigint NOT NULL,
     segment_version  int NOT NULL,
     rule             jsonb NOT NULL,
+    -- The caller's own key, by which a repeated request finds the snapshot it made.
+    key              text,
+    -- The rule as a person reads it, by language: {"en": ..., "vi": ...}.
+    rule_text        jsonb NOT NULL DEFAULT '{}',
     member_count     bigint NOT NULL,
     -- sha256 over the members' ids, 8 bytes big-endian each, in ascending order
     members_hash     bytea NOT NULL,
@@ -363,7 +474,11 @@ CREATE TABLE IF NOT EXISTS segment_snapshot (
     CONSTRAINT segment_snapshot_segment_fkey FOREIGN KEY (tenant_id, segment_id) REFERENCES segment,
     CONSTRAINT segment_snapshot_hash_length CHECK (octet_length(members_hash) = 32)
 );
+ALTER TABLE segment_snapshot
+    ADD COLUMN IF NOT EXISTS key text,
+    ADD COLUMN IF NOT EXISTS rule_text jsonb NOT NULL DEFAULT '{}';
 CREATE INDEX IF NOT EXISTS segment_snapshot_segment_idx ON segment_snapshot (tenant_id, segment_id, created_at);
+CREATE UNIQUE INDEX IF NOT EXISTS segment_snapshot_key_unique ON segment_snapshot (tenant_id, key) WHERE key IS NOT NULL;
 
 -- No foreign keys: a trigger checks snapshot and profiles once a statement (6.4 us a row against 12.2), and a member
 -- stays listed after its profile has been erased.
@@ -452,6 +567,9 @@ CREATE TABLE IF NOT EXISTS campaign (
     policy_id      bigint,
     -- An always-on campaign names the type of event that makes it decide.
     trigger_type   text,
+    -- Or a segment whose joiners or leavers make it decide: 'joined', 'left'.
+    trigger_segment_id  bigint,
+    trigger_change      text,
     starts_at      timestamptz,
     ends_at        timestamptz,
     priority       int NOT NULL DEFAULT 0,
@@ -468,6 +586,20 @@ CREATE TABLE IF NOT EXISTS campaign (
     CONSTRAINT campaign_window_order CHECK (starts_at < ends_at),
     CONSTRAINT campaign_control_share_range CHECK (control_share BETWEEN 0 AND 1)
 );
+ALTER TABLE campaign
+    ADD COLUMN IF NOT EXISTS trigger_segment_id bigint,
+    ADD COLUMN IF NOT EXISTS trigger_change text;
+DO $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_constraint WHERE conname = 'campaign_trigger_change_known') THEN
+        ALTER TABLE campaign
+            ADD CONSTRAINT campaign_trigger_segment_fkey FOREIGN KEY (tenant_id, trigger_segment_id) REFERENCES segment,
+            ADD CONSTRAINT campaign_trigger_change_known CHECK (trigger_change IN ('joined', 'left')),
+            ADD CONSTRAINT campaign_trigger_complete CHECK ((trigger_segment_id IS NULL) = (trigger_change IS NULL));
+    END IF;
+END $$;
+CREATE INDEX IF NOT EXISTS campaign_trigger_segment_idx ON campaign (tenant_id, trigger_segment_id)
+    WHERE trigger_segment_id IS NOT NULL;
 CREATE INDEX IF NOT EXISTS campaign_segment_idx ON campaign (tenant_id, segment_id);
 CREATE INDEX IF NOT EXISTS campaign_trigger_idx ON campaign (tenant_id, trigger_type) WHERE trigger_type IS NOT NULL;
 
@@ -500,10 +632,19 @@ CREATE TABLE IF NOT EXISTS campaign_run (
     CONSTRAINT campaign_run_snapshot_fkey FOREIGN KEY (tenant_id, snapshot_id) REFERENCES segment_snapshot,
     CONSTRAINT campaign_run_event_fkey FOREIGN KEY (tenant_id, event_id) REFERENCES marketing_event,
     CONSTRAINT campaign_run_parent_fkey FOREIGN KEY (tenant_id, parent_id) REFERENCES campaign_run,
-    CONSTRAINT campaign_run_kind_known CHECK (kind IN ('snapshot', 'event', 'wake_up', 'request')),
+    CONSTRAINT campaign_run_kind_known CHECK (kind IN ('snapshot', 'event', 'wake_up', 'request', 'membership')),
     CONSTRAINT campaign_run_lane_known CHECK (lane IN ('realtime', 'bulk')),
     CONSTRAINT campaign_run_status_known CHECK (status IN ('pending', 'running', 'paused', 'finished', 'cancelled'))
 );
+DO $$
+BEGIN
+    -- Databases of version 1 do not know runs that a change of membership starts.
+    IF NOT EXISTS (SELECT FROM pg_constraint WHERE conname = 'campaign_run_kind_known' AND pg_get_constraintdef(oid) LIKE '%membership%') THEN
+        ALTER TABLE campaign_run
+            DROP CONSTRAINT campaign_run_kind_known,
+            ADD CONSTRAINT campaign_run_kind_known CHECK (kind IN ('snapshot', 'event', 'wake_up', 'request', 'membership'));
+    END IF;
+END $$;
 CREATE INDEX IF NOT EXISTS campaign_run_campaign_idx ON campaign_run (tenant_id, campaign_id, created_at);
 CREATE INDEX IF NOT EXISTS campaign_run_event_idx ON campaign_run (tenant_id, event_id) WHERE event_id IS NOT NULL;
 -- One run for an event and campaign; its wake-ups know the event too.
@@ -682,6 +823,71 @@ CREATE TABLE IF NOT EXISTS outcome (
 );
 CREATE INDEX IF NOT EXISTS outcome_profile_idx ON outcome (tenant_id, profile_id, occurred_at);
 CREATE INDEX IF NOT EXISTS outcome_campaign_idx ON outcome (tenant_id, campaign_id, type) WHERE campaign_id IS NOT NULL;
+
+-- Where people, events and touchpoints are taken from: a CDP's database, with the map from its fields to ours.
+CREATE TABLE IF NOT EXISTS source (
+    tenant_id   uuid NOT NULL,
+    source_id   bigint NOT NULL DEFAULT nextval('leo_id'),
+    key         text NOT NULL,
+    kind        text NOT NULL,
+    settings    jsonb NOT NULL DEFAULT '{}',
+    -- What differs from the map that is delivered for this kind; empty takes that one.
+    field_map   jsonb NOT NULL DEFAULT '{}',
+    status      text NOT NULL DEFAULT 'connected',
+    every_s     int NOT NULL DEFAULT 300,
+    due_at      timestamptz,
+    created_at  timestamptz NOT NULL DEFAULT now(),
+    updated_at  timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT source_pkey PRIMARY KEY (tenant_id, source_id),
+    CONSTRAINT source_tenant_fkey FOREIGN KEY (tenant_id) REFERENCES tenant,
+    CONSTRAINT source_key_unique UNIQUE (tenant_id, key),
+    CONSTRAINT source_kind_known CHECK (kind IN ('arango')),
+    CONSTRAINT source_status_known CHECK (status IN ('connected', 'paused')),
+    CONSTRAINT source_every_positive CHECK (every_s >= 1)
+);
+CREATE INDEX IF NOT EXISTS source_due_idx ON source (tenant_id, due_at) WHERE due_at IS NOT NULL;
+
+CREATE TABLE IF NOT EXISTS source_credential (
+    tenant_id   uuid NOT NULL,
+    source_id   bigint NOT NULL,
+    name        text NOT NULL,
+    ciphertext  bytea NOT NULL,
+    key_name    text NOT NULL,
+    created_at  timestamptz NOT NULL DEFAULT now(),
+    updated_at  timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT source_credential_pkey PRIMARY KEY (tenant_id, source_id, name),
+    CONSTRAINT source_credential_source_fkey FOREIGN KEY (tenant_id, source_id) REFERENCES source ON DELETE CASCADE
+);
+
+-- How far each stream of a source was taken: written with the page it stands for, so a sync that is cut off goes on there.
+CREATE TABLE IF NOT EXISTS sync_position (
+    tenant_id   uuid NOT NULL,
+    source_id   bigint NOT NULL,
+    stream      text NOT NULL,
+    at          text NOT NULL DEFAULT '',
+    key         text NOT NULL DEFAULT '',
+    updated_at  timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT sync_position_pkey PRIMARY KEY (tenant_id, source_id, stream),
+    CONSTRAINT sync_position_source_fkey FOREIGN KEY (tenant_id, source_id) REFERENCES source ON DELETE CASCADE
+);
+
+CREATE TABLE IF NOT EXISTS sync_run (
+    tenant_id    uuid NOT NULL,
+    sync_run_id  bigint NOT NULL DEFAULT nextval('leo_id'),
+    source_id    bigint NOT NULL,
+    mode         text NOT NULL,
+    status       text NOT NULL DEFAULT 'running',
+    counts       jsonb NOT NULL DEFAULT '{}',
+    error        text,
+    started_at   timestamptz NOT NULL DEFAULT now(),
+    finished_at  timestamptz,
+    updated_at   timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT sync_run_pkey PRIMARY KEY (tenant_id, sync_run_id),
+    CONSTRAINT sync_run_source_fkey FOREIGN KEY (tenant_id, source_id) REFERENCES source ON DELETE CASCADE,
+    CONSTRAINT sync_run_mode_known CHECK (mode IN ('changes', 'full', 'segment')),
+    CONSTRAINT sync_run_status_known CHECK (status IN ('running', 'finished', 'failed'))
+);
+CREATE INDEX IF NOT EXISTS sync_run_source_idx ON sync_run (tenant_id, source_id, started_at);
 
 CREATE TABLE IF NOT EXISTS outbox (
     tenant_id   uuid NOT NULL,
@@ -1000,7 +1206,9 @@ INSERT INTO graph_element (label_id, label, kind, source, id_column, properties,
     (32, 'INTERESTED_IN', 'edge', 'profile_relation', 'relation_id', '{weight,occurred_at}', 'Profile', 'profile_id', 'Topic',      'target_id',         's.kind = ''INTERESTED_IN'''),
     (33, 'ENGAGED',       'edge', 'profile_relation', 'relation_id', '{weight,occurred_at}', 'Profile', 'profile_id', 'Touchpoint', 'target_id',         's.kind = ''ENGAGED'''),
     (34, 'BOUGHT',        'edge', 'profile_relation', 'relation_id', '{weight,occurred_at}', 'Profile', 'profile_id', 'Product',    'target_id',         's.kind = ''BOUGHT'''),
-    (35, 'KNOWS',         'edge', 'profile_relation', 'relation_id', '{weight,occurred_at}', 'Profile', 'profile_id', 'Profile',    'target_profile_id', 's.kind = ''KNOWS''');
+    (35, 'KNOWS',         'edge', 'profile_relation', 'relation_id', '{weight,occurred_at}', 'Profile', 'profile_id', 'Profile',    'target_profile_id', 's.kind = ''KNOWS'''),
+    (36, 'SAME_AS',       'edge', 'duplicate',        'duplicate_id', '{channel,status}',    'Profile', 'profile_id', 'Profile',    'other_id',          's.status <> ''refused'''),
+    (37, 'MERGED_INTO',   'edge', 'cdp_profiles',     'profile_id',  '{}',                   'Profile', 'profile_id', 'Profile',    'merged_into',       's.merged_into IS NOT NULL');
 
 -- Makes each element's statements. In them {graph} stands for the tenant's graph and {rows} for the table or transition
 -- table that is read as s; $1 is the tenant. Updates and deletes return how many vertices or edges they did not find.
@@ -1202,16 +1410,20 @@ CREATE OR REPLACE FUNCTION leo_reader(border uuid) RETURNS text
 LANGUAGE sql IMMUTABLE
 RETURN 'leo_reader_' || translate(border::text, '-', '');
 
--- Labels in the order of graph_element, so that a label has one id in every graph; AGE before 1.7 makes no indexes.
-CREATE OR REPLACE FUNCTION leo_create_graph(graph_name text, border uuid) RETURNS void
+-- Labels in the order of graph_element, so that a label has one id in every graph; AGE before 1.7 makes no indexes. A graph
+-- that was made before a label was added gets what it lacks.
+CREATE OR REPLACE FUNCTION leo_complete_graph(graph_name text) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, ag_catalog, pg_temp SET client_min_messages = warning AS $$
 DECLARE
     e       graph_element;
     made_id int;
     indexed text;
+    reader  text;
 BEGIN
-    EXECUTE format('SELECT ag_catalog.create_graph(%L)', graph_name);
-    FOR e IN SELECT * FROM graph_element ORDER BY label_id LOOP
+    FOR e IN SELECT * FROM graph_element
+             WHERE NOT EXISTS (SELECT FROM ag_label l JOIN ag_graph g ON g.graphid = l.graph
+                               WHERE g.name = leo_complete_graph.graph_name AND l.name = label)
+             ORDER BY label_id LOOP
         IF e.kind = 'vertex' THEN
             EXECUTE format('SELECT ag_catalog.create_vlabel(%L, %L)', graph_name, e.label);
             EXECUTE format('CREATE INDEX ON %I.%I (ag_catalog.agtype_access_operator(properties, %L::ag_catalog.agtype))',
@@ -1219,11 +1431,15 @@ BEGIN
         ELSE
             EXECUTE format('SELECT ag_catalog.create_elabel(%L, %L)', graph_name, e.label);
         END IF;
+        IF e.label = 'Profile' THEN
+            EXECUTE format('CREATE INDEX ON %I."Profile" (ag_catalog.agtype_access_operator(properties, %L::ag_catalog.agtype))',
+                           graph_name, '"ext_id"');
+        END IF;
         SELECT l.id INTO STRICT made_id FROM ag_label l JOIN ag_graph g ON g.graphid = l.graph
-        WHERE g.name = leo_create_graph.graph_name AND l.name = e.label;
+        WHERE g.name = leo_complete_graph.graph_name AND l.name = e.label;
         IF made_id <> e.label_id THEN
-            RAISE EXCEPTION 'AGE numbered label % as % where % was expected', e.label, made_id, e.label_id
-                USING HINT = 'This version of AGE numbers labels differently: run leo doctor.';
+            RAISE EXCEPTION 'AGE numbered label % of graph % as % where % was expected', e.label, graph_name, made_id, e.label_id
+                USING HINT = 'A label of this graph was made by hand, or AGE numbers differently: run leo doctor.';
         END IF;
         FOREACH indexed IN ARRAY CASE WHEN e.kind = 'edge' THEN '{id,start_id,end_id}'::text[] ELSE '{id}' END LOOP
             CONTINUE WHEN EXISTS (
@@ -1231,8 +1447,19 @@ BEGIN
                 WHERE i.indrelid = format('%I.%I', graph_name, e.label)::regclass AND a.attname = indexed);
             EXECUTE format('CREATE INDEX ON %I.%I (%I)', graph_name, e.label, indexed);
         END LOOP;
+        EXECUTE format('GRANT SELECT ON %I.%I TO leo_app', graph_name, e.label);
+        FOR reader IN SELECT rolname FROM pg_roles
+                      WHERE rolname LIKE 'leo\_reader\_%' AND has_schema_privilege(rolname, graph_name, 'USAGE') LOOP
+            EXECUTE format('GRANT SELECT ON %I.%I TO %I', graph_name, e.label, reader);
+        END LOOP;
     END LOOP;
-    EXECUTE format('CREATE INDEX ON %I."Profile" (ag_catalog.agtype_access_operator(properties, %L::ag_catalog.agtype))', graph_name, '"ext_id"');
+END $$;
+
+CREATE OR REPLACE FUNCTION leo_create_graph(graph_name text, border uuid) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, ag_catalog, pg_temp SET client_min_messages = warning AS $$
+BEGIN
+    EXECUTE format('SELECT ag_catalog.create_graph(%L)', graph_name);
+    PERFORM leo_complete_graph(graph_name);
     EXECUTE format('GRANT USAGE ON SCHEMA %I TO leo_app', graph_name);
     EXECUTE format('GRANT SELECT ON ALL TABLES IN SCHEMA %I TO leo_app', graph_name);
     IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = leo_reader(border)) THEN
@@ -1290,10 +1517,11 @@ BEGIN
     END IF;
     -- Children before parents. Outside their own keys the tables point only upwards in this list.
     FOREACH emptied IN ARRAY ARRAY[
-        'outbox', 'outcome', 'delivery_attempt', 'delivery_log', 'decision', 'agent_task', 'run_batch', 'campaign_run',
+        'outbox', 'sync_run', 'sync_position', 'source_credential', 'source', 'outcome', 'delivery_attempt', 'delivery_log', 'decision', 'agent_task', 'run_batch', 'campaign_run',
         'campaign_template', 'campaign', 'policy', 'message_template', 'channel_credential', 'channel',
-        'segment_snapshot_member', 'segment_snapshot', 'segment_member', 'segment_version', 'segment', 'event_key',
-        'marketing_event', 'suppression', 'consent', 'profile_relation', 'relation_target', 'profile_address',
+        'segment_snapshot_member', 'segment_snapshot', 'recheck', 'segment_change', 'segment_refresh', 'segment_member',
+        'segment_version', 'segment', 'event_key', 'marketing_event', 'suppression', 'consent', 'duplicate', 'profile_merge',
+        'profile_relation', 'relation_target', 'profile_address',
         'profile_embedding', 'cdp_profiles', 'idempotency_key', 'api_key', 'tenant']
     LOOP
         EXECUTE format('DELETE FROM public.%I WHERE tenant_id = $1', emptied) USING doomed;
@@ -1421,7 +1649,7 @@ REVOKE ALL ON tenant_removal FROM leo_app;
 GRANT USAGE ON SEQUENCE leo_id TO leo_app;
 GRANT SELECT ON schema_migration, graph_element, graph_source TO leo_app;
 
-REVOKE ALL ON FUNCTION leo_drop_tenant(uuid, text), leo_create_graph(text, uuid) FROM PUBLIC;
+REVOKE ALL ON FUNCTION leo_drop_tenant(uuid, text), leo_create_graph(text, uuid), leo_complete_graph(text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION leo_graph_differences(), leo_graph_rebuild(), leo_analyze() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION leo_graph_differences(), leo_graph_rebuild(), leo_analyze() TO leo_app;
 
@@ -1447,11 +1675,14 @@ GRANT SELECT (tenant_id, channel_id, kind, webhook_key) ON channel TO leo_router
 GRANT SELECT (tenant_id, lane, status, due_at) ON run_batch TO leo_router;
 GRANT SELECT (tenant_id, lane, status, due_at, lease_until) ON delivery_log TO leo_router;
 GRANT SELECT (tenant_id, due_at, done_at) ON outbox TO leo_router;
+GRANT SELECT (tenant_id, due_at) ON segment TO leo_router;
+GRANT SELECT (tenant_id, due_at) ON recheck TO leo_router;
+GRANT SELECT (tenant_id, due_at, status) ON source TO leo_router;
 DO $$
 DECLARE
     routed text;
 BEGIN
-    FOREACH routed IN ARRAY ARRAY['tenant', 'api_key', 'channel', 'run_batch', 'delivery_log', 'outbox'] LOOP
+    FOREACH routed IN ARRAY ARRAY['tenant', 'api_key', 'channel', 'run_batch', 'delivery_log', 'outbox', 'segment', 'recheck', 'source'] LOOP
         IF NOT EXISTS (SELECT FROM pg_policies WHERE schemaname = 'public' AND tablename = routed AND policyname = 'router') THEN
             EXECUTE format('CREATE POLICY router ON %I FOR SELECT TO leo_router USING (true)', routed);
         END IF;
@@ -1505,13 +1736,37 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_te
     ) due WHERE batches OR deliveries OR leases OR waiting
 $$;
 
+-- Tenants whose own data wants looking after: people to look at again, segments to refresh, sources to take from.
+CREATE OR REPLACE FUNCTION leo_route_upkeep(at timestamptz)
+RETURNS TABLE (tenant_id uuid, rechecks boolean, segments boolean, sources boolean)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
+    SELECT * FROM (
+        SELECT t.tenant_id,
+               EXISTS (SELECT FROM recheck r WHERE r.tenant_id = t.tenant_id AND r.due_at <= at) AS rechecks,
+               EXISTS (SELECT FROM segment s WHERE s.tenant_id = t.tenant_id AND s.due_at <= at) AS segments,
+               EXISTS (SELECT FROM source o WHERE o.tenant_id = t.tenant_id AND o.due_at <= at AND o.status = 'connected') AS sources
+        FROM tenant t WHERE t.status = 'active'
+    ) due WHERE rechecks OR segments OR sources
+$$;
+
 REVOKE ALL ON FUNCTION leo_route_api_key(bytea), leo_route_webhook(text), leo_route_slug(text), leo_route_tenants(),
-    leo_route_due(text, timestamptz) FROM PUBLIC;
+    leo_route_due(text, timestamptz), leo_route_upkeep(timestamptz) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION leo_route_api_key(bytea), leo_route_webhook(text), leo_route_slug(text), leo_route_tenants(),
-    leo_route_due(text, timestamptz) TO leo_app, leo_owner;
+    leo_route_due(text, timestamptz), leo_route_upkeep(timestamptz) TO leo_app, leo_owner;
 
 RESET ROLE;
 SET ROLE leo_owner;
 REVOKE CREATE ON SCHEMA public FROM leo_router;
 
+-- Graphs that were made before a label was added get it now, in the order of their numbers.
+DO $$
+DECLARE
+    drawn text;
+BEGIN
+    FOR drawn IN SELECT name FROM ag_catalog.ag_graph WHERE name LIKE 'leo\_%' ORDER BY name LOOP
+        PERFORM leo_complete_graph(drawn);
+    END LOOP;
+END $$;
+
 INSERT INTO schema_migration (version) VALUES (1) ON CONFLICT DO NOTHING;
+INSERT INTO schema_migration (version) VALUES (2) ON CONFLICT DO NOTHING;

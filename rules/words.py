@@ -40,6 +40,7 @@ class Gate(StrEnum):
     CONSENT = "consent"
     SUPPRESSION = "suppression"
     UNREACHABLE = "unreachable"
+    DUPLICATE = "duplicate"
     CAMPAIGN_WINDOW = "campaign_window"
     CONTROL_GROUP = "control_group"
     FREQUENCY_CAP = "frequency_cap"
@@ -76,6 +77,7 @@ class RunKind(StrEnum):
     EVENT = "event"
     WAKE_UP = "wake_up"
     REQUEST = "request"
+    MEMBERSHIP = "membership"
 
 
 class RunStatus(StrEnum):
@@ -113,3 +115,20 @@ class TemplateStatus(StrEnum):
     DRAFT = "draft"
     APPROVED = "approved"
     RETIRED = "retired"
+
+
+class Change(StrEnum):
+    """What happened to a person's membership of a segment."""
+
+    JOINED = "joined"
+    LEFT = "left"
+
+
+class Cause(StrEnum):
+    """Why membership was brought up to date."""
+
+    REQUEST = "request"
+    SCHEDULE = "schedule"
+    SNAPSHOT = "snapshot"
+    EVENT = "event"
+    SYNC = "sync"

@@ -44,7 +44,10 @@ def test_every_table_and_partition_of_a_tenant_is_fenced(admin_url: str) -> None
         mine = [policy[1:] for policy in policies if policy[0] == table and policy[1] != "router"]
         assert mine == [("tenant_border", "ALL", "PERMISSIVE", border, border, ["public"])], table
     routed = {policy[0]: policy[2:] for policy in policies if policy[1] == "router"}
-    assert set(routed) == {"tenant", "api_key", "channel", "run_batch", "delivery_log", "outbox"}
+    assert set(routed) == {
+        *("tenant", "api_key", "channel", "run_batch", "delivery_log", "outbox"),
+        *("segment", "recheck", "source"),
+    }
     assert all(policy[0] == "SELECT" and policy[4] == ["leo_router"] for policy in routed.values())
 
 

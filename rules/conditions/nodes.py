@@ -1,0 +1,198 @@
+"""The parts of a segment's rule, as one tree: groups, and conditions that hold for a person or do not.
+
+A tree is made by `rules.conditions.parse` alone, so a part is always whole and its values can be stored. Every condition
+is true or false, never unknown: what a person lacks makes a condition false.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import TypeAlias
+
+from rules.words import Channel, OutcomeType
+
+Scalar: TypeAlias = str | int | float | bool | None
+
+
+class Test(StrEnum):
+    """How an attribute or a field of a profile is compared; the word is the key in the JSON form."""
+
+    IS = "is"
+    IS_NOT = "is_not"
+    IN = "in"
+    NOT_IN = "not_in"
+    MORE_THAN = "more_than"
+    AT_LEAST = "at_least"
+    LESS_THAN = "less_than"
+    AT_MOST = "at_most"
+    BETWEEN = "between"
+    CONTAINS = "contains"
+    CONTAINS_ANY = "contains_any"
+    CONTAINS_NONE = "contains_none"
+    INCLUDES = "includes"
+    STARTS_WITH = "starts_with"
+    ENDS_WITH = "ends_with"
+    EXISTS = "exists"
+    IS_EMPTY = "is_empty"
+    BEFORE = "before"
+    AFTER = "after"
+    IN_LAST_DAYS = "in_last_days"
+    IN_NEXT_DAYS = "in_next_days"
+    ANNIVERSARY_IN_DAYS = "anniversary_in_days"
+
+
+@dataclass(frozen=True, slots=True)
+class All:
+    """Every part holds; an empty one holds for everyone."""
+
+    parts: "tuple[Node, ...]"
+
+
+@dataclass(frozen=True, slots=True)
+class Any_:  # noqa: N801 - `Any` is typing's
+    """At least one part holds; an empty one holds for nobody."""
+
+    parts: "tuple[Node, ...]"
+
+
+@dataclass(frozen=True, slots=True)
+class Not:
+    """The part does not hold."""
+
+    part: "Node"
+
+
+@dataclass(frozen=True, slots=True)
+class Ago:
+    """An instant seen from now: so many days before it, or after it where `days` is negative."""
+
+    days: float
+
+
+Wanted: TypeAlias = Scalar | tuple[Scalar, ...] | datetime | Ago
+
+
+@dataclass(frozen=True, slots=True)
+class Attribute:
+    """A value in the profile's attributes, found along `path`, compared by `test` with `wanted`.
+
+    `wanted` is a scalar (is, is_not, contains, includes, starts_with, ends_with, numbers), a tuple of scalars (in, not_in,
+    contains_any, contains_none; two numbers for between), a bool (exists, is_empty), an aware instant or Ago (before,
+    after), or a number of days (in_last_days, in_next_days, anniversary_in_days).
+    """
+
+    path: tuple[str, ...]
+    test: Test
+    wanted: Wanted
+
+
+class Column(StrEnum):
+    """What a profile has beside its attributes."""
+
+    EXT_ID = "ext_id"
+    NAME = "name"
+    LOCALE = "locale"
+    ZONE = "zone"
+    SOURCE = "source"
+    CREATED_AT = "created_at"
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A column of the profile: text for all but `created_at`, which is an instant."""
+
+    column: Column
+    test: Test
+    wanted: Wanted
+
+
+@dataclass(frozen=True, slots=True)
+class Consented:
+    """The newest consent for `purpose` that covers `channel` says `granted`; None is what covers every channel."""
+
+    purpose: str
+    channel: Channel | None
+    granted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Reachable:
+    """The person has a valid address on the channel."""
+
+    channel: Channel
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """When something has to have happened: after and before are instants or days ago; None is open."""
+
+    after: datetime | Ago | None = None
+    before: datetime | Ago | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """How often, both ends included; `at_most` None is open. (1, None) is "at least once", (0, 0) "never"."""
+
+    at_least: int = 1
+    at_most: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Happened:
+    """Events of the person of one of `types`, within `span`, whose attributes contain `where`, counted.
+
+    With `recency` the newest of them is so many days old, (at_least, at_most), each None where open.
+    """
+
+    types: tuple[str, ...]
+    where: Mapping[str, Scalar] = field(default_factory=dict)
+    span: Span = Span()
+    times: Times = Times()
+    recency: tuple[float | None, float | None] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CameOf:
+    """Outcomes of the person of one of `types`, of the campaign with this key and on this channel where named, counted."""
+
+    types: tuple[OutcomeType, ...]
+    campaign: str | None = None
+    channel: Channel | None = None
+    span: Span = Span()
+    times: Times = Times()
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """The person is in the segment with this key, as of that segment's last refresh."""
+
+    segment: str
+
+
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """The person is among the profile ids that a graph query returns: one of the library by name, or one inline."""
+
+    name: str | None
+    cypher: str | None
+    values: Mapping[str, Scalar] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Like:
+    """The person's embedding is near another profile's, a text's or a segment's centre (exactly one is given).
+
+    Within a cosine distance of `within` (0 the same, 2 the opposite), or among the `nearest` so many active profiles.
+    """
+
+    profile: str | None = None
+    text: str | None = None
+    segment: str | None = None
+    within: float | None = None
+    nearest: int | None = None
+
+
+Leaf: TypeAlias = Attribute | Field | Consented | Reachable | Happened | CameOf | Member | Pattern | Like
+Node: TypeAlias = All | Any_ | Not | Leaf
