@@ -1,11 +1,10 @@
 """The parts of a segment's rule, as one tree: groups, and conditions that hold for a person or do not.
 
-A tree is made by `rules.conditions.parse` alone, so a part is always whole and its values can be stored. Every condition
-is true or false, never unknown: what a person lacks makes a condition false.
+A tree is made by `rules.conditions.parse` alone, so a part is always whole and its values can be stored. Every
+condition is true or false, never unknown: what a person lacks makes a condition false.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import TypeAlias
@@ -13,6 +12,19 @@ from typing import TypeAlias
 from rules.words import Channel, OutcomeType
 
 Scalar: TypeAlias = str | int | float | bool | None
+Pairs: TypeAlias = tuple[tuple[str, Scalar], ...]
+
+
+class _Exact:
+    """Equal where written alike: to Python `1 == True`, to a rule they are two things."""
+
+    __slots__ = ()
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and repr(self) == repr(other)
+
+    def __hash__(self) -> int:
+        return hash(repr(self))
 
 
 class Test(StrEnum):
@@ -73,13 +85,13 @@ class Ago:
 Wanted: TypeAlias = Scalar | tuple[Scalar, ...] | datetime | Ago
 
 
-@dataclass(frozen=True, slots=True)
-class Attribute:
+@dataclass(frozen=True, slots=True, eq=False)
+class Attribute(_Exact):
     """A value in the profile's attributes, found along `path`, compared by `test` with `wanted`.
 
-    `wanted` is a scalar (is, is_not, contains, includes, starts_with, ends_with, numbers), a tuple of scalars (in, not_in,
-    contains_any, contains_none; two numbers for between), a bool (exists, is_empty), an aware instant or Ago (before,
-    after), or a number of days (in_last_days, in_next_days, anniversary_in_days).
+    `wanted` is a scalar (is, is_not, contains, includes, starts_with, ends_with, numbers), a tuple of scalars (in,
+    not_in, contains_any, contains_none; two numbers for between), a bool (exists, is_empty), an aware instant or Ago
+    (before, after), or a number of days (in_last_days, in_next_days, anniversary_in_days).
     """
 
     path: tuple[str, ...]
@@ -139,15 +151,15 @@ class Times:
     at_most: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Happened:
-    """Events of the person of one of `types`, within `span`, whose attributes contain `where`, counted.
+@dataclass(frozen=True, slots=True, eq=False)
+class Happened(_Exact):
+    """Events of the person of one of `types`, within `span`, whose attributes contain each pair of `where`, counted.
 
     With `recency` the newest of them is so many days old, (at_least, at_most), each None where open.
     """
 
     types: tuple[str, ...]
-    where: Mapping[str, Scalar] = field(default_factory=dict)
+    where: Pairs = ()
     span: Span = Span()
     times: Times = Times()
     recency: tuple[float | None, float | None] | None = None
@@ -155,7 +167,7 @@ class Happened:
 
 @dataclass(frozen=True, slots=True)
 class CameOf:
-    """Outcomes of the person of one of `types`, of the campaign with this key and on this channel where named, counted."""
+    """Outcomes of one of `types`, of the campaign with this key and on this channel where named, counted."""
 
     types: tuple[OutcomeType, ...]
     campaign: str | None = None
@@ -171,13 +183,13 @@ class Member:
     segment: str
 
 
-@dataclass(frozen=True, slots=True)
-class Pattern:
+@dataclass(frozen=True, slots=True, eq=False)
+class Pattern(_Exact):
     """The person is among the profile ids that a graph query returns: one of the library by name, or one inline."""
 
     name: str | None
     cypher: str | None
-    values: Mapping[str, Scalar] = field(default_factory=dict)
+    values: Pairs = ()
 
 
 @dataclass(frozen=True, slots=True)

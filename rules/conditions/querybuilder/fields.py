@@ -1,0 +1,58 @@
+"""Where a field of the CDP's profile is with us."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from rules.conditions.querybuilder.given import Unsayable
+
+# Columns of the profile, not attributes.
+_COLUMNS: Mapping[str, str] = {"_key": "ext_id", "primaryLanguage": "locale"}
+# What the sync calls otherwise, for the CDP's word would be taken for ours.
+_NAMES: Mapping[str, str] = {
+    "inSegments": "cdp_segments",
+    "inJourneyMaps": "cdp_journeys",
+    "inCampaigns": "cdp_campaigns",
+    "createdAt": "cdp_created_at",
+    "status": "cdp_status",
+}
+# Of these the sync keeps the ids, whatever the map calls the rest.
+_IDS = frozenset({"inSegments", "inJourneyMaps", "inCampaigns"})
+
+
+@dataclass(frozen=True, slots=True)
+class Fields:
+    """`attributes` is which attribute holds which field, or None: each is its field's name in snake case."""
+
+    attributes: Mapping[str, str] | None
+
+    def subject(self, field: str) -> dict[str, Any]:
+        """Give the beginning of a condition: {"profile": column}, or {"attribute": name or path}."""
+        if field in _COLUMNS:
+            return {"profile": _COLUMNS[field]}
+        top, *inside = re.split(r"__|\.", field)
+        name = self.attribute(top)
+        return {"attribute": [name, *inside] if inside else name}
+
+    def attribute(self, field: str) -> str:
+        """Give the attribute that holds a field of the profile; raises Unsayable."""
+        if self.attributes is not None and field not in _IDS:
+            return self._mapped(field)
+        return _NAMES.get(field) or snake(field)
+
+    def event_attribute(self, collection: str, field: str) -> str:
+        """Give the attribute that holds a field of an event; raises Unsayable."""
+        return snake(field) if self.attributes is None else self._mapped(f"{collection}__{field}")
+
+    def _mapped(self, field: str) -> str:
+        name = (self.attributes or {}).get(field)
+        if name is None:
+            raise Unsayable("asks for a field that is not taken over from the CDP")
+        return name
+
+
+def snake(field: str) -> str:
+    """Write `totalLeadScore` as `total_lead_score`, `totalCLV` as `total_clv` and `loyaltyIDs` as `loyalty_ids`."""
+    parted = re.sub(r"([a-z0-9])([A-Z])", r"\1_\2", field)
+    return re.sub(r"([A-Z]+)([A-Z][a-z]{2})", r"\1_\2", parted).lower()

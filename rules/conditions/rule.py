@@ -1,0 +1,84 @@
+"""A segment's rule, read, asked of one person, and said in words. The engine compiles its tree to one statement."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from rules.conditions.explain import Explained, explain, inactive
+from rules.conditions.hold import holds
+from rules.conditions.nodes import All, Any_, Attribute, Happened, Leaf, Like, Member, Node, Not, Pattern, Test
+from rules.conditions.person import Person
+from rules.conditions.phrases import Language
+from rules.conditions.read import read
+from rules.conditions.text import text
+from rules.errors import InvalidInput
+
+ANY_EVENT = "*"
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """`document` is the rule as it was written, `tree` as it was read."""
+
+    tree: Node
+    document: Mapping[str, Any]
+
+    def holds(self, person: Person, *, now: datetime, today: date) -> bool:
+        """Whether the person satisfies the rule; `today` is the tenant's own date. Only who is active does."""
+        return person.active and holds(self.tree, person, now, today)
+
+    def explain(self, person: Person, *, now: datetime, today: date, language: str = Language.EN) -> Explained:
+        """Say for each condition whether it holds for the person, and what was found; in one of Language."""
+        explained = explain(self.tree, person, now, today, Language(language))
+        return explained if person.active else inactive(explained, Language(language))
+
+    def text(self, language: str = Language.EN) -> str:
+        """Say the rule as one sentence, in one of Language."""
+        return text(self.tree, Language(language))
+
+    def containment(self) -> dict[str, Any]:
+        """Give the document that attributes have to contain; raises InvalidInput where the rule asks for more."""
+        parts = self.tree.parts if isinstance(self.tree, All) else (self.tree,)
+        wanted = {
+            part.path[0]: part.wanted
+            for part in parts
+            if isinstance(part, Attribute) and part.test is Test.IS and len(part.path) == 1
+        }
+        if len(wanted) != len(parts):
+            raise InvalidInput("The rule asks for more than attributes with a value.", remedy="Use `is` alone.")
+        return wanted
+
+    def leaves(self) -> tuple[Leaf, ...]:
+        """Give every condition, in the order they are written."""
+        return tuple(_leaves(self.tree))
+
+    def event_types(self) -> frozenset[str]:
+        """Give the types of events that may change the answer; "*" is any type."""
+        types: set[str] = set()
+        for leaf in self.leaves():
+            if isinstance(leaf, Happened):
+                types.update(leaf.types)
+            elif isinstance(leaf, Pattern):
+                types.add(ANY_EVENT)
+        return frozenset(types)
+
+    def segments(self) -> frozenset[str]:
+        """Give the keys of the segments that the rule refers to."""
+        keys = {leaf.segment for leaf in self.leaves() if isinstance(leaf, Member | Like)}
+        return frozenset(key for key in keys if key is not None)
+
+
+def parse(document: Any) -> Rule:
+    """Read a rule's JSON; raises InvalidInput naming the place that cannot be read."""
+    return Rule(read(document), document)
+
+
+def _leaves(node: Node) -> Iterator[Leaf]:
+    if isinstance(node, Not):
+        yield from _leaves(node.part)
+    elif isinstance(node, All | Any_):
+        for part in node.parts:
+            yield from _leaves(part)
+    else:
+        yield node

@@ -1,0 +1,148 @@
+"""The values in a rule's JSON, read one by one: each gives the value, or refuses it with its place and a reason.
+
+Texts are composed (NFC), as every stored text is. What is too large is refused, so that a rule stays a question that
+one statement can carry.
+"""
+
+import unicodedata
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, TypeVar
+
+from rules.conditions.dates import instant
+from rules.conditions.nodes import Ago, Pairs, Scalar
+from rules.errors import InvalidInput
+
+MOST_LETTERS = 2_048
+MOST_VALUES = 1_000
+MOST_PAIRS = 100
+MOST_STEPS = 20
+MOST_TIMES = 1_000_000
+# A hundred years, so that no instant leaves what Python and PostgreSQL can both count.
+MOST_DAYS = 36_525
+MOST_ANNIVERSARY_DAYS = 366
+# Below the largest double: every parser of JSON gives the same number.
+LARGEST = 1e308
+
+T = TypeVar("T")
+E = TypeVar("E", bound=StrEnum)
+
+
+def wrong(place: str, why: str) -> InvalidInput:
+    return InvalidInput(f"In a segment's rule, {place} {why}.", remedy="See docs/segments.md.")
+
+
+def text(value: Any, place: str, *, most: int = MOST_LETTERS, composed: bool = True) -> str:
+    """Read text of at least one letter."""
+    if not isinstance(value, str) or not value:
+        raise wrong(place, "is no text, or an empty one")
+    return _stored(value, place, most=most, composed=composed)
+
+
+def _stored(value: str, place: str, *, most: int = MOST_LETTERS, composed: bool = True) -> str:
+    if len(value) > most:
+        raise wrong(place, f"has more than {most:,} letters")
+    # jsonb can hold neither a NUL nor half of a surrogate pair.
+    if any(letter == "\x00" or "\ud800" <= letter <= "\udfff" for letter in value):
+        raise wrong(place, "has a letter that cannot be stored (U+0000 or half of a surrogate pair)")
+    return unicodedata.normalize("NFC", value) if composed else value
+
+
+def number(value: Any, place: str) -> int | float:
+    """Read a finite number."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise wrong(place, "is no number")
+    if not -LARGEST <= value <= LARGEST:
+        raise wrong(place, "is a number beyond 1e308")
+    return value
+
+
+def whole(value: Any, place: str, most: int, least: int = 0) -> int:
+    """Read a whole number from `least` to `most`; JSON knows 2 and 2.0 as one number."""
+    read = number(value, place)
+    if not least <= read <= most or read != int(read):
+        raise wrong(place, f"is no whole number from {least} to {most:,}")
+    return int(read)
+
+
+def amount(value: Any, place: str, most: float, least: float = 0) -> int | float:
+    """Read a number from `least` to `most`."""
+    read = number(value, place)
+    if not least <= read <= most:
+        raise wrong(place, f"is no number from {least:,} to {most:,}")
+    return read
+
+
+def flag(value: Any, place: str) -> bool:
+    if not isinstance(value, bool):
+        raise wrong(place, "is neither true nor false")
+    return value
+
+
+def scalar(value: Any, place: str) -> Scalar:
+    """Read text (even an empty one), a number, true, false or null."""
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, str):
+        return _stored(value, place)
+    if isinstance(value, int | float):
+        return number(value, place)
+    raise wrong(place, "is neither text nor a number, true, false or null")
+
+
+def many(value: Any, place: str, read: Callable[[Any, str], T], most: int = MOST_VALUES) -> tuple[T, ...]:
+    """Read a list of one to `most` values."""
+    if not isinstance(value, list) or not value:
+        raise wrong(place, "is no list, or an empty one")
+    if len(value) > most:
+        raise wrong(place, f"has more than {most:,} values")
+    return tuple(read(one, f"{place}[{index}]") for index, one in enumerate(value))
+
+
+def one_or_many(value: Any, place: str, read: Callable[[Any, str], T], most: int = MOST_VALUES) -> tuple[T, ...]:
+    """Read one value or a list of them, each once."""
+    if isinstance(value, list):
+        return tuple(dict.fromkeys(many(value, place, read, most)))
+    return (read(value, place),)
+
+
+def word(value: Any, place: str, words: type[E]) -> E:
+    """Read one of our words."""
+    if not isinstance(value, str) or value not in {*words}:
+        raise wrong(place, f"is none of {', '.join(words)}")
+    return words(value)
+
+
+def keys(node: Mapping[str, Any], place: str, *known: str) -> None:
+    """Refuse a key that is not among the known ones."""
+    for key in node:
+        if key not in known:
+            named = ascii(key[:40]) if isinstance(key, str) else "which is no text"
+            raise wrong(place, f"has an unknown key, {named}; it may have {', '.join(known)}")
+
+
+def pairs(value: Any, place: str) -> Pairs:
+    """Read an object of scalars, sorted by name."""
+    if not isinstance(value, Mapping) or len(value) > MOST_PAIRS:
+        raise wrong(place, f"is no object of at most {MOST_PAIRS} values")
+    read = {text(name, f"a name in {place}"): scalar(one, f"a value in {place}") for name, one in value.items()}
+    if len(read) < len(value):
+        raise wrong(place, "has one name twice")
+    return tuple(sorted(read.items(), key=lambda pair: pair[0]))
+
+
+def bound(value: Any, place: str) -> datetime | Ago:
+    """Read an instant, or {"days_ago": n}, which lies in the future where n is negative."""
+    if isinstance(value, Mapping):
+        if set(value) != {"days_ago"}:
+            raise wrong(place, 'is neither a date nor {"days_ago": n}')
+        return Ago(amount(value["days_ago"], f"{place}.days_ago", MOST_DAYS, -MOST_DAYS))
+    read = instant(value) if isinstance(value, str) else None
+    if read is None:
+        raise wrong(place, "is no date such as 2026-05-01 or 2026-05-01T09:00:00+07:00")
+    return read
+
+
+def days(value: Any, place: str) -> int | float:
+    return amount(value, place, MOST_DAYS)
