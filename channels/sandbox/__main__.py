@@ -16,6 +16,9 @@ from pathlib import Path
 from aiohttp import web
 
 from channels.contract import Secret
+from channels.sandbox.arango.control import ArangoControl
+from channels.sandbox.arango.server import ArangoApi
+from channels.sandbox.arango.worlds import MOST_PEOPLE, PEOPLE, Worlds
 from channels.sandbox.callback import Callback, Target
 from channels.sandbox.control import Control, Outcomes, application
 from channels.sandbox.faults import Faults
@@ -47,7 +50,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m channels.sandbox", description=(__doc__ or "").splitlines()[0])
     add = parser.add_argument
     add("--smtp-port", type=int, default=8725, help="0 takes any free one (8725)")
-    add("--http-port", type=int, default=8780, help="Telegram and control endpoints; 0 takes any free one (8780)")
+    add("--http-port", type=int, default=8780, help="Telegram, ArangoDB and control; 0 takes any free one (8780)")
     add("--record", type=Path, help="append each message to this file as a JSON line")
     add("--callback", help="post outcomes as signed JSON arrays to this URL")
     add("--secret", default="", help="signs the callbacks; visible in the process list, so prefer --secret-file")
@@ -64,7 +67,15 @@ def _parser() -> argparse.ArgumentParser:
     add("--batch", type=int, choices=range(1, 501), metavar="1..500", default=500, help="outcomes in one post (500)")
     add("--retry-for", type=float, default=600.0, help="seconds a post is tried again while the API is down (600)")
     add("--keep", type=int, default=5_000, help="messages kept in memory (5000)")
+    add("--arango-people", type=_people, default=PEOPLE, help=f"people in the CDP's database leo_cdp ({PEOPLE})")
     return parser
+
+
+def _people(text: str) -> int:
+    number = int(text)
+    if not 1 <= number <= MOST_PEOPLE:
+        raise argparse.ArgumentTypeError(f"1 to {MOST_PEOPLE} people")
+    return number
 
 
 async def _serve(arguments: argparse.Namespace) -> None:
@@ -78,12 +89,15 @@ async def _serve(arguments: argparse.Namespace) -> None:
     chances = Chances(_chances(arguments.chance), seed=arguments.seed, delay_scale=arguments.delay_scale)
     outcomes = Outcomes(chances, callback)
     bot = BotApi(record, faults, token=arguments.telegram_token, on_message=outcomes.on_message, callback=callback)
-    control = Control(record=record, faults=faults, outcomes=outcomes, callback=callback)
+    worlds = Worlds(arguments.arango_people)
+    arango = ArangoApi(worlds, faults)
+    control = Control(record=record, faults=faults, outcomes=outcomes, callback=callback, arango=arango)
+    more = [*arango.routes(), *ArangoControl(worlds, arango).routes()]
     handler = MailHandler(record, faults, on_message=outcomes.on_message)
     make = protocol_factory(handler, login=_login(arguments.smtp_login), tls=_tls(arguments))
 
     smtp = await loop.create_server(make, HOST, arguments.smtp_port, backlog=1024)
-    runner = web.AppRunner(application(control, bot), access_log=None, shutdown_timeout=1.0)
+    runner = web.AppRunner(application(control, bot, more), access_log=None, shutdown_timeout=1.0)
     await runner.setup()
     site = web.TCPSite(runner, HOST, arguments.http_port, backlog=1024)
     await site.start()

@@ -1,18 +1,19 @@
 """The control endpoints of the sandbox: look at what came, plan failures, choose outcomes."""
 
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any
 
 from aiohttp import web
 
 from channels.contract import Secret
+from channels.sandbox.arango.server import ArangoApi
 from channels.sandbox.callback import Callback, Sent, Target
 from channels.sandbox.faults import Faults
 from channels.sandbox.plan import Chances, Step
 from channels.sandbox.record import Record
 from channels.sandbox.telegram import BotApi
-from rules.errors import InvalidInput
+from rules.errors import InvalidInput, NotFound
 from rules.words import OutcomeType
 
 BODY_LIMIT = 67_108_864
@@ -53,11 +54,14 @@ class Outcomes:
 class Control:
     """What an operator or a test asks of the sandbox."""
 
-    def __init__(self, *, record: Record, faults: Faults, outcomes: Outcomes, callback: Callback) -> None:
+    def __init__(
+        self, *, record: Record, faults: Faults, outcomes: Outcomes, callback: Callback, arango: ArangoApi
+    ) -> None:
         self._record = record
         self._faults = faults
         self._outcomes = outcomes
         self._callback = callback
+        self._arango = arango
 
     async def messages(self, request: web.Request) -> web.Response:
         """`GET /_sandbox/messages?limit=100`: the newest, oldest of them first."""
@@ -72,7 +76,7 @@ class Control:
 
     async def faults(self, request: web.Request) -> web.Response:
         """`POST /_sandbox/faults`: one failure or a list of them."""
-        document = await _json(request)
+        document = await read_json(request)
         given = document if isinstance(document, list) else [document]
         for fault in given:
             self._faults.add(fault)
@@ -80,11 +84,11 @@ class Control:
 
     async def outcomes(self, request: web.Request) -> web.Response:
         """`POST /_sandbox/outcomes`: what will come of messages, by event_id or address."""
-        return web.json_response({"asked": self._outcomes.ask(await _json(request))})
+        return web.json_response({"asked": self._outcomes.ask(await read_json(request))})
 
     async def accounts(self, request: web.Request) -> web.Response:
         """`POST /_sandbox/accounts`: where the outcomes of a mail login go, as at a mail provider's web page."""
-        document = await _json(request)
+        document = await read_json(request)
         names = ("account", "url", "secret")
         if not isinstance(document, Mapping) or not all(isinstance(document.get(n), str) for n in names):
             raise InvalidInput("An account is wrong.", remedy=ACCOUNT_REMEDY)
@@ -92,14 +96,14 @@ class Control:
         return web.json_response({"connected": document["account"]})
 
     async def reset(self, _request: web.Request) -> web.Response:
-        """`POST /_sandbox/reset`: forget messages, failures, outcomes and counts; the record file stays."""
-        for part in (self._record, self._faults, self._outcomes, self._callback):
+        """`POST /_sandbox/reset`: forget messages, failures, outcomes, counts and changes; the record file stays."""
+        for part in (self._record, self._faults, self._outcomes, self._callback, self._arango):
             part.clear()
         return web.json_response({"reset": True})
 
 
-def application(control: Control, bot: BotApi) -> web.Application:
-    """Join the Bot API and the control endpoints."""
+def application(control: Control, bot: BotApi, more: Iterable[web.AbstractRouteDef]) -> web.Application:
+    """Join the Bot API, the control endpoints and more of both sorts."""
     app = web.Application(middlewares=[_told], client_max_size=BODY_LIMIT)
     app.router.add_route("*", "/bot{token}/{method}", bot.handle)
     app.router.add_get("/_sandbox/messages", control.messages)
@@ -108,6 +112,7 @@ def application(control: Control, bot: BotApi) -> web.Application:
     app.router.add_post("/_sandbox/outcomes", control.outcomes)
     app.router.add_post("/_sandbox/accounts", control.accounts)
     app.router.add_post("/_sandbox/reset", control.reset)
+    app.router.add_routes(more)
     return app
 
 
@@ -115,11 +120,13 @@ def application(control: Control, bot: BotApi) -> web.Application:
 async def _told(
     request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
 ) -> web.StreamResponse:
-    """Turn what a caller got wrong into 422 with the sentence."""
+    """Turn what a caller got wrong into 422, or 404, with the sentence."""
     try:
         return await handler(request)
     except InvalidInput as error:
         return web.json_response({"error": error.code, "detail": str(error)}, status=422)
+    except NotFound as error:
+        return web.json_response({"error": error.code, "detail": str(error)}, status=404)
 
 
 def _asked(key: Any, outcomes: Any) -> list[tuple[OutcomeType, float | None]]:
@@ -131,7 +138,8 @@ def _asked(key: Any, outcomes: Any) -> list[tuple[OutcomeType, float | None]]:
     return [(OutcomeType(str(name)), value) for name, value in pairs]
 
 
-async def _json(request: web.Request) -> Any:
+async def read_json(request: web.Request) -> Any:
+    """Give what was posted; raises InvalidInput."""
     try:
         return json.loads(await request.read())
     except (ValueError, RecursionError) as error:

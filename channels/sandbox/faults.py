@@ -1,23 +1,33 @@
 """Failures on demand: what the emulators should do wrong, for whom, and how often."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from rules.errors import InvalidInput
 
-CHANNELS = ("email", "telegram")
-MODES = ("reply", "hang", "cut")
+# How each channel can fail: an answer of its own, none at all, the connection cut; ArangoDB also late, its cursor gone,
+# or with half of the JSON in an answer that is whole to HTTP.
+MODES: Mapping[Any, tuple[str, ...]] = {
+    "email": ("reply", "hang", "cut"),
+    "telegram": ("reply", "hang", "cut"),
+    "arango": ("reply", "hang", "cut", "slow", "expired", "torn"),
+}
 STAGES = ("rcpt", "content")
+LONGEST_DELAY_S = 600.0
 REMEDY = (
-    'Post {"channel": "email"|"telegram", "mode"?: "reply"|"hang"|"cut", "status"?: 429, "text"?: "...", '
-    '"retry_after"?: 1, "times"?: 3, "address"?: "...", "stage"?: "rcpt"|"content", "keep"?: false}.'
+    'Post {"channel": "email"|"telegram"|"arango", "mode"?: "reply"|"hang"|"cut", "status"?: 429, "text"?: "...", '
+    '"retry_after"?: 1, "times"?: 3, "address"?: "...", "stage"?: "rcpt"|"content", "keep"?: false}. '
+    'Of arango also "mode": "slow"|"expired"|"torn", "delay"?: 2.5 and "query"?: "profiles_changed".'
 )
 
 
 @dataclass(slots=True, kw_only=True)
 class PlannedFault:
-    """One failure; `times` counts down and None is for ever, `keep` records the message although it fails."""
+    """One failure; `times` counts down and None is for ever, `keep` records the message although it fails.
+
+    `delay` is how many seconds a slow answer waits; `query` is the only query that is meant.
+    """
 
     channel: str
     mode: str = "reply"
@@ -28,6 +38,8 @@ class PlannedFault:
     address: str | None = None
     stage: str = "content"
     keep: bool = False
+    delay: float = 0.0
+    query: str | None = None
 
 
 class Faults:
@@ -44,9 +56,22 @@ class Faults:
 
     def take(self, channel: str, *, address: str, stage: str = "content") -> PlannedFault | None:
         """Give the failure that befalls this message, used up by one; None for none."""
+        return self._take(
+            lambda fault: fault.channel == channel and fault.stage == stage and fault.address in (None, address)
+        )
+
+    def take_for_query(self, channel: str, *, query: str, modes: Collection[str]) -> PlannedFault | None:
+        """Give the failure, of these modes, that befalls this query, used up by one; None for none."""
+        return self._take(
+            lambda fault: fault.channel == channel and fault.mode in modes and fault.query in (None, query)
+        )
+
+    def clear(self) -> None:
+        self._waiting.clear()
+
+    def _take(self, is_meant: Callable[[PlannedFault], bool]) -> PlannedFault | None:
         for fault in self._waiting:
-            is_meant = fault.channel == channel and fault.stage == stage and fault.address in (None, address)
-            if not is_meant:
+            if not is_meant(fault):
                 continue
             if fault.times is not None:
                 fault.times -= 1
@@ -55,21 +80,21 @@ class Faults:
             return fault
         return None
 
-    def clear(self) -> None:
-        self._waiting.clear()
-
 
 def _parse(document: Any) -> PlannedFault:
     if not isinstance(document, Mapping):
         raise InvalidInput("A fault is an object.", remedy=REMEDY)
     fields = dict(document)
-    _one_of(fields.get("channel"), CHANNELS, "channel")
-    _one_of(fields.get("mode", "reply"), MODES, "mode")
+    _one_of(fields.get("channel"), tuple(MODES), "channel")
+    _one_of(fields.get("mode", "reply"), MODES[fields["channel"]], "mode")
     _one_of(fields.get("stage", "content"), STAGES, "stage")
     for name in ("status", "retry_after", "times"):
         value = fields.get(name)
         if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 0):
             raise InvalidInput(f"The {name} of a fault is a whole number.", remedy=REMEDY)
+    delay = fields.get("delay", 0)
+    if isinstance(delay, bool) or not isinstance(delay, int | float) or not 0 <= delay <= LONGEST_DELAY_S:
+        raise InvalidInput(f"The delay of a fault is 0 to {LONGEST_DELAY_S:.0f} seconds.", remedy=REMEDY)
     if fields.get("mode", "reply") == "reply" and not fields.get("status"):
         raise InvalidInput("A fault that replies needs its status.", remedy=REMEDY)
     try:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.channels.arango_reader import ODD, PLAIN, Reader, reading
 from tests.channels.sandbox_process import SandboxProcess, start_sandbox
 from tests.channels.webhook_server import WebhookServer
 
@@ -33,3 +34,19 @@ async def webhook() -> AsyncIterator[WebhookServer]:
     server = await WebhookServer().start()
     yield server
     await server.close()
+
+
+@pytest.fixture
+async def odd(sandbox: SandboxProcess) -> AsyncIterator[Reader]:
+    """A CDP with every trap, of people enough for a page of equal times."""
+    await sandbox.ask("arango/worlds", {"database": ODD, "people": 6_000, "traps": True})
+    async with reading(sandbox, ODD) as reader:
+        yield reader
+
+
+@pytest.fixture
+async def plain(sandbox: SandboxProcess) -> AsyncIterator[Reader]:
+    """A CDP of 300 ordinary people."""
+    await sandbox.ask("arango/worlds", {"database": PLAIN, "people": 300, "traps": False})
+    async with reading(sandbox, PLAIN) as reader:
+        yield reader
