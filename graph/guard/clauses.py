@@ -1,0 +1,174 @@
+"""Clauses: UNWIND and MATCH, then WITH and RETURN, which decide what the rest of the query can see."""
+
+from dataclasses import dataclass
+
+from graph.guard.expressions import Expressions, Value
+from graph.guard.paths import Paths
+from graph.guard.scope import Elements, Scope, Variable
+from graph.guard.tokens import Cursor
+from graph.guard.words import WEIGHT_OF_VALUE
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """Where a MATCH stands in the text: the offsets of its whole, and of the condition behind its WHERE."""
+
+    begin: int
+    end: int
+    condition: tuple[int, int] | None
+    is_optional: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """What RETURN gives: its name, and what it is a property of where it is plainly one."""
+
+    name: str
+    variable: str | None
+    label: str | None
+    property: str | None
+
+
+class Clauses:
+    """Reads a whole query."""
+
+    def __init__(self, text: str, *, labels: Elements, edges: Elements) -> None:
+        self._cursor = Cursor(text)
+        self.scope = Scope(self._cursor, labels=labels, edges=edges)
+        self._paths = Paths(self._cursor, self.scope)
+        self._expressions = Expressions(self._cursor, self.scope, self._paths)
+        self.matches: list[Match] = []
+        self.columns: list[Column] = []
+        # Rows of the MATCHes before this one were cut off by a LIMIT or a SKIP: fewer people there, others here.
+        self.cut_before = 0
+
+    def read(self) -> None:
+        unwound = self._unwind() if self._cursor.accept("UNWIND") else None
+        self._match(unwound)
+        while not self._cursor.accept("RETURN"):
+            if self._cursor.accept("WITH"):
+                self._with()
+            elif self._cursor.here.is_word("MATCH", "OPTIONAL"):
+                self._match()
+            else:
+                self._cursor.refuse_here("MATCH, OPTIONAL MATCH, WITH or RETURN is expected here.")
+        self._return()
+
+    def _unwind(self) -> str:
+        """Read `UNWIND $list AS name`: a list of the caller's or one that is written out, so its length is bounded."""
+        if self._cursor.here.kind == "parameter":
+            self.scope.parameter()
+            weight = WEIGHT_OF_VALUE
+        else:
+            weight = self._expressions.read_list().weight
+        self._cursor.expect("AS")
+        name = self.scope.new_name()
+        self.scope.variables[name] = Variable("value", weight=weight)
+        return name
+
+    def _match(self, unwound: str | None = None) -> None:
+        begin = self._cursor.here.at
+        is_optional = bool(self.matches) and self._cursor.accept("OPTIONAL")
+        self._cursor.expect("MATCH")
+        self.scope.match_count = len(self.matches)
+        self._paths.read_all(is_first=not self.matches)
+        condition = self._where()
+        if unwound and unwound not in self.scope.mentioned:
+            self._cursor.refuse_here(
+                f"This MATCH does not use {unwound!r}.",
+                remedy=f"Compare with it, as in: WHERE p.profile_id = {unwound}.",
+            )
+        self.matches.append(Match(begin, self._cursor.before.until, condition, is_optional))
+
+    def _where(self) -> tuple[int, int] | None:
+        self.scope.mentioned.clear()
+        if not self._cursor.accept("WHERE"):
+            return None
+        begin = self._cursor.here.at
+        self._expressions.read()
+        return begin, self._cursor.before.until
+
+    def _with(self) -> None:
+        self._expressions.may_aggregate = True
+        self._cursor.accept("DISTINCT")
+        kept: dict[str, Variable] = {}
+        while True:
+            at = self._cursor.here.at
+            name, variable = self._item()
+            if name in kept:
+                self._cursor.refuse(f"{name!r} is listed twice.", at=at, remedy="Use another name.")
+            kept[name] = variable
+            if not self._cursor.accept(","):
+                break
+        # ORDER BY may still use what WITH does not list.
+        self.scope.variables = {**self.scope.variables, **kept}
+        self._order()
+        self._expressions.may_aggregate = False
+        self.scope.variables = kept
+        self._where()
+
+    def _item(self) -> tuple[str, Variable]:
+        """Read `p` or `expression AS name`. AGE cannot match on a node under a second name."""
+        at = self._cursor.here.at
+        value = self._expressions.read()
+        held = self.scope.variables[value.variable] if value.variable and not value.property else None
+        if not self._cursor.accept("AS"):
+            if held is None or value.variable is None:
+                self._cursor.refuse("What WITH computes needs a name.", at=at, remedy="Add AS and a name.")
+            return value.variable, held
+        name = self.scope.new_name()
+        if held and held.kind != "value" and name != value.variable:
+            self._cursor.refuse("A node, edge or path keeps its name.", at=at, remedy="Leave out AS and the name.")
+        earlier = self.scope.variables.get(name)
+        if earlier and earlier.kind != "value" and name != value.variable:
+            self._cursor.refuse(f"{name!r} is named already.", at=at, remedy="Use another name.")
+        return name, held or Variable("value", weight=value.weight)
+
+    def _return(self) -> None:
+        self._expressions.may_aggregate = self._expressions.may_collect = True
+        self._cursor.accept("DISTINCT")
+        while True:
+            self._column()
+            if not self._cursor.accept(","):
+                break
+        for column in self.columns:
+            self.scope.variables.setdefault(column.name, Variable("value"))
+        self._order()
+        if self._cursor.here.kind != "end":
+            self._cursor.refuse_here("The query ends with RETURN.")
+
+    def _column(self) -> None:
+        at = self._cursor.here.at
+        value = self._expressions.read()
+        name = self.scope.new_name() if self._cursor.accept("AS") else value.property or value.variable
+        if name is None:
+            self._cursor.refuse("What RETURN computes needs a name.", at=at, remedy="Add AS and a name.")
+        if name in {column.name for column in self.columns}:
+            self._cursor.refuse(f"There are two columns {name!r}.", at=at, remedy="Name one of them with AS.")
+        self.columns.append(Column(name, value.variable, self._label(value), value.property))
+
+    def _label(self, value: Value) -> str | None:
+        variable = self.scope.variables.get(value.variable) if value.variable else None
+        return variable.element if variable and variable.kind == "node" else None
+
+    def _order(self) -> None:
+        """Read ORDER BY, SKIP and LIMIT."""
+        if self._cursor.accept("ORDER", "BY"):
+            while True:
+                self._expressions.read()
+                _ = any(self._cursor.accept(word) for word in ("ASC", "ASCENDING", "DESC", "DESCENDING"))
+                if not self._cursor.accept(","):
+                    break
+        for word in ("SKIP", "LIMIT"):
+            if self._cursor.accept(word):
+                self._whole_number()
+                self.cut_before = len(self.matches)
+
+    def _whole_number(self) -> None:
+        token = self._cursor.here
+        if token.kind == "parameter":
+            self.scope.parameter()
+        elif token.kind == "number" and token.text.isdigit():
+            self._cursor.take()
+        else:
+            self._cursor.refuse_here("A whole number or a parameter is expected here.")

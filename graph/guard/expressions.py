@@ -1,0 +1,222 @@
+"""Expressions: values compared and joined by an allowed set of operators and functions."""
+
+from dataclasses import dataclass
+from typing import NoReturn
+
+from graph.guard.paths import Paths
+from graph.guard.scope import Scope
+from graph.guard.tokens import Cursor
+from graph.guard.words import (
+    AGGREGATES,
+    FUNCTIONS,
+    LONGEST_NAME,
+    MOST_LISTED,
+    MOST_NESTED,
+    MOST_WEIGHT,
+    WEIGHT_OF_VALUE,
+)
+
+# How tightly operators of two sides bind, the loosest first; NOT stands between AND and the comparisons.
+_COMPARISONS = ("=", "<>", "<", ">", "<=", ">=", "IN", "IS", "CONTAINS", "STARTS", "ENDS")
+_BINDS = (("OR",), ("XOR",), ("AND",), _COMPARISONS, ("+", "-"), ("*", "/", "%"), ("^",))
+_STRENGTH = {word: strength for strength, words in enumerate(_BINDS) for word in words}
+_COMPARISON = _STRENGTH["="]
+_TIGHTEST = len(_BINDS)
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """What an expression gives: how large it may be, and which property of which variable where it is plainly one."""
+
+    weight: int = 1
+    variable: str | None = None
+    property: str | None = None
+
+
+class Expressions:
+    """Reads expressions; names have to be in scope, parameters are collected there."""
+
+    def __init__(self, cursor: Cursor, scope: Scope, paths: Paths) -> None:
+        self._cursor = cursor
+        self._scope = scope
+        self._paths = paths
+        self._nested = 0
+        # Only WITH and RETURN make groups. A collected list that another MATCH repeats for each of its rows would fill
+        # the server's memory, so RETURN alone collects.
+        self.may_aggregate = False
+        self.may_collect = False
+
+    def read(self, floor: int = 0) -> Value:
+        """Read an expression whose operators bind at least as tightly as `floor`."""
+        self._nested += 1
+        if self._nested > MOST_NESTED:
+            self._cursor.refuse_here(f"This is nested more than {MOST_NESTED} times.", remedy="Write it flatter.")
+        value = self._first(floor)
+        while (strength := self._strength()) >= floor:
+            value = self._joined(value, strength)
+        self._nested -= 1
+        return value
+
+    def _first(self, floor: int) -> Value:
+        if floor <= _COMPARISON and self._cursor.accept("NOT"):
+            self.read(_COMPARISON)
+            return Value()
+        if self._cursor.accept("-"):
+            self.read(_TIGHTEST)
+            return Value()
+        return self._atom()
+
+    def _strength(self) -> int:
+        """How tightly the operator that stands here binds; below every floor where there is none."""
+        token = self._cursor.here
+        return _STRENGTH.get(token.text.upper(), -1) if token.kind in {"name", "mark"} else -1
+
+    def _joined(self, left: Value, strength: int) -> Value:
+        operator = self._cursor.take().text.upper()
+        if operator == "IS":
+            self._cursor.accept("NOT")
+            self._cursor.expect("NULL")
+            return Value()
+        if operator in {"STARTS", "ENDS"}:
+            self._cursor.expect("WITH")
+        right = self.read(strength + 1)
+        weight = left.weight + right.weight if operator == "+" else max(left.weight, right.weight)
+        return Value(self._bounded(weight))
+
+    def _atom(self) -> Value:
+        token = self._cursor.here
+        match token.kind:
+            case "number":
+                self._cursor.take()
+                return Value()
+            case "string":
+                self._cursor.take()
+                return Value(len(token.text))
+            case "parameter":
+                self._scope.parameter()
+                return Value(WEIGHT_OF_VALUE)
+            case "name":
+                return self._word()
+            case _:
+                return self._bracketed()
+
+    def _bracketed(self) -> Value:
+        if self._cursor.here.is_word("["):
+            return self.read_list()
+        if not self._cursor.accept("("):
+            self._cursor.refuse_here("A value is expected here.")
+        value = self.read()
+        self._cursor.expect(")")
+        return Value(value.weight)
+
+    def read_list(self) -> Value:
+        """Read `[value, ...]`."""
+        begun = self._cursor.expect("[")
+        weight = 1
+        count = 0
+        while not self._cursor.accept("]"):
+            if count:
+                self._cursor.expect(",")
+            weight += self.read().weight
+            count += 1
+        if count > MOST_LISTED:
+            self._cursor.refuse(
+                f"This list has {count:,} values.", at=begun.at, remedy=f"Write at most {MOST_LISTED:,}."
+            )
+        return Value(self._bounded(weight))
+
+    def _word(self) -> Value:
+        if self._cursor.accept("NULL") or self._cursor.accept("TRUE") or self._cursor.accept("FALSE"):
+            return Value()
+        if self._cursor.accept("CASE"):
+            return self._case()
+        if self._cursor.following.is_word("("):
+            return self._call()
+        name = self._cursor.here.text
+        variable = self._scope.known()
+        if not self._cursor.accept("."):
+            return Value(variable.weight, name)
+        if self._cursor.following.is_word("("):
+            self._refuse_function(f"{name}.{self._cursor.here.text}")
+        return Value(WEIGHT_OF_VALUE, name, self._scope.property_of(variable))
+
+    def _case(self) -> Value:
+        if not self._cursor.here.is_word("WHEN"):
+            self.read()
+        weight = 1
+        self._cursor.expect("WHEN")
+        while True:
+            self.read()
+            self._cursor.expect("THEN")
+            weight = max(weight, self.read().weight)
+            if not self._cursor.accept("WHEN"):
+                break
+        if self._cursor.accept("ELSE"):
+            weight = max(weight, self.read().weight)
+        self._cursor.expect("END")
+        return Value(weight)
+
+    def _call(self) -> Value:
+        function = self._cursor.here.text.lower()
+        if function == "exists":
+            return self._exists()
+        if function in AGGREGATES:
+            return self._aggregate(function)
+        if function not in FUNCTIONS:
+            self._refuse_function(self._cursor.here.text)
+        begun = self._cursor.take()
+        self._cursor.expect("(")
+        given = [self.read()]
+        while self._cursor.accept(","):
+            given.append(self.read())
+        self._cursor.expect(")")
+        least, most = FUNCTIONS[function]
+        if not least <= len(given) <= most:
+            self._cursor.refuse(
+                f"{function} does not take {len(given)} values.", at=begun.at, remedy=f"Give {least} to {most}."
+            )
+        return Value(max(value.weight for value in given))
+
+    def _refuse_function(self, name: str) -> NoReturn:
+        self._cursor.refuse_here(
+            f"The function {name[:LONGEST_NAME]!r} is not taken.",
+            remedy=f"There are: exists, {', '.join(sorted({*FUNCTIONS, *AGGREGATES}))}.",
+        )
+
+    def _exists(self) -> Value:
+        """Read `exists(p.name)` or `exists((p)-[:KIND]->(:Label))`."""
+        self._cursor.take()
+        self._cursor.expect("(")
+        at = self._cursor.here.at
+        if not self._cursor.here.is_word("("):
+            if self.read().property is None:
+                self._cursor.refuse("exists() takes a property or a pattern.", at=at, remedy="As in: exists(p.name).")
+        elif not self._paths.read(may_name=False):
+            self._cursor.refuse("This pattern names no node that is known.", at=at, remedy="Begin it with one.")
+        self._cursor.expect(")")
+        return Value()
+
+    def _aggregate(self, function: str) -> Value:
+        if not self.may_aggregate:
+            self._cursor.refuse_here(f"{function}() is not taken here.", remedy="Compute it in WITH or RETURN.")
+        if function == "collect" and not self.may_collect:
+            self._cursor.refuse_here("collect() is taken in RETURN alone.", remedy="Use count() before it.")
+        self._cursor.take()
+        self._cursor.expect("(")
+        at = self._cursor.here.at
+        if function == "count" and self._cursor.accept("*"):
+            self._cursor.expect(")")
+            return Value()
+        self._cursor.accept("DISTINCT")
+        self.may_aggregate = False
+        value = self.read()
+        self.may_aggregate = True
+        if function == "collect" and value.weight > WEIGHT_OF_VALUE:
+            self._cursor.refuse("collect() takes a variable or a property.", at=at, remedy="Collect one of them.")
+        self._cursor.expect(")")
+        return Value(value.weight)
+
+    def _bounded(self, weight: int) -> int:
+        if weight > MOST_WEIGHT:
+            self._cursor.refuse_here("This text or list would grow too long.", remedy="Join less with '+'.")
+        return weight

@@ -1,0 +1,86 @@
+"""What a query has named so far: its variables and parameters, and how many parts its patterns have."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from graph.guard.tokens import Cursor
+from graph.guard.words import LONGEST_NAME, OWN_PREFIX, RESERVED, WEIGHT_OF_VALUE
+
+Elements = Mapping[str, Collection[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """A name in scope: `element` is the label of a node or the kind of an edge, `match` the MATCH that made it."""
+
+    kind: Literal["node", "edge", "path", "value"]
+    element: str | None = None
+    weight: int = WEIGHT_OF_VALUE
+    match: int = 0
+
+
+class Scope:
+    """Names by clause: WITH leaves in scope only what it lists."""
+
+    def __init__(self, cursor: Cursor, *, labels: Elements, edges: Elements) -> None:
+        self._cursor = cursor
+        self.labels = labels
+        self.edges = edges
+        self.variables: dict[str, Variable] = {}
+        self.parameters: set[str] = set()
+        # Variables that expressions have used since somebody cleared this.
+        self.mentioned: set[str] = set()
+        self.element_count = 0
+        self.match_count = 0
+
+    def new_name(self) -> str:
+        """Take a name that a query may give to something."""
+        token = self._cursor.here
+        if token.kind != "name" or token.text.upper() in RESERVED:
+            self._cursor.refuse_here("A name is expected here.")
+        if token.text.startswith("_") or token.text.lower().startswith(OWN_PREFIX) or len(token.text) > LONGEST_NAME:
+            self._cursor.refuse_here(
+                f"{token.text[:LONGEST_NAME]!r} cannot be a name.",
+                remedy=f"Begin with a letter, not with {OWN_PREFIX}, and use at most {LONGEST_NAME} characters.",
+            )
+        return self._cursor.take().text
+
+    def known(self) -> Variable:
+        """Take the name of a variable that is in scope."""
+        token = self._cursor.here
+        variable = self.variables.get(token.text) if token.kind == "name" else None
+        if variable is None:
+            self._cursor.refuse_here(
+                f"There is no variable {token.text[:LONGEST_NAME]!r} here.",
+                remedy="Name it in MATCH, UNWIND or WITH before.",
+            )
+        self.mentioned.add(token.text)
+        self._cursor.take()
+        return variable
+
+    def parameter(self) -> None:
+        """Take a parameter and remember its name."""
+        name = self._cursor.here.text[1:]
+        if name.startswith(OWN_PREFIX):
+            self._cursor.refuse_here(f"A parameter cannot begin with {OWN_PREFIX}.", remedy="Use another name.")
+        self._cursor.take()
+        self.parameters.add(name)
+
+    def property_of(self, variable: Variable) -> str:
+        """Take the name of a property, behind the dot. A misspelt one would be null for everybody, and no error."""
+        token = self._cursor.here
+        if token.kind != "name":
+            self._cursor.refuse_here("The name of a property is expected here.")
+        if variable.kind in {"path", "value"}:
+            self._cursor.refuse_here("Only nodes and edges have properties.")
+        elements = self.labels if variable.kind == "node" else self.edges
+        properties = (
+            elements[variable.element] if variable.element else {one for every in elements.values() for one in every}
+        )
+        if token.text not in properties:
+            self._cursor.refuse_here(
+                f"{variable.element or 'The graph'} has no property {token.text[:LONGEST_NAME]!r}.",
+                remedy=f"There are: {', '.join(sorted(properties)) or 'none'}.",
+            )
+        return self._cursor.take().text
