@@ -25,6 +25,7 @@ TAGS = [
     {"name": "profiles", "description": "People: addresses, consents, attributes, relations."},
     {"name": "events", "description": "What happened; it may make a campaign decide at once."},
     {"name": "segments", "description": "Rules, who satisfies them, and immutable snapshots of that."},
+    {"name": "data", "description": "What LEO CDP calls by itself."},
     {"name": "templates", "description": "Content for one channel, versioned, approved before use."},
     {"name": "campaigns", "description": "Goal, people, templates, policy and window; what starts and stops it."},
     {"name": "decisions", "description": "What was decided for whom, every reason, and the journey around it."},
@@ -100,7 +101,8 @@ def document(app: FastAPI) -> dict[str, Any]:
 
 def _complete(method: str, operation: dict[str, Any]) -> None:
     """Say of one operation what holds for all of its kind."""
-    operation.pop("x-secret", None)
+    for name in ("x-secret", "x-key-field"):
+        operation.pop(name, None)
     is_ours = "x-needs" in operation
     shared = ["RequestId", "IdempotencyKey"] if is_ours and method == "post" else ["RequestId"]
     operation["parameters"] = operation.get("parameters", []) + [

@@ -23,11 +23,15 @@ SILENCE_S = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Bell:
-    """Batches to be decided, to be told to the workers of a lane once the transaction that made them is committed."""
+    """What the workers of a lane are told once the transaction that made it is committed.
+
+    Batches to be decided, or that people's segments are to be looked at again.
+    """
 
     tenant_id: UUID
     lane: Lane
-    batch_ids: tuple[int, ...]
+    batch_ids: tuple[int, ...] = ()
+    is_recheck: bool = False
 
 
 class Ringer:
@@ -40,9 +44,12 @@ class Ringer:
     async def ring(self, bell: Bell) -> None:
         if time.monotonic() < self._silent_until:
             return
-        heard = await lanes.ring_batches(
-            self._queues, lane=bell.lane, tenant_id=bell.tenant_id, batch_ids=bell.batch_ids
-        )
+        if bell.is_recheck:
+            heard = await lanes.ring_recheck(self._queues, bell.tenant_id)
+        else:
+            heard = await lanes.ring_batches(
+                self._queues, lane=bell.lane, tenant_id=bell.tenant_id, batch_ids=bell.batch_ids
+            )
         if not heard:
             self._silent_until = time.monotonic() + SILENCE_S
 

@@ -5,6 +5,7 @@ workers are told, after the commit alone.
 """
 
 import hmac
+import json
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Annotated, Any
@@ -16,6 +17,7 @@ from fastapi.routing import APIRoute
 from api.services import Bell, Services
 from engine import idempotency, tenants
 from engine.db import PLATFORM, Transaction
+from engine.segments import Started
 from engine.tenants import Caller, Scope
 from rules.errors import Forbidden, Unauthorized
 from rules.words import Lane
@@ -23,6 +25,7 @@ from rules.words import Lane
 KEY_HEADER = "Idempotency-Key"
 PLATFORM_HEADER = "X-Platform-Key"
 REPLAYED_HEADER = "Idempotency-Replayed"
+KEY_FIELD = "x-key-field"
 OWNER = "platform"
 """What a route needs instead of a scope where only the platform's operator may use it."""
 
@@ -48,6 +51,15 @@ class Work:
         if batch_ids:
             self.bells.append(Bell(self.tenant_id, lane, batch_ids))
 
+    def ring_started(self, started: Started) -> None:
+        """Tell the workers about the batches that a segment's refresh started, after the commit."""
+        for lane in Lane:
+            self.ring(lane, started.of(lane))
+
+    def ring_recheck(self) -> None:
+        """Tell the workers, after the commit, that people's segments are to be looked at again."""
+        self.bells.append(Bell(self.tenant_id, Lane.REALTIME, is_recheck=True))
+
 
 @dataclass(frozen=True, slots=True)
 class Acting:
@@ -71,16 +83,19 @@ Working = Annotated[Work, Depends(_work)]
 ActingNow = Annotated[Acting, Depends(_acting)]
 
 
-def needs(*allowed: Scope | str, is_secret: bool = False) -> dict[str, Any]:
+def needs(*allowed: Scope | str, is_secret: bool = False, key_field: str | None = None) -> dict[str, Any]:
     """Declare a route's scope, or OWNER; the one place that both the check and the contract read.
 
-    `is_secret`: the answer holds a secret, so what is kept of it for a repeated request is sealed.
+    `is_secret`: the answer holds a secret, so what is kept of it for a repeated request is sealed. `key_field`: the
+    field of the body that may hold the API key where no header does, for a caller that cannot send one.
     """
     security: list[dict[str, list[str]]] = []
     for one in allowed:
         schemes = ("platformKey",) if one == OWNER else ("bearer", "apiKey")
         security.extend({scheme: [] if one == OWNER else [str(one)]} for scheme in schemes)
-    return {"security": security, "x-needs": [str(one) for one in allowed], "x-secret": is_secret}
+    needed = {"security": security, "x-needs": [str(one) for one in allowed], "x-secret": is_secret}
+    # An empty requirement: OpenAPI has no word for a key in the body.
+    return needed if key_field is None else {**needed, "security": [*security, {}], KEY_FIELD: key_field}
 
 
 class WorkRoute(APIRoute):
@@ -119,15 +134,18 @@ class ActRoute(APIRoute):
 
     def get_route_handler(self) -> Handler:
         endpoint = super().get_route_handler()
-        allowed = frozenset((self.openapi_extra or {})["x-needs"])
+        extra = self.openapi_extra or {}
+        allowed = frozenset(extra["x-needs"])
+        key_field = extra.get(KEY_FIELD)
         operation = self.operation_id or self.name
 
         async def handle(request: Request) -> Response:
             body = await request.body()
             services: Services = request.app.state.services
             key = request.headers.get(KEY_HEADER)
+            told = None if key_field is None else _key_in(body, key_field)
             async with services.db.before_tenant() as conn:
-                work = await _admit(request, conn, services, allowed)
+                work = await _admit(request, conn, services, allowed, told=told)
                 once = None if key is None else _named(request, work, operation, key, body)
                 given = None if once is None else await idempotency.claim(conn, once, services.vault)
                 if once is not None and given is None:
@@ -169,7 +187,9 @@ async def _once(
 
 
 def _named(request: Request, work: Work, operation: str, key: str, body: bytes) -> idempotency.Once:
-    asked = b"\n".join((request.method.encode(), request.url.path.encode(), body))
+    # The query too: a dry run is not the run.
+    place = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    asked = b"\n".join((request.method.encode(), place.encode(), body))
     return idempotency.once(tenant_id=work.tenant_id, operation=operation, key=key, asked=asked)
 
 
@@ -181,24 +201,38 @@ def _replayed(given: idempotency.Answer) -> Response:
     return Response(given.body, given.status, media_type="application/json", headers={REPLAYED_HEADER: "true"})
 
 
-async def _admit(request: Request, conn: Transaction, services: Services, allowed: frozenset[str]) -> Work:
+async def _admit(
+    request: Request, conn: Transaction, services: Services, allowed: frozenset[str], *, told: str | None = None
+) -> Work:
+    """Let the caller in or raise; `told` is the key that the body holds, on a route that reads one there."""
     platform_key = request.headers.get(PLATFORM_HEADER)
     if platform_key is not None and OWNER in allowed:
         if not hmac.compare_digest(platform_key.encode(), services.platform_key.encode()):
             raise Unauthorized("The platform key is wrong.", remedy=f"Send LEO_PLATFORM_KEY in {PLATFORM_HEADER}.")
         await tenants.enter(conn, PLATFORM)
         return Work(conn, services, None)
-    caller = await tenants.authenticate(conn, _key_of(request, allowed))
+    caller = await tenants.authenticate(conn, _key_of(request, allowed, told))
     if not caller.scopes & allowed:
         wanted = " or ".join(sorted(allowed))
         raise Forbidden(f"This key may not do that: it needs the scope {wanted}.", remedy="Use a key with that scope.")
     return Work(conn, services, caller)
 
 
-def _key_of(request: Request, allowed: frozenset[str]) -> str:
+def _key_of(request: Request, allowed: frozenset[str], told: str | None) -> str:
     scheme, _, given = request.headers.get("Authorization", "").partition(" ")
     key = given.strip() if scheme.lower() == "bearer" else request.headers.get("X-API-Key", "")
+    key = key or told or ""
     if not key:
         header = PLATFORM_HEADER if allowed == {OWNER} else "Authorization: Bearer leo_... (or X-API-Key)"
         raise Unauthorized("The request carries no key.", remedy=f"Send {header}.")
     return key
+
+
+def _key_in(body: bytes, field_name: str) -> str | None:
+    """Read a key out of a body that nothing is known of yet."""
+    try:
+        document = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    key = document.get(field_name) if isinstance(document, dict) else None
+    return key if isinstance(key, str) else None

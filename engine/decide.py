@@ -20,6 +20,7 @@ from psycopg.types.json import Jsonb
 from engine.db import Transaction
 from engine.facts import gather
 from engine.frame import Frame, Standing, lock_frame
+from engine.identity.twins import Twins, lock_twins
 from engine.queries import queries
 from rules.decide import decide
 from rules.facts import Facts
@@ -98,8 +99,8 @@ async def decide_batch(conn: Transaction, *, tenant_id: UUID, batch_id: int, now
         await _close(conn, frame, BatchStatus.CANCELLED, waiting=(), now=now)
         return Decided(batch_id=batch_id, state=BatchState.CANCELLED, run_id=frame.run_id, lane=frame.lane)
 
-    facts = await _gather(conn, frame, now)
-    decisions, rows = await _decide_all(frame, facts, tenant_id=tenant_id, now=now)
+    facts, reached = await _gather(conn, frame, now)
+    decisions, rows = await _decide_all(frame, facts, reached, tenant_id=tenant_id, now=now)
     made = await _write(conn, frame, rows, now=now)
     new = {one.profile_id: decisions[one.profile_id] for one in made}
     wake_ups = await _close(
@@ -123,17 +124,23 @@ async def decide_batch(conn: Transaction, *, tenant_id: UUID, batch_id: int, now
     )
 
 
-async def _gather(conn: Transaction, frame: Frame, now: datetime) -> list[Facts]:
-    """Read the facts, after the people are locked where it matters what else is being decided for them.
+async def _gather(conn: Transaction, frame: Frame, now: datetime) -> tuple[list[Facts], Twins]:
+    """Read the facts, after the people and whoever may be the same person are locked.
 
-    Without the lock two campaigns that decide at the same instant both find a free place under a frequency cap. Rows,
-    not advisory locks: 500 of those times a dozen workers would fill PostgreSQL's shared lock table (6,400 by default),
-    and a row lock costs 3 us. The facts are a statement of their own, for its snapshot has to be taken with the locks
-    in hand.
+    Without the lock two campaigns that decide at the same instant both find a free place under a frequency cap, and
+    two batches of a run each write to one of two twins. Rows, not advisory locks: 500 of those times a dozen workers
+    would fill PostgreSQL's shared lock table (6,400 by default), and a row lock costs 3 us. The facts are statements of
+    their own, for their snapshot has to be taken with the locks in hand.
     """
-    if frame.policy.caps:
-        await conn.execute(_SQL["lock_profiles"], {"profile_ids": list(frame.profile_ids)})
-    return await gather(
+    reached = await lock_twins(
+        conn,
+        profile_ids=frame.profile_ids,
+        channels=frame.channel_ids.keys(),
+        run_id=frame.run_id,
+        campaign_id=frame.campaign.campaign_id,
+        snapshot_id=frame.snapshot_id,
+    )
+    facts = await gather(
         conn,
         profile_ids=frame.profile_ids,
         purpose=frame.campaign.purpose,
@@ -142,20 +149,24 @@ async def _gather(conn: Transaction, frame: Frame, now: datetime) -> list[Facts]
         locale=frame.locale,
         contacts_window=frame.policy.longest_window,
     )
+    return facts, reached
 
 
 async def _decide_all(
-    frame: Frame, everybody: Sequence[Facts], *, tenant_id: UUID, now: datetime
+    frame: Frame, everybody: Sequence[Facts], reached: Twins, *, tenant_id: UUID, now: datetime
 ) -> tuple[dict[int, Decision], bytes]:
-    """Decide for each and give the rows to write, as one JSON array."""
+    """Decide for each and give the rows to write, as one JSON array; of twins the first is written to."""
     campaign = canonical(frame.campaign.to_document())
     decisions: dict[int, Decision] = {}
     rows: list[bytes] = []
-    for place, facts in enumerate(everybody, start=1):
+    for place, known in enumerate(everybody, start=1):
         started = perf_counter_ns()
+        facts = reached.meet(known)
         decision = decide(facts, frame.candidates, frame.campaign, frame.policy, now)
         latency_us = (perf_counter_ns() - started) // 1000
         decisions[facts.profile_id] = decision
+        if decision.chosen is not None and decision.chosen.channel is not None and decision.action is Action.SEND:
+            reached.reach(facts, decision.chosen.channel, _address(facts, decision.chosen.channel))
         rows.append(_row(frame, facts, decision, campaign=campaign, tenant_id=tenant_id, latency_us=latency_us))
         if place % _BREATH == 0:
             await asyncio.sleep(0)

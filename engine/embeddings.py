@@ -6,6 +6,7 @@ and "sneakers" are strangers, and a word in two languages is two words. All word
 rough: texts without a common word come out around 1, give or take 0.1.
 """
 
+import asyncio
 import math
 import re
 import unicodedata
@@ -120,7 +121,8 @@ async def embed_profiles(conn: Transaction, *, tenant_id: UUID, most: int = 1000
     rows = await (await conn.execute(_SQL["stale"], values)).fetchall()
     if not rows:
         return 0
-    people = [_embedded(row) for row in rows if row["is_active"]]
+    # Half a second for a thousand: whoever shares this process goes on meanwhile.
+    people = await asyncio.to_thread(lambda: [_embedded(row) for row in rows if row["is_active"]])
     gone = [row["profile_id"] for row in rows if not row["is_active"]]
     await conn.execute(_SQL["write"], {"tenant_id": tenant_id, "model": MODEL, "people": Jsonb(people), "gone": gone})
     return len(rows)
@@ -143,6 +145,14 @@ async def centre_segment(conn: Transaction, *, tenant_id: UUID, segment_id: int)
     return bool(row["has_centre"])
 
 
+async def centre_compared(conn: Transaction, *, tenant_id: UUID) -> int:
+    """Bring the centres up to date that rules of the tenant ask for; gives how many there are."""
+    rows = await (await conn.execute(_SQL["compared_with"], {"tenant_id": tenant_id})).fetchall()
+    for row in rows:
+        await centre_segment(conn, tenant_id=tenant_id, segment_id=row["segment_id"])
+    return len(rows)
+
+
 async def embedding_of_profile(conn: Transaction, *, tenant_id: UUID, ext_id: str) -> str:
     """Give a person's embedding as pgvector writes it; raises NotFound, Conflict while there is none."""
     values = {"tenant_id": tenant_id, "ext_id": ext_id, "model": MODEL}
@@ -151,9 +161,10 @@ async def embedding_of_profile(conn: Transaction, *, tenant_id: UUID, ext_id: st
 
 
 async def centre_of_segment(conn: Transaction, *, tenant_id: UUID, key: str) -> str:
-    """Give a segment's centre as pgvector writes it; raises NotFound, Conflict while there is none."""
-    row = await (await conn.execute(_SQL["of_segment"], {"tenant_id": tenant_id, "key": key})).fetchone()
-    return _there(row, f"segment {key!r}", "Refresh it when its members are embedded.")
+    """Give a segment's centre as pgvector writes it; raises NotFound, Conflict while no member is embedded."""
+    values = {"tenant_id": tenant_id, "key": key, "model": MODEL}
+    row = await (await conn.execute(_SQL["of_segment"], values)).fetchone()
+    return _there(row, f"segment {key!r}", "The worker embeds people within minutes of a change: try again.")
 
 
 def _there(row: Mapping[str, Any] | None, what: str, remedy: str) -> str:

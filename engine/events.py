@@ -43,10 +43,11 @@ class Triggered:
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """The events in the order given, and the runs they started."""
+    """The events in the order given, the runs they started, and how many people's segments they may have moved."""
 
     events: tuple[RecordedEvent, ...]
     runs: tuple[Triggered, ...]
+    rechecks: int = 0
 
 
 async def record_events(
@@ -78,6 +79,7 @@ async def record_events(
             for row in found
             for run_id, campaign_id, batch_id in row["runs"] or ()
         ),
+        found[0]["rechecks"] if found else 0,
     )
 
 

@@ -1,6 +1,8 @@
 """Gathering: what is known about the people of a batch, by one query, as what the rules look at."""
 
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -28,7 +30,8 @@ async def gather(
 ) -> list[Facts]:
     """Give the facts of the profiles that exist, in the order of their ids.
 
-    `purpose` is the campaign's: consents for others are not read. `zone` and `locale` hold for whom none is known.
+    `purpose` is the campaign's: consents for others are not read. `zone` and `locale` hold for whom none is known. What
+    is known of profiles merged into one of them is known of that one (see `joined`).
     """
     found = await conn.execute(
         queries("decide")["facts"],
@@ -41,7 +44,40 @@ async def gather(
         binary=True,
     )
     rows = sorted(await found.fetchall(), key=lambda row: int(row["profile_id"]))
-    return [_facts(row, zone, locale) for row in rows]
+    asked = set(profile_ids)
+    merged: defaultdict[int, list[Facts]] = defaultdict(list)
+    for row in rows:
+        if row["merged_into"] in asked:
+            merged[row["merged_into"]].append(_facts(row, zone, locale))
+    return [
+        joined(_facts(row, zone, locale), merged.get(row["profile_id"], ()))
+        for row in rows
+        if row["profile_id"] in asked
+    ]
+
+
+def joined(facts: Facts, merged: Sequence[Facts]) -> Facts:
+    """Give the facts of a person of whom there were several profiles.
+
+    Consents, suppressions, messages and outcomes of all of them count, so a withdrawal by one holds for all until the
+    person grants again. An address of a merged profile is used where the other has no valid one on that channel.
+    """
+    if not merged:
+        return facts
+    everybody = (facts, *merged)
+    reachable = {address.channel for address in facts.addresses if address.valid}
+    others = [a for one in merged for a in one.addresses if a.valid and a.channel not in reachable]
+    outcomes: Counter[str] = Counter()
+    for one in everybody:
+        outcomes.update(one.outcomes)
+    return replace(
+        facts,
+        addresses=(*facts.addresses, *others),
+        consents=tuple(consent for one in everybody for consent in one.consents),
+        suppressions=tuple(dict.fromkeys(entry for one in everybody for entry in one.suppressions)),
+        contacts=tuple(contact for one in everybody for contact in one.contacts),
+        outcomes=dict(outcomes),
+    )
 
 
 def _facts(row: DictRow, zone: str, locale: str) -> Facts:

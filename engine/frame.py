@@ -103,7 +103,8 @@ def _trigger_key(row: DictRow) -> str:
         return f"event:{row['event_id']}"
     if kind is RunKind.WAKE_UP:
         return f"wake_up:{row['wake_ups']}"
-    return f"request:{row['run_id']}" if kind is RunKind.REQUEST else kind.value
+    is_by_run = kind in {RunKind.REQUEST, RunKind.MEMBERSHIP}
+    return f"{kind}:{row['run_id']}" if is_by_run else kind.value
 
 
 def _zone(row: DictRow) -> str:

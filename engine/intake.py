@@ -1,4 +1,7 @@
-"""Reading profiles as they are sent: each document checked before anything is written, each mistake with its person."""
+"""Reading profiles as they are sent: each document checked before anything is written, each mistake with its person.
+
+Every text is composed (NFC) and every address cleaned; an ext_id stays as it was sent, for callers find people by it.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -7,8 +10,8 @@ from functools import lru_cache
 from typing import Any, NoReturn
 from zoneinfo import ZoneInfo
 
-from email_validator import EmailNotValidError, validate_email
-
+from engine.addresses import clean
+from engine.text import Unstorable, settled, settled_deep
 from rules.errors import InvalidInput
 from rules.words import Channel
 
@@ -24,7 +27,7 @@ LONGEST_EXT_ID = 255
 LONGEST_VALUE = 2048
 # A consent from the future would outlast every withdrawal; a clock may be a little ahead.
 CLOCK_TOLERANCE = timedelta(hours=1)
-_CHANNELS = frozenset(Channel)
+_CHANNELS: Mapping[str, Channel] = {channel.value: channel for channel in Channel}
 _TEXTS = ("name", "locale", "zone")
 
 
@@ -57,20 +60,22 @@ def read(documents: Sequence[Mapping[str, Any]]) -> Intake:
 
 
 def _read_one(intake: Intake, ext_id: str, document: Mapping[str, Any], latest: datetime) -> None:
-    unknown = document.keys() - FIELDS
-    if unknown:
+    if not document.keys() <= FIELDS:
+        unknown = document.keys() - FIELDS
         _refuse(ext_id, f"has a field {min(unknown)!r} that no profile has", f"Use {', '.join(sorted(FIELDS))}.")
     intake.profiles.append(_profile(ext_id, document))
     if document.get("addresses") is not None:
         intake.listed.append(ext_id)
         intake.addresses.extend(_addresses(ext_id, _items(ext_id, document, "addresses")))
-    intake.consents.extend(_consent(ext_id, one, latest) for one in _items(ext_id, document, "consents"))
-    intake.relations.extend(_relation(ext_id, one) for one in _items(ext_id, document, "relations"))
+    for one in _items(ext_id, document, "consents"):
+        intake.consents.append(_consent(ext_id, one, latest))
+    for one in _items(ext_id, document, "relations"):
+        intake.relations.append(_relation(ext_id, one))
 
 
 def _ext_id(document: Mapping[str, Any], place: int) -> str:
     ext_id = document.get("ext_id")
-    if not isinstance(ext_id, str) or not 1 <= len(ext_id) <= LONGEST_EXT_ID or "\x00" in ext_id:
+    if not isinstance(ext_id, str) or not 1 <= len(ext_id) <= LONGEST_EXT_ID or not _is_storable(ext_id):
         raise InvalidInput(
             f"Profile {place} has no usable ext_id.", remedy=f"Give it a text of 1 to {LONGEST_EXT_ID} characters."
         )
@@ -86,33 +91,49 @@ def _profile(ext_id: str, document: Mapping[str, Any]) -> dict[str, Any]:
         _refuse(ext_id, f"has no time zone {row['zone']!r}", "Use an IANA name such as Asia/Ho_Chi_Minh.")
     attributes = document.get("attributes")
     if attributes is not None:
-        if not isinstance(attributes, Mapping) or _has_nul(attributes):
-            _refuse(ext_id, "has attributes that are no object", 'Send {"name": value, ...} without NUL characters.')
-        row["attributes"] = dict(attributes)
+        row["attributes"] = _attributes(ext_id, attributes)
     return row
 
 
+def _attributes(ext_id: str, given: Any) -> dict[str, Any]:
+    if not isinstance(given, Mapping):
+        _refuse(ext_id, "has attributes that are no object", 'Send {"name": value, ...}.')
+    try:
+        attributes: dict[str, Any] = settled_deep(given)
+    except Unstorable:
+        _refuse(ext_id, "has attributes that cannot be stored", "Send JSON without NUL, NaN and halves of characters.")
+    return attributes
+
+
 def _addresses(ext_id: str, given: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Give one row an address: of two spellings of one the first counts, or the first that says whether it is valid."""
     rows: dict[tuple[str, str], dict[str, Any]] = {}
     for one in given:
-        channel = _channel(ext_id, one.get("channel"))
-        value = _text(ext_id, "addresses.value", one.get("value"), longest=LONGEST_VALUE).strip()
-        if not value:
-            _refuse(ext_id, "has an empty address", "Leave it out.")
-        valid = _boolean(ext_id, "addresses.valid", one.get("valid", True))
-        reason = (
-            None if valid else _optional_text(ext_id, "addresses.reason", one.get("reason")) or "said to be invalid"
-        )
-        flaw = _flaw(value) if channel == Channel.EMAIL else None
-        rows[channel, value] = {
-            "ext_id": ext_id,
-            "channel": channel,
-            "value": value,
-            "valid": valid and flaw is None,
-            "reason": flaw or reason,
-            "is_stated": "valid" in one and one["valid"] is not None,
-        }
+        row = _address(ext_id, one)
+        key = (row["channel"], row["value"])
+        there = rows.get(key)
+        if there is None or (row["is_stated"] and not there["is_stated"]):
+            rows[key] = row
     return list(rows.values())
+
+
+def _address(ext_id: str, one: Mapping[str, Any]) -> dict[str, Any]:
+    channel = _channel(ext_id, one.get("channel"))
+    cleaned = clean(channel, _text(ext_id, "addresses.value", one.get("value"), longest=LONGEST_VALUE))
+    if not cleaned.value:
+        _refuse(ext_id, "has an empty address", "Leave it out.")
+    stated = one.get("valid")
+    reason = cleaned.reason
+    if stated is not None and not _boolean(ext_id, "addresses.valid", stated) and reason is None:
+        reason = _optional_text(ext_id, "addresses.reason", one.get("reason")) or "said to be invalid"
+    return {
+        "ext_id": ext_id,
+        "channel": channel,
+        "value": cleaned.value,
+        "valid": reason is None,
+        "reason": reason,
+        "is_stated": stated is not None,
+    }
 
 
 def _consent(ext_id: str, one: Mapping[str, Any], latest: datetime) -> dict[str, Any]:
@@ -141,24 +162,17 @@ def _relation(ext_id: str, one: Mapping[str, Any]) -> dict[str, Any]:
     if isinstance(weight, bool) or not isinstance(weight, int | float) or not abs(weight) < float("inf"):
         _refuse(ext_id, "has a relation whose weight is no finite number", "Send a number.")
     at = _instant(ext_id, "relations.occurred_at", one.get("occurred_at"))
+    key = _text(ext_id, "relations.key", one.get("key"), longest=LONGEST_EXT_ID)
     return {
         "ext_id": ext_id,
         "kind": kind,
         "target_kind": TARGETS[kind],
-        "key": _text(ext_id, "relations.key", one.get("key"), longest=LONGEST_EXT_ID),
+        # A person is found by the ext_id as it was sent.
+        "key": key if TARGETS[kind] else one["key"],
         "name": _optional_text(ext_id, "relations.name", one.get("name")),
         "weight": float(weight),
         "occurred_at": None if at is None else at.isoformat(),
     }
-
-
-def _flaw(value: str) -> str | None:
-    """Say why a text is no e-mail address; None where it is one. Only its form is looked at."""
-    try:
-        validate_email(value, check_deliverability=False, test_environment=True)
-    except EmailNotValidError as error:
-        return str(error)
-    return None
 
 
 @lru_cache(maxsize=1024)
@@ -174,21 +188,37 @@ def _items(ext_id: str, document: Mapping[str, Any], name: str) -> Sequence[Mapp
     given = document.get(name)
     if given is None:
         return ()
-    if not isinstance(given, list | tuple) or not all(isinstance(one, Mapping) for one in given):
-        _refuse(ext_id, f"has {name} that are no list of objects", "Send a list.")
+    if not isinstance(given, list | tuple):
+        _refuse(ext_id, f"has {name} that are no list", "Send a list.")
+    for one in given:
+        if type(one) is not dict and not isinstance(one, Mapping):
+            _refuse(ext_id, f"has {name} that are no list of objects", "Send a list.")
     return given
 
 
-def _channel(ext_id: str, value: Any) -> str:
-    if value not in _CHANNELS:
+def _channel(ext_id: str, value: Any) -> Channel:
+    channel = _CHANNELS.get(value) if isinstance(value, str) else None
+    if channel is None:
         _refuse(ext_id, f"names a channel {value!r}", f"Use one of {', '.join(Channel)}.")
-    return str(value)
+    return channel
 
 
 def _text(ext_id: str, name: str, value: Any, *, longest: int) -> str:
-    if not isinstance(value, str) or not 1 <= len(value) <= longest or "\x00" in value:
+    try:
+        text = settled(value) if isinstance(value, str) else ""
+    except Unstorable:
+        text = ""
+    if not 1 <= len(text) <= longest:
         _refuse(ext_id, f"has a {name} that cannot be used", f"Send a text of 1 to {longest} characters.")
-    return value
+    return text
+
+
+def _is_storable(text: str) -> bool:
+    try:
+        settled(text)
+    except Unstorable:
+        return False
+    return True
 
 
 def _optional_text(ext_id: str, name: str, value: Any) -> str | None:
@@ -196,8 +226,6 @@ def _optional_text(ext_id: str, name: str, value: Any) -> str | None:
 
 
 def _boolean(ext_id: str, name: str, value: Any) -> bool:
-    if value is None and name == "addresses.valid":
-        return True
     if not isinstance(value, bool):
         _refuse(ext_id, f"has {name} that is neither true nor false", "Send true or false.")
     return value
@@ -213,15 +241,6 @@ def _instant(ext_id: str, name: str, value: Any) -> datetime | None:
     if at is None or at.tzinfo is None:
         _refuse(ext_id, f"has a {name} that is no instant", "Send ISO 8601 with its zone: 2026-05-01T09:00:00+07:00.")
     return at
-
-
-def _has_nul(value: Any) -> bool:
-    """Whether a NUL character is anywhere: PostgreSQL cannot store it."""
-    if isinstance(value, str):
-        return "\x00" in value
-    if isinstance(value, Mapping):
-        return any(_has_nul(key) or _has_nul(item) for key, item in value.items())
-    return isinstance(value, list | tuple) and any(_has_nul(item) for item in value)
 
 
 def _refuse(ext_id: str, what: str, remedy: str) -> NoReturn:

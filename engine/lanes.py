@@ -7,6 +7,7 @@ pickles its jobs, so the connection is made here and jobs are JSON.
 
 import json
 import logging
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
@@ -20,9 +21,13 @@ from rules.words import Lane
 
 # The jobs that a worker knows.
 DECIDE, DISPATCH = "decide", "dispatch"
+RECHECK, REFRESH, SYNC = "recheck", "refresh", "sync"
+EMBED, TIDY = "embed", "tidy"
 # Batches of one tenant that wait in the queue at once: the rest follow one by one, behind other tenants.
 AHEAD = 4
 CONNECT_TIMEOUT_S = 2.0
+# However many events come, so often a tenant's people are looked at again.
+RECHECK_EVERY_S = 0.05
 # A bell that was not heard for so long is pointless: the sweeper has been there long since.
 EXPIRES_S = 600
 
@@ -95,6 +100,29 @@ async def ring_batches(
         log.warning("nobody heard the bell", extra={"lane": lane, "error": type(error).__name__})
         return False
     return True
+
+
+async def ring_recheck(client: ArqRedis, tenant_id: UUID) -> bool:
+    """Ask for the tenant's people to be looked at again; call it after the commit. Gives whether Redis heard it."""
+    turn = int(time.time() / RECHECK_EVERY_S)
+    try:
+        # One that is at work may have looked for the last time already: another follows it.
+        for name in (f"{RECHECK}:{tenant_id}:{turn}", f"{RECHECK}:{tenant_id}:{turn + 1}"):
+            if await ring(client, Lane.REALTIME, RECHECK, str(tenant_id), job_id=name):
+                break
+    except (RedisError, OSError) as error:
+        log.warning("nobody heard the bell", extra={"lane": Lane.REALTIME, "error": type(error).__name__})
+        return False
+    return True
+
+
+async def ring_upkeep(client: ArqRedis, lane: Lane, job: str, *arguments: str, every_s: float) -> None:
+    """Ask for a job that is due, once in `every_s` while it runs; raises RedisError.
+
+    The time is in the job's name: arq believes in the job of a killed worker until its longest time is over.
+    """
+    name = ":".join((job, *arguments, str(int(time.time() / every_s))))
+    await ring(client, lane, job, *arguments, job_id=name)
 
 
 async def ring(client: ArqRedis, lane: Lane, job: str, *arguments: str | int, job_id: str) -> bool:

@@ -13,8 +13,10 @@ from uuid import UUID
 from psycopg.types.json import Jsonb
 
 from channels.contract import Incoming
+from engine.addresses import clean
 from engine.db import Transaction
 from engine.queries import queries
+from rules.words import Channel
 
 _EVENT_ID = re.compile(r"[0-9a-fA-F]{64}")
 
@@ -29,15 +31,21 @@ class Recorded:
 
 
 async def record_outcomes(
-    conn: Transaction, *, tenant_id: UUID, channel_id: int | None, incoming: Sequence[Incoming]
+    conn: Transaction,
+    *,
+    tenant_id: UUID,
+    channel_id: int | None,
+    incoming: Sequence[Incoming],
+    channel: Channel | None = None,
 ) -> Recorded:
     """Keep what was told; `channel_id` is the channel it came through, None where only our own event ids are named.
 
-    Raises InvalidInput where a document cannot be stored.
+    `channel` is its kind: an address is then found however the provider spells it. Raises InvalidInput where
+    a document cannot be stored.
     """
     if not incoming:
         return Recorded()
-    rows = [_row(place, outcome) for place, outcome in enumerate(incoming)]
+    rows = [_row(place, outcome, channel) for place, outcome in enumerate(incoming)]
     parameters = {"tenant_id": tenant_id, "channel_id": channel_id, "rows": Jsonb(rows)}
     row = await (await conn.execute(queries("outcomes")["record"], parameters)).fetchone()
     if row is None:
@@ -45,8 +53,9 @@ async def record_outcomes(
     return Recorded(row["new"], row["known"] - row["new"], row["given"] - row["known"])
 
 
-def _row(place: int, outcome: Incoming) -> dict[str, Any]:
+def _row(place: int, outcome: Incoming, channel: Channel | None) -> dict[str, Any]:
     reference = outcome.delivery_ref
+    address = outcome.address
     is_ours = reference is not None and _EVENT_ID.fullmatch(reference) is not None
     return {
         "place": place,
@@ -55,7 +64,7 @@ def _row(place: int, outcome: Incoming) -> dict[str, Any]:
         "at": outcome.at.isoformat(),
         "event_hex": reference if is_ours else None,
         "provider_id": None if is_ours else reference,
-        "address": outcome.address,
+        "address": address if address is None or channel is None else clean(channel, address).value,
         "value": _value(outcome.raw),
         "raw": dict(outcome.raw),
     }

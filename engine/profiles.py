@@ -49,7 +49,12 @@ class Profile:
 
 
 async def upsert_profiles(
-    conn: Transaction, *, tenant_id: UUID, profiles: Sequence[Mapping[str, Any]], source: str = "api"
+    conn: Transaction,
+    *,
+    tenant_id: UUID,
+    profiles: Sequence[Mapping[str, Any]],
+    source: str = "api",
+    recheck: bool = False,
 ) -> Upserted:
     """Insert or change people by ext_id.
 
@@ -57,7 +62,8 @@ async def upsert_profiles(
     reason?}], `consents` [{channel or None, purpose, granted, at}] and `relations` [{kind, key, name?, weight?,
     occurred_at?}]. What a document leaves out stays; `attributes` and `addresses` are replaced whole; consents and
     relations are added. A malformed e-mail address is kept as invalid with its reason; one that is known keeps what is
-    known of it unless `valid` is given. Raises InvalidInput naming the person, NotFound where a KNOWS leads to nobody.
+    known of it unless `valid` is given. With `recheck`, every segment looks again at those who changed: after a bulk of
+    people a refresh does that for less. Raises InvalidInput naming the person, NotFound where a KNOWS leads to nobody.
     """
     read = intake.read(profiles)
     states: dict[str, tuple[int, bool, bool]] = {}
@@ -67,6 +73,9 @@ async def upsert_profiles(
             states[row["ext_id"]] = (row["profile_id"], row["is_new"], row["is_written"])
     ids = {ext_id: profile_id for ext_id, (profile_id, _, _) in states.items()}
     touched = await _write_rest(conn, tenant_id, read, ids, source)
+    if recheck:
+        written = {profile_id for profile_id, _, is_written in states.values() if is_written}
+        await conn.execute(_SQL["recheck"], {"tenant_id": tenant_id, "profile_ids": sorted(written | touched)})
     inserted = sum(is_new for _, is_new, _ in states.values())
     updated = sum(
         not is_new and (is_written or profile_id in touched) for profile_id, is_new, is_written in states.values()

@@ -29,4 +29,6 @@ async def receive(
         raise adapter
     adapter.verify(headers, body)
     incoming = adapter.parse_webhook(headers, body)
-    return await record_outcomes(conn, tenant_id=tenant_id, channel_id=channel_id, incoming=incoming)
+    return await record_outcomes(
+        conn, tenant_id=tenant_id, channel_id=channel_id, incoming=incoming, channel=adapter.channel
+    )

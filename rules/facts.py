@@ -51,6 +51,19 @@ class Contact:
 
 
 @dataclass(frozen=True, slots=True)
+class Reached:
+    """An address of this person at which the same campaign reaches `profile` (an ext_id) already.
+
+    `is_person`: the two are one person; otherwise they only share what stands at that address.
+    """
+
+    channel: Channel
+    address: str
+    profile: str
+    is_person: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     """One person. `zone` is an IANA name; `outcomes` counts what came back from earlier messages, by type."""
 
@@ -65,6 +78,7 @@ class Facts:
     suppressions: tuple[Suppression, ...] = ()
     contacts: tuple[Contact, ...] = ()
     outcomes: Mapping[str, int] = field(default_factory=dict)
+    reached: tuple[Reached, ...] = ()
 
     def to_document(self) -> dict[str, Any]:
         """Give a JSON document; what is empty or usual is left out."""
@@ -84,6 +98,8 @@ class Facts:
             document["suppressions"] = [[s.channel, s.address, s.reason] for s in self.suppressions]
         if self.contacts:
             document["contacts"] = [[c.channel, c.campaign_id, c.at.isoformat()] for c in self.contacts]
+        if self.reached:
+            document["reached"] = [[r.channel, r.address, r.profile, r.is_person] for r in self.reached]
         return document
 
     @classmethod
@@ -113,6 +129,10 @@ class Facts:
                 for channel, campaign_id, at in document.get("contacts", ())
             ),
             outcomes=document.get("outcomes", {}),
+            reached=tuple(
+                Reached(Channel(channel), address, profile, is_person)
+                for channel, address, profile, is_person in document.get("reached", ())
+            ),
         )
 
 

@@ -87,6 +87,18 @@ def reachable(case: Case, channel: Channel) -> Reason | None:
     return Reason(Gate.UNREACHABLE, f"No {channel} address is valid: {why}.", {"reason": why, "addresses": len(there)})
 
 
+def duplicate(case: Case, channel: Channel) -> Reason | None:
+    """Nobody gets a message twice because they are there twice, nor a mailbox because two share it."""
+    for other in case.facts.reached:
+        if other.is_person or other.channel == channel:
+            return Reason(
+                Gate.DUPLICATE,
+                f"This campaign already writes to {other.profile}, who has the same {other.channel} address.",
+                {"profile": other.profile, "channel": other.channel, "address": other.address},
+            )
+    return None
+
+
 def campaign_window(case: Case, _channel: Channel) -> Reason | None:
     """Before the window one waits, after it nothing goes out."""
     start, end = case.campaign.starts_at, case.campaign.ends_at
@@ -196,6 +208,7 @@ GATES: tuple[GateFunction, ...] = (
     consent,
     suppression,
     reachable,
+    duplicate,
     campaign_window,
     control_group,
     frequency_cap,

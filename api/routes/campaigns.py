@@ -9,11 +9,11 @@ from api.schemas.campaigns import (
     CampaignOut,
     CampaignPage,
     RunOut,
-    SnapshotOut,
     TemplateIn,
     TemplateOut,
     TemplatePage,
 )
+from api.schemas.snapshots import SnapshotOut
 from api.work import Working, WorkRoute, needs
 from engine import campaigns, segments
 from engine.tenants import Scope
@@ -52,10 +52,13 @@ async def approve_template(template_id: PathId, work: Working) -> TemplateOut:
 @router.post("/campaigns", status_code=201, operation_id="saveCampaign", openapi_extra=needs(Scope.WRITE))
 async def save_campaign(body: CampaignIn, work: Working) -> CampaignOut:
     """Make a campaign, or change one that is a draft or paused."""
-    given = body.model_dump(exclude={"segment", "policy"})
+    given = body.model_dump(exclude={"segment", "trigger_segment", "policy"})
     if body.segment is not None:
         segment = await segments.segment_by_key(work.conn, tenant_id=work.tenant_id, key=body.segment)
         given["segment_id"] = segment.segment_id
+    if body.trigger_segment is not None:
+        watched = await segments.segment_by_key(work.conn, tenant_id=work.tenant_id, key=body.trigger_segment)
+        given["trigger_segment_id"] = watched.segment_id
     if body.policy is not None:
         policy = await campaigns.save_policy(
             work.conn, tenant_id=work.tenant_id, key=f"campaign:{body.key}", document=body.policy
@@ -91,6 +94,8 @@ async def get_campaign(campaign_id: PathId, work: Working) -> CampaignOut:
 async def activate_campaign(campaign_id: PathId, work: Working) -> ActivatedOut:
     """Make a campaign active, freeze its segment and start a run for who is in it."""
     done = await campaigns.activate_campaign(work.conn, tenant_id=work.tenant_id, campaign_id=campaign_id)
+    if done.snapshot is not None:
+        work.ring_started(done.snapshot.started)
     if done.run is not None:
         work.ring(done.run.lane, done.run.batch_ids)
     return ActivatedOut(

@@ -21,6 +21,8 @@ async def record_events(body: Events, work: Working) -> EventsOut:
     documents = [event.model_dump(exclude_unset=True) for event in given]
     recorded = await events.record_events(work.conn, tenant_id=work.tenant_id, events=documents)
     work.ring(Lane.REALTIME, tuple(run.batch_id for run in recorded.runs))
+    if recorded.rechecks:
+        work.ring_recheck()
     return EventsOut(
         events=[EventOut.model_validate(event) for event in recorded.events],
         runs=[TriggeredRun.model_validate(run) for run in recorded.runs],

@@ -18,7 +18,9 @@ async def upsert_profiles(body: Profiles, work: Working) -> Upserted:
     """Insert or change people by their ext_id: one, or a list of up to 500."""
     given = body if isinstance(body, list) else [body]
     documents = [profile.model_dump(mode="json", exclude_unset=True) for profile in given]
-    done = await profiles.upsert_profiles(work.conn, tenant_id=work.tenant_id, profiles=documents)
+    done = await profiles.upsert_profiles(work.conn, tenant_id=work.tenant_id, profiles=documents, recheck=True)
+    if done.inserted or done.updated:
+        work.ring_recheck()
     return Upserted(
         inserted=done.inserted,
         updated=done.updated,

@@ -1,32 +1,13 @@
-"""Segments, snapshots, templates, campaigns and their runs."""
+"""Templates, campaigns and their runs."""
 
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import AwareDatetime, Field
+from pydantic import AwareDatetime, Field, model_validator
 
 from api.schemas.base import Document, Id, Ids, Input, Key, LongText, Name, Output, example
-from engine.snapshots import Snapshot
-from rules.words import CampaignStatus, Channel, Lane, RunKind, TemplateStatus
+from api.schemas.snapshots import SNAPSHOT, SnapshotOut
+from rules.words import CampaignStatus, Change, Channel, Lane, RunKind, TemplateStatus
 
-_RULE = {"all": [{"attribute": "city", "is": "Huế"}, {"attribute": "tier", "is": "vàng"}]}
-_SEGMENT = {
-    "segment_id": 201,
-    "key": "hue-vang",
-    "name": "Huế, hạng vàng",
-    "version": 1,
-    "rule": _RULE,
-    "size": 128,
-    "refreshed_at": "2026-05-01T02:00:00Z",
-    "created_at": "2026-05-01T02:00:00Z",
-}
-_SNAPSHOT = {
-    "snapshot_id": 401,
-    "segment_id": 201,
-    "segment_version": 1,
-    "member_count": 128,
-    "members_hash": "9b0b2f4e4b7f0d0a5f1d6d0c7f3f4c1d2e8a9b0c1d2e3f405162738495a6b7c8",
-    "created_at": "2026-05-01T02:00:00Z",
-}
 _TEMPLATE = {
     "template_id": 251,
     "key": "uu-dai-thang",
@@ -48,6 +29,8 @@ _CAMPAIGN = {
     "segment_id": 201,
     "policy_id": None,
     "trigger_type": None,
+    "trigger_segment": None,
+    "trigger_change": None,
     "starts_at": None,
     "ends_at": "2026-06-01T00:00:00Z",
     "priority": 0,
@@ -57,61 +40,6 @@ _CAMPAIGN = {
     "template_ids": [251],
 }
 _RUN = {"run_id": 501, "campaign_id": 301, "kind": "snapshot", "lane": "bulk", "people": 128, "batches": 1}
-
-
-class SegmentIn(Input):
-    """A segment; sending a known key with another rule makes its next version."""
-
-    model_config = example({"key": "hue-vang", "name": "Huế, hạng vàng", "rule": _RULE})
-    key: Key
-    name: Name
-    rule: Document
-
-
-class SegmentOut(Output):
-    model_config = example(_SEGMENT)
-    segment_id: int
-    key: str
-    name: str
-    version: int
-    rule: Document
-    size: int
-    refreshed_at: AwareDatetime | None
-    created_at: AwareDatetime
-
-
-class SegmentPage(Output):
-    model_config = example({"items": [_SEGMENT], "next": None})
-    items: list[SegmentOut]
-    next: int | None
-
-
-class SnapshotIn(Input):
-    model_config = example({"segment": "hue-vang"})
-    segment: Key = Field(description="The segment's key.")
-
-
-class SnapshotOut(Output):
-    """The immutable list of who was in the segment; `members_hash` is SHA-256 over their ids, in hex."""
-
-    model_config = example(_SNAPSHOT)
-    snapshot_id: int
-    segment_id: int
-    segment_version: int
-    member_count: int
-    members_hash: str
-    created_at: AwareDatetime
-
-    @classmethod
-    def of(cls, snapshot: Snapshot) -> "SnapshotOut":
-        return cls(
-            snapshot_id=snapshot.snapshot_id,
-            segment_id=snapshot.segment_id,
-            segment_version=snapshot.segment_version,
-            member_count=snapshot.member_count,
-            members_hash=snapshot.members_hash.hex(),
-            created_at=snapshot.created_at,
-        )
 
 
 class TemplateIn(Input):
@@ -147,7 +75,10 @@ class TemplatePage(Output):
 
 
 class CampaignIn(Input):
-    """A campaign; it decides for the people of a segment when it is activated, or at each event of `trigger_type`."""
+    """A campaign; it decides for the people of a segment when it is activated, or at each event of `trigger_type`.
+
+    With `trigger_segment` it decides for those who join that segment, or leave it, from its activation on.
+    """
 
     model_config = example(
         {
@@ -164,6 +95,8 @@ class CampaignIn(Input):
     name: Name
     segment: Key | None = Field(default=None, description="The segment's key.")
     trigger_type: Key | None = None
+    trigger_segment: Key | None = Field(default=None, description="The key of a segment; needs `trigger_change`.")
+    trigger_change: Change | None = None
     template_ids: Ids = Field(default_factory=list, description="Templates in order of preference.")
     policy: Document | None = Field(
         default=None, description="Rules of this campaign alone; the tenant's default policy where it is left out."
@@ -174,6 +107,12 @@ class CampaignIn(Input):
     priority: int = Field(default=0, ge=-1000, le=1000)
     control_share: float = Field(default=0.0, ge=0.0, le=1.0)
     resend: bool = Field(default=False, description="At least once: a message whose fate is unknown is sent again.")
+
+    @model_validator(mode="after")
+    def _is_complete(self) -> Self:
+        if (self.trigger_segment is None) != (self.trigger_change is None):
+            raise ValueError("trigger_segment and trigger_change come together")
+        return self
 
 
 class CampaignOut(Output):
@@ -186,6 +125,8 @@ class CampaignOut(Output):
     segment_id: int | None
     policy_id: int | None
     trigger_type: str | None
+    trigger_segment: str | None
+    trigger_change: Change | None
     starts_at: AwareDatetime | None
     ends_at: AwareDatetime | None
     priority: int
@@ -214,7 +155,7 @@ class RunOut(Output):
 class ActivatedOut(Output):
     """What an activation started; a campaign that waits for events has neither snapshot nor run."""
 
-    model_config = example({"campaign": _CAMPAIGN, "snapshot": _SNAPSHOT, "run": _RUN})
+    model_config = example({"campaign": _CAMPAIGN, "snapshot": SNAPSHOT, "run": _RUN})
     campaign: CampaignOut
     snapshot: SnapshotOut | None
     run: RunOut | None

@@ -9,14 +9,17 @@ from uuid import UUID
 from engine.db import Transaction
 from engine.queries import queries
 from rules.errors import Conflict, NotFound
-from rules.words import CampaignStatus
+from rules.words import CampaignStatus, Change
 
 _SQL = queries("campaigns")
 
 
 @dataclass(frozen=True, slots=True)
 class Campaign:
-    """`trigger_type` names the type of event at which an active campaign decides at once."""
+    """`trigger_type` names the type of event at which an active campaign decides at once.
+
+    `trigger_segment` is the key of the segment whose members' joining or leaving, `trigger_change`, does the same.
+    """
 
     campaign_id: int
     key: str
@@ -26,6 +29,8 @@ class Campaign:
     segment_id: int | None
     policy_id: int | None
     trigger_type: str | None
+    trigger_segment: str | None
+    trigger_change: Change | None
     starts_at: datetime | None
     ends_at: datetime | None
     priority: int
@@ -43,6 +48,8 @@ async def save_campaign(
     name: str,
     segment_id: int | None = None,
     trigger_type: str | None = None,
+    trigger_segment_id: int | None = None,
+    trigger_change: Change | None = None,
     template_ids: Sequence[int] = (),
     policy_id: int | None = None,
     purpose: str = "marketing",
@@ -54,7 +61,8 @@ async def save_campaign(
 ) -> Campaign:
     """Make a campaign, or change the draft or paused one of this key. `template_ids` are in order of preference.
 
-    Raises NotFound where segment, policy or a template is not there, Conflict where the campaign is active or ended.
+    `trigger_segment_id` and `trigger_change` come together. Raises NotFound where segment, policy or a template is not
+    there, Conflict where the campaign is active or ended.
     """
     await _check_templates(conn, tenant_id, template_ids)
     values = {
@@ -65,6 +73,8 @@ async def save_campaign(
         "segment_id": segment_id,
         "policy_id": policy_id,
         "trigger_type": trigger_type,
+        "trigger_segment_id": trigger_segment_id,
+        "trigger_change": trigger_change,
         "starts_at": starts_at,
         "ends_at": ends_at,
         "priority": priority,
@@ -104,4 +114,10 @@ async def _check_templates(conn: Transaction, tenant_id: UUID, template_ids: Seq
 
 
 def _campaign(row: Mapping[str, Any]) -> Campaign:
-    return Campaign(**{**row, "status": CampaignStatus(row["status"]), "template_ids": tuple(row["template_ids"])})
+    change = row["trigger_change"]
+    read = {
+        "status": CampaignStatus(row["status"]),
+        "trigger_change": None if change is None else Change(change),
+        "template_ids": tuple(row["template_ids"]),
+    }
+    return Campaign(**{**row, **read})

@@ -31,7 +31,7 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Activated:
-    """What an activation started; a campaign without a segment waits for events, and has neither snapshot nor run."""
+    """What an activation started; without a segment there is neither snapshot nor run: it waits for its trigger."""
 
     campaign: Campaign
     snapshot: Snapshot | None
@@ -152,7 +152,7 @@ def _check_complete(campaign: Mapping[str, Any]) -> None:
     name = campaign["name"]
     if campaign["status"] == CampaignStatus.ENDED or campaign["is_over"]:
         raise Conflict(f"The campaign {name!r} has ended.", remedy="Save a new one under another key.")
-    if campaign["segment_id"] is None and campaign["trigger_type"] is None:
+    if not campaign["has_somebody"]:
         raise InvalidInput(f"The campaign {name!r} has nobody to decide for.", remedy="Give it a segment or a trigger.")
     if not campaign["has_approved"]:
         raise InvalidInput(

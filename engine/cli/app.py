@@ -27,6 +27,12 @@ class Command:
 COMMANDS: dict[str, Command] = {
     "demo": Command("engine.cli.demo:demo", "Run the whole journey on generated or your own customers.", WORK),
     "tenants": Command("engine.cli.tenants:app", "Create, list and drop tenants and their API keys.", WORK),
+    "import": Command("engine.cli.imports:import_", "Take people in from a CSV or JSON Lines file.", WORK),
+    "sources": Command("engine.cli.sources:app", "Name the CDP databases that people are taken from.", WORK),
+    "sync": Command("engine.cli.sync:sync", "Take changed people, segments and events from the CDP.", WORK),
+    "identity": Command("engine.cli.identity:app", "Find profiles that are one person; merge and un-merge.", WORK),
+    "segments": Command("engine.cli.segments:app", "Save, try, refresh and explain segments.", WORK),
+    "snapshot": Command("engine.cli.snapshots:app", "Freeze who is in a segment; verify and compare.", WORK),
     "trace": Command("engine.cli.trace:trace", "Show the journey of a profile, event or delivery.", LOOK),
     "graph": Command("engine.cli.graph:app", "Compare the graph with the tables, or rebuild it.", LOOK),
     "bench": Command("engine.cli.bench:bench", "Measure on a throw-away database.", LOOK),

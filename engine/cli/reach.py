@@ -1,15 +1,18 @@
 """What a command needs before it can look: the database, and which tenant is meant."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import TypeVar
 from uuid import UUID
 
 from engine import embedded
-from engine.db import Database
+from engine.db import Database, Transaction
 from engine.queries import queries
 from engine.settings import Settings
 from rules.errors import InvalidInput, NotFound
+
+Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,3 +54,11 @@ async def one_tenant(db: Database, slug: str | None) -> Tenant:
         more = ", ..." if len(found) > 5 else ""  # noqa: PLR2004 - what fits a line
         raise InvalidInput(f"There are {len(found)} tenants: {first}{more}.", remedy="Name one with --tenant.")
     return found[0]
+
+
+async def inside(slug: str | None, work: Callable[[Transaction, UUID], Awaitable[Answer]]) -> Answer:
+    """Do work in one transaction of the tenant that `slug` names."""
+    async with database() as db:
+        tenant = await one_tenant(db, slug)
+        async with db.transaction(tenant.tenant_id) as conn:
+            return await work(conn, tenant.tenant_id)

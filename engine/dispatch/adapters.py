@@ -36,7 +36,7 @@ class Adapters:
 
     def __init__(self, vault: Vault, links: Links, *, make: Make = create) -> None:
         self.links = links
-        self._vault = vault
+        self.vault = vault
         self._make = make
         self._open: OrderedDict[tuple[UUID, int], tuple[str, Adapter]] = OrderedDict()
         self._replaced: list[tuple[float, Adapter]] = []
@@ -78,7 +78,7 @@ class Adapters:
             return known[1]
         tenant_id, channel_id = place
         secrets = {
-            name: self._vault.open(value.encode(), tenant_id=tenant_id, channel_id=channel_id, name=name)
+            name: self.vault.open(value.encode(), tenant_id=tenant_id, channel_id=channel_id, name=name)
             for name, value in sealed.items()
         }
         adapter = self._make(Channel(kind), {**settings, **secrets})

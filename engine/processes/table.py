@@ -84,7 +84,7 @@ def parts(settings: Settings, servers: Servers) -> list[Part]:
                 SANDBOX_PACE,
             ),
             port=http,
-            where=f"smtp://{LOOPBACK}:{smtp}  http://{LOOPBACK}:{http}",
+            where=f"smtp://{LOOPBACK}:{smtp}  http://{LOOPBACK}:{http} (Bot API; ArangoDB: leo sources add sandbox)",
         ),
         Part(name="api", module="api", environment=shared, port=settings.api_port, where=api_url(settings)),
         *(

@@ -39,17 +39,72 @@ CROSS JOIN LATERAL (
 WHERE b.tenant_id = leo_tenant() AND b.batch_id = %(batch_id)s AND b.status = 'pending'
 FOR NO KEY UPDATE OF b SKIP LOCKED
 
--- name: lock_profiles
--- Two campaigns that decide for the same person go one after the other, in the order of ids, so that the second counts
--- what the first queued.
-SELECT count(*) AS locked FROM (
-    SELECT FROM cdp_profiles WHERE profile_id = ANY (%(profile_ids)s)
-    ORDER BY profile_id FOR NO KEY UPDATE) held
+-- name: lock_twins
+-- Two batches that decide for the same person go one after the other, in the order of ids, so that the second sees what
+-- the first queued. A person may be there twice: whoever has an address of theirs is locked too. Of a crowd that has one
+-- address the first few are enough, for all who decide for some of it meet there. Gives each address that several have,
+-- with those of the batch (`person_ids`) and everybody (`holder_ids`, at most so many) who has it; without an address,
+-- whom profiles were merged into. LIMIT keeps look-ups what they are (see outcomes.sql).
+WITH own AS MATERIALIZED (
+    SELECT person.id AS person_id, person.id AS profile_id FROM unnest(%(profile_ids)s::bigint[]) AS person (id)
+    UNION ALL
+    SELECT p.merged_into, p.profile_id FROM cdp_profiles p WHERE p.merged_into = ANY (%(profile_ids)s)
+), theirs AS MATERIALIZED (
+    SELECT one.channel, one.value, array_agg(DISTINCT own.person_id) AS person_ids
+    FROM own CROSS JOIN LATERAL (
+        SELECT a.channel, a.value FROM profile_address a
+        WHERE a.profile_id = own.profile_id AND a.channel = ANY (%(channels)s) AND a.valid LIMIT %(countable)s) AS one
+    GROUP BY one.channel, one.value
+), held AS MATERIALIZED (
+    SELECT theirs.channel, theirs.value, theirs.person_ids, ARRAY(
+        SELECT a.profile_id FROM profile_address a
+        WHERE a.channel = theirs.channel AND a.value = theirs.value AND a.valid LIMIT %(countable)s) AS holder_ids
+    FROM theirs
+), locked AS MATERIALIZED (
+    SELECT FROM cdp_profiles
+    WHERE profile_id = ANY (ARRAY(SELECT profile_id FROM own UNION SELECT unnest(holder_ids[:%(few)s]) FROM held))
+    ORDER BY profile_id FOR NO KEY UPDATE
+)
+SELECT found.channel, found.value, found.person_ids, found.holder_ids
+-- Counted, so that they are locked whatever is found.
+FROM (SELECT count(*) AS people FROM locked) AS done
+LEFT JOIN (
+    SELECT channel, value, person_ids, holder_ids FROM held WHERE cardinality(holder_ids) > 1
+    UNION ALL
+    SELECT NULL, NULL, ARRAY[person_id], array_agg(profile_id) FROM own WHERE profile_id <> person_id GROUP BY person_id
+) AS found ON done.people > 0
+
+-- name: reached
+-- What goes to some profiles, or to whoever is one person with them, in the runs of this snapshot, or in this run and those
+-- it was woken from. A statement of its own, for its snapshot has to be taken with the locks in hand.
+WITH RECURSIVE up AS (
+    SELECT r.run_id, r.parent_id FROM campaign_run r WHERE r.run_id = %(run_id)s
+    UNION ALL
+    SELECT before.run_id, before.parent_id FROM up CROSS JOIN LATERAL (
+        SELECT r.run_id, r.parent_id FROM campaign_run r WHERE r.run_id = up.parent_id LIMIT 1) AS before
+), runs AS MATERIALIZED (
+    SELECT run_id FROM up
+    UNION
+    SELECT r.run_id FROM campaign_run r
+    WHERE %(snapshot_id)s::bigint IS NOT NULL AND r.campaign_id = %(campaign_id)s AND r.snapshot_id = %(snapshot_id)s
+)
+SELECT holder.id AS holder_id, kin.profile_id, d.channel, d.address,
+       (SELECT p.ext_id FROM cdp_profiles p WHERE p.profile_id = kin.profile_id) AS ext_id
+FROM unnest(%(holder_ids)s::bigint[]) AS holder (id)
+CROSS JOIN LATERAL (
+    SELECT coalesce(p.merged_into, p.profile_id) AS profile_id FROM cdp_profiles p WHERE p.profile_id = holder.id LIMIT 1) AS root
+CROSS JOIN LATERAL (
+    SELECT root.profile_id UNION ALL SELECT m.profile_id FROM cdp_profiles m WHERE m.merged_into = root.profile_id) AS kin
+CROSS JOIN LATERAL (
+    SELECT one.run_id, one.channel, one.address FROM delivery_log one
+    WHERE one.profile_id = kin.profile_id AND one.status NOT IN ('failed', 'cancelled', 'expired', 'dead')
+    ORDER BY one.queued_at DESC LIMIT %(countable)s) AS d
+WHERE d.run_id IN (SELECT run_id FROM runs)
 
 -- name: facts
 -- Everything a decision may look at, one row a profile; each part is looked up person by person, which no stale
--- statistics can turn into a join of everything with everything.
-SELECT p.profile_id, p.ext_id, p.status, p.zone, p.locale, p.attributes,
+-- statistics can turn into a join of everything with everything. Profiles merged into one of them come too.
+SELECT p.profile_id, p.ext_id, p.status, p.merged_into, p.zone, p.locale, p.attributes,
        (SELECT jsonb_agg(jsonb_build_array(a.channel, a.value, a.address_id, a.valid, a.reason) ORDER BY a.address_id)
         FROM profile_address a WHERE a.profile_id = p.profile_id) AS addresses,
        (SELECT jsonb_agg(jsonb_build_array(c.channel, c.purpose, c.granted, c.at) ORDER BY c.channel NULLS FIRST)
@@ -76,7 +131,9 @@ SELECT p.profile_id, p.ext_id, p.status, p.zone, p.locale, p.attributes,
         FROM (SELECT one.type, count(*) AS times FROM outcome one
               WHERE one.profile_id = p.profile_id GROUP BY one.type) o) AS outcomes
 FROM cdp_profiles p
-WHERE p.profile_id = ANY (%(profile_ids)s)
+WHERE p.profile_id = ANY (ARRAY(SELECT unnest(%(profile_ids)s::bigint[])
+                                UNION
+                                SELECT m.profile_id FROM cdp_profiles m WHERE m.merged_into = ANY (%(profile_ids)s)))
 
 -- name: write
 -- The decisions, and for each that is new and sends its delivery, due at once.

@@ -71,8 +71,10 @@ WITH given AS (
     ON CONFLICT ON CONSTRAINT delivery_attempt_pkey DO NOTHING
 ), spoiled AS (
     UPDATE profile_address a SET valid = false, reason = left('The provider refused it: ' || changed.detail, 200)
-    FROM changed
-    WHERE a.profile_id = changed.profile_id AND a.channel = changed.channel AND a.value = changed.address AND a.valid
+    -- It may be an address of a profile that was merged into this one.
+    FROM changed CROSS JOIN LATERAL (
+        SELECT changed.profile_id UNION ALL SELECT m.profile_id FROM cdp_profiles m WHERE m.merged_into = changed.profile_id) AS held
+    WHERE a.profile_id = held.profile_id AND a.channel = changed.channel AND a.value = changed.address AND a.valid
       AND changed.status = 'failed' AND changed.class = 'invalid_address'
 ), blocked AS (
     INSERT INTO suppression (tenant_id, profile_id, channel, reason, source)

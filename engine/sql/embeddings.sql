@@ -41,8 +41,19 @@ FROM cdp_profiles p LEFT JOIN profile_embedding e
 WHERE p.tenant_id = %(tenant_id)s AND p.ext_id = %(ext_id)s
 
 -- name: of_segment
-SELECT segment_id, centre::text AS embedding FROM segment
-WHERE tenant_id = %(tenant_id)s AND key = %(key)s AND archived_at IS NULL
+-- The centre that is kept, or that of this moment where none is yet.
+SELECT s.segment_id, coalesce(s.centre, (
+    SELECT avg(e.embedding) FROM segment_member m JOIN profile_embedding e ON e.tenant_id = m.tenant_id AND e.profile_id = m.profile_id
+    WHERE m.segment_id = s.segment_id AND e.model = %(model)s))::text AS embedding
+FROM segment s WHERE s.tenant_id = %(tenant_id)s AND s.key = %(key)s AND s.archived_at IS NULL
+
+-- name: compared_with
+-- Segments whose centre a rule asks for.
+SELECT s.segment_id FROM segment s
+WHERE s.tenant_id = %(tenant_id)s AND s.archived_at IS NULL AND s.key IN (
+    SELECT jsonb_path_query(r.rule, '$.**.like.segment') #>> '{}' FROM segment r
+    WHERE r.tenant_id = %(tenant_id)s AND r.archived_at IS NULL)
+ORDER BY s.segment_id
 
 -- name: nearest
 -- Every person of the tenant is compared (80 ms for 100,000), and `+ 0` keeps the planner from the HNSW index: that one

@@ -69,6 +69,23 @@ WITH given AS (
     SELECT DISTINCT tenant_id, profile_id, channel, purpose, false, 'outcome', occurred_at
     FROM told WHERE type IN ('unsubscribed', 'complained')
     ON CONFLICT ON CONSTRAINT consent_unique DO NOTHING
+), heard AS MATERIALIZED (
+    SELECT DISTINCT unnest(event_types) AS type FROM segment WHERE archived_at IS NULL
+), rechecks AS (
+    -- Whose consent went is another person to every segment, where there is any.
+    INSERT INTO recheck (tenant_id, profile_id, event_types)
+    SELECT new.tenant_id, p.profile_id,
+           CASE WHEN bool_or(type IN ('unsubscribed', 'complained')) THEN '{}' ELSE array_agg(DISTINCT 'outcome:' || type) END
+    FROM new
+    CROSS JOIN LATERAL (SELECT coalesce(o.merged_into, o.profile_id) AS profile_id FROM cdp_profiles o
+                        WHERE o.tenant_id = new.tenant_id AND o.profile_id = new.profile_id LIMIT 1) p
+    WHERE 'outcome:' || type IN (SELECT type FROM heard) OR '*' IN (SELECT type FROM heard)
+       OR type IN ('unsubscribed', 'complained') AND EXISTS (SELECT FROM segment WHERE archived_at IS NULL)
+    GROUP BY new.tenant_id, p.profile_id ORDER BY p.profile_id
+    ON CONFLICT ON CONSTRAINT recheck_pkey DO UPDATE
+    SET event_types = CASE WHEN '{}' IN (recheck.event_types, excluded.event_types) THEN '{}'
+                           ELSE ARRAY(SELECT DISTINCT unnest(recheck.event_types || excluded.event_types)) END,
+        due_at = least(recheck.due_at, excluded.due_at)
 )
 SELECT (SELECT count(*) FROM new) AS new,
        (SELECT count(*) FROM matched WHERE profile_id IS NOT NULL) AS known,

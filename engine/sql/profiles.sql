@@ -93,6 +93,15 @@ SELECT profile_id, NULL AS unknown FROM written
 UNION ALL
 SELECT NULL, key FROM found WHERE target_id IS NULL AND target_profile_id IS NULL
 
+-- name: recheck
+-- Where there is any segment. Of a merged profile the one it was merged into is looked at.
+INSERT INTO recheck (tenant_id, profile_id)
+SELECT DISTINCT p.tenant_id, coalesce(p.merged_into, p.profile_id) FROM cdp_profiles p
+WHERE p.tenant_id = %(tenant_id)s AND p.profile_id = ANY (%(profile_ids)s)
+  AND EXISTS (SELECT FROM segment s WHERE s.tenant_id = %(tenant_id)s AND s.archived_at IS NULL)
+ORDER BY 2
+ON CONFLICT ON CONSTRAINT recheck_pkey DO UPDATE SET event_types = '{}', due_at = least(recheck.due_at, excluded.due_at)
+
 -- name: get
 -- One person with addresses and the consent that holds now for each channel and purpose.
 SELECT p.profile_id, p.ext_id, p.status, p.merged_into, p.name, p.locale, p.zone, p.attributes, p.created_at, p.updated_at,

@@ -29,7 +29,15 @@ WITH ids AS MATERIALIZED (
 )
 SELECT f.kind, f.record_id, r.profile_id, r.decision_ids, r.title
 FROM found f CROSS JOIN LATERAL (
-    SELECT p.profile_id, NULL::bigint[] AS decision_ids, concat_ws(' ', p.ext_id, p.name) AS title
+    -- A merged profile keeps its history, so each says where the rest is.
+    SELECT p.profile_id, NULL::bigint[] AS decision_ids,
+           concat_ws(' ', p.ext_id, p.name)
+           || coalesce(', merged into ' || (SELECT w.ext_id FROM cdp_profiles w
+                                            WHERE w.tenant_id = p.tenant_id AND w.profile_id = p.merged_into), '')
+           || coalesce(', with ' || (SELECT string_agg(l.ext_id, ', ' ORDER BY l.profile_id)
+                                     FROM (SELECT m.ext_id, m.profile_id FROM cdp_profiles m
+                                           WHERE m.tenant_id = p.tenant_id AND m.merged_into = p.profile_id
+                                           ORDER BY m.profile_id LIMIT 20) l), '') AS title
     FROM cdp_profiles p WHERE f.kind = 'profile' AND p.tenant_id = (SELECT leo_tenant()) AND p.profile_id = f.record_id
     UNION ALL
     SELECT coalesce(min(d.profile_id), e.profile_id), coalesce(array_agg(d.decision_id) FILTER (WHERE d.decision_id IS NOT NULL), '{}'),

@@ -40,6 +40,9 @@ class Hands:
         self.owner = owner
         self.stop = asyncio.Event()
         self.deciding = asyncio.Semaphore(DECIDING)
+        # One sync at a time, however many tenants wait for theirs; a waiting one takes no place among the jobs.
+        self.syncing = asyncio.Lock()
+        self.to_sync: dict[UUID, None] = {}
         self._generation = 0
         self._held: set[str] = set()
 

@@ -13,6 +13,7 @@ from engine import lanes
 from engine.db import Database
 from engine.dispatch import Adapters
 from engine.settings import Settings
+from engine.worker import upkeep
 from engine.worker.beat import beat_forever, owner_name, say_goodbye
 from engine.worker.jobs import Hands, after, decide, dispatch
 from engine.worker.sweep import Sweeper
@@ -65,7 +66,11 @@ async def _work_with_redis(hands: Hands, jobs: set[asyncio.Task[None]]) -> bool:
     """Work until told to stop or Redis is lost, and say whether it was lost; `jobs` gets those that go on."""
     pace = lanes.PACES[hands.lane]
     worker = Worker(
-        functions=[func(decide, name=lanes.DECIDE, max_tries=2), func(dispatch, name=lanes.DISPATCH, max_tries=2)],
+        functions=[
+            func(decide, name=lanes.DECIDE, max_tries=2),
+            func(dispatch, name=lanes.DISPATCH, max_tries=2),
+            *upkeep.functions(hands.lane),
+        ],
         queue_name=lanes.queue_name(hands.lane),
         redis_pool=hands.client,
         handle_signals=False,

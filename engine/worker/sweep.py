@@ -14,9 +14,11 @@ from engine.decide import due_batches
 from engine.dispatch import give_up_leases, lease_owners
 from engine.dispatch.claim import LEASE
 from engine.queries import queries
+from engine.worker import upkeep
 from engine.worker.beat import BEAT_S, Absences
 from engine.worker.jobs import Hands
 from rules.errors import LeoError
+from rules.words import Lane
 
 SWEEP_S = 1.0
 # Looking for leases of killed workers needs no more than each beat.
@@ -33,6 +35,7 @@ class Sweeper:
         self._absences = Absences()
         self._attempts: dict[int, int] = {}
         self._looked_at_leases = 0.0
+        self._tidied = 0.0
         self._is_silent = False
 
     async def sweep_forever(self) -> None:
@@ -58,6 +61,10 @@ class Sweeper:
             if row["leases"]:
                 await self._give_up(row["tenant_id"], set())
         self._attempts = {batch_id: attempt for batch_id, attempt in self._attempts.items() if batch_id in heads}
+        await upkeep.ring_upkeep(self._hands)
+        if self._hands.lane is Lane.BULK and monotonic() - self._tidied >= upkeep.TIDY_EVERY_S:
+            await upkeep.tidy(self._hands)
+            self._tidied = monotonic()
         if monotonic() - self._looked_at_leases >= LEASES_S:
             await self._look_for_the_gone()
             self._looked_at_leases = monotonic()

@@ -8,7 +8,7 @@ import pytest
 from channels.contract import Incoming
 from engine.db import Database
 from engine.outcomes import Recorded, record_outcomes
-from rules.words import OutcomeType
+from rules.words import Channel, OutcomeType
 from tests.conftest import Tenant
 from tests.engine.world import World, simple_world
 
@@ -41,7 +41,13 @@ class Told:
         tenant_id = self.world.tenant.tenant_id
         channel_id = self.world.channel_ids[channel] if channel else None
         async with self.world.db.transaction(tenant_id) as conn:
-            return await record_outcomes(conn, tenant_id=tenant_id, channel_id=channel_id, incoming=incoming)
+            return await record_outcomes(
+                conn,
+                tenant_id=tenant_id,
+                channel_id=channel_id,
+                incoming=incoming,
+                channel=None if channel is None else Channel(channel),
+            )
 
     async def outcomes(self) -> list[dict[str, Any]]:
         return await self.world.rows("SELECT * FROM outcome ORDER BY dedup_key")
@@ -150,6 +156,11 @@ async def test_any_answer_settles_what_nobody_was_sure_of(db: Database, tenant: 
     await told.send("uncertain")
     await told.tell(incoming(kind, told.ref(0)))
     assert await told.world.statuses() == {status: 1}
+
+
+async def test_an_address_is_found_however_the_provider_spells_it(told: Told) -> None:
+    assert await told.tell(incoming("unsubscribed", None, address=" kh-1@PEOPLE.Example")) == Recorded(new=1)
+    assert (await told.decide_again())[told.people[0]] == "consent"
 
 
 async def test_outcomes_without_a_channel_know_our_references_alone(told: Told) -> None:

@@ -1,5 +1,6 @@
 """Segments hold who satisfies their rule."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from engine import profiles, segments
 from engine.db import Database
 from graph.mirror import compare
 from rules import conditions
+from rules.conditions.person import Person
 from rules.errors import InvalidInput, NotFound
 from tests.conftest import Tenant
 
@@ -53,7 +55,10 @@ async def test_membership_is_what_the_rule_says_of_each_person(
         )
     diff, members = await _refreshed(db, tenant, rule)
     parsed = conditions.parse(rule)
-    assert members == {ids[f"kh-{number}"] for number, one in enumerate(people) if parsed.holds(one)}
+    now = datetime.now(UTC)
+    persons = [Person(profile_id=0, ext_id="an", created_at=now, attributes=one) for one in people]
+    holders = {number for number, one in enumerate(persons) if parsed.holds(one, now=now, today=now.date())}
+    assert members == {ids[f"kh-{number}"] for number in holders}
     assert (diff.joined, diff.left, diff.size) == (len(members - before), len(before - members), len(members))
 
 
@@ -90,7 +95,7 @@ async def test_another_rule_is_another_version_and_the_first_stays_readable(db: 
 async def test_a_rule_that_cannot_be_read_and_a_segment_that_is_not_there(db: Database, tenant: Tenant) -> None:
     async with db.transaction(tenant.tenant_id) as conn:
         with pytest.raises(InvalidInput, match="rule"):
-            await segments.save_segment(conn, tenant_id=tenant.tenant_id, key="s", name="S", rule={"any": []})
+            await segments.save_segment(conn, tenant_id=tenant.tenant_id, key="s", name="S", rule={"any": {}})
         with pytest.raises(NotFound):
             await segments.refresh_segment(conn, tenant_id=tenant.tenant_id, segment_id=1)
         with pytest.raises(NotFound, match="nope"):

@@ -109,7 +109,7 @@ def test_a_documented_leo_command_exists(where: str, command: str) -> None:
         return
     assert called[0] in COMMANDS, f"{where}: {command}"
     target, rest = _command(called[0]), called[1:]
-    if _parts(target) and rest and not rest[0].startswith("-"):
+    while _parts(target) and rest and not rest[0].startswith("-"):
         assert rest[0] in _parts(target), f"{where}: {command}"
         target, rest = _parts(target)[rest[0]], rest[1:]
     options = {word.partition("=")[0] for word in rest if word.startswith("-")}
@@ -122,7 +122,8 @@ def test_every_command_has_its_section_with_each_part(name: str) -> None:
     command = _command(name)
     for part in _parts(command):
         assert f"leo {name} {part}" in section
-    for part in [command, *_parts(command).values()]:
+    inner = [part for group in _parts(command).values() for part in _parts(group).values()]
+    for part in [command, *_parts(command).values(), *inner]:
         for option in _options(part):
             assert not option.startswith("--") or f"`{option}" in section, f"leo {name}: {option} is not explained"
 

@@ -35,7 +35,7 @@ PRIVATE_PARTS: Mapping[str, tuple[tuple[str, ...], str]] = {
 RULES_MAY_USE = frozenset(
     {
         *("collections", "dataclasses", "datetime", "decimal", "enum", "functools"),
-        *("hashlib", "json", "types", "typing", "uuid", "zoneinfo"),
+        *("hashlib", "itertools", "json", "re", "string", "types", "typing", "unicodedata", "uuid", "zoneinfo"),
     }
 )
 IMPURE_CALLS = frozenset(
@@ -53,16 +53,20 @@ SPOKEN_TO: Mapping[str, tuple[str, ...]] = {
     "aiosmtpd": ("channels.sandbox.mail",),
     "aiosmtplib": ("channels.smtp",),
     "annotated_types": ("api.schemas",),
+    "arango": ("engine.ingest.arango",),
     "arq": ("engine.lanes", "engine.worker", "api.services"),
+    "croniter": ("engine.segments.store",),
     "cryptography": ("engine.credentials",),
-    "email_validator": ("engine.intake",),
+    "email_validator": ("engine.addresses",),
     "fastapi_offline": ("api.app",),
     "fastapi": ("api",),
     "httpx": ("channels.http", "engine.demo.client"),
     "httpx_aiohttp": ("channels.http", "engine.demo.client"),
     "liquid": ("engine.templates",),
+    "networkx": ("graph.components",),
+    "phonenumbers": ("engine.addresses",),
     "psutil": ("engine.embedded.postgres", "engine.processes.track"),
-    "psycopg": ("graph.mirror", "graph.session", "engine"),
+    "psycopg": ("graph.components", "graph.mirror", "graph.session", "engine"),
     "psycopg_pool": ("engine.db",),
     # Beside the schemas: the settings, and the secrets of the embedded servers, which settings hand out.
     "pydantic": ("api", "engine.settings", "engine.embedded"),

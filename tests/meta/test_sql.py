@@ -4,6 +4,7 @@ import ast
 import re
 from collections.abc import Iterator, Mapping
 
+from rules.conditions import nodes
 from tests.meta.tree import Module, code, files, text
 
 STATEMENT = re.compile(
@@ -21,6 +22,7 @@ IN_CODE: Mapping[str, str] = {
     "engine/embedded/postgres.py": "makes the database of the embedded server",
     "engine/trace.py": "the name of the tenant's graph, and a statement for people to paste into psql",
     "graph/cypher.py": "the one wrapping of Cypher in SQL",
+    "graph/patterns.py": "a pattern as a sub-select, and the condition that asks it for a few people",
     "graph/mirror.py": "calls of the schema's own functions; graph/ has no folder of SQL",
 }
 # Statements with something written into them, and why it can be nobody's input.
@@ -29,6 +31,7 @@ ASSEMBLED: Mapping[str, str] = {
     "engine/dispatch/claim.py": "one of two conditions that stand beside it",
     "engine/trace.py": "the wrapped file, the graph's name from the database, and a UUID",
     "graph/cypher.py": "the file's text and a graph's name that matches its pattern",
+    "graph/patterns.py": "a text that the guard let through, between quotes that it does not hold, and a graph's name",
 }
 
 HEADING = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
@@ -130,8 +133,21 @@ def _named() -> dict[str, list[str]]:
 
 
 def test_every_named_query_is_used() -> None:
-    used = {(stem, word) for stem, word, _ in _used()}
+    used = {(stem, word) for stem, word, _ in _used()} | {("conditions", name) for name in _parts()}
     assert not [f"{stem}.sql: {name}" for stem, names in _named().items() for name in names if (stem, name) not in used]
+
+
+def _parts() -> set[str]:
+    """What `engine/segments` fills in of conditions.sql: by a constant, a test or column of a rule, a kind and end."""
+    constants = {
+        node.value
+        for module in code()
+        if module.name.startswith("engine.segments.")
+        for node in module.walk()
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    }
+    spans = {f"{kind}_{end}" for kind in ("event", "outcome") for end in ("after", "before")}
+    return constants | {str(one) for one in (*nodes.Test, *nodes.Column)} | spans
 
 
 def test_every_query_that_is_used_is_there() -> None:
@@ -154,6 +170,8 @@ def test_every_query_that_is_used_is_there() -> None:
 
 def test_every_file_of_cypher_is_used() -> None:
     words = {node.value for module in code() for node in module.walk() if isinstance(node, ast.Constant)}
-    stems = [path.removeprefix("cypher/").removesuffix(".cypher") for path in files() if path.endswith(".cypher")]
+    # Patterns are read by the name that a segment's rule gives.
+    paths = [path for path in files() if path.endswith(".cypher") and not path.startswith("cypher/patterns/")]
+    stems = [path.removeprefix("cypher/").removesuffix(".cypher") for path in paths]
     assert stems
     assert not [stem for stem in stems if stem not in words]

@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from rules.facts import Address, Campaign, Candidate, Consent, Contact, Facts, Suppression, candidates
+from rules.facts import Address, Campaign, Candidate, Consent, Contact, Facts, Reached, Suppression, candidates
 from rules.policy import Policy
 from rules.words import Channel
 
@@ -102,6 +102,7 @@ def _person(
     suppressions: list[dict[str, str]] | None = None,
     messages: list[dict[str, Any]] | None = None,
     outcomes: Mapping[str, int] | None = None,
+    reached: list[dict[str, Any]] | None = None,
 ) -> Facts:
     return Facts(
         profile_id=7,
@@ -116,6 +117,7 @@ def _person(
         suppressions=tuple(_suppression(**one) for one in suppressions or ()),
         contacts=tuple(_message(**one) for one in messages or ()),
         outcomes=outcomes or {},
+        reached=tuple(_reached(dict(one)) for one in reached or ()),
     )
 
 
@@ -123,6 +125,12 @@ def _address(place: int, one: dict[str, str]) -> Address:
     reason = one.pop("invalid", None)
     ((channel, value),) = one.items()
     return Address(Channel(channel), value, place, valid=reason is None, reason=reason)
+
+
+def _reached(one: dict[str, Any]) -> Reached:
+    profile, is_person = one.pop("profile"), one.pop("is_person", True)
+    ((channel, value),) = one.items()
+    return Reached(Channel(channel), value, profile, is_person)
 
 
 def _consent(

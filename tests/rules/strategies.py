@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from rules.facts import Address, Campaign, Candidate, Consent, Contact, Facts, Suppression, candidates
+from rules.facts import Address, Campaign, Candidate, Consent, Contact, Facts, Reached, Suppression, candidates
 from rules.policy import Policy
 from rules.words import Channel
 
@@ -42,6 +42,7 @@ addresses = st.builds(
 )
 consents = st.builds(Consent, any_channel, st.sampled_from(PURPOSES), st.booleans(), instants())
 suppressions = st.builds(Suppression, any_channel, st.none() | st.sampled_from(ADDRESSES), words)
+reached = st.builds(Reached, channels, st.sampled_from(ADDRESSES), words, st.booleans())
 contacts = st.builds(Contact, channels, st.integers(1, 2), instants())
 shares = st.sampled_from((0.0, 0.0, 0.3, 0.7, 1.0))
 
@@ -58,6 +59,7 @@ people = st.builds(
     suppressions=st.lists(suppressions, max_size=1).map(tuple),
     contacts=st.lists(contacts, max_size=4).map(tuple),
     outcomes=st.dictionaries(st.sampled_from(("delivered", "read", "bought")), st.integers(0, 9), max_size=3),
+    reached=st.lists(reached, max_size=1).map(tuple),
 )
 
 campaigns = st.builds(

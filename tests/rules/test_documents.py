@@ -121,3 +121,8 @@ def test_the_hash_of_inputs_depends_on_its_salt_and_not_on_the_order_of_keys(
 def test_what_is_not_json_has_no_canonical_form(document: Any) -> None:
     with pytest.raises((TypeError, ValueError)):
         canonical(document)
+
+
+def test_facts_without_a_twin_are_written_as_they_were_before_there_were_twins() -> None:
+    facts = Facts(profile_id=1, ext_id="kh-1", zone="UTC")
+    assert facts.to_document() == {"profile_id": 1, "ext_id": "kh-1", "zone": "UTC"}

@@ -1,0 +1,186 @@
+"""Segments: what they ask, what a rule would find, and what a refresh changed."""
+
+from typing import Annotated, Self
+
+from pydantic import AwareDatetime, Field, model_validator
+
+from api.schemas.base import Document, Input, Key, LongText, Name, Output, example
+from engine.segments import Diff, Segment, Version, texts
+from rules.conditions import parse
+from rules.conditions.querybuilder import convert
+
+_RULE = {"all": [{"attribute": "city", "is": "Huế"}, {"attribute": "tier", "is": "vàng"}]}
+_TEXT = {
+    "en": 'city is "Huế" and tier is "vàng"',
+    "vi": "city là “Huế” và tier là “vàng”",
+}
+_QUERYBUILDER = {
+    "condition": "AND",
+    "rules": [{"id": "livingCity", "field": "livingCity", "type": "string", "operator": "equal", "value": "Huế"}],
+}
+_SEGMENT = {
+    "segment_id": 201,
+    "key": "hue-vang",
+    "name": "Huế, hạng vàng",
+    "version": 1,
+    "rule": _RULE,
+    "text": _TEXT,
+    "event_types": [],
+    "schedule": "0 6 * * *",
+    "zone": "Asia/Ho_Chi_Minh",
+    "due_at": "2026-05-01T23:00:00Z",
+    "size": 128,
+    "refreshed_at": "2026-05-01T02:00:00Z",
+    "archived_at": None,
+    "created_at": "2026-05-01T02:00:00Z",
+}
+_DIFF = {"refresh_id": 601, "joined": 3, "left": 1, "size": 128}
+_VERSION = {"version": 1, "rule": _RULE, "text": _TEXT, "created_at": "2026-05-01T02:00:00Z"}
+
+
+class _Ruled(Input):
+    """A rule of ours, or one of LEO CDP's that is said as one of ours."""
+
+    rule: Document | None = Field(default=None, description="A tree of conditions: GET /segments/rule-schema.")
+    querybuilder: Document | LongText | None = Field(
+        default=None, description="Instead of `rule`: LEO CDP's `jsonQueryRules` (jQuery QueryBuilder), or its text."
+    )
+
+    @model_validator(mode="after")
+    def _is_one(self) -> Self:
+        if (self.rule is None) == (self.querybuilder is None):
+            raise ValueError("send either rule or querybuilder")
+        return self
+
+    def said(self) -> Document:
+        """Give the rule in our words; raises InvalidInput naming what of a QueryBuilder's we cannot say."""
+        return convert(self.querybuilder) if self.rule is None else self.rule
+
+
+class SegmentIn(_Ruled):
+    """A segment; sending a known key with another rule makes its next version."""
+
+    model_config = example(
+        {"key": "hue-vang", "name": "Huế, hạng vàng", "rule": _RULE, "schedule": "0 6 * * *", "zone": None}
+    )
+    key: Key
+    name: Name
+    schedule: Annotated[str, Field(max_length=100)] | None = Field(
+        default=None, description="When it is refreshed by itself: the five fields of cron."
+    )
+    zone: Annotated[str, Field(max_length=64)] | None = Field(
+        default=None, description="The clock of `schedule`; the tenant's where it is left out."
+    )
+
+
+class SegmentOut(Output):
+    """A segment; `text` says its rule in each language, `event_types` name the events that may change its members."""
+
+    model_config = example(_SEGMENT)
+    segment_id: int
+    key: str
+    name: str
+    version: int
+    rule: Document
+    text: dict[str, str]
+    event_types: list[str]
+    schedule: str | None
+    zone: str | None
+    due_at: AwareDatetime | None
+    size: int
+    refreshed_at: AwareDatetime | None
+    archived_at: AwareDatetime | None
+    created_at: AwareDatetime
+
+    @classmethod
+    def of(cls, segment: Segment) -> Self:
+        return cls(
+            segment_id=segment.segment_id,
+            key=segment.key,
+            name=segment.name,
+            version=segment.version,
+            rule=dict(segment.rule),
+            text=texts(parse(segment.rule)),
+            event_types=list(segment.event_types),
+            schedule=segment.schedule,
+            zone=segment.zone,
+            due_at=segment.due_at,
+            size=segment.size,
+            refreshed_at=segment.refreshed_at,
+            archived_at=segment.archived_at,
+            created_at=segment.created_at,
+        )
+
+
+class SegmentPage(Output):
+    model_config = example({"items": [_SEGMENT], "next": None})
+    items: list[SegmentOut]
+    next: int | None
+
+
+class PreviewIn(_Ruled):
+    """A rule to try; nothing of it is kept."""
+
+    model_config = example({"rule": _RULE, "sample": 10})
+    sample: int = Field(default=10, ge=0, le=100, description="So many of them are named.")
+
+
+class SampledOut(Output):
+    profile_id: int
+    ext_id: str
+    name: str | None
+
+
+class PreviewOut(Output):
+    """Who a rule finds now; `rule` is what a QueryBuilder's was read as."""
+
+    model_config = example(
+        {
+            "count": 128,
+            "sample": [{"profile_id": 101, "ext_id": "kh-42", "name": "Trần Thị Mai"}],
+            "took_ms": 12.5,
+            "rule": _RULE,
+            "text": _TEXT,
+        }
+    )
+    count: int
+    sample: list[SampledOut]
+    took_ms: float
+    rule: Document
+    text: dict[str, str]
+
+
+class RefreshedOut(Output):
+    """What a refresh changed, and how many are in the segment since."""
+
+    model_config = example(_DIFF)
+    refresh_id: int
+    joined: int
+    left: int
+    size: int
+
+    @classmethod
+    def of(cls, diff: Diff) -> Self:
+        return cls(refresh_id=diff.refresh_id, joined=diff.joined, left=diff.left, size=diff.size)
+
+
+class VersionOut(Output):
+    """A rule that the segment has or had."""
+
+    model_config = example(_VERSION)
+    version: int
+    rule: Document
+    text: dict[str, str]
+    created_at: AwareDatetime
+
+    @classmethod
+    def of(cls, version: Version) -> Self:
+        rule = dict(version.rule)
+        return cls(version=version.version, rule=rule, text=texts(parse(rule)), created_at=version.created_at)
+
+
+class VersionList(Output):
+    """Every version, the newest first."""
+
+    model_config = example({"items": [_VERSION]})
+    items: list[VersionOut]

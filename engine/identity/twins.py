@@ -1,0 +1,106 @@
+"""The twin guard: who of a batch is there twice, and was reached already as somebody else.
+
+It needs no merge and no proposal: sharing a valid address is enough. An address that more than ONE_PERSON profiles have
+tells no person, so it holds back what would go to that very address and nothing else.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from psycopg.rows import DictRow
+
+from engine.db import Transaction
+from engine.identity.duplicates import COUNTABLE, ONE_PERSON, TELLING
+from engine.queries import queries
+from rules.facts import Facts, Reached
+from rules.words import Channel
+
+_SQL = queries("decide")
+
+Address = tuple[Channel, str]
+
+
+@dataclass(slots=True)
+class Twins:
+    """What the people of one batch share, and who was reached at it: before the batch, and by it so far."""
+
+    shared: Mapping[int, Sequence[tuple[Address, bool]]] = field(default_factory=dict)
+    reached: Mapping[int, Sequence[Reached]] = field(default_factory=dict)
+    taken: dict[Address, str] = field(default_factory=dict)
+
+    def meet(self, facts: Facts) -> Facts:
+        """Give the facts with what is known of twins who were reached."""
+        reached = list(self.reached.get(facts.profile_id, ()))
+        for address, is_person in self.shared.get(facts.profile_id, ()):
+            if address in self.taken:
+                reached.append(Reached(*address, self.taken[address], is_person))
+        return replace(facts, reached=tuple(reached)) if reached else facts
+
+    def reach(self, facts: Facts, channel: Channel, address: str) -> None:
+        """Remember that this person is written to at an address."""
+        for shared, is_person in self.shared.get(facts.profile_id, ()):
+            if is_person or shared == (channel, address):
+                self.taken.setdefault(shared, facts.ext_id)
+
+
+async def lock_twins(
+    conn: Transaction,
+    *,
+    profile_ids: Sequence[int],
+    channels: Collection[Channel],
+    run_id: int,
+    campaign_id: int,
+    snapshot_id: int | None,
+) -> Twins:
+    """Lock people and their twins until the transaction ends, and give what is known of the twins then.
+
+    `channels` are those that the campaign may use. Whoever decided for one of them before is waited for.
+    """
+    values = {
+        "profile_ids": list(profile_ids),
+        "channels": sorted({*TELLING, *channels}),
+        "countable": COUNTABLE,
+        "few": ONE_PERSON + 1,
+    }
+    rows = await (await conn.execute(_SQL["lock_twins"], values)).fetchall()
+    groups = [row for row in rows if row["holder_ids"]]
+    if not groups:
+        return Twins()
+    holder_ids = {holder_id for group in groups for holder_id in group["holder_ids"]}
+    asked = {
+        "holder_ids": sorted(holder_ids),
+        "run_id": run_id,
+        "campaign_id": campaign_id,
+        "snapshot_id": snapshot_id,
+        "countable": COUNTABLE,
+    }
+    return _twins(groups, await (await conn.execute(_SQL["reached"], asked)).fetchall())
+
+
+def _twins(groups: Sequence[DictRow], messages: Sequence[DictRow]) -> Twins:
+    shared: defaultdict[int, list[tuple[Address, bool]]] = defaultdict(list)
+    reached: defaultdict[int, list[Reached]] = defaultdict(list)
+    by_holder: defaultdict[int, list[DictRow]] = defaultdict(list)
+    for message in messages:
+        by_holder[message["holder_id"]].append(message)
+    for group in sorted(groups, key=lambda group: (group["channel"] or "", group["value"] or "")):
+        address = None if group["channel"] is None else (Channel(group["channel"]), group["value"])
+        is_person = address is None or (address[0] in TELLING and len(group["holder_ids"]) <= ONE_PERSON)
+        hits = sorted(
+            (
+                message
+                for holder_id in group["holder_ids"]
+                for message in by_holder.get(holder_id, ())
+                if is_person or (message["channel"], message["address"]) == address
+            ),
+            key=lambda message: (message["profile_id"], message["channel"], message["address"]),
+        )
+        for person_id in group["person_ids"]:
+            if address is not None:
+                shared[person_id].append((address, is_person))
+            hit = next((message for message in hits if message["profile_id"] != person_id), None)
+            if hit is not None:
+                at = address or (Channel(hit["channel"]), hit["address"])
+                reached[person_id].append(Reached(*at, hit["ext_id"], is_person))
+    return Twins(shared, reached)

@@ -1,0 +1,154 @@
+"""Reading a file of people line by line, whatever its size: each line gives a document, or why it gives none."""
+
+import csv
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NoReturn, TextIO
+
+from engine.imports.columns import Columns
+from rules.errors import InvalidInput
+
+LONGEST_LINE = 1_048_576
+# What is told of a refused line.
+LONGEST_ORIGINAL = 500
+# In the order in which they win where a heading has as many of each.
+DELIMITERS = ",;\t|"
+_QUOTED = re.compile(r'"[^"]*"')
+# What Excel writes above the headings to name its delimiter.
+_NAMED_DELIMITER = re.compile(r"sep=(.)\s*", re.IGNORECASE)
+_REMEDY = "Give a CSV file in UTF-8 whose first line names its columns."
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line, or several that one quoted cell spans: `number` is the first. It has a document or a reason for none."""
+
+    number: int
+    original: str
+    document: Mapping[str, Any] | None
+    reason: str | None = None
+
+
+class Numbered(Iterator[str]):
+    """The lines of a text, numbered, never more of one in memory than LONGEST_LINE characters.
+
+    `first` and `original` are the number and the beginning of what was read since the last `begin()`. A line that is
+    longer is passed over with a ValueError.
+    """
+
+    def __init__(self, text: TextIO) -> None:
+        self._text = text
+        self._number = 0
+        self._next: str | None = None
+        self.first = 0
+        self.original = ""
+
+    def begin(self) -> None:
+        self.first = self._number + 1
+        self.original = ""
+
+    def peek(self) -> str:
+        """Give the next line without taking it; empty at the end."""
+        if self._next is None:
+            self._next = self._text.readline(LONGEST_LINE)
+        return self._next
+
+    def __next__(self) -> str:
+        line = self.peek()
+        self._next = None
+        if not line:
+            raise StopIteration
+        self._number += 1
+        if len(self.original) < LONGEST_ORIGINAL:
+            self.original = (self.original + line[:LONGEST_ORIGINAL])[:LONGEST_ORIGINAL]
+        if len(line) == LONGEST_LINE and not line.endswith("\n"):
+            self._pass_over()
+            raise ValueError(f"it is longer than {LONGEST_LINE} characters")
+        return line
+
+    def _pass_over(self) -> None:
+        while (rest := self._text.readline(LONGEST_LINE)) and not rest.endswith("\n"):
+            pass
+
+    def read(self, document: Mapping[str, Any]) -> Line:
+        return Line(self.first, self._shown(), document)
+
+    def refused(self, reason: str) -> Line:
+        return Line(self.first, self._shown(), None, reason)
+
+    def _shown(self) -> str:
+        """Give the original with what is not UTF-8 spelled out, so that it can be printed and stored."""
+        return self.original.rstrip("\r\n").encode("utf-8", "backslashreplace").decode()
+
+
+def read_json(text: TextIO) -> Iterator[Line]:
+    """Read JSON Lines: a document a line, as POST /profiles takes it."""
+    lines = Numbered(text)
+    while lines.peek():
+        lines.begin()
+        try:
+            line = next(lines)
+            if line.isspace():
+                continue
+            _check_encoding(line)
+            document = json.loads(line, parse_constant=_not_finite)
+        except (ValueError, RecursionError) as error:
+            yield lines.refused(f"It cannot be read as JSON: {error}.")
+            continue
+        yield lines.read(document) if isinstance(document, dict) else lines.refused("It is no JSON object.")
+
+
+def read_csv(text: TextIO, columns: Columns) -> Iterator[Line]:
+    """Read CSV below a line of headings; raises InvalidInput where that line cannot be used."""
+    lines = Numbered(text)
+    reader = csv.reader(lines, delimiter=_delimiter(lines), strict=True)
+    sheet = columns.under(_headings(reader))
+    while lines.peek():
+        lines.begin()
+        try:
+            row = next(reader)
+            _check_encoding("\n".join(row))
+        except (csv.Error, ValueError) as error:
+            yield lines.refused(f"It cannot be read as CSV: {error}.")
+            continue
+        if not any(map(str.strip, row)):
+            continue
+        try:
+            yield lines.read(sheet.document(row))
+        except InvalidInput as error:
+            yield lines.refused(error.message)
+
+
+def _delimiter(lines: Numbered) -> str:
+    """Give what parts the cells: what is named, else what the headings hold most of outside quotation marks."""
+    first = lines.peek()
+    if (named := _NAMED_DELIMITER.fullmatch(first)) is not None:
+        next(lines)
+        return named[1]
+    bare = _QUOTED.sub("", first)
+    return max(DELIMITERS, key=bare.count)
+
+
+def _headings(reader: Iterator[list[str]]) -> Sequence[str]:
+    try:
+        headings = next(reader, [])
+        _check_encoding("\n".join(headings))
+    except (csv.Error, ValueError) as error:
+        raise InvalidInput(f"The headings cannot be read: {error}.", remedy=_REMEDY) from error
+    if not headings:
+        raise InvalidInput("There is no line of headings.", remedy=_REMEDY)
+    return headings
+
+
+def _check_encoding(text: str) -> None:
+    """Raise ValueError where an octet was no UTF-8: the file is opened so that such a one becomes half a character."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise ValueError("it is not UTF-8") from None
+
+
+def _not_finite(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no number of JSON")

@@ -1,0 +1,200 @@
+"""Asking ArangoDB: the fixed queries of aql/, through python-arango; its faults are told once and outlived.
+
+A fault is one log line and another try, later each time; what no retry can heal is Misconfigured at once. Every answer
+is JSON in composed form (NFC) without NUL or halves of characters: PostgreSQL can store whatever is in it.
+"""
+
+import asyncio
+import json
+import logging
+import re
+import unicodedata
+from collections.abc import Mapping
+from functools import cache
+from importlib.resources import files
+from typing import Any, cast
+
+from arango.client import ArangoClient
+from arango.cursor import Cursor
+from arango.exceptions import ArangoServerError
+from arango.http import DefaultHTTPClient
+
+from engine.ingest.pause import uncollected
+from rules.errors import LeoError, Misconfigured, Unavailable
+
+TRIES = 6
+BACKOFF_S = 0.5
+TIMEOUT_S = 30.0
+# The most documents that one answer carries: of more the cursor brings the rest.
+BATCH = 5_000
+
+_UNAVAILABLE = 503
+_CURSOR_GONE = 1600
+_NO_COLLECTION = 1203
+_NO_DATABASE = 1228
+_REFUSED = frozenset({401, 403})
+_BUSY = frozenset({408, 410, 429, 500, 502, 503, 504})
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+log = logging.getLogger(__name__)
+
+
+class _Broken(Exception):
+    """An answer that is none, and how, after the server's name. No ValueError: python-arango would swallow that."""
+
+
+class _Http(DefaultHTTPClient):
+    """Looks for no proxy, no netrc and no certificates in the environment: a source says itself how it is reached."""
+
+    def create_session(self, host: str) -> Any:
+        session = super().create_session(host)
+        session.trust_env = False
+        return session
+
+
+class Arango:
+    """One database of an ArangoDB. `mended` counts the texts that had to be changed before they could be stored."""
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        database: str,
+        username: str,
+        password: str,
+        timeout_s: float = TIMEOUT_S,
+        backoff_s: float = BACKOFF_S,
+        ca_file: str | None = None,
+    ) -> None:
+        self.mended = 0
+        self._place = f"{url.rstrip('/')}/_db/{database}"
+        self._url, self._database, self._username = url, database, username
+        self._timeout_s, self._backoff_s = timeout_s, backoff_s
+        self._client = ArangoClient(
+            hosts=url,
+            http_client=_Http(request_timeout=timeout_s, retry_attempts=0, pool_maxsize=4),
+            verify_override=ca_file,
+            resolver_max_tries=1,
+            deserializer=self._read,
+        )
+        self._db = self._client.db(database, username=username, password=password, verify=False)
+
+    async def ask(self, name: str, **values: Any) -> list[Any]:
+        """Give what the query aql/<name>.aql answers; a value "@people" is named `at_people`.
+
+        Raises Misconfigured where the server refuses us or has no such database, Unavailable after the last try.
+        """
+        bound = {f"@{key[3:]}" if key.startswith("at_") else key: value for key, value in values.items()}
+        for tried in range(1, TRIES + 1):
+            try:
+                # The socket's timeout is for each read; this one is for an answer that drips.
+                async with asyncio.timeout(self._timeout_s * 2):
+                    return await asyncio.to_thread(self._ask, name, bound)
+            except (ArangoServerError, OSError, _Broken, TypeError, KeyError) as error:
+                fault = self._translated(error, name)
+                if tried == TRIES or not fault.retryable:
+                    raise fault from error
+                wait_s = self._backoff_s * 2 ** (tried - 1)
+                log.warning("%s Asking again in %g s (%d of %d).", fault.message, wait_s, tried, TRIES - 1)
+                await asyncio.sleep(wait_s)
+        raise AssertionError
+
+    def close(self) -> None:
+        self._client.close()
+
+    def _ask(self, name: str, bound: Mapping[str, Any]) -> list[Any]:
+        cursor = cast("Cursor", self._db.aql.execute(query(name), bind_vars=dict(bound), batch_size=BATCH))
+        try:
+            found = list(cursor.batch() or ())
+            while cursor.has_more():
+                found.extend(cursor.fetch()["batch"])
+        except BaseException:
+            _close(cursor)
+            raise
+        return found
+
+    def _read(self, text: str) -> Any:
+        if not unicodedata.is_normalized("NFC", text):
+            text = unicodedata.normalize("NFC", text)
+        try:
+            with uncollected():
+                value = json.loads(text)
+        except ValueError as error:
+            if text.lstrip().startswith("{"):
+                raise _Broken("broke its answer off in the middle") from error
+            return text  # a proxy's page: the status says what it is
+        if isinstance(value, dict) and value.get("errorNum") == _UNAVAILABLE:
+            # python-arango takes this one for a lost connection, and would not say which it was.
+            raise _Broken(f"answered {_UNAVAILABLE}")
+        # Without an escape no text holds anything that the line above has not seen.
+        return self._mended(value) if "\\u" in text else value
+
+    def _mended(self, value: Any) -> Any:
+        match value:
+            case str():
+                text = unicodedata.normalize("NFC", _UNSTORABLE.sub("", value))
+                self.mended += len(text) != len(value) and _UNSTORABLE.search(value) is not None
+                return text
+            case dict():
+                return {self._mended(key): self._mended(item) for key, item in value.items()}
+            case list():
+                return [self._mended(item) for item in value]
+        return value
+
+    def _translated(self, error: Exception, name: str) -> LeoError:
+        if isinstance(error, ArangoServerError):
+            return self._answered(error, name)
+        if isinstance(error, TimeoutError):
+            return self._fault(f"did not answer in time ({name})")
+        if isinstance(error, _Broken):
+            return self._fault(f"{error} ({name})")
+        if isinstance(error, OSError):
+            # Those of requests, which python-arango lets through: subclasses of OSError, told apart by their names.
+            if type(error).__name__ == "ChunkedEncodingError":
+                return self._fault(f"broke its answer off in the middle ({name})")
+            timed_out = "Timeout" in type(error).__name__
+            return self._fault(f"did not answer in time ({name})" if timed_out else f"cannot be reached ({name})")
+        return Misconfigured(
+            f"What answers at {self._url} is no ArangoDB.", remedy="Check the source's URL: leo sources list"
+        )
+
+    def _answered(self, error: ArangoServerError, name: str) -> LeoError:
+        if error.error_code == _CURSOR_GONE:
+            return self._fault(f"had dropped the cursor ({name})")
+        if error.http_code in _REFUSED:
+            return Misconfigured(
+                f"ArangoDB at {self._place} refuses the user {self._username!r} with this password.",
+                remedy="Give the right one: leo sources add arango --key ... with the same key.",
+            )
+        if error.error_code == _NO_DATABASE:
+            return Misconfigured(
+                f"ArangoDB at {self._url} has no database {self._database!r}.",
+                remedy="Check its name: leo sources list",
+            )
+        if error.error_code == _NO_COLLECTION:
+            return Misconfigured(
+                f"ArangoDB at {self._place} misses a collection that {name} reads: {error.error_message}.",
+                remedy="Name the right one in the field map, or false where there is none.",
+            )
+        if error.http_code in _BUSY:
+            return self._fault(f"answered {error.http_code} ({name})")
+        return Misconfigured(
+            f"ArangoDB at {self._place} does not take {name}: {error.http_code}, {error.error_message}.",
+            remedy="It has to be 3.11 or later; check the field map's names of fields.",
+        )
+
+    def _fault(self, what: str) -> Unavailable:
+        return Unavailable(f"ArangoDB at {self._place} {what}.", remedy="See that it runs: leo sources check")
+
+
+def _close(cursor: Cursor) -> None:
+    """Free what the server keeps for an answer nobody waits for any more; it does so itself after half a minute."""
+    try:
+        cursor.close(ignore_missing=True)
+    except (ArangoServerError, OSError, _Broken):
+        log.debug("A cursor could not be closed.")
+
+
+@cache
+def query(name: str) -> str:
+    """Give the text of aql/<name>.aql."""
+    return files("engine.ingest").joinpath("aql", f"{name}.aql").read_text(encoding="utf-8")

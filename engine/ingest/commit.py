@@ -1,0 +1,105 @@
+"""A page of people in one transaction: their rows, merges, the segments they move in, and the position after them."""
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from engine import identity
+from engine.db import Transaction
+from engine.ingest import write
+from engine.ingest.counts import SyncCounts
+from engine.ingest.page import Page
+from engine.ingest.people import People
+from engine.ingest.run import PEOPLE, Run, segment_key
+from engine.queries import queries
+from rules.errors import Unavailable
+
+# After so many new people in a run the planner is told at once what autovacuum would tell it within a minute. The check
+# of a foreign key is planned once a connection: planned on an almost empty table it reads all of the tenant's rows for
+# each new one, and a page of 100 took up to 650 ms instead of 40.
+ANALYZED_AT = (1_000, 10_000, 100_000)
+# So many people of a page are looked at again one by one, each within some milliseconds.
+MOST_RECHECKED = 100
+# How often a transaction that was in another's way is tried.
+TRIES = 4
+_SQL = queries("ingest")
+log = logging.getLogger(__name__)
+
+
+async def write_page(
+    run: Run, page: Page, version: str, *, at: str | None = None, key: str | None = None
+) -> str | None:
+    """Write a page and move the stream of people, in one transaction; gives its new version.
+
+    None where somebody else has written since `version`: what was read may be old by now, and nothing is written.
+    """
+    for tried in range(1, TRIES + 1):
+        try:
+            return await _write_page(run, page, version, at=at, key=key)
+        except Unavailable as error:
+            if tried == TRIES:
+                raise
+            log.warning("A page is written again: %s", error.message)
+            await asyncio.sleep(0.05 * 2**tried)
+    raise AssertionError
+
+
+async def _write_page(run: Run, page: Page, version: str, *, at: str | None, key: str | None) -> str | None:
+    written, merged, deleted = write.Written(), 0, 0
+    async with run.db.transaction(run.place.tenant_id) as conn:
+        if (await write.claim(conn, run.place, PEOPLE, waits=False)).version != version:
+            run.counts.pages_dropped += 1
+            return None
+        if page.rows is not None:
+            written = await write.write_people(conn, run.place, page.rows)
+        if page.gone:
+            deleted = await _count(conn, "mark_gone", {"keys": page.gone, "source": run.source.key})
+        if page.rooted:
+            merged = await identity.redirect_roots(conn, ext_ids=page.rooted)
+            await conn.execute(_SQL["delete_unmerged"], {"keys": _deleted(page.people)})
+        if page.segments:
+            await mark_segments(conn, run, page.segments)
+        await _recheck(conn, run, written)
+        moved = await write.move(conn, run.place, PEOPLE, at=at, key=key)
+    before = run.counts.new
+    _count_page(run.counts, page, written, merged=merged, deleted=deleted)
+    if any(before < bound <= run.counts.new for bound in ANALYZED_AT):
+        async with run.db.transaction(run.place.tenant_id) as conn:
+            await conn.execute(_SQL["analyze"])
+    await run.tell()
+    return moved
+
+
+async def _recheck(conn: Transaction, run: Run, written: write.Written) -> None:
+    """Let the tenant's own segments look again at a few who changed; after a bulk a refresh does that for less."""
+    if 0 < written.new + written.changed <= MOST_RECHECKED:
+        await conn.execute(_SQL["recheck"], {"ids": written.ids, "prefix": segment_key(run.source, "")})
+
+
+async def mark_segments(conn: Transaction, run: Run, cdp_segment_ids: set[str]) -> None:
+    """Note, with the change itself, that segments want refreshing: a run that is cut off leaves the note behind."""
+    keys = [segment_key(run.source, one) for one in cdp_segment_ids]
+    await conn.execute(_SQL["mark_segments"], {"keys": keys})
+
+
+def _deleted(people: People) -> list[str]:
+    return [person["k"] for person in people.persons if person["s"] != "active" and person["r"] is None]
+
+
+async def _count(conn: Transaction, name: str, values: Mapping[str, Any]) -> int:
+    return (await conn.execute(_SQL[name], values)).rowcount
+
+
+def _count_page(counts: SyncCounts, page: Page, written: write.Written, *, merged: int, deleted: int) -> None:
+    counts.pages += 1
+    counts.read += page.read
+    counts.new += written.new
+    counts.changed += written.changed
+    refused = sum(page.people.refused.values())
+    counts.unchanged += page.read - refused - written.new - written.changed
+    counts.merged += merged
+    counts.deleted += deleted
+    counts.refused += page.people.refused
+    counts.mended += page.people.mended
+    counts.addresses_invalid += page.people.addresses_invalid

@@ -1,0 +1,134 @@
+"""A page of people as it is made ready, beside the page that is being written: what is new, as rows."""
+
+import asyncio
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from engine.ingest import people as documents
+from engine.ingest.paths import Document
+from engine.ingest.pause import uncollected
+from engine.ingest.people import People
+from engine.ingest.run import Run
+from engine.ingest.write import Rows
+from engine.queries import queries
+
+_SQL = queries("ingest")
+
+
+@dataclass(slots=True, kw_only=True)
+class Page:
+    """Documents of people, ready to be written. `rows` is None where nothing of them is new to us."""
+
+    read: int
+    unchanged: int
+    people: People
+    rows: Rows | None
+    segments: set[str]
+    rooted: list[str]
+    gone: list[str]
+
+
+async def prepare(run: Run, found: Sequence[Document], *, asked: Sequence[str] = ()) -> Page:
+    """Map documents and make their rows; `asked` are keys that they should answer: what is missing is gone."""
+    keys = [document["_key"] for document in found if type(document) is dict and type(document.get("_key")) is str]
+    known = await _known(run, [*keys, *asked])
+    fresh = found if run.place.again else [one for one in found if not _is_as_before(one, known)]
+    people = await asyncio.to_thread(_read, run, fresh, known)
+    await _name_touchpoints(run, people)
+    there = set(keys)
+    return Page(
+        read=len(found),
+        unchanged=len(found) - len(fresh),
+        people=people,
+        rows=await asyncio.to_thread(rows_of, people) if people.keys else None,
+        segments=_moved_segments(run, people, known),
+        rooted=_rooted(people, known),
+        gone=[key for key in asked if key not in there and key in known],
+    )
+
+
+def _read(run: Run, fresh: Sequence[Document], known: Mapping[str, Any]) -> People:
+    with uncollected():
+        return documents.read(fresh, run.fields, known=known.keys())
+
+
+async def _known(run: Run, keys: Sequence[str]) -> dict[str, Mapping[str, Any]]:
+    values = {"keys": list(keys), "source": run.source.key, "segments": run.fields.segments_attribute}
+    async with run.db.transaction(run.place.tenant_id, read_only=True) as conn:
+        rows = await (await conn.execute(_SQL["known"], values)).fetchall()
+    return {row["ext_id"]: row for row in rows}
+
+
+def _is_as_before(document: Document, known: Mapping[str, Mapping[str, Any]]) -> bool:
+    before = known.get(document.get("_key", "")) if type(document) is dict else None
+    return before is not None and before["source_rev"] is not None and before["source_rev"] == document.get("_rev")
+
+
+async def _name_touchpoints(run: Run, people: People) -> None:
+    """Give touchpoints their names, asked for once a run; one without a name is called by its key."""
+    places = {key: place for (kind, key), place in people.target_places.items() if kind == "Touchpoint"}
+    if run.fields.touchpoints is None or not places:
+        return
+    unasked = [key for key in places if key not in run.names]
+    if unasked:
+        found = await run.arango.ask("touchpoints_by_key", at_touchpoints=run.fields.touchpoints, keys=unasked)
+        run.names |= dict.fromkeys(unasked) | {
+            one["_key"]: one["name"][:2048] for one in found if type(one.get("name")) is str and one["name"]
+        }
+    people.target_names |= {place: name for key, place in places.items() if (name := run.names.get(key))}
+
+
+def rows_of(people: People) -> Rows:
+    """Give people as JSON texts."""
+    targets = [
+        {"p": place, "k": kind, "t": key, "n": people.target_names.get(place)}
+        for (kind, key), place in people.target_places.items()
+    ]
+    return Rows(
+        people=_dumped(people.persons),
+        addresses=_dumped(people.addresses),
+        consents=_dumped(people.consents),
+        targets=_dumped(targets),
+        relations=_dumped(people.relations),
+    )
+
+
+def _dumped(rows: list[dict[str, Any]]) -> str:
+    if not rows:
+        return ""
+    try:
+        return json.dumps(rows, allow_nan=False, separators=(",", ":"))
+    except ValueError:  # JSON has numbers beyond a double's range, Python reads them as infinite
+        return json.dumps(_finite(rows), separators=(",", ":"))
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not abs(value) < float("inf") else value
+
+
+def _moved_segments(run: Run, people: People, known: Mapping[str, Mapping[str, Any]]) -> set[str]:
+    """Give the CDP's segments that somebody joins or leaves with this page."""
+    if run.fields.segments is None:
+        return set()
+    moved: set[str] = set()
+    for person in people.persons:
+        now = set(person["a"].get(run.fields.segments_attribute, ())) if person["s"] == "active" else set()
+        held = known.get(person["k"])
+        before = set(held["segments"] or ()) if held is not None and held["status"] == "active" else set()
+        moved |= now ^ before
+    return {one for one in moved if type(one) is str}
+
+
+def _rooted(people: People, known: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Give the keys whose survivor is named, or was and is no more."""
+    return [
+        person["k"]
+        for person in people.persons
+        if person["r"] is not None or ((held := known.get(person["k"])) and held["source_root"] is not None)
+    ]

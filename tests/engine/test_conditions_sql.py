@@ -1,0 +1,170 @@
+"""A rule has one answer: compiled for everybody, compiled for a few, and evaluated in Python."""
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import psycopg
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from psycopg.types.json import Jsonb
+
+from engine.db import Database, Transaction
+from engine.queries import parse as parse_sql
+from engine.segments.ask import ask
+from engine.segments.compile import Compiled, compile_rule
+from engine.segments.context import context_of
+from rules.conditions import Rule, parse
+from tests.conftest import Tenant
+from tests.rules.conditions_strategies import CAMPAIGNS, CHANNELS, NOW, SEGMENTS, TODAY, people, person, rules
+
+SQL = parse_sql(Path(__file__).with_name("conditions.sql").read_text(encoding="utf-8"), file="conditions.sql")
+HOSTILE = (
+    "'; DROP TABLE cdp_profiles; --",
+    '"',
+    "\\",
+    "%s %(people)s %%",
+    "{0} {value} {{",
+    "$$ $leo$ $1",
+    "a\nb\tc",
+    "') OR (true",
+    "người",
+)
+
+
+@asynccontextmanager
+async def forgotten(db: Database, tenant: Tenant) -> AsyncIterator[Transaction]:
+    """A transaction whose writes are undone at the end."""
+    async with db.transaction(tenant.tenant_id) as conn:
+        yield conn
+        await conn.rollback()
+
+
+async def put(conn: Transaction, documents: list[dict[str, Any]]) -> dict[int, dict[str, Any]]:
+    """Store people and give their documents by id."""
+    scene = {"channels": list(CHANNELS), "segments": list(SEGMENTS), "campaigns": list(CAMPAIGNS)}
+    await conn.execute(SQL["scene"], scene)
+    named = [{**one, "ext_id": f"kh-{place}"} for place, one in enumerate(documents)]
+    rows = await (await conn.execute(SQL["people"], {"people": Jsonb(named, dumps=_dumps)})).fetchall()
+    outcomes = [{**outcome, "ext_id": one["ext_id"]} for one in named for outcome in one["outcomes"]]
+    await conn.execute(SQL["outcomes"], {"outcomes": Jsonb(outcomes, dumps=_dumps)})
+    by_key = {one["ext_id"]: one for one in named}
+    return {row["profile_id"]: by_key[row["ext_id"]] for row in rows}
+
+
+def _dumps(document: Any) -> str:
+    return json.dumps(document, default=lambda one: one.isoformat())
+
+
+async def found(conn: Transaction, compiled: Compiled) -> set[int]:
+    return {row["profile_id"] for row in await (await conn.execute(compiled.statement, compiled.values)).fetchall()}
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@given(documents=st.lists(people(), min_size=1, max_size=10), asked=st.lists(rules(), min_size=1, max_size=6))
+async def test_sql_and_python_agree_on_any_rule_and_any_person(
+    db: Database, tenant: Tenant, documents: list[dict[str, Any]], asked: list[dict[str, Any]]
+) -> None:
+    parsed = [parse(one) for one in asked]
+    async with forgotten(db, tenant) as conn:
+        by_id = await put(conn, documents)
+        context = await context_of(conn, parsed, now=NOW)
+        assert context.today == TODAY
+        gathered = await ask(conn, parsed, context, profile_ids=list(by_id))
+        half = sorted(by_id)[::2]
+        for rule, gathered_holders in zip(parsed, gathered.holders, strict=True):
+            pure = {
+                profile_id
+                for profile_id, one in by_id.items()
+                if rule.holds(person(one, profile_id=profile_id, ext_id=one["ext_id"]), now=NOW, today=TODAY)
+            }
+            assert await found(conn, compile_rule(rule, context)) == pure, rule.text()
+            assert await found(conn, compile_rule(rule, context, people=half)) == pure & set(half), rule.text()
+            assert gathered_holders == pure, rule.text()
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+@pytest.mark.parametrize(
+    "shape",
+    [
+        lambda text: {"attribute": text, "is": "x"},
+        lambda text: {"attribute": ["a", text], "at_least": 1},
+        lambda text: {"attribute": "a", "is": text},
+        lambda text: {"attribute": "a", "in": [text]},
+        lambda text: {"attribute": "a", "includes": text},
+        lambda text: {"attribute": "a", "contains": text},
+        lambda text: {"profile": "name", "starts_with": text},
+        lambda text: {"consent": text},
+        lambda text: {"event": text, "where": {text: text}},
+        lambda text: {"outcome": "read", "campaign": text},
+        lambda text: {"graph": "bought_product", "with": {"product": text}},
+        lambda text: {"like": {"text": text}, "within": 2},
+    ],
+)
+async def test_hostile_names_and_values_stay_in_their_parameter(
+    db: Database, tenant: Tenant, shape: Any, text: str
+) -> None:
+    rule = parse(shape(text))
+    async with db.transaction(tenant.tenant_id, read_only=True) as conn:
+        context = await context_of(conn, [rule], now=NOW)
+        compiled = compile_rule(rule, context)
+        assert text not in compiled.statement.as_string(None)
+        assert await found(conn, compiled) == set()
+
+
+async def test_a_value_is_found_whatever_it_is_written_with(db: Database, tenant: Tenant) -> None:
+    async with forgotten(db, tenant) as conn:
+        for place, text in enumerate(HOSTILE):
+            await conn.execute(
+                "INSERT INTO cdp_profiles (tenant_id, ext_id, attributes) VALUES (leo_tenant(), %s, %s)",
+                (f"kh-{place}", Jsonb({text: text})),
+            )
+        for text in HOSTILE:
+            rule = parse({"attribute": text, "is": text})
+            context = await context_of(conn, [rule], now=NOW)
+            assert len(await found(conn, compile_rule(rule, context))) == 1
+
+
+async def _plan(conn: Transaction, rule: Rule) -> str:
+    context = await context_of(conn, [rule], now=NOW)
+    compiled = compile_rule(rule, context)
+    explained = await conn.execute(b"EXPLAIN " + compiled.statement.as_bytes(conn), compiled.values)
+    return "\n".join(row["QUERY PLAN"] for row in await explained.fetchall())
+
+
+@pytest.fixture(scope="module")
+async def crowd(db: Database, admin_url: str) -> Tenant:
+    """A tenant with enough people for an index to be worth it, vacuumed as it is within a minute of being filled."""
+    made = Tenant(uuid4(), "crowd")
+    async with db.transaction(made.tenant_id) as conn:
+        await conn.execute(
+            "INSERT INTO tenant (tenant_id, slug, name) VALUES (%s, %s, 'Crowd')", (made.tenant_id, made.slug)
+        )
+        await conn.execute(SQL["crowd"])
+    with psycopg.connect(admin_url, autocommit=True) as admin:
+        admin.execute("VACUUM (ANALYZE) cdp_profiles")
+    return made
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"attribute": "city", "is": "Huế 7"},
+        {"attribute": "city", "in": ["Huế 7", "Huế 8"]},
+        {"attribute": "labels", "contains": "VIP 7"},
+        {"attribute": "labels", "contains_any": ["VIP 7", "VIP 8"]},
+        {"attribute": ["home", "ward"], "is": "7"},
+        {"all": [{"attribute": "city", "is": "Huế 7"}, {"attribute": "orders", "at_least": 3}]},
+    ],
+)
+async def test_attributes_are_found_by_the_gin_index_under_row_security(
+    db: Database, crowd: Tenant, document: dict[str, Any]
+) -> None:
+    async with db.transaction(crowd.tenant_id) as conn:
+        role = await (await conn.execute("SELECT current_user AS name")).fetchone()
+        assert role == {"name": "leo_app"}
+        assert "Bitmap Index Scan on cdp_profiles_attributes_idx" in await _plan(conn, parse(document))
