@@ -1,11 +1,17 @@
 """What LEO CDP calls itself, in the form in which it does today."""
 
+import asyncio
+
 from fastapi import APIRouter
 
 from api.schemas.data import SyncedOut, SyncSegmentIn
 from api.work import ActingNow, ActRoute, needs
 from engine.ingest.sync import sync_segment
 from engine.tenants import Scope
+from rules.errors import Unavailable
+
+# Below the minute for which an Idempotency-Key is held without an answer.
+LONGEST_S = 50.0
 
 router = APIRouter(route_class=ActRoute, tags=["data"])
 
@@ -16,7 +22,19 @@ router = APIRouter(route_class=ActRoute, tags=["data"])
     openapi_extra=needs(Scope.WRITE, key_field="data_sync_api_key"),
 )
 async def take_segment(body: SyncSegmentIn, acting: ActingNow) -> SyncedOut:
-    """Take one segment of the CDP with its members now, and answer when they are here."""
+    """Take one segment of the CDP with its members now, and answer when they are here: within 50 s, or 503.
+
+    What was taken by then stays, and the same call goes on from there.
+    """
     services = acting.services
-    synced = await sync_segment(services.db, services.vault, tenant_id=acting.tenant_id, cdp_segment_id=body.segment_id)
+    try:
+        async with asyncio.timeout(LONGEST_S):
+            synced = await sync_segment(
+                services.db, services.vault, tenant_id=acting.tenant_id, cdp_segment_id=body.segment_id
+            )
+    except TimeoutError as error:
+        raise Unavailable(
+            f"The segment {body.segment_id!r} was not here within {LONGEST_S:g} s; what came stays.",
+            remedy="Call again, it goes on from there; or run: leo sync --segment",
+        ) from error
     return SyncedOut(synced=synced)

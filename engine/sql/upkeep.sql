@@ -1,18 +1,22 @@
+-- What the worker asks while it looks after tenants' own data.
+
 -- name: tenants
 SELECT tenant_id FROM leo_route_tenants()
 
 -- name: due
--- Tenants whose own data wants looking after.
+-- Tenants with people to look at again, segments to refresh, sources to take from.
 SELECT tenant_id, rechecks, segments, sources FROM leo_route_upkeep(%(now)s)
 
 -- name: turn
 -- Whether nobody else is at this job of the tenant; until the transaction ends.
 SELECT pg_try_advisory_xact_lock(hashtextextended(%(job)s || ' ' || leo_tenant()::text, 0)) AS is_mine
 
--- name: now
-SELECT now() AS now
+-- name: last_sync
+-- When the newest run began that came to its end; NULL before the first.
+SELECT max(started_at) AS started_at FROM sync_run WHERE tenant_id = %(tenant_id)s AND status = 'finished'
 
--- name: changed
--- People who were written since, in the order of their ids.
-SELECT profile_id FROM cdp_profiles WHERE updated_at >= %(since)s AND profile_id > %(after)s
+-- name: written_since
+-- In the order of their ids; everybody where `since` is NULL.
+SELECT profile_id FROM cdp_profiles
+WHERE (%(since)s::timestamptz IS NULL OR updated_at >= %(since)s) AND profile_id > %(after)s
 ORDER BY profile_id LIMIT %(most)s

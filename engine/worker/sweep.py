@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 from datetime import UTC, datetime
 from time import monotonic
 from uuid import UUID
@@ -18,7 +19,6 @@ from engine.worker import upkeep
 from engine.worker.beat import BEAT_S, Absences
 from engine.worker.jobs import Hands
 from rules.errors import LeoError
-from rules.words import Lane
 
 SWEEP_S = 1.0
 # Looking for leases of killed workers needs no more than each beat.
@@ -35,7 +35,7 @@ class Sweeper:
         self._absences = Absences()
         self._attempts: dict[int, int] = {}
         self._looked_at_leases = 0.0
-        self._tidied = 0.0
+        self._rung_at: dict[str, float] = {}
         self._is_silent = False
 
     async def sweep_forever(self) -> None:
@@ -61,13 +61,17 @@ class Sweeper:
             if row["leases"]:
                 await self._give_up(row["tenant_id"], set())
         self._attempts = {batch_id: attempt for batch_id, attempt in self._attempts.items() if batch_id in heads}
-        await upkeep.ring_upkeep(self._hands)
-        if self._hands.lane is Lane.BULK and monotonic() - self._tidied >= upkeep.TIDY_EVERY_S:
-            await upkeep.tidy(self._hands)
-            self._tidied = monotonic()
+        await upkeep.ring_due(self._hands)
+        await self._ring_by_clock()
         if monotonic() - self._looked_at_leases >= LEASES_S:
             await self._look_for_the_gone()
             self._looked_at_leases = monotonic()
+
+    async def _ring_by_clock(self) -> None:
+        for job, every_s in upkeep.BY_CLOCK_S[self._hands.lane].items():
+            if monotonic() - self._rung_at.get(job, -math.inf) >= every_s:
+                await lanes.ring_upkeep(self._hands.client, self._hands.lane, job, every_s=every_s)
+                self._rung_at[job] = monotonic()
 
     async def _due(self, at: datetime) -> list[DictRow]:
         async with self._hands.db.before_tenant() as conn:

@@ -1,7 +1,7 @@
 """Looking after a tenant's own data: people to look at again, segments to refresh, sources to take from.
 
 What is due stands in PostgreSQL; the sweeper rings for it. Rechecks are work of the realtime lane, for somebody waits
-for them; refreshes and syncs are bulk work, each a job of its own so that a long one keeps nothing else waiting.
+for them; the rest is bulk work, each a job of its own so that a long one keeps nothing else waiting.
 """
 
 import logging
@@ -12,9 +12,10 @@ from typing import Any
 from uuid import UUID
 
 from arq.worker import Function, func
+from psycopg.rows import DictRow
 
 from engine import identity, lanes
-from engine.embeddings import embed_profiles
+from engine.embeddings import centre_compared, embed_profiles
 from engine.idempotency import forget_expired
 from engine.ingest.sync import sync_due
 from engine.queries import queries
@@ -31,14 +32,23 @@ STEPS = 20
 # A sync of a million people takes minutes. One that is cut off goes on from the page it had reached.
 SYNC_TIMEOUT_S = 6 * 3600
 REFRESH_TIMEOUT_S = 1800
-EMBEDDED_AT_ONCE = 1_000
-TIDY_EVERY_S = 3600.0
+EMBED_TIMEOUT_S = 3600
+# A second's work.
+EMBEDDED_AT_ONCE = 2_000
+# Duplicates of so many are looked for by one transaction: a tenth of a second.
+COMPARED_AT_ONCE = 5_000
 # How often a job that is due is rung for while it is due: two at once only find each other's rows locked.
 EVERY_S: Mapping[Lane, Mapping[str, float]] = {
     Lane.REALTIME: {lanes.RECHECK: 1.0},
     Lane.BULK: {lanes.REFRESH: 10.0, lanes.SYNC: 60.0},
 }
+# Jobs for all tenants, by the clock alone.
+BY_CLOCK_S: Mapping[Lane, Mapping[str, float]] = {
+    Lane.REALTIME: {},
+    Lane.BULK: {lanes.EMBED: 60.0, lanes.TIDY: 3600.0},
+}
 
+_SQL = queries("upkeep")
 log = logging.getLogger("leo.worker")
 
 
@@ -49,7 +59,25 @@ def functions(lane: Lane) -> list[Function]:
     return [
         func(refresh, name=lanes.REFRESH, max_tries=2, timeout=REFRESH_TIMEOUT_S),
         func(sync, name=lanes.SYNC, max_tries=2, timeout=SYNC_TIMEOUT_S),
+        func(embed, name=lanes.EMBED, max_tries=2, timeout=EMBED_TIMEOUT_S),
+        func(tidy, name=lanes.TIDY, max_tries=2),
     ]
+
+
+async def ring_due(hands: Hands) -> None:
+    """Ask for what is due in this lane; raises RedisError."""
+    async with hands.db.before_tenant() as conn:
+        rows = await (await conn.execute(_SQL["due"], {"now": datetime.now(UTC)})).fetchall()
+    for row in rows:
+        tenant_id = row["tenant_id"]
+        due = {
+            lanes.RECHECK: row["rechecks"],
+            lanes.REFRESH: row["segments"],
+            lanes.SYNC: row["sources"] and tenant_id not in hands.to_sync,
+        }
+        for job, every_s in EVERY_S[hands.lane].items():
+            if due[job]:
+                await lanes.ring_upkeep(hands.client, hands.lane, job, str(tenant_id), every_s=every_s)
 
 
 async def recheck(ctx: dict[str, Any], tenant_id: str) -> None:
@@ -60,8 +88,8 @@ async def recheck(ctx: dict[str, Any], tenant_id: str) -> None:
         try:
             async with hands.db.transaction(tenant) as conn:
                 rechecked = await recheck_due(conn, tenant_id=tenant, now=datetime.now(UTC))
-        except LeoError as error:
-            _tell_failed(lanes.RECHECK, tenant_id, error)
+        except Exception as error:  # noqa: BLE001 - a worker goes on, and tells
+            _tell_failed(lanes.RECHECK, tenant, error)
             return
         if not rechecked.people:
             return
@@ -71,72 +99,130 @@ async def recheck(ctx: dict[str, Any], tenant_id: str) -> None:
 async def refresh(ctx: dict[str, Any], tenant_id: str) -> None:
     """Refresh the tenant's segments whose time has come, one by one."""
     hands: Hands = ctx["hands"]
-    tenant = UUID(tenant_id)
     while not hands.stop.is_set():
-        async with hands.db.transaction(tenant) as conn:
-            due = await (await conn.execute(queries("segments")["due"], {"now": datetime.now(UTC)})).fetchone()
-        if due is None:
+        if not await _refresh_next(hands, UUID(tenant_id)):
             return
-        started = time.perf_counter()
-        try:
-            async with hands.db.transaction(tenant) as conn:
-                diff = await refresh_segment(conn, tenant_id=tenant, segment_id=due["segment_id"], cause=Cause.SCHEDULE)
-        except LeoError as error:
-            _tell_failed(lanes.REFRESH, tenant_id, error, segment=due["key"])
-            # Its next time, not this one again and again.
-            async with hands.db.transaction(tenant) as conn:
-                await put_off(conn, tenant_id=tenant, segment_id=due["segment_id"], now=datetime.now(UTC))
-            continue
-        counts = {"joined": diff.joined, "left": diff.left, "size": diff.size}
-        took = {"ms": round((time.perf_counter() - started) * 1000, 1)}
-        log.info("segment refreshed", extra={"tenant": tenant_id, "segment": due["key"], **counts, **took})
-        await _ring(hands, tenant, diff.started)
 
 
 async def sync(ctx: dict[str, Any], tenant_id: str) -> None:
-    """Take from the tenant's sources whose time has come; then find duplicates among, and embed, who changed."""
+    """Take from the tenant's sources whose time has come, after those of other tenants that this worker is at."""
     hands: Hands = ctx["hands"]
-    tenant = UUID(tenant_id)
-    try:
-        done = await sync_due(hands.db, hands.adapters.vault, tenant_id=tenant, now=datetime.now(UTC))
-        if not done:
-            return
-        async with hands.db.transaction(tenant) as conn:
-            found = await identity.find_duplicates(conn, tenant_id=tenant)
-        if found.new:
-            log.info("duplicates proposed", extra={"tenant": tenant_id, "pairs": found.new})
-        await _embed(hands, tenant)
-    except LeoError as error:
-        _tell_failed(lanes.SYNC, tenant_id, error)
+    hands.to_sync[UUID(tenant_id)] = None
+    if hands.syncing.locked():
+        return
+    async with hands.syncing:
+        while hands.to_sync and not hands.stop.is_set():
+            tenant = next(iter(hands.to_sync))
+            del hands.to_sync[tenant]
+            try:
+                await _sync(hands, tenant)
+            except Exception as error:  # noqa: BLE001 - a worker goes on, and tells
+                _tell_failed(lanes.SYNC, tenant, error)
 
 
-async def tidy(hands: Hands) -> None:
+async def embed(ctx: dict[str, Any]) -> None:
+    """Embed who changed, of every tenant, while nobody waits for this lane."""
+    hands: Hands = ctx["hands"]
+    for tenant_id in await _tenants(hands):
+        try:
+            await _embed(hands, tenant_id)
+        except Exception as error:  # noqa: BLE001 - a worker goes on, and tells
+            _tell_failed(lanes.EMBED, tenant_id, error)
+
+
+async def tidy(ctx: dict[str, Any]) -> None:
     """Forget answers that are kept for repeated requests longer than promised."""
-    async with hands.db.before_tenant() as conn:
-        rows = await (await conn.execute(queries("lanes")["tenants"])).fetchall()
-    for row in rows:
-        async with hands.db.transaction(row["tenant_id"]) as conn:
-            await forget_expired(conn, tenant_id=row["tenant_id"])
+    hands: Hands = ctx["hands"]
+    for tenant_id in await _tenants(hands):
+        async with hands.db.transaction(tenant_id) as conn:
+            await forget_expired(conn, tenant_id=tenant_id)
 
 
-async def ring_upkeep(hands: Hands) -> None:
-    """Ask for what is due in this lane; raises RedisError."""
-    async with hands.db.before_tenant() as conn:
-        rows = await (await conn.execute(queries("lanes")["upkeep"], {"now": datetime.now(UTC)})).fetchall()
-    for row in rows:
-        tenant_id = row["tenant_id"]
-        due = {lanes.RECHECK: row["rechecks"], lanes.REFRESH: row["segments"], lanes.SYNC: row["sources"]}
-        for job, every_s in EVERY_S[hands.lane].items():
-            if due[job]:
-                await lanes.ring_upkeep(hands.client, hands.lane, job, tenant_id, every_s=every_s)
+async def _refresh_next(hands: Hands, tenant_id: UUID) -> bool:
+    """Refresh the segment that has been due for longest; False where there is none, or nothing can be done."""
+    due: DictRow | None = None
+    started = time.perf_counter()
+    try:
+        async with hands.db.transaction(tenant_id) as conn:
+            values = {"now": datetime.now(UTC)}
+            due = await (await conn.execute(queries("segments")["due"], values)).fetchone()
+            if due is None:
+                return False
+            diff = await refresh_segment(conn, tenant_id=tenant_id, segment_id=due["segment_id"], cause=Cause.SCHEDULE)
+    except Exception as error:  # noqa: BLE001 - a worker goes on, and tells
+        if due is None:
+            _tell_failed(lanes.REFRESH, tenant_id, error)
+            return False
+        _tell_failed(lanes.REFRESH, tenant_id, error, segment=due["key"])
+        return await _put_off(hands, tenant_id, due["segment_id"])
+    counts = {"joined": diff.joined, "left": diff.left, "size": diff.size}
+    took = {"ms": round((time.perf_counter() - started) * 1000, 1)}
+    log.info("segment refreshed", extra={"tenant": str(tenant_id), "segment": due["key"], **counts, **took})
+    await _ring(hands, tenant_id, diff.started)
+    return True
+
+
+async def _put_off(hands: Hands, tenant_id: UUID, segment_id: int) -> bool:
+    """Let a segment that cannot be refreshed wait for its next time, or it would be tried again and again."""
+    try:
+        async with hands.db.transaction(tenant_id) as conn:
+            await put_off(conn, tenant_id=tenant_id, segment_id=segment_id, now=datetime.now(UTC))
+    except LeoError as error:
+        _tell_failed(lanes.REFRESH, tenant_id, error)
+        return False
+    return True
+
+
+async def _sync(hands: Hands, tenant_id: UUID) -> None:
+    async with hands.db.transaction(tenant_id) as conn:
+        last = await (await conn.execute(_SQL["last_sync"], {"tenant_id": tenant_id})).fetchone() or {}
+    done = await sync_due(hands.db, hands.adapters.vault, tenant_id=tenant_id, now=datetime.now(UTC))
+    if done:
+        # Also those of runs that were cut off in between.
+        await _find_duplicates(hands, tenant_id, since=last["started_at"])
+
+
+async def _find_duplicates(hands: Hands, tenant_id: UUID, *, since: datetime | None) -> None:
+    new, after = 0, 0
+    while not hands.stop.is_set():
+        async with hands.db.transaction(tenant_id) as conn:
+            values = {"since": since, "after": after, "most": COMPARED_AT_ONCE}
+            ids = [row["profile_id"] for row in await (await conn.execute(_SQL["written_since"], values)).fetchall()]
+            if not ids:
+                break
+            found = await identity.find_duplicates(conn, tenant_id=tenant_id, profile_ids=ids)
+        new, after = new + found.new, ids[-1]
+    if new:
+        log.info("duplicates proposed", extra={"tenant": str(tenant_id), "pairs": new})
 
 
 async def _embed(hands: Hands, tenant_id: UUID) -> None:
-    """Embed who changed, a few at a time: nobody waits for it, and others wait for the connection."""
-    looked_at = EMBEDDED_AT_ONCE
-    while looked_at == EMBEDDED_AT_ONCE and not hands.stop.is_set():
+    some, looked_at = False, EMBEDDED_AT_ONCE
+    while looked_at == EMBEDDED_AT_ONCE:
+        if hands.stop.is_set() or await _is_busy(hands):
+            return
         async with hands.db.transaction(tenant_id) as conn:
+            turn = await (await conn.execute(_SQL["turn"], {"job": lanes.EMBED})).fetchone()
+            if turn is None or not turn["is_mine"]:
+                return
             looked_at = await embed_profiles(conn, tenant_id=tenant_id, most=EMBEDDED_AT_ONCE)
+        some = some or looked_at > 0
+    if some:
+        async with hands.db.transaction(tenant_id) as conn:
+            await centre_compared(conn, tenant_id=tenant_id)
+
+
+async def _is_busy(hands: Hands) -> bool:
+    """Tell whether somebody is to be decided for or sent to in this lane."""
+    async with hands.db.before_tenant() as conn:
+        values = {"lane": hands.lane, "now": datetime.now(UTC)}
+        rows = await (await conn.execute(queries("lanes")["due"], values)).fetchall()
+    return any(row["batches"] or row["deliveries"] for row in rows)
+
+
+async def _tenants(hands: Hands) -> list[UUID]:
+    async with hands.db.before_tenant() as conn:
+        return [row["tenant_id"] for row in await (await conn.execute(_SQL["tenants"])).fetchall()]
 
 
 async def _ring(hands: Hands, tenant_id: UUID, started: Started) -> None:
@@ -145,6 +231,7 @@ async def _ring(hands: Hands, tenant_id: UUID, started: Started) -> None:
             await lanes.ring_batches(hands.client, lane=lane, tenant_id=tenant_id, batch_ids=batch_ids)
 
 
-def _tell_failed(job: str, tenant_id: str, error: LeoError, **about: str) -> None:
-    extra = {"job": job, "tenant": tenant_id, "code": error.code, "error": str(error)}
-    log.error("upkeep failed", extra=extra | about)
+def _tell_failed(job: str, tenant_id: UUID, error: Exception, **about: str) -> None:
+    code = getattr(error, "code", type(error).__name__)
+    extra = {"job": job, "tenant": str(tenant_id), "code": code, "error": str(error)}
+    log.error("upkeep failed", extra=extra | about, exc_info=None if isinstance(error, LeoError) else error)

@@ -79,8 +79,8 @@ async def test_a_template_with_an_unknown_variable_is_refused_by_name(caller: ht
 async def test_a_policy_or_rule_that_cannot_be_read_is_refused_by_name(caller: httpx.AsyncClient) -> None:
     body = {"key": "c", "name": "c", "policy": {"quiet_hours": {"start": "25:00", "end": "08:00"}}}
     assert "quiet_hours" in str(_problem(await caller.post("/campaigns", json=body), 422)["detail"])
-    segment = {"key": "s", "name": "s", "rule": {"any": []}}
-    assert "rule" in str(_problem(await caller.post("/segments", json=segment), 422)["detail"])
+    segment = {"key": "s", "name": "s", "rule": {"any": [{"attribute": "city", "is": "a", "in": ["b"]}]}}
+    assert "rule.any[0]" in str(_problem(await caller.post("/segments", json=segment), 422)["detail"])
 
 
 async def test_a_campaign_that_ends_before_it_starts_is_refused(caller: httpx.AsyncClient) -> None:

@@ -10,6 +10,7 @@ from engine import events, lanes, profiles, segments
 from engine.credentials import Vault
 from engine.db import Database
 from engine.settings import Settings
+from rules.words import Lane
 from tests.channels.sandbox_process import SandboxProcess, start_sandbox
 from tests.conftest import Tenant
 from tests.engine.cdp import connect, new_cdp
@@ -150,3 +151,127 @@ async def test_a_source_is_taken_from_when_it_is_due(
     await until(taken)
     assert await world.one("SELECT due_at > now() FROM source")
     assert not worker.said("upkeep failed")
+
+
+@pytest.mark.parametrize("worker", ["bulk"], indirect=True)
+async def test_a_segment_that_cannot_be_refreshed_waits_for_its_next_time_and_keeps_no_other_waiting(
+    db: Database, tenant: Tenant, worker: WorkerProcess
+) -> None:
+    world = World(db, tenant)
+    await _save(db, tenant, "broken", {"all": []}, schedule="0 3 * * *")
+    await _save(db, tenant, "everyone", {"all": []}, schedule="0 3 * * *")
+    await world.people(3)
+    await world.rows("""UPDATE segment SET rule = '{"no": "rule"}', version = 2 WHERE key = 'broken'""")
+    await world.rows(
+        "UPDATE segment SET due_at = now() - (CASE key WHEN 'broken' THEN 2 ELSE 1 END) * interval '1 minute'"
+    )
+
+    async def refreshed() -> bool:
+        return len(await _members(db, tenant, "everyone")) == 3
+
+    await until(refreshed)
+    assert await world.one("SELECT bool_and(due_at > now()) FROM segment")
+    (failed,) = worker.said("upkeep failed")
+    assert (failed["segment"], failed["job"], failed["tenant"]) == ("broken", "refresh", str(tenant.tenant_id))
+
+
+@pytest.mark.parametrize("worker", ["bulk"], indirect=True)
+async def test_several_tenants_sources_are_taken_from_one_after_another(
+    db: Database,
+    tenant: Tenant,
+    other_tenant: Tenant,
+    settings: Settings,
+    sandbox: SandboxProcess,
+    worker: WorkerProcess,
+) -> None:
+    assert settings.credential_key is not None
+    vault = Vault(settings.credential_key.get_secret_value())
+    worlds = [World(db, one) for one in (tenant, other_tenant)]
+    for world in worlds:
+        cdp = new_cdp(sandbox)
+        await cdp.make(200)
+        await connect(db, vault, world.tenant, cdp)
+        await world.rows("UPDATE source SET due_at = now() + interval '1 hour'")
+    for world in worlds:
+        await world.rows("UPDATE source SET due_at = now()")
+
+    async def taken() -> bool:
+        return [await world.one("SELECT count(*) FROM sync_run WHERE status = 'finished'") for world in worlds] == [
+            1,
+            1,
+        ]
+
+    await until(taken)
+    runs = [(await world.rows("SELECT started_at, finished_at FROM sync_run"))[0] for world in worlds]
+    first, second = sorted(runs, key=lambda run: run["started_at"])
+    assert first["finished_at"] <= second["started_at"]
+    assert not worker.said("upkeep failed")
+
+
+@pytest.mark.parametrize("worker", ["bulk"], indirect=True)
+async def test_duplicates_among_those_who_were_taken_are_proposed(
+    db: Database, tenant: Tenant, settings: Settings, sandbox: SandboxProcess, worker: WorkerProcess
+) -> None:
+    assert settings.credential_key is not None
+    world = World(db, tenant)
+    await world.people(1, prefix="twin-")
+    address = await world.one("SELECT value FROM profile_address")
+    cdp = new_cdp(sandbox)
+    await cdp.make(5)
+    await cdp.change({"op": "insert", "document": {"_key": "cdp-twin", "status": 1, "primaryEmail": address}})
+    await connect(db, Vault(settings.credential_key.get_secret_value()), tenant, cdp)
+
+    async def proposed() -> bool:
+        return bool(await world.rows("SELECT FROM duplicate"))
+
+    await until(proposed)
+    (told,) = worker.said("duplicates proposed")
+    assert told["pairs"] == 1
+    assert await world.rows("SELECT ext_id FROM cdp_profiles WHERE profile_id = (SELECT other_id FROM duplicate)") == [
+        {"ext_id": "cdp-twin"}
+    ]
+
+
+async def test_people_are_embedded_and_answers_forgotten_while_nobody_waits(
+    db: Database, tenant: Tenant, settings: Settings, tmp_path: Path
+) -> None:
+    async with db.transaction(tenant.tenant_id) as conn:
+        documents = [{"ext_id": f"kh-{number}", "attributes": {"likes": "sách thiếu nhi"}} for number in range(3)]
+        await profiles.upsert_profiles(conn, tenant_id=tenant.tenant_id, profiles=documents)
+    await _save(db, tenant, "everyone", {"all": []})
+    await _save(db, tenant, "alike", {"like": {"segment": "everyone"}, "within": 0.5})
+    assert await _members(db, tenant, "alike") == []
+    world = World(db, tenant)
+    await world.rows(
+        "INSERT INTO idempotency_key (tenant_id, key, operation, request_hash, expires_at)"
+        " VALUES (leo_tenant(), 'k', 'o', '', now() - interval '1 minute')"
+    )
+    environment = settings.model_copy(update={"admin_database_url": None}).environment()
+    worker = WorkerProcess("bulk", environment, tmp_path / "worker.log")
+    await worker.ready()
+
+    async def looked_after() -> bool:
+        counts = await world.rows(
+            "SELECT (SELECT count(*) FROM profile_embedding) AS embedded,"
+            " (SELECT count(*) FROM segment WHERE centre IS NOT NULL) AS centres,"
+            " (SELECT count(*) FROM idempotency_key) AS answers"
+        )
+        return counts == [{"embedded": 3, "centres": 1, "answers": 0}]
+
+    await until(looked_after)
+    assert await worker.stop() == 0
+    assert not worker.said("upkeep failed")
+    await _save(db, tenant, "alike", {"like": {"segment": "everyone"}, "within": 0.5})
+    assert len(await _members(db, tenant, "alike")) == 3
+
+
+async def test_a_bell_for_a_recheck_is_heard_though_one_is_at_work(settings: Settings, tenant: Tenant) -> None:
+    assert settings.redis_url is not None
+    client = lanes.connect(settings.redis_url.get_secret_value())
+    for _ in range(20):
+        assert await lanes.ring_recheck(client, tenant.tenant_id)
+    # As many as were rung for in the same moment: the one that may have looked already, and one after it.
+    waiting = await client.zcard(lanes.queue_name(Lane.REALTIME))
+    await client.delete(lanes.queue_name(Lane.REALTIME))
+    await client.aclose()
+    assert 2 <= waiting <= 20
