@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
+from api.routes import data
 from api.services import Services
 from engine.tenants import create_api_key
 from tests.api.conftest import Callers
@@ -113,3 +114,17 @@ async def test_a_repeated_request_is_answered_and_not_done_again(caller: httpx.A
     again = await caller.post(PATH, json=BODY, headers=once)
     assert again.headers["Idempotency-Replayed"] == "true"
     assert await ok(again) == done
+
+
+@pytest.mark.usefixtures("cdp")
+async def test_a_call_that_takes_too_long_is_ended_and_may_come_again(
+    caller: httpx.AsyncClient, cdp: Cdp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(data, "LONGEST_S", 0.5)
+    once = {"Idempotency-Key": "sync-2"}
+    await cdp.fail(mode="slow", delay=3.0, query="segment_members")
+    answer = await caller.post(PATH, json=BODY, headers=once)
+    assert answer.status_code == 503
+    assert SEGMENT in answer.json()["detail"]
+    monkeypatch.undo()
+    assert (await ok(await caller.post(PATH, json=BODY, headers=once)))["synced"] > 0

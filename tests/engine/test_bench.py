@@ -55,6 +55,7 @@ def test_an_unknown_name_is_told_in_one_sentence(capsys: pytest.CaptureFixture[s
             {"refresh_s_10k", "first_fill_s_10k"}
             | {f"one_profile_{which}_{size}" for which in ("ms", "p95_ms") for size in ("100", "10k")},
         ),
+        ("snapshot", {"ms_10", "s_1k", "growth_per_member", "baseline_ms_10"}),
         ("trace", {"p50_ms_200", "p95_ms_200", "p50_ms_2k", "p95_ms_2k"}),
     ],
 )
@@ -62,7 +63,8 @@ def test_a_benchmark_ends_with_one_json_object_and_leaves_nothing(
     admin_url: str, capsys: pytest.CaptureFixture[str], name: str, figures: set[str]
 ) -> None:
     before = left(admin_url)
-    assert run(["bench", name, "--json", "--n", {"mirror": "1000", "segment": "10000", "trace": "2000"}[name]]) == 0
+    size = {"mirror": "1000", "segment": "10000", "snapshot": "1000", "trace": "2000"}[name]
+    assert run(["bench", name, "--json", "--n", size]) == 0
     shown = capsys.readouterr()
     document = json.loads(shown.out.splitlines()[-1])
     assert list(document) == ["name", "n", "figures", "baseline", "ratio"]

@@ -234,8 +234,11 @@ async def test_a_segments_centre_is_the_mean_of_its_members(db: Database, tenant
         )
     await _looked_at(db, tenant)
     async with db.transaction(tenant.tenant_id) as connection:
+        # Nobody has to wait for the worker: where none is kept yet, it is that of this moment.
+        first = await embeddings.centre_of_segment(connection, tenant_id=tenant.tenant_id, key="readers")
         assert await centre_segment(connection, **of)
         centre = await embeddings.centre_of_segment(connection, tenant_id=tenant.tenant_id, key="readers")
+        assert first == centre
         near = [one.profile_id for one in await nearest(connection, embedding=centre, most=3)]
     assert near[2] == ids["chi"]
     texts = [profile_text({"keywords": BOOKS[name]}) for name in ("an", "bao")]

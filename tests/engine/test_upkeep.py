@@ -222,7 +222,7 @@ async def test_duplicates_among_those_who_were_taken_are_proposed(
     await connect(db, Vault(settings.credential_key.get_secret_value()), tenant, cdp)
 
     async def proposed() -> bool:
-        return bool(await world.rows("SELECT FROM duplicate"))
+        return bool(worker.said("duplicates proposed"))
 
     await until(proposed)
     (told,) = worker.said("duplicates proposed")
