@@ -5,6 +5,7 @@ from typing import Annotated, Self
 from pydantic import AwareDatetime, Field, model_validator
 
 from api.schemas.base import Document, Input, Key, LongText, Name, Output, example
+from engine.ingest.fieldmap import names
 from engine.segments import Diff, Segment, Version, texts
 from rules.conditions import parse
 from rules.conditions.querybuilder import convert
@@ -54,7 +55,7 @@ class _Ruled(Input):
 
     def said(self) -> Document:
         """Give the rule in our words; raises InvalidInput naming what of a QueryBuilder's we cannot say."""
-        return convert(self.querybuilder) if self.rule is None else self.rule
+        return convert(self.querybuilder, attributes=names()) if self.rule is None else self.rule
 
 
 class SegmentIn(_Ruled):

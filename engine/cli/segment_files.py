@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from engine.ingest.fieldmap import names
 from rules.conditions.querybuilder import convert
 from rules.errors import InvalidInput
 
@@ -79,7 +80,7 @@ def _rule(document: Mapping[str, Any]) -> Mapping[str, Any]:
     if ("rule" in document) == ("querybuilder" in document):
         raise InvalidInput("It is not clear which rule is meant.", remedy='Give either "rule" or "querybuilder".')
     if "querybuilder" in document:
-        return convert(document["querybuilder"])
+        return convert(document["querybuilder"], attributes=names())
     rule = document["rule"]
     if not isinstance(rule, dict):
         raise InvalidInput("The rule is no object.", remedy="Write it as a tree of conditions: see docs/segments.md.")

@@ -15,6 +15,7 @@ from engine.cli import segment_tables as tables
 from engine.cli.reach import inside
 from engine.cli.segment_files import SegmentFile, read_segment, rule_in, text_of
 from engine.db import Transaction
+from engine.ingest.fieldmap import names
 from engine.segments import Diff, Explanation, Moved, Preview, Segment, Version, texts
 from rules.conditions import Language, parse
 from rules.conditions.querybuilder import convert
@@ -184,7 +185,10 @@ def import_querybuilder(
     if name is not None and key is None:
         raise InvalidInput("A name alone saves nothing.", remedy="Give --key too.")
     document = text_of(file)
-    rule, refused = convert(document, lenient=True) if lenient else (convert(document), [])
+    if lenient:
+        rule, refused = convert(document, attributes=names(), lenient=True)
+    else:
+        rule, refused = convert(document, attributes=names()), []
     for sentence in refused:
         typer.echo(f"Left out: {sentence}", err=True)
     if key is not None:

@@ -8,6 +8,7 @@ import tomllib
 from collections.abc import Callable, Collection, Mapping
 from functools import cache
 from importlib.resources import files
+from types import MappingProxyType
 from typing import Any, NoReturn
 
 from engine.ingest.fields import TARGETS, AddressField, Attributes, ConsentField, EventMap, FieldMap, RelationField
@@ -45,6 +46,12 @@ _TOP = frozenset({"collection", "attributes", *_SECTIONS, *_LISTED})
 def load(changes: Mapping[str, Any] | None = None, *, name: str = DELIVERED) -> FieldMap:
     """Give a delivered map with a source's changes laid over it; raises InvalidInput naming the place."""
     return read(overlaid(delivered(name), changes or {}))
+
+
+@cache
+def names() -> Mapping[str, str]:
+    """Give which attribute holds which field of LEO CDP by the delivered map: what its segments' rules ask for."""
+    return MappingProxyType(load().held)
 
 
 @cache

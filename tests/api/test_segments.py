@@ -15,7 +15,7 @@ HUE: dict[str, Any] = {"key": "hue", "name": "Huế", "rule": {"all": [CITY]}}
 LAN: dict[str, Any] = {"ext_id": "kh-2", "name": "Lan", "attributes": {"city": "Vinh"}}
 QUERYBUILDER: dict[str, Any] = {
     "condition": "AND",
-    "rules": [{"id": "city", "field": "city", "type": "string", "operator": "equal", "value": "Huế"}],
+    "rules": [{"id": "livingCity", "field": "livingCity", "type": "string", "operator": "equal", "value": "Huế"}],
 }
 
 
@@ -95,7 +95,7 @@ async def test_what_leo_cdp_asks_and_we_cannot_is_refused_by_name(caller: httpx.
     answer = await caller.post("/segments", json=body)
     assert answer.status_code == 422
     assert "rules[0]" in answer.json()["detail"]
-    assert "city" in answer.json()["detail"]
+    assert "livingCity" in answer.json()["detail"]
 
 
 async def test_the_schema_of_rules_is_no_segment(caller: httpx.AsyncClient) -> None:

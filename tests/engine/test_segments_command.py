@@ -18,9 +18,9 @@ from tests.conftest import Tenant
 RULE = {"all": [{"attribute": "city", "is": "Huế"}]}
 QUERYBUILDER = {
     "condition": "AND",
-    "rules": [{"id": "city", "field": "city", "type": "string", "operator": "equal", "value": "Huế"}],
+    "rules": [{"id": "livingCity", "field": "livingCity", "type": "string", "operator": "equal", "value": "Huế"}],
 }
-UNKNOWN = {"id": "city", "field": "city", "type": "string", "operator": "sounds_like", "value": "Huế"}
+UNKNOWN = {"id": "livingCity", "field": "livingCity", "type": "string", "operator": "sounds_like", "value": "Huế"}
 
 
 class Operator:
