@@ -1,7 +1,8 @@
 """Benchmarks on a throw-away database. To add one: a module with `run(place, *, n) -> Result`, and a line here."""
 
 import importlib
-from collections.abc import Callable, Coroutine, Mapping
+import math
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,3 +67,15 @@ def load(name: str) -> Callable[..., Coroutine[Any, Any, Result]]:
         raise InvalidInput(f"There is no benchmark {name!r}.", remedy=f"There are: {', '.join(NAMES)}.")
     run: Callable[..., Coroutine[Any, Any, Result]] = importlib.import_module(f"engine.bench.{name}").run
     return run
+
+
+def percentile(ascending: Sequence[float], percent: int) -> float:
+    """The nearest-rank percentile."""
+    return ascending[max(0, math.ceil(len(ascending) * percent / 100) - 1)]
+
+
+def size(count: int) -> str:
+    """Write a count as a figure's name has it: 10k, 1m."""
+    if count % 1_000_000 == 0:
+        return f"{count // 1_000_000}m"
+    return f"{count // 1_000}k" if count % 1_000 == 0 else str(count)

@@ -1,13 +1,12 @@
 """How long it takes to refresh a segment of very many people, and to look at one of them again after an event."""
 
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from time import perf_counter
 from typing import Any
 from uuid import UUID, uuid4
 
-from engine.bench import Bar, Place, Result
+from engine.bench import Bar, Place, Result, percentile, size
 from engine.db import Database, Transaction, admin
 from engine.events import record_events
 from engine.queries import queries
@@ -62,12 +61,12 @@ async def run(place: Place, *, n: int | None = None) -> Result:
         name="segment",
         n=large,
         figures={
-            f"refresh_s_{_size(large)}": refresh_s,
-            f"first_fill_s_{_size(large)}": first_fill_s,
-            f"one_profile_ms_{_size(small)}": small_ms[50],
-            f"one_profile_ms_{_size(large)}": large_ms[50],
-            f"one_profile_p95_ms_{_size(small)}": small_ms[95],
-            f"one_profile_p95_ms_{_size(large)}": large_ms[95],
+            f"refresh_s_{size(large)}": refresh_s,
+            f"first_fill_s_{size(large)}": first_fill_s,
+            f"one_profile_ms_{size(small)}": small_ms[50],
+            f"one_profile_ms_{size(large)}": large_ms[50],
+            f"one_profile_p95_ms_{size(small)}": small_ms[95],
+            f"one_profile_p95_ms_{size(large)}": large_ms[95],
         },
         baseline=f"one profile among {small:,} people, median",
         ratio=ratio,
@@ -123,7 +122,7 @@ async def _profile_ms(place: Place, db: Database, tenant_id: UUID, people: int) 
         rows = await (await conn.execute(_SQL["some_people"], {"count": WARM_UP + SAMPLES})).fetchall()
     times = [await _time_ms(db, tenant_id, row["ext_id"]) for row in rows]
     ascending = sorted(times[min(WARM_UP, len(times) // 2) :])
-    return {percent: _percentile(ascending, percent) for percent in (50, 95)}
+    return {percent: percentile(ascending, percent) for percent in (50, 95)}
 
 
 async def _time_ms(db: Database, tenant_id: UUID, ext_id: str) -> float:
@@ -138,14 +137,3 @@ async def _time_ms(db: Database, tenant_id: UUID, ext_id: str) -> float:
             f"{looked_at.people} people were looked at after one event.", remedy="Run it again and report it."
         )
     return took_ms
-
-
-def _percentile(ascending: Sequence[float], percent: int) -> float:
-    """The nearest-rank percentile."""
-    return ascending[max(0, math.ceil(len(ascending) * percent / 100) - 1)]
-
-
-def _size(count: int) -> str:
-    if count % 1_000_000 == 0:
-        return f"{count // 1_000_000}m"
-    return f"{count // 1_000}k" if count % 1_000 == 0 else str(count)

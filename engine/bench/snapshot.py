@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 
 from psycopg import Connection
 
-from engine.bench import Bar, Place, Result
+from engine.bench import Bar, Place, Result, size
 from engine.db import Database, admin
 from engine.queries import queries
 from engine.segments import refresh_segment, save_segment
@@ -47,10 +47,10 @@ async def run(place: Place, *, n: int | None = None) -> Result:
         name="snapshot",
         n=large,
         figures={
-            f"ms_{_size(small)}": small_ms,
-            f"s_{_size(large)}": whole_s,
+            f"ms_{size(small)}": small_ms,
+            f"s_{size(large)}": whole_s,
             "growth_per_member": growth,
-            f"baseline_ms_{_size(small)}": baseline_s * 1000,
+            f"baseline_ms_{size(small)}": baseline_s * 1000,
         },
         baseline=f"time per member at {small:,}",
         ratio=growth,
@@ -113,9 +113,3 @@ def _baseline_once(connection: Connection[tuple[object, ...]], tenant_id: UUID, 
     connection.execute(_SQL["baseline_header"], values)
     connection.execute(_SQL["baseline_members"], values)
     return perf_counter() - started
-
-
-def _size(count: int) -> str:
-    if count % 1_000_000 == 0:
-        return f"{count // 1_000_000}m"
-    return f"{count // 1_000}k" if count % 1_000 == 0 else str(count)

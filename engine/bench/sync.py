@@ -9,7 +9,7 @@ from time import perf_counter
 from typing import Any
 from uuid import UUID, uuid4
 
-from engine.bench import Bar, Place, Result, cdp
+from engine.bench import Bar, Place, Result, cdp, percentile
 from engine.credentials import Vault
 from engine.db import Database, admin
 from engine.ingest import sources
@@ -47,7 +47,7 @@ async def run(place: Place, *, n: int | None = None) -> Result:
         written = await _count_unchanged(place, again)
         place.say("the baseline")
         baseline_per_s = await _time_baseline(place, url, min(people, BASELINE_PEOPLE))
-    p50, p99 = _percentile(batch_ms, 50), _percentile(batch_ms, 99)
+    p50, p99 = percentile(batch_ms, 50), percentile(batch_ms, 99)
     ratio = per_s / baseline_per_s
     return Result(
         name="sync",
@@ -178,8 +178,3 @@ def _rss_mb() -> float:
     """The most that this process ever held, in MB."""
     most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return most / 1024 if sys.platform != "darwin" else most / 1024**2
-
-
-def _percentile(ascending: Sequence[float], percent: int) -> float:
-    """The nearest-rank percentile."""
-    return ascending[max(0, math.ceil(len(ascending) * percent / 100) - 1)]

@@ -1,6 +1,5 @@
 """How long a journey takes among many deliveries, through the functions that `leo trace` and the API call."""
 
-import math
 from collections.abc import Sequence
 from time import perf_counter
 from typing import Any
@@ -9,7 +8,7 @@ from uuid import UUID, uuid4
 from psycopg.types.json import Jsonb
 
 from engine import trace as traces
-from engine.bench import Bar, Place, Result
+from engine.bench import Bar, Place, Result, percentile, size
 from engine.db import Database, admin
 from engine.queries import queries
 from rules.errors import Conflict
@@ -52,9 +51,9 @@ async def run(place: Place, *, n: int | None = None) -> Result:
             _vacuum(place.admin_url)
             place.say(f"tracing among {deliveries:,} deliveries")
             times_ms = await _times_ms(db, tenant_id)
-            p95.append(_percentile(times_ms, 95))
-            figures[f"p50_ms_{_size(deliveries)}"] = _percentile(times_ms, 50)
-            figures[f"p95_ms_{_size(deliveries)}"] = p95[-1]
+            p95.append(percentile(times_ms, 95))
+            figures[f"p50_ms_{size(deliveries)}"] = percentile(times_ms, 50)
+            figures[f"p95_ms_{size(deliveries)}"] = p95[-1]
     ratio = p95[1] / p95[0]
     return Result(
         name="trace",
@@ -114,12 +113,3 @@ async def _time_ms(db: Database, tenant_id: UUID, argument: Any) -> float:
     if not found.journeys or any(journey.steps[-1].is_absent for journey in found.journeys):
         raise Conflict(f"The journey of {argument!r} does not end in an outcome.", remedy="Run it again and report it.")
     return took_ms
-
-
-def _percentile(ascending: Sequence[float], percent: int) -> float:
-    """The nearest-rank percentile."""
-    return ascending[max(0, math.ceil(len(ascending) * percent / 100) - 1)]
-
-
-def _size(count: int) -> str:
-    return f"{count // 1000}k" if count % 1000 == 0 else str(count)

@@ -7,12 +7,11 @@ from typing import Any
 
 from rules.conditions.explain import Explained, explain, inactive
 from rules.conditions.hold import holds
-from rules.conditions.nodes import All, Any_, Attribute, Happened, Leaf, Like, Member, Node, Not, Pattern, Test
+from rules.conditions.nodes import All, Any_, Happened, Leaf, Like, Member, Node, Not, Pattern
 from rules.conditions.person import Person
 from rules.conditions.phrases import Language
 from rules.conditions.read import read
 from rules.conditions.text import text
-from rules.errors import InvalidInput
 
 ANY_EVENT = "*"
 
@@ -36,18 +35,6 @@ class Rule:
     def text(self, language: str = Language.EN) -> str:
         """Say the rule as one sentence, in one of Language."""
         return text(self.tree, Language(language))
-
-    def containment(self) -> dict[str, Any]:
-        """Give the document that attributes have to contain; raises InvalidInput where the rule asks for more."""
-        parts = self.tree.parts if isinstance(self.tree, All) else (self.tree,)
-        wanted = {
-            part.path[0]: part.wanted
-            for part in parts
-            if isinstance(part, Attribute) and part.test is Test.IS and len(part.path) == 1
-        }
-        if len(wanted) != len(parts):
-            raise InvalidInput("The rule asks for more than attributes with a value.", remedy="Use `is` alone.")
-        return wanted
 
     def leaves(self) -> tuple[Leaf, ...]:
         """Give every condition, in the order they are written."""

@@ -1,7 +1,6 @@
 """A sync of a generated CDP: what changed comes, once; what left goes; nothing that did not change is written."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import Any
 
@@ -11,9 +10,8 @@ from engine.credentials import Vault
 from engine.db import Database
 from engine.ingest.sync import Mode, is_full_due, sync, sync_due
 from engine.profiles import get_profile
-from engine.settings import Settings
 from rules.errors import Conflict
-from tests.channels.sandbox_process import SandboxProcess, start_sandbox
+from tests.channels.sandbox_process import SandboxProcess
 from tests.conftest import Tenant
 from tests.engine.cdp import Cdp, connect, keys, new_cdp, rows, take
 
@@ -25,25 +23,6 @@ WRITTEN = (
     "(SELECT array_agg(xmin::text ORDER BY event_id) FROM marketing_event) AS events, "
     "(SELECT array_agg(xmin::text ORDER BY segment_id, profile_id) FROM segment_member) AS members"
 )
-
-
-@pytest.fixture(scope="module")
-async def sandbox() -> AsyncIterator[SandboxProcess]:
-    process = await start_sandbox()
-    yield process
-    process.close()
-
-
-@pytest.fixture
-async def cdp(sandbox: SandboxProcess) -> Cdp:
-    await sandbox.reset()
-    return new_cdp(sandbox)
-
-
-@pytest.fixture
-def vault(settings: Settings) -> Vault:
-    assert settings.credential_key
-    return Vault(settings.credential_key.get_secret_value())
 
 
 async def test_everybody_comes_and_a_second_run_writes_nothing(

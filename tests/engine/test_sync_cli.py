@@ -5,28 +5,14 @@ import json
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
 from engine.settings import Settings
-from tests.channels.sandbox_process import ROOT, SandboxProcess, start_sandbox
+from tests.channels.sandbox_process import ROOT
 from tests.conftest import Tenant
-from tests.engine.cdp import Cdp, new_cdp
-
-
-@pytest.fixture(scope="module")
-async def sandbox() -> AsyncIterator[SandboxProcess]:
-    process = await start_sandbox()
-    yield process
-    process.close()
-
-
-@pytest.fixture
-async def cdp(sandbox: SandboxProcess) -> Cdp:
-    await sandbox.reset()
-    return new_cdp(sandbox)
+from tests.engine.cdp import Cdp
 
 
 class Leo:

@@ -1,37 +1,15 @@
 """A CDP that fails: each fault is one line in the log, and what no retry can heal is one sentence."""
 
 import logging
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
 from engine.credentials import Vault
 from engine.db import Database
-from engine.settings import Settings
 from rules.errors import Misconfigured, Unavailable
-from tests.channels.sandbox_process import SandboxProcess, start_sandbox
 from tests.conftest import Tenant
-from tests.engine.cdp import Cdp, connect, new_cdp, rows, take
-
-
-@pytest.fixture(scope="module")
-async def sandbox() -> AsyncIterator[SandboxProcess]:
-    process = await start_sandbox()
-    yield process
-    process.close()
-
-
-@pytest.fixture
-async def cdp(sandbox: SandboxProcess) -> Cdp:
-    await sandbox.reset()
-    return new_cdp(sandbox)
-
-
-@pytest.fixture
-def vault(settings: Settings) -> Vault:
-    assert settings.credential_key
-    return Vault(settings.credential_key.get_secret_value())
+from tests.engine.cdp import Cdp, connect, rows, take
 
 
 @pytest.mark.parametrize(

@@ -1,36 +1,13 @@
 """The CDP's segments here: who joined and left, which there are, and which no more."""
 
-from collections.abc import AsyncIterator
-
 import pytest
 
 from engine.credentials import Vault
 from engine.db import Database
 from engine.ingest.sync import sync_segment
-from engine.settings import Settings
 from rules.errors import NotFound
-from tests.channels.sandbox_process import SandboxProcess, start_sandbox
 from tests.conftest import Tenant
-from tests.engine.cdp import Cdp, connect, keys, new_cdp, rows, take
-
-
-@pytest.fixture(scope="module")
-async def sandbox() -> AsyncIterator[SandboxProcess]:
-    process = await start_sandbox()
-    yield process
-    process.close()
-
-
-@pytest.fixture
-async def cdp(sandbox: SandboxProcess) -> Cdp:
-    await sandbox.reset()
-    return new_cdp(sandbox)
-
-
-@pytest.fixture
-def vault(settings: Settings) -> Vault:
-    assert settings.credential_key
-    return Vault(settings.credential_key.get_secret_value())
+from tests.engine.cdp import Cdp, connect, keys, rows, take
 
 
 async def segments_of(db: Database, tenant: Tenant, key: str) -> list[str]:
