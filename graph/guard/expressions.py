@@ -21,6 +21,8 @@ _COMPARISONS = ("=", "<>", "<", ">", "<=", ">=", "IN", "IS", "CONTAINS", "STARTS
 _BINDS = (("OR",), ("XOR",), ("AND",), _COMPARISONS, ("+", "-"), ("*", "/", "%"), ("^",))
 _STRENGTH = {word: strength for strength, words in enumerate(_BINDS) for word in words}
 _COMPARISON = _STRENGTH["="]
+# AGE takes no two of these in a row ("a IN b IS NULL" is a syntax error there: cypher_gram.y has them as %nonassoc).
+_ALONE = frozenset({"IN", "IS", "CONTAINS", "STARTS", "ENDS"})
 _TIGHTEST = len(_BINDS)
 
 
@@ -52,7 +54,9 @@ class Expressions:
         if self._nested > MOST_NESTED:
             self._cursor.refuse_here(f"This is nested more than {MOST_NESTED} times.", remedy="Write it flatter.")
         value = self._first(floor)
+        before = ""
         while (strength := self._strength()) >= floor:
+            before = self._alone(before)
             value = self._joined(value, strength)
         self._nested -= 1
         return value
@@ -70,6 +74,15 @@ class Expressions:
         """How tightly the operator that stands here binds; below every floor where there is none."""
         token = self._cursor.here
         return _STRENGTH.get(token.text.upper(), -1) if token.kind in {"name", "mark"} else -1
+
+    def _alone(self, before: str) -> str:
+        """Refuse a second operator of words beside `before`; give the one that stands here."""
+        operator = self._cursor.here.text.upper()
+        if before in _ALONE and operator in _ALONE:
+            self._cursor.refuse_here(
+                f"{operator} cannot follow {before} like this.", remedy="Put one of them in parentheses."
+            )
+        return operator
 
     def _joined(self, left: Value, strength: int) -> Value:
         operator = self._cursor.take().text.upper()
