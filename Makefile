@@ -9,8 +9,10 @@ UV := $(shell command -v uv 2>/dev/null || echo .tools/bin/uv)
 # The wheels of the embedded PostgreSQL are made for 3.11 and 3.12, so those are looked for first.
 PYTHON ?= $(shell for p in python3.12 python3.11 python3; do \
 	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && { echo "$$p"; exit; }; done; echo python3)
-# Optional packages, for example: make setup EXTRAS="gemini"
+# Optional packages, for example: make setup EXTRAS=functiongemma
 EXTRAS ?=
+# llama.cpp for any x86-64 server of the last ten years, not for this machine's processor alone, and without its tools.
+export CMAKE_ARGS ?= -DGGML_NATIVE=OFF -DLLAVA_BUILD=OFF
 # Words for `leo demo`, `leo bench` and pytest, for example: make test ARGS="tests/rules -x"
 ARGS ?=
 STAMP := .venv/.synced

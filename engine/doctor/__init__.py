@@ -28,11 +28,7 @@ from engine.settings import Settings, unknown_variables
 from rules.errors import LeoError
 
 OLDEST_REDIS = (6, 2)
-OPTIONAL = {
-    "google.genai": ("google-genai", "gemini", "the gemini arbiter"),
-    "llama_cpp": ("llama-cpp-python", "functiongemma", "the functiongemma arbiter"),
-    "arango": ("python-arango", "arango", "reading from LEO CDP's ArangoDB"),
-}
+OPTIONAL = {"llama_cpp": ("llama-cpp-python", "functiongemma", "the functiongemma arbiter")}
 
 
 def examine(settings: Settings) -> list[Finding]:
@@ -176,7 +172,7 @@ def _packages() -> list[Finding]:
         if _is_installed(module):
             found.append(Finding("packages", State.OK, f"{package} is installed, for {purpose}."))
         else:
-            remedy = f"Where you want it: uv sync --extra {extra}"
+            remedy = f"Where you want it: make setup EXTRAS={extra}"
             found.append(
                 Finding("packages", State.NOTE, f"{package} is not installed; only {purpose} needs it.", remedy)
             )

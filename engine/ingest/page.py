@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
+
 from engine.ingest import people as documents
 from engine.ingest.paths import Document
 from engine.ingest.pause import uncollected
@@ -95,13 +97,14 @@ def rows_of(people: People) -> Rows:
     )
 
 
-def _dumped(rows: list[dict[str, Any]]) -> str:
+def _dumped(rows: list[dict[str, Any]]) -> bytes:
+    """Write rows as JSON; a number beyond a double's range, which Python reads as infinite, becomes null."""
     if not rows:
-        return ""
+        return b""
     try:
-        return json.dumps(rows, allow_nan=False, separators=(",", ":"))
-    except ValueError:  # JSON has numbers beyond a double's range, Python reads them as infinite
-        return json.dumps(_finite(rows), separators=(",", ":"))
+        return orjson.dumps(rows)
+    except TypeError:  # whole numbers beyond 64 bits
+        return json.dumps(_finite(rows), separators=(",", ":")).encode()
 
 
 def _finite(value: Any) -> Any:

@@ -19,3 +19,18 @@ def uncollected() -> Iterator[None]:
     finally:
         if was_enabled:
             gc.enable()
+
+
+@contextmanager
+def settled() -> Iterator[None]:
+    """Let the collector look at nothing that is there already: modules, code, what libraries keep.
+
+    To look through it all took 80 ms, once in 66 pages of 100. What is not needed any more goes as ever when its last
+    reference does; of runs that overlap the first to end lets the collector look at everything again.
+    """
+    gc.collect()
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()

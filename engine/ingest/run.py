@@ -27,7 +27,7 @@ _SOURCES = queries("sources")
 
 @dataclass(slots=True, kw_only=True)
 class Run:
-    """A run under way. `names` are the touchpoints' that were asked for."""
+    """A run under way. `names` are the touchpoints' that were asked for; `beside` is what goes on beside its pages."""
 
     db: Database
     source: Source
@@ -41,6 +41,7 @@ class Run:
     started: float = field(default_factory=monotonic)
     told: float = field(default_factory=monotonic)
     names: dict[str, str | None] = field(default_factory=dict)
+    beside: list[asyncio.Task[None]] = field(default_factory=list)
 
     @property
     def page(self) -> int:

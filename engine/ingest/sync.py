@@ -23,6 +23,7 @@ from engine.ingest.counts import SyncCounts
 from engine.ingest.events import take_events
 from engine.ingest.fields import FieldMap
 from engine.ingest.membership import refresh_marked, take_one, take_segments
+from engine.ingest.pause import settled
 from engine.ingest.reconcile import reconcile
 from engine.ingest.run import Run
 from engine.ingest.sources import CONNECTED, Source, get_source, list_sources
@@ -190,13 +191,23 @@ async def _run(
     )
     error: BaseException | None = None
     try:
-        yield run
+        with settled():
+            yield run
+        await asyncio.gather(*run.beside)
     except BaseException as raised:
         error = raised
         raise
     finally:
         run.arango.close()
+        await _leave(run)
         await _end(run, error)
+
+
+async def _leave(run: Run) -> None:
+    """End what still goes on beside a run that failed; its own fault is told instead."""
+    for task in run.beside:
+        task.cancel()
+    await asyncio.gather(*run.beside, return_exceptions=True)
 
 
 async def _end(run: Run, error: BaseException | None) -> None:

@@ -25,13 +25,13 @@ class Position:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rows:
-    """A page's people as JSON texts, made ahead; see engine.ingest.people for the rows. '' is none."""
+    """A page's people as JSON, made ahead; see engine.ingest.people for the rows. b"" is none."""
 
-    people: str
-    addresses: str = ""
-    consents: str = ""
-    targets: str = ""
-    relations: str = ""
+    people: bytes
+    addresses: bytes = b""
+    consents: bytes = b""
+    targets: bytes = b""
+    relations: bytes = b""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +67,7 @@ async def write_people(conn: Transaction, place: Place, rows: Rows) -> Written:
         return written
     common |= {"ids": written.ids, "known_ids": row["known_ids"]}
     if rows.addresses or written.changed:
-        await conn.execute(_SQL["write_addresses"], {**common, "addresses": _ready(rows.addresses or "[]")})
+        await conn.execute(_SQL["write_addresses"], {**common, "addresses": _ready(rows.addresses or b"[]")})
     if rows.consents:
         await conn.execute(_SQL["write_consents"], {**common, "consents": _ready(rows.consents)})
     if rows.relations:
@@ -85,12 +85,17 @@ async def begin(conn: Transaction, place: Place, stream: str) -> Position:
     return Position(**await _one(conn, "position", values))
 
 
-async def claim(conn: Transaction, place: Place, stream: str, *, waits: bool = True) -> Position:
+async def claim(conn: Transaction, place: Place, stream: str, *, waits: bool = True, is_bulk: bool = False) -> Position:
     """Give where a stream stands and hold it until the transaction ends: one page at a time, whoever writes it.
 
     Without `waits` the commit does not wait for the disk: for pages that start nothing and can be read again.
     """
-    values = {"source_id": place.source_id, "stream": stream, "commit": "on" if waits else "off"}
+    values = {
+        "source_id": place.source_id,
+        "stream": stream,
+        "commit": "on" if waits else "off",
+        "pending": "4096" if is_bulk else "256",
+    }
     return Position(**await _one(conn, "claim_position", values))
 
 
@@ -100,19 +105,15 @@ async def move(conn: Transaction, place: Place, stream: str, *, at: str | None =
     return str((await _one(conn, "move_position", values))["version"])
 
 
-async def _target_ids(conn: Transaction, place: Place, targets: str) -> str:
+async def _target_ids(conn: Transaction, place: Place, targets: bytes) -> str:
     """A target that another transaction made meanwhile is seen by the second look."""
     values = {"tenant_id": place.tenant_id, "targets": _ready(targets)}
     ids = str((await _one(conn, "write_targets", values))["ids"])
     return ids if "NULL" not in ids else str((await _one(conn, "write_targets", values))["ids"])
 
 
-def _ready(text: str) -> Jsonb:
-    return Jsonb(text, dumps=_as_it_is)
-
-
-def _as_it_is(text: str) -> str:
-    return text
+def _ready(written: bytes) -> Jsonb:
+    return Jsonb(written, dumps=bytes)
 
 
 async def _one(conn: Transaction, name: str, values: Mapping[str, Any]) -> dict[str, Any]:

@@ -64,6 +64,7 @@ SPOKEN_TO: Mapping[str, tuple[str, ...]] = {
     "httpx_aiohttp": ("channels.http", "engine.demo.client"),
     "liquid": ("engine.templates",),
     "networkx": ("graph.components",),
+    "orjson": ("engine.ingest",),
     "phonenumbers": ("engine.addresses",),
     "psutil": ("engine.embedded.postgres", "engine.processes.track"),
     "psycopg": ("graph.components", "graph.mirror", "graph.session", "engine"),
