@@ -28,6 +28,8 @@ TAGS = [
     {"name": "data", "description": "What LEO CDP calls by itself."},
     {"name": "templates", "description": "Content for one channel, versioned, approved before use."},
     {"name": "campaigns", "description": "Goal, people, templates, policy and window; what starts and stops it."},
+    {"name": "policies", "description": "The rules under which campaigns decide: drafted, compared, switched on."},
+    {"name": "tasks", "description": "What an agent is asked, what it means to do, and who lets it."},
     {"name": "decisions", "description": "What was decided for whom, every reason, and the journey around it."},
     {"name": "webhooks", "description": "What providers tell."},
     {"name": "unsubscribe", "description": "The link in every message."},

@@ -25,13 +25,14 @@ SILENCE_S = 5.0
 class Bell:
     """What the workers of a lane are told once the transaction that made it is committed.
 
-    Batches to be decided, or that people's segments are to be looked at again.
+    Batches to be decided, that people's segments are to be looked at again, or that there is an agent task.
     """
 
     tenant_id: UUID
     lane: Lane
     batch_ids: tuple[int, ...] = ()
     is_recheck: bool = False
+    is_task: bool = False
 
 
 class Ringer:
@@ -46,6 +47,8 @@ class Ringer:
             return
         if bell.is_recheck:
             heard = await lanes.ring_recheck(self._queues, bell.tenant_id)
+        elif bell.is_task:
+            heard = await lanes.ring_tasks(self._queues, bell.tenant_id)
         else:
             heard = await lanes.ring_batches(
                 self._queues, lane=bell.lane, tenant_id=bell.tenant_id, batch_ids=bell.batch_ids

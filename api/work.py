@@ -60,6 +60,10 @@ class Work:
         """Tell the workers, after the commit, that people's segments are to be looked at again."""
         self.bells.append(Bell(self.tenant_id, Lane.REALTIME, is_recheck=True))
 
+    def ring_tasks(self) -> None:
+        """Tell the workers, after the commit, that an agent task can be worked on."""
+        self.bells.append(Bell(self.tenant_id, Lane.REALTIME, is_task=True))
+
 
 @dataclass(frozen=True, slots=True)
 class Acting:

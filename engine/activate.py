@@ -8,9 +8,11 @@ from time import perf_counter
 from uuid import UUID
 
 from engine.db import Database, Transaction
-from engine.decide import decide_batch
+from engine.decide import BatchState, Decided, decide_batch
 from engine.dispatch import Adapters, dispatch_due
 from engine.queries import queries
+from engine.think.ask import UNASKED, think
+from engine.think.gateway import Gateway
 from rules.errors import Conflict, InvalidInput, NotFound
 from rules.words import Action, DeliveryStatus, Lane
 
@@ -51,8 +53,11 @@ async def activate_profile(
     campaign_id: int,
     ext_id: str | None = None,
     profile_id: int | None = None,
+    gateway: Gateway | None = None,
 ) -> Activated:
     """Decide for one person, named by either key, and send at once what was decided.
+
+    Where the policy wants a model, `gateway` is asked; without one the score chooses, and the decision says so.
 
     Raises NotFound for an unknown person or campaign, Conflict for a campaign that is not active, InvalidInput where
     none or both keys are given. A message that cannot leave now stays queued for the realtime lane.
@@ -63,12 +68,23 @@ async def activate_profile(
     async with db.transaction(tenant_id) as conn:
         person = await _profile(conn, ext_id=ext_id, profile_id=profile_id)
         run_id, batch_id = await _begin(conn, campaign_id=campaign_id, profile_id=person)
-        decided = await decide_batch(conn, tenant_id=tenant_id, batch_id=batch_id, now=datetime.now(UTC))
-    made = decided.made[0]
-    if made.delivery_id is not None:
+        thought = UNASKED if gateway is None else None
+        decided = await decide_batch(
+            conn, tenant_id=tenant_id, batch_id=batch_id, now=datetime.now(UTC), thought=thought
+        )
+    if gateway is not None and decided.state is BatchState.UNTHOUGHT:
+        decided = await _think(db, gateway, tenant_id=tenant_id, batch_id=batch_id)
+    if not decided.made or decided.made[0].delivery_id is not None:
         await dispatch_due(db, adapters, tenant_id=tenant_id, lane=Lane.REALTIME, run_id=run_id, owner=_owner(), most=1)
     async with db.transaction(tenant_id) as conn:
-        return await _result(conn, decision_id=made.decision_id, profile_id=person, started=started)
+        return await _result(conn, run_id=run_id, profile_id=person, started=started)
+
+
+async def _think(db: Database, gateway: Gateway, *, tenant_id: UUID, batch_id: int) -> Decided:
+    """Ask, then decide; a worker that found the batch meanwhile may have done so (TAKEN)."""
+    thought = await think(db, gateway, tenant_id=tenant_id, batch_id=batch_id, clock=lambda: datetime.now(UTC))
+    async with db.transaction(tenant_id) as conn:
+        return await decide_batch(conn, tenant_id=tenant_id, batch_id=batch_id, now=datetime.now(UTC), thought=thought)
 
 
 async def _profile(conn: Transaction, *, ext_id: str | None, profile_id: int | None) -> int:
@@ -93,12 +109,14 @@ async def _begin(conn: Transaction, *, campaign_id: int, profile_id: int) -> tup
     raise Conflict(f"Campaign {campaign_id} is {campaign['status']}.", remedy="Activate the campaign first.")
 
 
-async def _result(conn: Transaction, *, decision_id: int, profile_id: int, started: float) -> Activated:
-    row = await (await conn.execute(_SQL["result"], {"decision_id": decision_id})).fetchone()
+async def _result(conn: Transaction, *, run_id: int, profile_id: int, started: float) -> Activated:
+    row = await (await conn.execute(_SQL["result"], {"run_id": run_id})).fetchone()
     if row is None:
-        raise NotFound(f"Decision {decision_id} is gone.", remedy="Ask again: its tenant may have been removed.")
+        raise NotFound(
+            f"Run {run_id} has no decision.", remedy="Ask again: its campaign was paused, or its tenant removed."
+        )
     return Activated(
-        decision_id=decision_id,
+        decision_id=row["decision_id"],
         run_id=row["run_id"],
         profile_id=profile_id,
         action=Action(row["action"]),

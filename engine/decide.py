@@ -5,31 +5,30 @@ unique by run, profile and trigger, and a delivery is made only for a decision t
 """
 
 import asyncio
-import json
-from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from enum import StrEnum
 from time import perf_counter_ns
-from typing import Any
 from uuid import UUID
 
-from psycopg.types.json import Jsonb
-
+from engine.around import gather_all
+from engine.budget import Purse, close_purse, open_purse
 from engine.db import Transaction
-from engine.facts import gather
 from engine.frame import Frame, Standing, lock_frame
 from engine.identity.twins import Twins, lock_twins
 from engine.queries import queries
-from rules.decide import decide
+from engine.record import Made, Sheet, close, record
+from engine.think.ask import UNASKED, Thought, wants_thought
+from engine.think.recall import Choose, recall
+from rules.decide import conclude, weigh
 from rules.facts import Facts
-from rules.identity import canonical, delivery_event_id, written_hash
+from rules.identity import canonical
 from rules.verdicts import Decision
 from rules.words import Action, BatchStatus, Channel, Lane
 
 _SQL = queries("decide")
-_MINUTE = timedelta(minutes=1)
 # Deciding for 64 people takes about 5 ms: longer than that the loop's other work (provider calls) need not wait.
 _BREATH = 64
 
@@ -43,15 +42,8 @@ class BatchState(StrEnum):
     CANCELLED = "cancelled"
     TAKEN = "taken"
     """It is done already, or another worker is deciding it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Made:
-    """One decision that is new."""
-
-    decision_id: int
-    profile_id: int
-    delivery_id: int | None
+    UNTHOUGHT = "unthought"
+    """A model is to choose, and nobody was asked yet: it stays due."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,10 +77,13 @@ async def put_off(conn: Transaction, *, batch_id: int, until: datetime) -> None:
     await conn.execute(_SQL["put_off"], {"batch_id": batch_id, "later": until})
 
 
-async def decide_batch(conn: Transaction, *, tenant_id: UUID, batch_id: int, now: datetime) -> Decided:
+async def decide_batch(
+    conn: Transaction, *, tenant_id: UUID, batch_id: int, now: datetime, thought: Thought | None = UNASKED
+) -> Decided:
     """Decide for everybody in the batch; `now` is aware. The caller's transaction is the batch's.
 
-    Raises InvalidInput where the campaign's policy cannot be read.
+    `thought` is what asking models came to; None leaves a batch that wants it undecided (UNTHOUGHT), for who can ask.
+    Raises InvalidInput where the campaign's policy cannot be read, Unavailable where it has to be tried again.
     """
     frame = await lock_frame(conn, batch_id)
     if frame is None:
@@ -96,14 +91,21 @@ async def decide_batch(conn: Transaction, *, tenant_id: UUID, batch_id: int, now
     if frame.standing is Standing.HELD:
         return Decided(batch_id=batch_id, state=BatchState.HELD, run_id=frame.run_id, lane=frame.lane)
     if frame.standing is Standing.CANCELLED:
-        await _close(conn, frame, BatchStatus.CANCELLED, waiting=(), now=now)
+        await close(conn, frame, BatchStatus.CANCELLED, waiting=(), now=now)
         return Decided(batch_id=batch_id, state=BatchState.CANCELLED, run_id=frame.run_id, lane=frame.lane)
+    if thought is None and wants_thought(frame):
+        return Decided(batch_id=batch_id, state=BatchState.UNTHOUGHT, run_id=frame.run_id, lane=frame.lane)
 
+    purse = await _open_purse(conn, frame, now)
     facts, reached = await _gather(conn, frame, now)
-    decisions, rows = await _decide_all(frame, facts, reached, tenant_id=tenant_id, now=now)
-    made = await _write(conn, frame, rows, now=now)
+    choose = await recall(conn, frame, facts, now, thought or UNASKED)
+    table = _Table(frame, tenant_id, now, reached, purse, choose)
+    decisions, rows = await _decide_all(table, facts)
+    made = await record(conn, frame, rows, now=now)
     new = {one.profile_id: decisions[one.profile_id] for one in made}
-    wake_ups = await _close(
+    if purse is not None:
+        await _pay(conn, frame, purse, new.values())
+    wake_ups = await close(
         conn,
         frame,
         BatchStatus.DONE,
@@ -124,6 +126,44 @@ async def decide_batch(conn: Transaction, *, tenant_id: UUID, batch_id: int, now
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _Table:
+    """What deciding for one person after the other works with; what one uses up, the next finds less of."""
+
+    frame: Frame
+    tenant_id: UUID
+    now: datetime
+    reached: Twins
+    purse: Purse | None
+    choose: Choose
+
+
+async def _open_purse(conn: Transaction, frame: Frame, now: datetime) -> Purse | None:
+    """Before any person is locked: whoever has to wait for money holds nobody up meanwhile."""
+    if frame.budget is None:
+        return None
+    return await open_purse(
+        conn,
+        campaign_id=frame.campaign.campaign_id,
+        document=frame.budget,
+        zone=frame.tenant_zone,
+        now=now,
+        people=len(frame.profile_ids),
+        highest_cost=max((_cost(frame, channel) for channel in frame.channel_ids), default=0.0),
+    )
+
+
+async def _pay(conn: Transaction, frame: Frame, purse: Purse, new: Iterable[Decision]) -> None:
+    """Pay for what is new alone: a batch that is decided again queues nothing, and costs nothing."""
+    sent = [one.chosen.channel for one in new if one.action is Action.SEND and one.chosen is not None]
+    amount = sum(_cost(frame, channel) for channel in sent if channel is not None)
+    await close_purse(conn, purse, messages=len(sent), amount=amount)
+
+
+def _cost(frame: Frame, channel: Channel) -> float:
+    return frame.policy.costs.get(channel, 0.0)
+
+
 async def _gather(conn: Transaction, frame: Frame, now: datetime) -> tuple[list[Facts], Twins]:
     """Read the facts, after the people and whoever may be the same person are locked.
 
@@ -140,130 +180,44 @@ async def _gather(conn: Transaction, frame: Frame, now: datetime) -> tuple[list[
         campaign_id=frame.campaign.campaign_id,
         snapshot_id=frame.snapshot_id,
     )
-    facts = await gather(
-        conn,
-        profile_ids=frame.profile_ids,
-        purpose=frame.campaign.purpose,
-        now=now,
-        zone=frame.zone,
-        locale=frame.locale,
-        contacts_window=frame.policy.longest_window,
-    )
-    return facts, reached
+    return await gather_all(conn, frame, profile_ids=frame.profile_ids, now=now), reached
 
 
-async def _decide_all(
-    frame: Frame, everybody: Sequence[Facts], reached: Twins, *, tenant_id: UUID, now: datetime
-) -> tuple[dict[int, Decision], bytes]:
-    """Decide for each and give the rows to write, as one JSON array; of twins the first is written to."""
-    campaign = canonical(frame.campaign.to_document())
+async def _decide_all(table: _Table, everybody: Sequence[Facts]) -> tuple[dict[int, Decision], list[bytes]]:
+    """Decide for each and give the rows to write; of twins the first is written to."""
+    sheet = Sheet(table.frame, table.tenant_id, canonical(table.frame.campaign.to_document()))
     decisions: dict[int, Decision] = {}
     rows: list[bytes] = []
     for place, known in enumerate(everybody, start=1):
         started = perf_counter_ns()
-        facts = reached.meet(known)
-        decision = decide(facts, frame.candidates, frame.campaign, frame.policy, now)
+        facts, decision, address = _decide(table, known)
         latency_us = (perf_counter_ns() - started) // 1000
         decisions[facts.profile_id] = decision
-        if decision.chosen is not None and decision.chosen.channel is not None and decision.action is Action.SEND:
-            reached.reach(facts, decision.chosen.channel, _address(facts, decision.chosen.channel))
-        rows.append(_row(frame, facts, decision, campaign=campaign, tenant_id=tenant_id, latency_us=latency_us))
+        rows.append(sheet.row(facts, decision, address=address, latency_us=latency_us))
         if place % _BREATH == 0:
             await asyncio.sleep(0)
-    return decisions, b"[" + b",".join(rows) + b"]"
+    return decisions, rows
 
 
-def _row(frame: Frame, facts: Facts, decision: Decision, *, campaign: bytes, tenant_id: UUID, latency_us: int) -> bytes:
-    """Write one row; the inputs are written once, and hashed as they are written."""
-    inputs = b'{"campaign":%b,"facts":%b}' % (campaign, canonical(facts.to_document()))
-    row: dict[str, Any] = {
-        "profile_id": facts.profile_id,
-        "action": decision.action,
-        "reason": decision.reason,
-        "candidates": [verdict.to_document() for verdict in decision.verdicts],
-        "inputs_hash": written_hash(inputs, frame.salt).hex(),
-        "arbiter": decision.arbiter,
-        "latency_us": latency_us,
-    }
-    if decision.wait_until is not None:
-        row["wait_until"] = decision.wait_until.isoformat()
-    if decision.action is Action.SEND:
-        row |= _delivery(frame, facts, decision, tenant_id)
-    return b'%b,"inputs":%b}' % (json.dumps(row, ensure_ascii=False, allow_nan=False).encode()[:-1], inputs)
-
-
-def _delivery(frame: Frame, facts: Facts, decision: Decision, tenant_id: UUID) -> dict[str, Any]:
+def _decide(table: _Table, known: Facts) -> tuple[Facts, Decision, str | None]:
+    """Decide for one, and give where it goes."""
+    frame, purse = table.frame, table.purse
+    facts = table.reached.meet(known)
+    if purse is not None:
+        facts = replace(facts, budget=purse.budget)
+    verdicts = weigh(facts, frame.candidates, frame.campaign, frame.policy, table.now)
+    decision = conclude(verdicts, table.choose(facts, verdicts))
     chosen = decision.chosen
-    if chosen is None or chosen.channel is None or chosen.template_version is None:
-        raise ValueError(f"the decision for profile {facts.profile_id} sends, and chose no template")
-    event_id = delivery_event_id(
-        tenant_id, frame.run_id, facts.profile_id, chosen.channel, chosen.template_version, frame.trigger_key
-    )
-    return {
-        "channel": chosen.channel,
-        "template_id": chosen.template_id,
-        "delivery_event": event_id.hex(),
-        "channel_id": frame.channel_ids[chosen.channel],
-        "address": _address(facts, chosen.channel),
-    }
+    if decision.action is Action.SEND and chosen is not None and chosen.channel is not None:
+        address = address_of(facts, chosen.channel)
+        table.reached.reach(facts, chosen.channel, address)
+        if purse is not None:
+            purse.spend(_cost(frame, chosen.channel))
+        return facts, decision, address
+    return facts, decision, None
 
 
-def _address(facts: Facts, channel: Channel) -> str:
+def address_of(facts: Facts, channel: Channel) -> str:
     """Give the first valid address on the channel that is not suppressed; the gates made sure that there is one."""
     suppressed = {s.address for s in facts.suppressions if s.channel in {None, channel}}
     return next(a.value for a in facts.addresses if a.channel is channel and a.valid and a.value not in suppressed)
-
-
-async def _write(conn: Transaction, frame: Frame, rows: bytes, *, now: datetime) -> tuple[Made, ...]:
-    parameters = {
-        "rows": Jsonb(rows, dumps=bytes),
-        "run_id": frame.run_id,
-        "campaign_id": frame.campaign.campaign_id,
-        "trigger_key": frame.trigger_key,
-        "snapshot_id": frame.snapshot_id,
-        "event_id": frame.event_id,
-        "policy_id": frame.policy_id,
-        "policy_version": frame.policy.version,
-        "lane": frame.lane,
-        "expires_at": frame.campaign.ends_at,
-        "now": now,
-    }
-    written = await (await conn.execute(_SQL["write"], parameters)).fetchall()
-    return tuple(Made(row["decision_id"], row["profile_id"], row["delivery_id"]) for row in written)
-
-
-async def _close(
-    conn: Transaction,
-    frame: Frame,
-    status: BatchStatus,
-    *,
-    waiting: Sequence[tuple[int, datetime]],
-    now: datetime,
-) -> tuple[tuple[int, datetime], ...]:
-    """End the batch, plan the wake-ups of those who wait, and end the run where this was its last batch."""
-    parameters: dict[str, Any] = {
-        "batch_id": frame.batch_id,
-        "run_id": frame.run_id,
-        "campaign_id": frame.campaign.campaign_id,
-        "snapshot_id": frame.snapshot_id,
-        "lane": frame.lane,
-        "status": status,
-        "now": now,
-    }
-    await conn.execute(_SQL["close_batch"], parameters)
-    wake_ups: tuple[tuple[int, datetime], ...] = ()
-    if waiting:
-        planned = await conn.execute(_SQL["wake_up"], {**parameters, "batches": Jsonb(_by_minute(waiting))})
-        wake_ups = tuple((row["batch_id"], row["due_at"]) for row in await planned.fetchall())
-    await conn.execute(_SQL["close_run"], parameters)
-    return wake_ups
-
-
-def _by_minute(waiting: Sequence[tuple[int, datetime]]) -> list[dict[str, Any]]:
-    """Group people by the minute they wait for, rounded up: nobody is asked for too early."""
-    groups: defaultdict[datetime, list[int]] = defaultdict(list)
-    for profile_id, until in waiting:
-        instant = until.astimezone(UTC)
-        whole = instant.replace(second=0, microsecond=0)
-        groups[whole if whole == instant else whole + _MINUTE].append(profile_id)
-    return [{"due_at": due_at.isoformat(), "profile_ids": sorted(ids)} for due_at, ids in sorted(groups.items())]

@@ -9,6 +9,7 @@ from uuid import UUID
 from engine.db import Transaction
 from engine.queries import queries
 from rules.errors import NotFound
+from rules.verdicts import read
 from rules.words import Action, Arbiter, Channel
 
 _SQL = queries("decisions")
@@ -67,7 +68,8 @@ async def get_decision(conn: Transaction, *, tenant_id: UUID, decision_id: int) 
     row = await (await conn.execute(_SQL["get"], values)).fetchone()
     if row is None:
         raise NotFound(f"There is no decision {decision_id}.", remedy="Check the id: GET /decisions lists them.")
-    return _decision({**row, "inputs_hash": bytes(row["inputs_hash"])})
+    candidates = [verdict.to_document() for verdict in read(row["candidates"])]
+    return _decision({**row, "candidates": candidates, "inputs_hash": bytes(row["inputs_hash"])})
 
 
 def _decision(row: Mapping[str, Any]) -> Decision:

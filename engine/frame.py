@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
@@ -9,9 +10,11 @@ from psycopg.rows import DictRow
 
 from engine.db import Transaction
 from engine.queries import queries
-from rules.facts import Campaign, Candidate, candidates
+from rules.facts import Campaign, Candidate, Template, candidates
 from rules.policy import Policy
 from rules.words import CampaignStatus, Channel, Lane, RunKind, RunStatus
+
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
 class Standing(StrEnum):
@@ -25,7 +28,11 @@ class Standing(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Frame:
-    """`channel_ids` says which channel each kind goes through; `event_id` is what first asked, if an event did."""
+    """`channel_ids` says which channel each kind goes through; `event_id` is what first asked, if an event did.
+
+    `zone` is where people are of whom it is not known, `tenant_zone` whose days a budget counts. `has_rivals`: there
+    are active campaigns of higher priority. `people` counts those of the whole run where that was forecast.
+    """
 
     batch_id: int
     run_id: int
@@ -41,8 +48,14 @@ class Frame:
     candidates: tuple[Candidate, ...]
     channel_ids: Mapping[Channel, int]
     zone: str
+    tenant_zone: str
     locale: str
     salt: bytes
+    graph: str | None = None
+    budget: Mapping[str, Any] | None = None
+    has_rivals: bool = False
+    people: int = 0
+    started_at: datetime = _LONG_AGO
 
 
 async def lock_frame(conn: Transaction, batch_id: int) -> Frame | None:
@@ -51,15 +64,17 @@ async def lock_frame(conn: Transaction, batch_id: int) -> Frame | None:
     Raises InvalidInput where the stored policy cannot be read.
     """
     row = await (await conn.execute(queries("decide")["frame"], {"batch_id": batch_id})).fetchone()
-    return None if row is None else _frame(row)
+    return None if row is None else frame_of(row)
 
 
-def _frame(row: DictRow) -> Frame:
+def frame_of(row: DictRow) -> Frame:
+    """Read a row of query frame; raises InvalidInput where the stored policy cannot be read."""
     policy = Policy.parse(row["policy"] or {}, version=row["policy_version"] or 0)
-    templates = [(Channel(channel), *rest) for channel, *rest in row["templates"] or ()]
+    templates: list[Template] = []
     channel_ids: dict[Channel, int] = {}
-    for channel, _template_id, _key, _version, channel_id in templates:
-        channel_ids.setdefault(channel, channel_id)
+    for channel, template_id, key, version, channel_id, *topics in row["templates"] or ():
+        templates.append((Channel(channel), template_id, key, version, tuple(topics[0] if topics else ())))
+        channel_ids.setdefault(Channel(channel), channel_id)
     return Frame(
         batch_id=row["batch_id"],
         run_id=row["run_id"],
@@ -77,16 +92,21 @@ def _frame(row: DictRow) -> Frame:
             ends_at=row["ends_at"],
             priority=row["priority"],
             control_share=row["control_share"],
+            key=row.get("campaign_key") or "",
         ),
         policy=policy,
         policy_id=row["policy_id"],
-        candidates=candidates(
-            [(channel, template_id, key, version) for channel, template_id, key, version, _ in templates]
-        ),
+        candidates=candidates(templates),
         channel_ids=channel_ids,
         zone=_zone(row),
+        tenant_zone=row["zone"],
         locale=row["locale"],
         salt=bytes(row["inputs_salt"]),
+        graph=row.get("graph_name"),
+        budget=row.get("budget"),
+        has_rivals=row.get("has_rivals", False),
+        people=row.get("run_people") or 0,
+        started_at=row.get("started_at") or _LONG_AGO,
     )
 
 

@@ -23,15 +23,21 @@ from rules.words import Lane
 DECIDE, DISPATCH = "decide", "dispatch"
 RECHECK, REFRESH, SYNC = "recheck", "refresh", "sync"
 EMBED, TIDY = "embed", "tidy"
+TASKS = "tasks"
 # Batches of one tenant that wait in the queue at once: the rest follow one by one, behind other tenants.
 AHEAD = 4
 CONNECT_TIMEOUT_S = 2.0
 # However many events come, so often a tenant's people are looked at again.
 RECHECK_EVERY_S = 0.05
+# Agent tasks of a tenant: two jobs at once take two tasks.
+TASKS_EVERY_S = 0.1
 # A bell that was not heard for so long is pointless: the sweeper has been there long since.
 EXPIRES_S = 600
 
 log = logging.getLogger(__name__)
+
+# So many batches one worker decides at once: one computes while the other waits for PostgreSQL; more only hold locks.
+DECIDING = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +116,17 @@ async def ring_recheck(client: ArqRedis, tenant_id: UUID) -> bool:
         for name in (f"{RECHECK}:{tenant_id}:{turn}", f"{RECHECK}:{tenant_id}:{turn + 1}"):
             if await ring(client, Lane.REALTIME, RECHECK, str(tenant_id), job_id=name):
                 break
+    except (RedisError, OSError) as error:
+        log.warning("nobody heard the bell", extra={"lane": Lane.REALTIME, "error": type(error).__name__})
+        return False
+    return True
+
+
+async def ring_tasks(client: ArqRedis, tenant_id: UUID) -> bool:
+    """Ask for the tenant's agent tasks to be worked on; call it after the commit. Gives whether Redis heard it."""
+    turn = int(time.time() / TASKS_EVERY_S)
+    try:
+        await ring(client, Lane.REALTIME, TASKS, str(tenant_id), job_id=f"{TASKS}:{tenant_id}:{turn}")
     except (RedisError, OSError) as error:
         log.warning("nobody heard the bell", extra={"lane": Lane.REALTIME, "error": type(error).__name__})
         return False

@@ -6,6 +6,7 @@ Nothing else in the project reads the environment for a setting; a command build
 
 import difflib
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -52,6 +53,27 @@ class Settings(BaseSettings):
     """Where people reach the API from outside, for unsubscribe links and webhooks; the API's own address if absent."""
     sandbox_smtp_port: Port = 0
     sandbox_http_port: Port = 0
+
+    model_url: str | None = None
+    """Where `leo model` serves FunctionGemma, such as http://127.0.0.1:8790; without it there is no such arbiter."""
+    model_token: SecretStr | None = None
+    """What `leo model` asks of who asks it; made of the credential key if absent."""
+    model_host: str = "127.0.0.1"
+    model_port: Port = 8790
+    functiongemma_model: Path | None = None
+    """The GGUF file that `leo model` loads."""
+    model_threads: Annotated[int, Field(ge=1, le=256)] | None = None
+    """How many threads it computes with; as many as there are cores if absent."""
+    gemini_api_key: SecretStr | None = None
+    """The key of the Gemini API; without it there is no such arbiter."""
+    gemini_model: Annotated[str, Field(pattern=r"^[\w.-]{1,100}$")] = "gemini-3.5-flash-lite"
+    """2.5-flash-lite is open only to accounts that used it before; this one is named as what follows it."""
+    gemini_url: str | None = None
+    """Another address of the Gemini API, such as a proxy's; Google's own if absent."""
+    model_at_once: Annotated[int, Field(ge=1, le=256)] = 4
+    """How many questions one process asks of one model at the same time."""
+    embedding_model: Annotated[str, Field(pattern=r"^[\w.-]{1,100}$")] | None = None
+    """A Gemini model that templates and tasks are remembered with, such as gemini-embedding-001; local if absent."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
     database_connect_timeout_s: Seconds = 5.0
@@ -74,6 +96,21 @@ class Settings(BaseSettings):
     @classmethod
     def _redis_url(cls, value: SecretStr | None) -> SecretStr | None:
         return _checked(value, schemes=REDIS_SCHEMES, example="redis://:secret@host:6379/0")
+
+    @field_validator("model_url", "gemini_url")
+    @classmethod
+    def _http_url(cls, value: str | None) -> str | None:
+        if value is not None and not _is_http(value):
+            raise ValueError("a URL such as http://127.0.0.1:8790")
+        return value
+
+    @field_validator("gemini_api_key", "model_token")
+    @classmethod
+    def _header(cls, value: SecretStr | None) -> SecretStr | None:
+        """Refuse what no HTTP header may hold: the library would quote it in its error."""
+        if value is not None and not re.fullmatch(r"[\x20-\x7e]+", value.get_secret_value()):
+            raise ValueError("a key on one line, of plain characters")
+        return value
 
     @field_validator("log_level", mode="before")
     @classmethod
@@ -119,6 +156,14 @@ def _checked(value: SecretStr | None, *, schemes: tuple[str, ...], example: str)
     if parts.scheme not in schemes or port == 0:
         raise ValueError(f"a URL such as {example}")
     return value
+
+
+def _is_http(value: str) -> bool:
+    try:
+        parts = urlsplit(value)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
 
 
 def _text(value: object) -> str:

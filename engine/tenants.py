@@ -25,11 +25,12 @@ _IN_ENGLISH = "SET LOCAL lc_messages = 'C'"
 
 
 class Scope(StrEnum):
-    """What a key may do: look, change, start messages, manage the tenant itself."""
+    """What a key may do: look, change, start messages, let an agent's task act, manage the tenant itself."""
 
     READ = "read"
     WRITE = "write"
     ACTIVATE = "activate"
+    APPROVE = "approve"
     ADMIN = "admin"
 
 

@@ -21,6 +21,7 @@ from engine.queries import queries
 from graph import trace as paths
 from graph.cypher import GRAPH_NAME
 from rules.errors import InvalidInput, NotFound
+from rules.verdicts import read
 
 NEWEST = 20
 _GRAPH = "SELECT leo_graph() AS graph"
@@ -195,11 +196,14 @@ def _journeys(rows: Sequence[DictRow]) -> tuple[Journey, ...]:
 
 
 def _step(row: DictRow) -> Step:
+    detail = row["detail"]
+    if row["step"] == Kind.DECISION:
+        detail |= {"candidates": [verdict.to_document() for verdict in read(detail["candidates"])]}
     return Step(
         step=row["step"],
         at=row["at"],
         record_id=row["record_id"],
         what=row["what"],
         why=row["why"],
-        detail=row["detail"],
+        detail=detail,
     )

@@ -1,20 +1,28 @@
 """`decide`: what to do for one person, from what is known, under a policy, at an instant. Pure.
 
-Explaining, replaying, a dry run and a test case are this same call. Whoever chooses among the eligible candidates (the
-arbiter) can only give an index into their list: it cannot invent an action, a channel or a template.
+Explaining, replaying, a dry run and a test case are this same call. It is two steps, so that a model can be asked
+between them: `weigh` says of each candidate what stands against it, `conclude` makes the decision of that and of a
+choice. Whoever chooses (the arbiter) can only give a place in the list of `eligible` candidates: it cannot invent an
+action, a channel or a template.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from typing import TypeAlias
 
+from rules.arbitration import Choice
 from rules.facts import Campaign, Candidate, Facts
-from rules.gates import GATES, Case
+from rules.gates import Case, against_candidate, against_person, asked
 from rules.policy import Policy
-from rules.score import score
+from rules.score import scoring
 from rules.verdicts import CHOSEN, Decision, Reason, Verdict
-from rules.words import Action, Arbiter, Gate
+from rules.words import Action, Arbiter, Channel, Gate
 
 _FUNNEL = tuple(Gate)
+# What stands against a candidate, and when all of it has ended by itself.
+_Standing: TypeAlias = tuple[tuple[Reason, ...], datetime | None]
+_FREE: _Standing = ((), None)
+_NO_FEATURES: Mapping[str, float] = {}
 
 # Gets the eligible verdicts in the order of their candidates, gives the place of one of them.
 Choose = Callable[[Sequence[Verdict]], int]
@@ -34,47 +42,98 @@ def decide(
     choose: Choose = best_score,
     arbiter: Arbiter = Arbiter.SCORE,
 ) -> Decision:
-    """Give one decision with a verdict for each candidate, in the order given.
+    """Weigh, let `choose` choose where something may be sent, and conclude.
 
-    `now` is aware; `candidates` holds do_nothing. A wait wins only where nothing may be sent now and the earliest
-    moment lies inside the campaign's window. Raises ValueError where `choose` gives no index into its list.
+    Raises ValueError where `choose` gives no place in its list.
     """
-    case = Case(facts, campaign, policy, now)
-    verdicts = tuple(_verdict(case, candidate) for candidate in candidates)
+    verdicts = weigh(facts, candidates, campaign, policy, now)
+    place = choose(eligible(verdicts)) if _may_send(verdicts) else 0
+    return conclude(verdicts, Choice(place=place, arbiter=arbiter))
+
+
+def weigh(
+    facts: Facts, candidates: Sequence[Candidate], campaign: Campaign, policy: Policy, now: datetime
+) -> tuple[Verdict, ...]:
+    """Give a verdict for each candidate, in the order given. `now` is aware; `candidates` holds do_nothing.
+
+    Each gate is asked once of what it looks at: candidates about which no gate can differ share their reasons.
+    """
+    case = asked(Case.of(facts, campaign, policy, now))
+    of_person, scored = against_person(case), scoring(facts, policy)
+    by_template = policy.names_templates
+    known: dict[tuple[Channel | None, str | None], _Standing] = {}
+    verdicts: list[Verdict] = []
+    for candidate in candidates:
+        standing = _FREE
+        if candidate.action is Action.SEND:
+            alike = candidate.channel, candidate.template_name if by_template else None
+            standing = known.get(alike) or known.setdefault(alike, _standing(case, candidate, of_person))
+        reasons, until = standing
+        value, features = (None, _NO_FEATURES) if reasons else scored(candidate)
+        verdicts.append(Verdict(candidate, not reasons, reasons, until, value, features))
+    return tuple(verdicts)
+
+
+def eligible(verdicts: Sequence[Verdict]) -> tuple[Verdict, ...]:
+    """Give what may be done, by the candidates' index however they are listed; doing nothing is among it."""
+    return tuple(sorted((verdict for verdict in verdicts if verdict.eligible), key=_index))
+
+
+def conclude(verdicts: Sequence[Verdict], choice: Choice) -> Decision:
+    """Make the decision: what was chosen where something may be sent, else a wait or nothing, and then no choice.
+
+    A wait wins only where nothing may be sent now and the earliest moment lies inside the campaign's window. Raises
+    ValueError where the choice gives no place among those who are eligible.
+    """
+    verdicts = tuple(verdicts)
+    if _may_send(verdicts):
+        return _chosen(verdicts, choice)
     sends = [verdict for verdict in verdicts if verdict.candidate.action is Action.SEND]
-    if any(verdict.eligible for verdict in sends):
-        return _chosen([verdict for verdict in verdicts if verdict.eligible], verdicts, choose, arbiter)
     waiting = [verdict for verdict in sends if verdict.wait_until is not None]
     if waiting:
         earliest = min(waiting, key=_moment)
         return Decision(
-            Action.WAIT, _lasting(earliest).gate, verdicts, arbiter, earliest.candidate, wait_until=earliest.wait_until
+            Action.WAIT,
+            _lasting(earliest).gate,
+            verdicts,
+            Arbiter.SCORE,
+            earliest.candidate,
+            wait_until=earliest.wait_until,
         )
     nothing = next((v.candidate for v in verdicts if v.candidate.action is Action.DO_NOTHING), None)
-    return Decision(Action.DO_NOTHING, _furthest(sends), verdicts, arbiter, nothing)
+    return Decision(Action.DO_NOTHING, _furthest(sends), verdicts, Arbiter.SCORE, nothing)
 
 
-def _verdict(case: Case, candidate: Candidate) -> Verdict:
-    channel = candidate.channel
-    if candidate.action is not Action.SEND:
-        value, features = score(case.facts, candidate, case.policy)
-        return Verdict(candidate, eligible=True, score=value, features=features)
-    if channel is None:
+def _may_send(verdicts: Sequence[Verdict]) -> bool:
+    return any(verdict.eligible and verdict.candidate.action is Action.SEND for verdict in verdicts)
+
+
+def _chosen(verdicts: tuple[Verdict, ...], choice: Choice) -> Decision:
+    could, place = eligible(verdicts), choice.place
+    if not isinstance(place, int) or isinstance(place, bool) or not 0 <= place < len(could):
+        raise ValueError(f"arbiter {choice.arbiter} gave {place!r} for a list of {len(could)}")
+    if choice.probabilities and len(choice.probabilities) != len(could):
+        raise ValueError(
+            f"arbiter {choice.arbiter} gave {len(choice.probabilities)} probabilities for a list of {len(could)}"
+        )
+    candidate = could[place].candidate
+    return Decision(candidate.action, CHOSEN, verdicts, choice.arbiter, candidate, choice=choice)
+
+
+def _standing(case: Case, candidate: Candidate, of_person: tuple[Reason, ...]) -> _Standing:
+    if candidate.channel is None:
         raise ValueError(f"candidate {candidate.index} sends, and has no channel")
-    reasons = tuple(reason for gate in GATES if (reason := gate(case, channel)) is not None)
-    if not reasons:
-        value, features = score(case.facts, candidate, case.policy)
-        return Verdict(candidate, eligible=True, score=value, features=features)
+    reasons = against_candidate(case, candidate, of_person)
     until = _passes_at(reasons)
     ends_at = case.campaign.ends_at
-    if until is not None and ends_at is not None and until >= ends_at:
-        too_late = Reason(
-            Gate.CAMPAIGN_WINDOW,
-            f"It could go out at {until.isoformat()}, after the campaign's end at {ends_at.isoformat()}.",
-            {"ended_at": ends_at.isoformat()},
-        )
-        return Verdict(candidate, eligible=False, reasons=(*reasons, too_late))
-    return Verdict(candidate, eligible=False, reasons=reasons, wait_until=until)
+    if until is None or ends_at is None or until < ends_at:
+        return reasons, until
+    too_late = Reason(
+        Gate.CAMPAIGN_WINDOW,
+        f"It could go out at {until.isoformat()}, after the campaign's end at {ends_at.isoformat()}.",
+        {"ended_at": ends_at.isoformat()},
+    )
+    return (*reasons, too_late), None
 
 
 def _passes_at(reasons: Sequence[Reason]) -> datetime | None:
@@ -87,12 +146,8 @@ def _passes_at(reasons: Sequence[Reason]) -> datetime | None:
     return latest
 
 
-def _chosen(eligible: Sequence[Verdict], verdicts: tuple[Verdict, ...], choose: Choose, arbiter: Arbiter) -> Decision:
-    place = choose(eligible)
-    if not 0 <= place < len(eligible):
-        raise ValueError(f"arbiter {arbiter} gave {place} for a list of {len(eligible)}")
-    candidate = eligible[place].candidate
-    return Decision(candidate.action, CHOSEN, verdicts, arbiter, candidate)
+def _index(verdict: Verdict) -> int:
+    return verdict.candidate.index
 
 
 def _moment(verdict: Verdict) -> tuple[datetime, int]:
@@ -109,9 +164,11 @@ def _furthest(sends: Sequence[Verdict]) -> str:
     """Name the gate that stopped the candidate which came furthest; without any candidate none was approved."""
     if not sends:
         return Gate.NOT_APPROVED
-    return max((_stopped(verdict) for verdict in sends), key=_FUNNEL.index)
+    # Most candidates share their reasons with others: each is looked at once.
+    shared = {id(verdict.reasons): verdict.reasons for verdict in sends}
+    return max((_stopped(reasons) for reasons in shared.values()), key=_FUNNEL.index)
 
 
-def _stopped(verdict: Verdict) -> Gate:
+def _stopped(reasons: Sequence[Reason]) -> Gate:
     """Give the first gate that does not pass by itself; a wait that ends too late has the window, given last."""
-    return next(reason.gate for reason in verdict.reasons if reason.until is None)
+    return next(reason.gate for reason in reasons if reason.until is None)

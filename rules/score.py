@@ -1,28 +1,70 @@
 """The score arbiter: a transparent sum, the same for the same facts, with every part kept as a feature.
 
 score = channel weight + engagement x reaction rate - fatigue x recent contacts on the channel
+        + interest x share of the template's topics that the person cares about
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import TypeAlias
 
-from rules.facts import Candidate, Facts
+from rules.facts import Candidate, Facts, Neighbourhood
 from rules.policy import OTHER_CHANNELS_WEIGHT, Policy
-from rules.words import Action, OutcomeType
+from rules.words import Action, Channel, OutcomeType
 
 _REACTIONS = (OutcomeType.READ, OutcomeType.CLICKED, OutcomeType.REPLIED, OutcomeType.VISITED, OutcomeType.BOUGHT)
 
+Scored: TypeAlias = tuple[float, Mapping[str, float]]
 
-def score(facts: Facts, candidate: Candidate, policy: Policy) -> tuple[float, Mapping[str, float]]:
+
+def score(facts: Facts, candidate: Candidate, policy: Policy) -> Scored:
     """Give the score and the features that add up to it."""
+    return scoring(facts, policy)(candidate)
+
+
+def scoring(facts: Facts, policy: Policy) -> Callable[[Candidate], Scored]:
+    """Give `score` for all candidates of a person: those that no feature tells apart share one answer."""
     weights = policy.weights
-    if candidate.action is not Action.SEND or candidate.channel is None:
-        return weights.do_nothing, {"do_nothing": weights.do_nothing}
-    features = {"channel": weights.channel.get(candidate.channel, OTHER_CHANNELS_WEIGHT)}
-    if facts.outcomes:
-        delivered = facts.outcomes.get(OutcomeType.DELIVERED, 0)
-        reactions = sum(facts.outcomes.get(kind, 0) for kind in _REACTIONS)
-        features["engagement"] = weights.engagement * min(1.0, reactions / (delivered + 1))
-    if facts.contacts:
-        recent = sum(contact.channel == candidate.channel for contact in facts.contacts)
-        features["fatigue"] = -weights.fatigue * recent
-    return sum(features.values()), features
+    nothing = weights.do_nothing, {"do_nothing": weights.do_nothing}
+    engagement = weights.engagement * _reaction_rate(facts) if facts.outcomes else None
+    liked: frozenset[str] | None = None
+    known: dict[tuple[Channel, tuple[str, ...]], Scored] = {}
+
+    def interest(topics: tuple[str, ...]) -> float:
+        nonlocal liked
+        if liked is None:
+            liked = _liked(facts.neighbourhood)
+        return weights.interest * sum(topic.casefold() in liked for topic in topics) / len(topics)
+
+    def scored(candidate: Candidate) -> Scored:
+        channel, topics = candidate.channel, candidate.topics
+        if candidate.action is not Action.SEND or channel is None:
+            return nothing
+        found = known.get((channel, topics))
+        if found is not None:
+            return found
+        features = {"channel": weights.channel.get(channel, OTHER_CHANNELS_WEIGHT)}
+        if engagement is not None:
+            features["engagement"] = engagement
+        if facts.contacts:
+            features["fatigue"] = -weights.fatigue * sum(contact.channel == channel for contact in facts.contacts)
+        if topics and facts.neighbourhood is not None:
+            features["interest"] = interest(topics)
+        answer = known[channel, topics] = sum(features.values()), features
+        return answer
+
+    return scored
+
+
+def _reaction_rate(facts: Facts) -> float:
+    delivered = facts.outcomes.get(OutcomeType.DELIVERED, 0)
+    reactions = sum(facts.outcomes.get(kind, 0) for kind in _REACTIONS)
+    return min(1.0, reactions / (delivered + 1))
+
+
+def _liked(around: Neighbourhood | None) -> frozenset[str]:
+    """Give the keys and names of what the person is interested in or bought."""
+    if around is None:
+        return frozenset()
+    return frozenset(
+        word.casefold() for ties in (around.interests, around.bought) for tie in ties for word in (tie.key, tie.name)
+    )

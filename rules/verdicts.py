@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Self
 
+from rules.arbitration import Choice
 from rules.facts import Candidate
 from rules.words import Action, Arbiter, Gate
 
@@ -79,7 +80,10 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What to do for one person. `reason` is "chosen" or the gate that held them back."""
+    """What to do for one person. `reason` is "chosen" or the gate that held them back.
+
+    `choice` tells how one of several was chosen; None where nothing could be sent and nobody was asked.
+    """
 
     action: Action
     reason: str
@@ -87,9 +91,10 @@ class Decision:
     arbiter: Arbiter
     chosen: Candidate | None = None
     wait_until: datetime | None = None
+    choice: Choice | None = None
 
     def to_document(self) -> dict[str, Any]:
-        return {
+        document: dict[str, Any] = {
             "action": self.action,
             "reason": self.reason,
             "verdicts": [verdict.to_document() for verdict in self.verdicts],
@@ -97,11 +102,15 @@ class Decision:
             "chosen": None if self.chosen is None else self.chosen.to_document(),
             "wait_until": None if self.wait_until is None else self.wait_until.isoformat(),
         }
+        if self.choice is not None:
+            document["choice"] = self.choice.to_document()
+        return document
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> Self:
         chosen: Sequence[Any] | None = document["chosen"]
         until: str | None = document["wait_until"]
+        choice: Mapping[str, Any] | None = document.get("choice")
         return cls(
             action=Action(document["action"]),
             reason=document["reason"],
@@ -109,4 +118,65 @@ class Decision:
             arbiter=Arbiter(document["arbiter"]),
             chosen=None if chosen is None else Candidate.from_document(chosen),
             wait_until=None if until is None else datetime.fromisoformat(until),
+            choice=None if choice is None else Choice.from_document(choice),
         )
+
+
+def write(verdicts: Sequence[Verdict]) -> dict[str, Any]:
+    """Give all verdicts of a decision as one JSON document, which says once what many of them share.
+
+    {"reasons": [reason], "standings": [{"eligible", "reasons"?: [place], "wait_until"?, "score"?, "features"?}],
+     "verdicts": [[place of its standing, *candidate]]}. Shared is what is the same object, as `weigh` makes it.
+    """
+    reasons: dict[int, tuple[int, dict[str, Any]]] = {}
+    standings: dict[tuple[Any, ...], tuple[int, dict[str, Any]]] = {}
+    rows: list[list[Any]] = []
+    for verdict in verdicts:
+        alike = id(verdict.reasons), id(verdict.features), verdict.eligible, verdict.wait_until, verdict.score
+        standing = standings.get(alike)
+        if standing is None:
+            for reason in verdict.reasons:
+                if id(reason) not in reasons:
+                    reasons[id(reason)] = len(reasons), reason.to_document()
+            places = [reasons[id(reason)][0] for reason in verdict.reasons]
+            standing = standings[alike] = len(standings), _standing(verdict, places)
+        rows.append([standing[0], *verdict.candidate.to_document()])
+    return {
+        "reasons": [document for _, document in reasons.values()],
+        "standings": [document for _, document in standings.values()],
+        "verdicts": rows,
+    }
+
+
+def read(document: Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> tuple[Verdict, ...]:
+    """Read what `write` wrote, or a list of verdicts each by itself; raises KeyError, TypeError or ValueError."""
+    if not isinstance(document, Mapping):
+        return tuple(Verdict.from_document(one) for one in document)
+    reasons = [Reason.from_document(one) for one in document["reasons"]]
+    standings = [_standing_of(one, reasons) for one in document["standings"]]
+    return tuple(
+        Verdict(Candidate.from_document(candidate), **standings[place]) for place, *candidate in document["verdicts"]
+    )
+
+
+def _standing(verdict: Verdict, places: list[int]) -> dict[str, Any]:
+    document: dict[str, Any] = {"eligible": verdict.eligible}
+    if places:
+        document["reasons"] = places
+    if verdict.wait_until is not None:
+        document["wait_until"] = verdict.wait_until.isoformat()
+    if verdict.score is not None:
+        document["score"] = verdict.score
+        document["features"] = dict(verdict.features)
+    return document
+
+
+def _standing_of(document: Mapping[str, Any], reasons: Sequence[Reason]) -> dict[str, Any]:
+    until = document.get("wait_until")
+    return {
+        "eligible": document["eligible"],
+        "reasons": tuple(reasons[place] for place in document.get("reasons", ())),
+        "wait_until": None if until is None else datetime.fromisoformat(until),
+        "score": document.get("score"),
+        "features": document.get("features", {}),
+    }

@@ -33,7 +33,7 @@ class Lane(StrEnum):
 
 
 class Gate(StrEnum):
-    """Why a candidate was refused or has to wait."""
+    """Why a candidate was refused or has to wait, in the order of the funnel."""
 
     NOT_APPROVED = "not_approved"
     UNKNOWN_PROFILE = "unknown_profile"
@@ -41,12 +41,17 @@ class Gate(StrEnum):
     SUPPRESSION = "suppression"
     UNREACHABLE = "unreachable"
     DUPLICATE = "duplicate"
+    ELIGIBILITY = "eligibility"
+    APPLICABILITY = "applicability"
+    SUITABILITY = "suitability"
     CAMPAIGN_WINDOW = "campaign_window"
     CONTROL_GROUP = "control_group"
-    FREQUENCY_CAP = "frequency_cap"
-    PROVIDER_WINDOW = "provider_window"
-    QUIET_HOURS = "quiet_hours"
     BUDGET = "budget"
+    FREQUENCY_CAP = "frequency_cap"
+    PRIORITY = "priority"
+    PROVIDER_WINDOW = "provider_window"
+    SENDING_HOURS = "sending_hours"
+    QUIET_HOURS = "quiet_hours"
 
 
 class DeliveryStatus(StrEnum):

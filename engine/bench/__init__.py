@@ -10,6 +10,8 @@ from engine.settings import Settings
 from rules.errors import InvalidInput
 
 NAMES: dict[str, str] = {
+    "decide": "Deciding for people among 10,000 and among 1,000,000, in batches and for one event at a time.",
+    "functiongemma": "Choosing one of twelve calls with FunctionGemma's true shape, and the same remembered.",
     "mirror": "Bulk upsert of profiles with the graph mirror on, against the same with only its triggers off.",
     "segment": "Refreshing a segment among 1,000,000 people, and one person after an event among 10,000 and 1,000,000.",
     "snapshot": "Freezing a segment of 10,000 and of 1,000,000 people, checked and hashed.",

@@ -6,12 +6,9 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from psycopg.types.json import Jsonb
-
-from engine import templates
+from engine import policies, templates
 from engine.db import Transaction
 from engine.queries import queries
-from rules import policy as policies
 from rules.errors import InvalidInput, NotFound
 from rules.lifecycle import advance
 from rules.words import Channel, TemplateStatus
@@ -96,13 +93,8 @@ async def save_policy(
     conn: Transaction, *, tenant_id: UUID, document: Mapping[str, Any], key: str = "default"
 ) -> Policy:
     """Keep the next version of a policy; the newest where it says the same. Raises InvalidInput naming the field."""
-    policies.Policy.parse(document)
-    values = {"tenant_id": tenant_id, "key": key, "document": Jsonb(dict(document))}
-    await conn.execute(_SQL["lock_tenant"], values)
-    row = await (await conn.execute(_SQL["save_policy"], values)).fetchone()
-    if row is None:
-        raise NotFound(f"There is no tenant {tenant_id}.", remedy="Create the tenant first.")
-    return Policy(**row)
+    saved = await policies.save(conn, tenant_id=tenant_id, key=key, document=document)
+    return Policy(policy_id=saved.policy_id, version=saved.version)
 
 
 def _template(row: Mapping[str, Any] | None) -> Template:

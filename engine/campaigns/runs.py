@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from engine.campaigns.models import allow_run
 from engine.campaigns.plan import Campaign, get_campaign
 from engine.db import Transaction
 from engine.queries import queries
@@ -53,7 +54,8 @@ async def start_run(
 ) -> Run:
     """Start a run for the members of a snapshot, or the people listed, in batches of at most 500.
 
-    Raises NotFound for an unknown campaign, snapshot, event or person, Conflict where the campaign is not active.
+    Raises NotFound for an unknown campaign, snapshot, event or person, Conflict where the campaign is not active, or
+    where a model is to choose for a bulk run and would take more than the policy's arbitration.budget.
     """
     campaign = await _locked(conn, tenant_id, campaign_id)
     if campaign["status"] != CampaignStatus.ACTIVE:
@@ -73,6 +75,8 @@ async def start_run(
     row = await (await conn.execute(_SQL["start_run"], values)).fetchone()
     if row is None:
         raise NotFound(f"There is no campaign {campaign_id}.", remedy="Check the id.")
+    if lane is Lane.BULK:
+        await allow_run(conn, campaign_id=campaign_id, run_id=row["run_id"], people=row["people"])
     return Run(row["run_id"], campaign_id, kind, lane, row["people"], tuple(row["batch_ids"]))
 
 
@@ -80,7 +84,7 @@ async def activate_campaign(conn: Transaction, *, tenant_id: UUID, campaign_id: 
     """Make a campaign active; freeze its segment now and start a run in the bulk lane for who is in it.
 
     Raises NotFound; InvalidInput where it has nobody to decide for or nothing approved to send; Conflict where it has
-    ended, is over, or an earlier run of its segment is unfinished.
+    ended, is over, an earlier run of its segment is unfinished, or its models would take more than they may.
     """
     campaign = await _locked(conn, tenant_id, campaign_id)
     _check_complete(campaign)

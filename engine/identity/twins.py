@@ -7,6 +7,7 @@ tells no person, so it holds back what would go to that very address and nothing
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from psycopg.rows import DictRow
 
@@ -57,14 +58,37 @@ async def lock_twins(
 
     `channels` are those that the campaign may use. Whoever decided for one of them before is waited for.
     """
-    values = {
+    rows = await (await conn.execute(_SQL["lock_twins"], _asked(profile_ids, channels))).fetchall()
+    groups = [row for row in rows if row["holder_ids"]]
+    return await _reached(conn, groups, run_id=run_id, campaign_id=campaign_id, snapshot_id=snapshot_id)
+
+
+async def find_twins(
+    conn: Transaction,
+    *,
+    profile_ids: Sequence[int],
+    channels: Collection[Channel],
+    run_id: int | None,
+    campaign_id: int,
+    snapshot_id: int | None,
+) -> Twins:
+    """Give the same and lock nobody, for who only wants to know; without a run, what runs of the snapshot reached."""
+    groups = await (await conn.execute(queries("explain")["twins"], _asked(profile_ids, channels))).fetchall()
+    return await _reached(conn, groups, run_id=run_id, campaign_id=campaign_id, snapshot_id=snapshot_id)
+
+
+def _asked(profile_ids: Sequence[int], channels: Collection[Channel]) -> dict[str, Any]:
+    return {
         "profile_ids": list(profile_ids),
         "channels": sorted({*TELLING, *channels}),
         "countable": COUNTABLE,
         "few": ONE_PERSON + 1,
     }
-    rows = await (await conn.execute(_SQL["lock_twins"], values)).fetchall()
-    groups = [row for row in rows if row["holder_ids"]]
+
+
+async def _reached(
+    conn: Transaction, groups: Sequence[DictRow], *, run_id: int | None, campaign_id: int, snapshot_id: int | None
+) -> Twins:
     if not groups:
         return Twins()
     holder_ids = {holder_id for group in groups for holder_id in group["holder_ids"]}

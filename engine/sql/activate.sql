@@ -26,4 +26,5 @@ SELECT d.decision_id, d.run_id, d.action, d.reason, d.channel, d.wait_until, m.k
 FROM decision d
 LEFT JOIN message_template m ON m.tenant_id = d.tenant_id AND m.template_id = d.template_id
 LEFT JOIN delivery_log l ON l.tenant_id = d.tenant_id AND l.decision_id = d.decision_id
-WHERE d.decision_id = %(decision_id)s
+WHERE d.run_id = %(run_id)s
+LIMIT 1

@@ -36,21 +36,6 @@ ORDER BY template_id LIMIT %(limit)s
 -- name: set_template_status
 UPDATE message_template SET status = %(status)s WHERE tenant_id = %(tenant_id)s AND template_id = %(template_id)s
 
--- name: save_policy
--- The next version, unless the newest already says the same.
-WITH newest AS (
-    SELECT policy_id, version, document FROM policy
-    WHERE tenant_id = %(tenant_id)s AND key = %(key)s ORDER BY version DESC LIMIT 1
-), made AS (
-    INSERT INTO policy (tenant_id, key, version, document)
-    SELECT %(tenant_id)s, %(key)s, coalesce((SELECT version FROM newest), 0) + 1, %(document)s
-    WHERE NOT EXISTS (SELECT FROM newest WHERE document = %(document)s)
-    RETURNING policy_id, version
-)
-SELECT policy_id, version FROM made
-UNION ALL
-SELECT policy_id, version FROM newest WHERE NOT EXISTS (SELECT FROM made)
-
 -- name: known_templates
 SELECT template_id FROM message_template
 WHERE tenant_id = %(tenant_id)s AND template_id = ANY (%(template_ids)s) AND status <> 'retired'
@@ -195,3 +180,21 @@ RETURNING channel_id, kind, name, status, webhook_key
 
 -- name: channels
 SELECT channel_id, kind, name, status, webhook_key FROM channel WHERE tenant_id = %(tenant_id)s ORDER BY channel_id
+
+-- name: policy_in_force
+-- The newest version that is no draft of the key that the campaign follows.
+SELECT one.version, one.document
+FROM campaign c
+JOIN policy one ON one.tenant_id = c.tenant_id AND NOT one.draft
+ AND one.key = coalesce((SELECT own.key FROM policy own
+                         WHERE own.tenant_id = c.tenant_id AND own.policy_id = c.policy_id), 'default')
+WHERE c.tenant_id = leo_tenant() AND c.campaign_id = %(campaign_id)s
+ORDER BY one.version DESC LIMIT 1
+
+-- name: set_forecast
+UPDATE campaign_run SET forecast = %(forecast)s WHERE tenant_id = leo_tenant() AND run_id = %(run_id)s
+
+-- name: arbiter_shares
+SELECT CASE WHEN arbitration IS NULL THEN 'nobody' ELSE arbiter END AS arbiter, count(*) AS decisions
+FROM decision WHERE tenant_id = leo_tenant() AND run_id = %(run_id)s
+GROUP BY 1 ORDER BY 2 DESC, 1

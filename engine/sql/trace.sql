@@ -55,7 +55,8 @@ FROM found f CROSS JOIN LATERAL (
 ORDER BY f.kind, f.record_id;
 
 -- name: trace
--- The journeys that one Cypher path walks, one row a step, newest journey first; a step that is not there says why.
+-- The journeys that one Cypher path walks, one row a step, newest journey first; a step that is not there says why. The
+-- candidates of a decision stand as rules.verdicts wrote them: one document, or a list of verdicts.
 WITH path AS MATERIALIZED (
 {path}
 ), decided AS (
@@ -89,10 +90,10 @@ WITH path AS MATERIALIZED (
                          WHEN 'wait' THEN 'wait until ' || leo_iso(p.wait_until)
                          ELSE 'do nothing' END,
            CASE WHEN p.action = 'send' OR p.reason = 'chosen'
-                THEN format('chosen by %s among %s candidates', p.arbiter, jsonb_array_length(p.candidates))
+                THEN format('chosen by %s among %s candidates', p.arbiter, jsonb_array_length(coalesce(p.candidates -> 'verdicts', p.candidates)))
                 ELSE concat_ws(': ', p.reason, (
                     SELECT string_agg(DISTINCT r.reason ->> 'text', ' ')
-                    FROM jsonb_array_elements(p.candidates) AS v (verdict), jsonb_array_elements(v.verdict -> 'reasons') AS r (reason)
+                    FROM jsonb_path_query(p.candidates, '$[*].reasons[*]') AS r (reason)
                     WHERE r.reason ->> 'gate' = p.reason)) END,
            jsonb_build_object('action', p.action, 'reason', p.reason, 'arbiter', p.arbiter, 'channel', p.channel,
                'campaign_id', p.campaign_id, 'campaign', p.campaign, 'run_id', p.run_id, 'run_kind', p.run_kind,

@@ -16,11 +16,13 @@ from engine import lanes
 from engine.db import Database
 from engine.decide import BatchState, Decided, decide_batch, due_batches, put_off
 from engine.dispatch import Adapters, Dispatched, dispatch_due, put_aside
+from engine.memory import Embedder, LocalEmbedder
+from engine.tasks import Reader
+from engine.think.ask import UNASKED, Thought, think
+from engine.think.gateway import Gateway
 from rules.errors import LeoError, Unavailable
 from rules.words import Lane
 
-# One computes while the other waits for PostgreSQL; more would only hold locks.
-DECIDING = 2
 # A batch that cannot be decided is tried again so much later.
 PUT_OFF = timedelta(seconds=60)
 # Where a job leaves word that its tenant has more to do.
@@ -38,8 +40,15 @@ class Hands:
         self.client = client
         self.lane = lane
         self.owner = owner
+        # Who reads the words of agent tasks; nobody where no model is configured.
+        self.reader: Reader | None = None
+        # Who is asked to choose where a policy wants a model; nobody where none is configured.
+        self.gateway: Gateway | None = None
+        # What templates and tasks are remembered with.
+        self.embedder: Embedder = LocalEmbedder()
         self.stop = asyncio.Event()
-        self.deciding = asyncio.Semaphore(DECIDING)
+        self.deciding = asyncio.Semaphore(lanes.DECIDING)
+        self.thinking = asyncio.Semaphore(1)
         # One sync at a time, however many tenants wait for theirs; a waiting one takes no place among the jobs.
         self.syncing = asyncio.Lock()
         self.to_sync: dict[UUID, None] = {}
@@ -100,8 +109,11 @@ async def _decide(hands: Hands, ctx: dict[str, Any], tenant_id: str, batch_id: i
     tenant = UUID(tenant_id)
     started = time.perf_counter()
     try:
-        async with hands.deciding, hands.db.transaction(tenant) as conn:
-            decided = await decide_batch(conn, tenant_id=tenant, batch_id=batch_id, now=datetime.now(UTC))
+        decided = await _decided(hands, tenant, batch_id, None)
+        if decided.state is BatchState.UNTHOUGHT:
+            thought = await _think(hands, tenant, batch_id)
+            if thought.is_whole:
+                decided = await _decided(hands, tenant, batch_id, thought)
     except Unavailable as error:
         _tell_failed(lanes.DECIDE, tenant_id, error, batch=batch_id)
         return
@@ -120,6 +132,30 @@ async def _decide(hands: Hands, ctx: dict[str, Any], tenant_id: str, batch_id: i
     elif decided.deliveries:
         with contextlib.suppress(RedisError, OSError):  # the sweeper rings within a second
             await hands.ring_dispatch(tenant)
+
+
+async def _decided(hands: Hands, tenant_id: UUID, batch_id: int, thought: Thought | None) -> Decided:
+    async with hands.deciding, hands.db.transaction(tenant_id) as conn:
+        return await decide_batch(conn, tenant_id=tenant_id, batch_id=batch_id, now=datetime.now(UTC), thought=thought)
+
+
+async def _think(hands: Hands, tenant_id: UUID, batch_id: int) -> Thought:
+    """Ask models: no transaction is open, and no turn to decide is taken meanwhile.
+
+    Of bulk batches one thinks at a time, for those that wait for a model lose the time that their policy gives it; for
+    one event that is meant so.
+    """
+    if hands.gateway is None:
+        return UNASKED
+    async with hands.thinking if hands.lane is Lane.BULK else contextlib.nullcontext():
+        return await think(
+            hands.db,
+            hands.gateway,
+            tenant_id=tenant_id,
+            batch_id=batch_id,
+            clock=lambda: datetime.now(UTC),
+            is_stopping=hands.stop.is_set,
+        )
 
 
 async def _dispatch(hands: Hands, ctx: dict[str, Any], tenant_id: str) -> None:

@@ -12,8 +12,10 @@ from redis.exceptions import RedisError
 from engine import lanes
 from engine.db import Database
 from engine.dispatch import Adapters
+from engine.memory.choice import embedder_of
 from engine.settings import Settings
-from engine.worker import upkeep
+from engine.think import models
+from engine.worker import tasks, upkeep
 from engine.worker.beat import beat_forever, owner_name, say_goodbye
 from engine.worker.jobs import Hands, after, decide, dispatch
 from engine.worker.sweep import Sweeper
@@ -32,13 +34,17 @@ async def run(settings: Settings, *, database_url: str, redis_url: str, lane: La
     """Work until SIGTERM or SIGINT; raises Unavailable or Misconfigured where it cannot start."""
     client = lanes.connect(redis_url, lane=lane)
     adapters = Adapters.of(settings)
+    embedder = embedder_of(settings)
     try:
         await lanes.check(client)
-        async with Database.open(database_url, settings) as db:
+        async with Database.open(database_url, settings) as db, models.opened(settings) as gateway:
             hands = Hands(db, adapters, client, lane=lane, owner=owner_name(lane))
+            hands.embedder, hands.gateway = embedder, gateway
+            hands.reader = gateway if gateway.models else None
             with _stopped_by_signals(hands.stop):
                 await work(hands)
     finally:
+        await embedder.close()
         await adapters.aclose()
         await client.aclose()
 
@@ -70,6 +76,7 @@ async def _work_with_redis(hands: Hands, jobs: set[asyncio.Task[None]]) -> bool:
             func(decide, name=lanes.DECIDE, max_tries=2),
             func(dispatch, name=lanes.DISPATCH, max_tries=2),
             *upkeep.functions(hands.lane),
+            *tasks.functions(hands.lane),
         ],
         queue_name=lanes.queue_name(hands.lane),
         redis_pool=hands.client,

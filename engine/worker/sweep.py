@@ -15,7 +15,7 @@ from engine.decide import due_batches
 from engine.dispatch import give_up_leases, lease_owners
 from engine.dispatch.claim import LEASE
 from engine.queries import queries
-from engine.worker import upkeep
+from engine.worker import tasks, upkeep
 from engine.worker.beat import BEAT_S, Absences
 from engine.worker.jobs import Hands
 from rules.errors import LeoError
@@ -62,6 +62,7 @@ class Sweeper:
                 await self._give_up(row["tenant_id"], set())
         self._attempts = {batch_id: attempt for batch_id, attempt in self._attempts.items() if batch_id in heads}
         await upkeep.ring_due(self._hands)
+        await tasks.ring_due(self._hands)
         await self._ring_by_clock()
         if monotonic() - self._looked_at_leases >= LEASES_S:
             await self._look_for_the_gone()

@@ -14,7 +14,7 @@ from uuid import UUID
 from arq.worker import Function, func
 from psycopg.rows import DictRow
 
-from engine import identity, lanes
+from engine import identity, lanes, memory
 from engine.embeddings import centre_compared, embed_profiles
 from engine.idempotency import forget_expired
 from engine.ingest.sync import sync_due
@@ -23,6 +23,7 @@ from engine.segments import refresh_segment
 from engine.segments.recheck import recheck_due
 from engine.segments.runs import Started
 from engine.segments.store import put_off
+from engine.think.answers import KEPT, forget
 from engine.worker.jobs import Hands
 from rules.errors import LeoError
 from rules.words import Cause, Lane
@@ -35,6 +36,8 @@ REFRESH_TIMEOUT_S = 1800
 EMBED_TIMEOUT_S = 3600
 # A second's work.
 EMBEDDED_AT_ONCE = 2_000
+# As many texts as Gemini takes in one call.
+REMEMBERED_AT_ONCE = 100
 # Duplicates of so many are looked for by one transaction: a tenth of a second.
 COMPARED_AT_ONCE = 5_000
 # How often a job that is due is rung for while it is due: two at once only find each other's rows locked.
@@ -121,21 +124,23 @@ async def sync(ctx: dict[str, Any], tenant_id: str) -> None:
 
 
 async def embed(ctx: dict[str, Any]) -> None:
-    """Embed who changed, of every tenant, while nobody waits for this lane."""
+    """Embed who and what changed, of every tenant, while nobody waits for this lane."""
     hands: Hands = ctx["hands"]
     for tenant_id in await _tenants(hands):
         try:
             await _embed(hands, tenant_id)
+            await _remember(hands, tenant_id)
         except Exception as error:  # noqa: BLE001 - a worker goes on, and tells
             _tell_failed(lanes.EMBED, tenant_id, error)
 
 
 async def tidy(ctx: dict[str, Any]) -> None:
-    """Forget answers that are kept for repeated requests longer than promised."""
+    """Forget answers that are kept for repeated requests, and those of models, longer than promised."""
     hands: Hands = ctx["hands"]
     for tenant_id in await _tenants(hands):
         async with hands.db.transaction(tenant_id) as conn:
             await forget_expired(conn, tenant_id=tenant_id)
+            await forget(conn, before=datetime.now(UTC) - KEPT)
 
 
 async def _refresh_next(hands: Hands, tenant_id: UUID) -> bool:
@@ -210,6 +215,14 @@ async def _embed(hands: Hands, tenant_id: UUID) -> None:
     if some:
         async with hands.db.transaction(tenant_id) as conn:
             await centre_compared(conn, tenant_id=tenant_id)
+
+
+async def _remember(hands: Hands, tenant_id: UUID) -> None:
+    """Embed templates and tasks: no transaction is open meanwhile, for a provider may be asked."""
+    for remember in (memory.embed_templates, memory.embed_tasks):
+        looked_at = REMEMBERED_AT_ONCE
+        while looked_at == REMEMBERED_AT_ONCE and not hands.stop.is_set():
+            looked_at = await remember(hands.db, hands.embedder, tenant_id=tenant_id, most=REMEMBERED_AT_ONCE)
 
 
 async def _is_busy(hands: Hands) -> bool:

@@ -24,7 +24,7 @@ from rules.conditions.nodes import (
     Times,
 )
 from rules.conditions.person import Occurrence, Person, Result
-from rules.facts import Consent
+from rules.consent import Consent, newest
 
 
 def holds(node: Node, person: Person, now: datetime, today: date) -> bool:
@@ -33,13 +33,8 @@ def holds(node: Node, person: Person, now: datetime, today: date) -> bool:
 
 
 def newest_consent(leaf: Consented, person: Person) -> Consent | None:
-    """Give the consent that counts: the newest covering one, and of two at one instant the withdrawal."""
-    covering = [
-        consent
-        for consent in person.consents
-        if consent.purpose == leaf.purpose and (consent.channel is None or consent.channel is leaf.channel)
-    ]
-    return max(covering, key=lambda consent: (consent.at, not consent.granted), default=None)
+    """Give the consent that counts for the condition."""
+    return newest(person.consents, leaf.purpose, leaf.channel)
 
 
 def found_in(leaf: Attribute | Field, person: Person) -> Any:

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from rules.conditions.nodes import Leaf
-from rules.facts import Consent
+from rules.consent import Consent
 from rules.words import Channel, OutcomeType
 
 

@@ -38,6 +38,18 @@ ENDPOINTS = {
     ("POST", "/activate/profile"): Scope.ACTIVATE,
     ("GET", "/decisions"): Scope.READ,
     ("GET", "/trace/profile/1"): Scope.READ,
+    ("GET", "/decisions/1/explain"): Scope.READ,
+    ("GET", "/decisions/1/replay"): Scope.READ,
+    ("GET", "/profiles/kh-1/why-not"): Scope.READ,
+    ("POST", "/campaigns/1/forecast"): Scope.READ,
+    ("POST", "/campaigns/1/dry-run"): Scope.READ,
+    ("POST", "/policies/default/compare"): Scope.READ,
+    ("POST", "/activate/agent"): Scope.WRITE,
+    ("GET", "/tasks"): Scope.READ,
+    ("GET", "/tasks/1/events"): Scope.READ,
+    ("POST", "/tasks/1/approve"): Scope.APPROVE,
+    ("POST", "/tasks/1/reject"): Scope.APPROVE,
+    ("POST", "/tasks/1/cancel"): Scope.WRITE,
 }
 
 

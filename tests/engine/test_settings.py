@@ -19,6 +19,10 @@ from rules.errors import Misconfigured
         ("LEO_API_PORT", "65536"),
         ("LEO_LOG_LEVEL", "hush"),
         ("LEO_DATABASE_STATEMENT_TIMEOUT_S", "-1"),
+        ("LEO_GEMINI_URL", "hush"),
+        ("LEO_MODEL_URL", "ftp://hush"),
+        ("LEO_GEMINI_API_KEY", "hush\nhush"),
+        ("LEO_GEMINI_MODEL", "models/hush"),
     ],
 )
 def test_a_wrong_setting_is_named_and_its_value_kept_quiet(

@@ -12,6 +12,7 @@ from channels.contract import Secret
 from engine.db import Database
 from engine.decide import Decided, decide_batch
 from engine.queries import parse
+from rules.verdicts import read
 from tests.conftest import Tenant
 
 SQL = parse(Path(__file__).with_name("world.sql").read_text(encoding="utf-8"), file="world.sql")
@@ -103,7 +104,9 @@ class World:
             )
 
     async def decisions(self) -> list[dict[str, Any]]:
-        return await self.rows("SELECT * FROM decision ORDER BY created_at, decision_id")
+        """Give what was decided; of each decision `candidates` as a list of verdicts."""
+        rows = await self.rows("SELECT * FROM decision ORDER BY created_at, decision_id")
+        return [{**row, "candidates": [one.to_document() for one in read(row["candidates"])]} for row in rows]
 
     async def deliveries(self) -> list[dict[str, Any]]:
         return await self.rows("SELECT * FROM delivery_log ORDER BY queued_at, delivery_id")

@@ -12,14 +12,18 @@ import pytest
 from psycopg import AsyncRawCursor
 
 from engine.db import Database
-from graph import components, trace
+from graph import components, neighbourhood, trace
 from graph.cypher import CypherQuery, library
 from tests.conftest import Tenant
 
 ROOT = Path(__file__).parents[2]
 FILES = sorted((ROOT / "cypher").glob("*.cypher"))
 # The function that gives each file its parameters.
-USERS: dict[str, Callable[..., object]] = {"duplicates": components.page, "trace": trace.parameters}
+USERS: dict[str, Callable[..., object]] = {
+    "duplicates": components.page,
+    "neighbourhood": neighbourhood.parameters,
+    "trace": trace.parameters,
+}
 
 each_query = pytest.mark.parametrize("query", library().values(), ids=lambda query: query.name)
 

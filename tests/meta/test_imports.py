@@ -49,7 +49,7 @@ GRAPH_MAY_USE = frozenset(["collections", "dataclasses", "functools", "importlib
 
 # Each foreign library, and the only modules and packages that may import it.
 SPOKEN_TO: Mapping[str, tuple[str, ...]] = {
-    "aiohttp": ("channels.http", "channels.sandbox"),
+    "aiohttp": ("channels.http", "channels.sandbox", "engine.think.functiongemma.serve"),
     "aiosmtpd": ("channels.sandbox.mail",),
     "aiosmtplib": ("channels.smtp",),
     "annotated_types": ("api.schemas",),
@@ -60,14 +60,22 @@ SPOKEN_TO: Mapping[str, tuple[str, ...]] = {
     "email_validator": ("engine.addresses",),
     "fastapi_offline": ("api.app",),
     "fastapi": ("api",),
-    "httpx": ("channels.http", "engine.demo.client"),
+    "google": ("engine.memory.gemini", "engine.think.gemini"),
+    "gguf": ("engine.bench.weightless",),
+    "httpx": (
+        *("channels.http", "engine.demo.client", "engine.memory.gemini"),
+        *("engine.think.gemini", "engine.think.functiongemma.client"),
+    ),
     "httpx_aiohttp": ("channels.http", "engine.demo.client"),
+    "jsonschema": ("engine.tools.check",),
     "liquid": ("engine.templates",),
+    "llama_cpp": ("engine.think.functiongemma.model",),
     "networkx": ("graph.components",),
-    "orjson": ("engine.ingest",),
+    "numpy": ("engine.think.functiongemma.vocabulary", "engine.bench.weightless"),
+    "orjson": ("engine.ingest", "engine.record"),
     "phonenumbers": ("engine.addresses",),
     "psutil": ("engine.embedded.postgres", "engine.processes.track"),
-    "psycopg": ("graph.components", "graph.mirror", "graph.session", "engine"),
+    "psycopg": ("graph.components", "graph.mirror", "graph.neighbourhood", "graph.session", "engine"),
     "psycopg_pool": ("engine.db",),
     # Beside the schemas: the settings, and the secrets of the embedded servers, which settings hand out.
     "pydantic": ("api", "engine.settings", "engine.embedded"),
@@ -77,6 +85,7 @@ SPOKEN_TO: Mapping[str, tuple[str, ...]] = {
     "starlette": ("api.envelope", "api.problems"),
     "typer": ("engine.cli",),
     "uvicorn": ("api.__main__",),
+    "yaml": ("engine.cli.policies",),
 }
 
 # Who opens a connection to PostgreSQL instead of being given a transaction.
@@ -156,7 +165,8 @@ def test_the_tables_hold_nothing_that_is_gone() -> None:
 def test_each_library_that_is_imported_is_declared() -> None:
     """A library that comes only because another one needs it may go with that one's next release."""
     project = tomllib.loads(text("pyproject.toml"))["project"]
-    declared = {_distribution(requirement) for requirement in project["dependencies"]}
+    extras = [one for listed in project["optional-dependencies"].values() for one in listed]
+    declared = {_distribution(requirement) for requirement in [*project["dependencies"], *extras]}
     distributions = packages_distributions()
     missing = {
         library

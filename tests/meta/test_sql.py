@@ -22,6 +22,7 @@ IN_CODE: Mapping[str, str] = {
     "engine/embedded/postgres.py": "makes the database of the embedded server",
     "engine/trace.py": "the name of the tenant's graph, and a statement for people to paste into psql",
     "graph/cypher.py": "the one wrapping of Cypher in SQL",
+    "graph/neighbourhood.py": "a few of each kind for each person, which Cypher cannot say, and how they are looked up",
     "graph/patterns.py": "a pattern as a sub-select, and the condition that asks it for a few people",
     "graph/mirror.py": "calls of the schema's own functions; graph/ has no folder of SQL",
 }
@@ -31,6 +32,7 @@ ASSEMBLED: Mapping[str, str] = {
     "engine/dispatch/claim.py": "one of two conditions that stand beside it",
     "engine/trace.py": "the wrapped file, the graph's name from the database, and a UUID",
     "graph/cypher.py": "the file's text and a graph's name that matches its pattern",
+    "graph/neighbourhood.py": "the file's text and a graph's name that matches its pattern",
     "graph/patterns.py": "a text that the guard let through, between quotes that it does not hold, and a graph's name",
 }
 

@@ -8,9 +8,24 @@ from typing import Any
 
 import yaml
 
-from rules.facts import Address, Campaign, Candidate, Consent, Contact, Facts, Reached, Suppression, candidates
+from rules.conditions.person import Occurrence, Person, Result
+from rules.facts import (
+    Address,
+    Budget,
+    Campaign,
+    Candidate,
+    Consent,
+    Contact,
+    Facts,
+    Neighbourhood,
+    Reached,
+    Rival,
+    Suppression,
+    Tie,
+    candidates,
+)
 from rules.policy import Policy
-from rules.words import Channel
+from rules.words import Channel, OutcomeType
 
 CASES = Path(__file__).parent / "cases"
 
@@ -76,20 +91,26 @@ def _story(
     person: Mapping[str, Any] | None = None,
     campaign: Mapping[str, Any] | None = None,
     policy: Mapping[str, Any] | None = None,
-    templates: Mapping[str, str] | None = None,
+    templates: Mapping[str, Any] | None = None,
 ) -> Story:
     named = {"welcome": "email"} if templates is None else templates
     return Story(
         name=f"{file}: {case}",
         facts=_person(**(person or {})),
-        candidates=candidates(
-            [(Channel(channel), 100 + place, name, 1) for place, (name, channel) in enumerate(named.items())]
-        ),
+        candidates=candidates([_template(100 + place, name, one) for place, (name, one) in enumerate(named.items())]),
         campaign=_campaign(**(campaign or {})),
         policy=Policy.parse(policy or {}, version=1),
         now=_USUAL_NOW if now is None else datetime.fromisoformat(now),
         expected=Expected(**{**expect, "says": tuple(expect.get("says", ()))}),
     )
+
+
+def _template(
+    template_id: int, name: str, one: str | Mapping[str, Any]
+) -> tuple[Channel, int, str, int, tuple[str, ...]]:
+    """Read a channel, or a channel and what the template is about."""
+    told = {"channel": one} if isinstance(one, str) else one
+    return Channel(told["channel"]), template_id, name, 1, tuple(told.get("about", ()))
 
 
 def _person(
@@ -103,6 +124,12 @@ def _person(
     messages: list[dict[str, Any]] | None = None,
     outcomes: Mapping[str, int] | None = None,
     reached: list[dict[str, Any]] | None = None,
+    heard: Mapping[str, str] | None = None,
+    rivals: list[dict[str, Any]] | None = None,
+    budget: Mapping[str, Any] | None = None,
+    likes: list[str] | None = None,
+    bought: list[str] | None = None,
+    known: Mapping[str, Any] | None = None,
 ) -> Facts:
     return Facts(
         profile_id=7,
@@ -118,7 +145,53 @@ def _person(
         contacts=tuple(_message(**one) for one in messages or ()),
         outcomes=outcomes or {},
         reached=tuple(_reached(dict(one)) for one in reached or ()),
+        heard={Channel(channel): datetime.fromisoformat(at) for channel, at in (heard or {}).items()},
+        rivals=tuple(_rival(place, **one) for place, one in enumerate(rivals or (), start=50)),
+        budget=None if budget is None else _budget(**budget),
+        neighbourhood=None if likes is None and bought is None else Neighbourhood(_ties(likes), _ties(bought)),
+        person=None if known is None else _known(key, active=active, **known),
     )
+
+
+def _known(
+    key: str,
+    *,
+    active: bool,
+    attributes: Mapping[str, Any] | None = None,
+    events: Mapping[str, str] | None = None,
+    results: Mapping[str, str] | None = None,
+    segments: list[str] | None = None,
+) -> Person:
+    """Read what conditions look at; events and outcomes are the last of their kind, with its instant."""
+    return Person(
+        profile_id=7,
+        ext_id=key,
+        active=active,
+        created_at=datetime.fromisoformat("2025-01-01T00:00:00+07:00"),
+        attributes=attributes or {},
+        events=tuple(Occurrence(kind, datetime.fromisoformat(at)) for kind, at in (events or {}).items()),
+        results=tuple(Result(OutcomeType(kind), datetime.fromisoformat(at)) for kind, at in (results or {}).items()),
+        segments=frozenset(segments or ()),
+    )
+
+
+def _rival(place: int, *, name: str, priority: int, due_at: str) -> Rival:
+    return Rival(place, name, priority, datetime.fromisoformat(due_at))
+
+
+def _budget(
+    *,
+    messages: int | None = None,
+    sent: int = 0,
+    amount: float | None = None,
+    spent: float = 0.0,
+    until: str | None = None,
+) -> Budget:
+    return Budget(messages, sent, amount, spent, None if until is None else datetime.fromisoformat(until))
+
+
+def _ties(names: list[str] | None) -> tuple[Tie, ...]:
+    return tuple(Tie(name.casefold(), name) for name in names or ())
 
 
 def _address(place: int, one: dict[str, str]) -> Address:
@@ -146,8 +219,8 @@ def _suppression(*, reason: str, channel: str | None = None, address: str | None
     return Suppression(_channel(channel), address, reason)
 
 
-def _message(*, channel: str, at: str, campaign: int = 1) -> Contact:
-    return Contact(Channel(channel), campaign, datetime.fromisoformat(at))
+def _message(*, channel: str, at: str, campaign: int = 1, purpose: str | None = None) -> Contact:
+    return Contact(Channel(channel), campaign, datetime.fromisoformat(at), purpose)
 
 
 def _campaign(
@@ -157,6 +230,8 @@ def _campaign(
     starts_at: str | None = None,
     ends_at: str | None = None,
     control_share: float = 0.0,
+    priority: int = 0,
+    key: str = "spring",
 ) -> Campaign:
     return Campaign(
         campaign_id=id,
@@ -165,6 +240,8 @@ def _campaign(
         starts_at=None if starts_at is None else datetime.fromisoformat(starts_at),
         ends_at=None if ends_at is None else datetime.fromisoformat(ends_at),
         control_share=control_share,
+        priority=priority,
+        key=key,
     )
 
 

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from rules.decide import best_score, decide
 from rules.facts import Address, Campaign, Candidate, Consent, Contact, Facts, Suppression, candidates
-from rules.gates import Case, quiet_hours
+from rules.gates import Case
+from rules.gates.hours import quiet_hours
 from rules.policy import Policy
 from rules.score import score
 from rules.verdicts import CHOSEN, Verdict
@@ -112,12 +113,12 @@ def test_one_more_restriction_never_lets_a_message_out(
 
 
 @quick
-@given(made.reachable_people(), made.campaigns, made.policies, made.instants())
+@given(made.reachable_people(), made.campaigns, made.passing_policies, made.instants())
 def test_who_waits_is_asked_again_when_that_reason_is_over(
     facts: Facts, campaign: Campaign, policy: Policy, now: datetime
 ) -> None:
     # Without an end: whoever is asked again in the night before it is told the window, rightly.
-    open_ended = replace(campaign, purpose="marketing", ends_at=None)
+    open_ended = replace(campaign, purpose="marketing", ends_at=None, control_share=0.0)
     decision = decide(facts, OFFER, open_ended, policy, now)
     assume(decision.wait_until is not None)
     assert decision.wait_until is not None
@@ -151,13 +152,13 @@ def test_whoever_waits_is_not_asked_forever(facts: Facts, policy: Policy, now: d
 def test_quiet_hours_end_when_they_say_on_every_day_of_the_year(zone: str, quiet: dict[str, str], quarter: int) -> None:
     policy = Policy.parse({"quiet_hours": quiet})
     now = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(minutes=15 * quarter)
-    reason = quiet_hours(Case(Facts(1, "lan", zone), OPEN, policy, now), Channel.EMAIL)
+    reason = quiet_hours(Case.of(Facts(1, "lan", zone), OPEN, policy, now))
     assume(reason is not None)
     assert reason is not None
     assert reason.until is not None
     # A day that clocks make longer has 25 hours.
     assert now < reason.until <= now + timedelta(hours=25)
-    assert quiet_hours(Case(Facts(1, "lan", zone), OPEN, policy, reason.until), Channel.EMAIL) is None
+    assert quiet_hours(Case.of(Facts(1, "lan", zone), OPEN, policy, reason.until)) is None
 
 
 def _reachable() -> Facts:

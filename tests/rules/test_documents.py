@@ -1,20 +1,26 @@
 """What is stored can be replayed: every document comes back from JSON text as exactly what it was."""
 
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rules.decide import decide
-from rules.facts import Campaign, Candidate, Facts
+from rules.arbitration import Choice, PassedOver
+from rules.decide import conclude, decide, weigh
+from rules.facts import Address, Campaign, Candidate, Facts, candidates
 from rules.identity import canonical, inputs_hash, written_hash
-from rules.verdicts import Decision, Reason, Verdict
-from rules.words import Gate
+from rules.policy import Policy
+from rules.verdicts import Decision, Reason, Verdict, read, write
+from rules.words import Arbiter, Channel, Gate
 from tests.rules import strategies as made
 from tests.rules.reading import Story, stories
 from tests.rules.strategies import quick
+
+ZONE = "Asia/Ho_Chi_Minh"
+NIGHT = datetime(2026, 3, 10, 16, tzinfo=UTC)
 
 reasons = st.builds(
     Reason,
@@ -32,7 +38,14 @@ def _through_text(document: Any) -> Any:
 @quick
 @given(made.people)
 def test_facts(facts: Facts) -> None:
-    assert Facts.from_document(_through_text(facts.to_document())) == facts
+    written = canonical(facts.to_document())
+    document = json.loads(written)
+    again = Facts.from_document(document)
+    assert again == facts
+    # Its hash is the proof of a decision: reading changes nothing.
+    assert canonical(document) == written
+    # To Python 1 == 1.0 == Decimal(1): the document tells them apart.
+    assert canonical(again.to_document()) == written
 
 
 @quick
@@ -63,6 +76,40 @@ def test_verdict_and_decision(
     assert Decision.from_document(_through_text(decision.to_document())) == decision
     for verdict in decision.verdicts:
         assert Verdict.from_document(_through_text(verdict.to_document())) == verdict
+    assert read(_through_text(write(decision.verdicts))) == decision.verdicts
+    assert read(_through_text([verdict.to_document() for verdict in decision.verdicts])) == decision.verdicts
+
+
+def test_what_many_candidates_share_is_written_once() -> None:
+    offer = candidates([(channel, 1, "hello", 1) for channel in (Channel.EMAIL, Channel.TELEGRAM) for _ in range(12)])
+    decision = decide(Facts(1, "lan", ZONE, active=False), offer, Campaign(1, "Spring"), Policy.parse({}), NIGHT)
+    document = write(decision.verdicts)
+
+    gates = [reason["gate"] for reason in document["reasons"]]
+    # The profile and the night are the person's, each consent and address is a channel's.
+    assert sorted(gates) == ["consent", "consent", "quiet_hours", "unknown_profile", "unreachable", "unreachable"]
+    assert len(document["standings"]) == 3
+    assert len(document["verdicts"]) == 25
+    plain = canonical([verdict.to_document() for verdict in decision.verdicts])
+    assert len(canonical(document)) * 4 < len(plain)
+
+
+def test_a_choice_is_kept_with_its_decision() -> None:
+    offer = candidates([(Channel.EMAIL, 1, "hello", 1)])
+    policy = Policy.parse({"required_consent": False, "quiet_hours": None})
+    facts = Facts(1, "lan", "UTC", addresses=(Address(Channel.EMAIL, "lan@example.vn", 1),))
+    choice = Choice(
+        place=1,
+        arbiter=Arbiter.FUNCTIONGEMMA,
+        probabilities=(0.25, 0.75),
+        passed_over=(PassedOver(Arbiter.GEMINI, "it did not answer within 2 s"),),
+        is_remembered=True,
+        detail={"model": "tiny"},
+    )
+    decision = conclude(weigh(facts, offer, Campaign(1, "Spring"), policy, NIGHT), choice)
+    assert decision.choice == choice
+    assert decision.arbiter is Arbiter.FUNCTIONGEMMA
+    assert Decision.from_document(_through_text(decision.to_document())) == decision
 
 
 @quick

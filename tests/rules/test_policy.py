@@ -1,6 +1,7 @@
 """A policy's document: what it leaves out is the default, and what is wrong in it is named."""
 
 import json
+from dataclasses import replace
 from datetime import time, timedelta
 from typing import Any
 
@@ -9,8 +10,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rules.errors import InvalidInput
-from rules.policy import DEFAULT_POLICY, Cap, CapScope, Policy, QuietHours
-from rules.words import Channel
+from rules.policy import (
+    DEFAULT_POLICY,
+    Arbitration,
+    Basis,
+    Cap,
+    CapScope,
+    Period,
+    Policy,
+    QuietHours,
+    SendingHours,
+    Window,
+)
+from rules.words import Arbiter, Channel, Gate
 from tests.rules.strategies import json_values, policy_documents, quick, words
 
 
@@ -30,6 +42,23 @@ def test_the_default_says_what_it_says() -> None:
     )
     assert policy.longest_window == timedelta(days=7)
     assert policy.control_share == 0
+    assert policy.yields == timedelta(hours=1)
+    assert policy.arbitration == Arbitration((Arbiter.SCORE,), 2000)
+    assert not policy.needs_person
+    assert policy.rules() == ()
+
+
+def test_the_default_keeps_to_what_the_law_and_the_providers_say() -> None:
+    policy = Policy.parse({})
+    assert {hours.channels: (hours.start, hours.end) for hours in policy.sending_hours} == {
+        frozenset({Channel.ZALO_TEMPLATE}): (time(7), time(22)),
+        frozenset({Channel.ZALO_OA}): (time(6), time(22)),
+    }
+    assert {channel: window.length for channel, window in policy.windows.items()} == {
+        Channel.ZALO_OA: timedelta(days=7),
+        Channel.FACEBOOK: timedelta(days=1),
+    }
+    assert all(one.source for one in (*policy.sending_hours, *policy.windows.values()))
 
 
 def test_a_field_that_is_given_replaces_the_whole_field() -> None:
@@ -41,6 +70,51 @@ def test_a_field_that_is_given_replaces_the_whole_field() -> None:
     assert policy.weights.engagement == 1.0
     assert policy.quiet_hours is None
     assert Policy.parse({"caps": []}).longest_window == timedelta(0)
+
+
+def test_every_field_is_read() -> None:
+    adults = {"attribute": "age", "at_least": 18}
+    policy = Policy.parse(
+        {
+            "purposes": {"order": "contract"},
+            "suitability": [{"name": "Fine", "when": {"all": []}}],
+            "eligibility": [{"name": "Adults", "when": adults, "for": {"templates": ["wine"], "channels": ["email"]}}],
+            "sending_hours": [{"from": "08:00", "to": "20:00", "purposes": ["marketing"]}],
+            "windows": [{"channel": "chat", "hours": 2, "except": {"templates": ["otp"], "purposes": ["order"]}}],
+            "caps": [{"limit": 4, "per": "month", "channels": ["email"], "purposes": ["marketing"]}],
+            "yields": {"minutes": 15},
+            "costs": {"zalo_template": 300},
+            "arbitration": {"order": ["functiongemma", "score"], "budget": {"hours": 8, "cost": 10.5}},
+        }
+    )
+    assert (policy.basis("order"), policy.basis("marketing")) == (Basis.CONTRACT, Basis.CONSENT)
+    first, second = policy.requirements
+    assert (first.layer, first.name, first.asked) == (Gate.ELIGIBILITY, "Adults", "age is at least 18")
+    assert (first.scope.templates, first.scope.channels) == (frozenset({"wine"}), frozenset({Channel.EMAIL}))
+    assert (second.layer, second.name) == (Gate.SUITABILITY, "Fine")
+    assert [rule.document for rule in policy.rules()] == [adults, {"all": []}]
+    assert policy.needs_person
+    assert policy.names_templates
+    assert policy.sending_hours == (SendingHours(time(8), time(20), purposes=frozenset({"marketing"})),)
+    assert policy.windows == {
+        Channel.CHAT: Window(Channel.CHAT, timedelta(hours=2), frozenset({"otp"}), frozenset({"order"}))
+    }
+    monthly = Cap(4, timedelta(days=32), CapScope.OVERALL, Period.MONTH, frozenset({Channel.EMAIL}))
+    assert policy.caps == (replace(monthly, purposes=frozenset({"marketing"})),)
+    assert policy.longest_window == timedelta(days=32)
+    assert policy.yields == timedelta(minutes=15)
+    assert policy.costs == {Channel.ZALO_TEMPLATE: 300}
+    assert policy.arbitration == Arbitration((Arbiter.FUNCTIONGEMMA, Arbiter.SCORE), 2000, 8, 10.5)
+
+
+def test_what_is_not_named_is_no_limit() -> None:
+    policy = Policy.parse({"required_consent": False, "yields": None, "windows": [], "sending_hours": []})
+    assert policy.basis("anything") is Basis.LEGITIMATE_INTEREST
+    assert policy.yields is None
+    assert policy.windows == {}
+    assert policy.sending_hours == ()
+    assert not policy.names_templates
+    assert policy.arbitration.most_hours is None
 
 
 @quick
@@ -89,6 +163,50 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"control_share": "10%"}, "control_share"),
     ({"control_share": True}, "control_share"),
     ({"control_share": float("nan")}, "control_share"),
+    ({"caps": [{"limit": 1, "per": "year"}]}, "caps[0].per"),
+    ({"caps": [{"limit": 1, "per": "day", "days": 1}]}, "caps[0]"),
+    ({"caps": [{"limit": 1, "days": 1, "channels": []}]}, "caps[0].channels"),
+    ({"caps": [{"limit": 1, "days": 1, "channels": ["fax"]}]}, "caps[0].channels[0]"),
+    ({"caps": [{"limit": 1, "days": 1, "purposes": "marketing"}]}, "caps[0].purposes"),
+    ({"caps": [{"limit": 1, "days": 1}] * 101}, "caps"),
+    ({"purposes": ["marketing"]}, "purposes"),
+    ({"purposes": {"marketing": "habit"}}, "purposes.marketing"),
+    ({"eligibility": {"name": "Adults"}}, "eligibility"),
+    ({"eligibility": [{"when": {"all": []}}]}, "eligibility[0].name"),
+    ({"eligibility": [{"name": " ", "when": {"all": []}}]}, "eligibility[0].name"),
+    ({"eligibility": [{"name": "a" * 501, "when": {"all": []}}]}, "eligibility[0].name"),
+    ({"eligibility": [{"name": "Adults"}]}, "eligibility[0].when"),
+    ({"suitability": [{"name": "Adults", "when": {"attribute": "age", "older": 18}}]}, "suitability[0].when"),
+    (
+        {"applicability": [{"name": "A", "when": {"all": []}, "for": {"people": ["lan"]}}]},
+        "applicability[0].for.people",
+    ),
+    (
+        {"applicability": [{"name": "A", "when": {"all": []}, "for": {"templates": []}}]},
+        "applicability[0].for.templates",
+    ),
+    ({"applicability": [{"name": "A", "when": {"all": []}}] * 2}, "applicability"),
+    ({"sending_hours": {"from": "07:00", "to": "22:00"}}, "sending_hours"),
+    ({"sending_hours": [{"from": "07:00"}]}, "sending_hours[0].to"),
+    ({"sending_hours": [{"from": "07:00", "to": "07:00"}]}, "sending_hours[0]"),
+    ({"sending_hours": [{"from": "07:00", "to": "22:00", "zone": "UTC"}]}, "sending_hours[0].zone"),
+    ({"sending_hours": [{"from": "07:00", "to": "22:00", "source": 91}]}, "sending_hours[0].source"),
+    ({"windows": [{"hours": 24}]}, "windows[0].channel"),
+    ({"windows": [{"channel": "chat"}]}, "windows[0].hours"),
+    ({"windows": [{"channel": "chat", "hours": 0}]}, "windows[0].hours"),
+    ({"windows": [{"channel": "chat", "hours": 1, "except": {"channels": ["chat"]}}]}, "windows[0].except.channels"),
+    ({"windows": [{"channel": "chat", "hours": 1}, {"channel": "chat", "hours": 2}]}, "windows"),
+    ({"yields": {}}, "yields.minutes"),
+    ({"yields": {"minutes": 0}}, "yields.minutes"),
+    ({"yields": 60}, "yields"),
+    ({"costs": {"email": -1}}, "costs.email"),
+    ({"costs": {"fax": 1}}, "costs"),
+    ({"arbitration": {"order": []}}, "arbitration.order"),
+    ({"arbitration": {"order": ["score", "score"]}}, "arbitration.order"),
+    ({"arbitration": {"order": ["oracle"]}}, "arbitration.order[0]"),
+    ({"arbitration": {"within_ms": 0}}, "arbitration.within_ms"),
+    ({"arbitration": {"budget": {"hours": 0}}}, "arbitration.budget.hours"),
+    ({"arbitration": {"budget": {"days": 1}}}, "arbitration.budget.days"),
     ({"weights": []}, "weights"),
     ({"weights": {"love": 1}}, "weights.love"),
     ({"weights": {"fatigue": None}}, "weights.fatigue"),
@@ -125,6 +243,10 @@ near = st.fixed_dictionaries(
                 {}, optional={"limit": anything, "days": anything, "hours": anything, "scope": texts}
             ),
             max_size=2,
+        ),
+        **dict.fromkeys(
+            ("purposes", "eligibility", "suitability", "sending_hours", "windows", "yields", "costs", "arbitration"),
+            anything | st.lists(st.dictionaries(st.sampled_from(["name", "when", "for", "from", "hours"]), anything)),
         ),
         "control_share": anything,
         "weights": anything

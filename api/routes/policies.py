@@ -1,0 +1,100 @@
+"""Policies: draft, check, switch on, and read every version in plain words."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Query
+
+from api.routes.paging import Limit
+from api.schemas.policies import (
+    PolicyCheckIn,
+    PolicyIn,
+    PolicyKeyOut,
+    PolicyKeyPage,
+    PolicyOut,
+    PolicySaidOut,
+    PolicyVersionList,
+    SwitchOnIn,
+)
+from api.work import Working, WorkRoute, needs
+from engine import policies
+from engine.tenants import Scope
+from rules.policy import Policy
+from rules.policy.schema import JSON_SCHEMA
+
+_SCHEMA: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "A JSON Schema, draft 2020-12.",
+        "content": {"application/json": {"example": {"title": JSON_SCHEMA["title"], "type": JSON_SCHEMA["type"]}}},
+    }
+}
+
+# A key may hold any character, "/" too; whatever follows the key stands in the table before the bare key.
+PolicyKey = Annotated[str, Path(min_length=1, max_length=100, description="The policy's key.")]
+VersionNumber = Annotated[int, Path(ge=1, le=2**31 - 1)]
+AfterKey = Annotated[str, Query(max_length=100, description="The `next` of the page before.")]
+
+router = APIRouter(route_class=WorkRoute, tags=["policies"])
+
+
+@router.post("/policies", status_code=201, operation_id="savePolicy", openapi_extra=needs(Scope.WRITE))
+async def save_policy(body: PolicyIn, work: Working) -> PolicyOut:
+    """Keep the next version of a policy, or the newest where it says the same."""
+    saved = await policies.save(
+        work.conn,
+        tenant_id=work.tenant_id,
+        key=body.key,
+        document=body.document,
+        is_draft=body.draft,
+        note=body.note,
+    )
+    return PolicyOut.of(saved)
+
+
+@router.get("/policies", operation_id="listPolicies", openapi_extra=needs(Scope.READ))
+async def list_policies(work: Working, after: AfterKey = "", limit: Limit = 100) -> PolicyKeyPage:
+    """List policies by their keys, each with the version that holds."""
+    found = await policies.keys(work.conn, tenant_id=work.tenant_id, after=after, limit=limit)
+    items = [PolicyKeyOut.of(one) for one in found]
+    return PolicyKeyPage(items=items, next=items[-1].key if len(items) == limit else None)
+
+
+@router.get("/policies/schema", operation_id="policySchema", openapi_extra=needs(Scope.READ), responses=_SCHEMA)
+async def policy_schema(work: Working) -> dict[str, Any]:
+    """Give the JSON Schema of a policy's document."""
+    del work
+    return dict(JSON_SCHEMA)
+
+
+@router.post("/policies/check", operation_id="checkPolicy", openapi_extra=needs(Scope.READ))
+async def check_policy(body: PolicyCheckIn, work: Working) -> PolicySaidOut:
+    """Read a policy without keeping it, and say it in plain words."""
+    del work
+    return PolicySaidOut.of(Policy.parse(body.document))
+
+
+@router.post("/policies/{key:path}/switch-on", operation_id="switchOnPolicy", openapi_extra=needs(Scope.WRITE))
+async def switch_on_policy(key: PolicyKey, body: SwitchOnIn, work: Working) -> PolicyOut:
+    """Let a version hold from now on; it becomes the newest version of the policy."""
+    switched = await policies.switch_on(
+        work.conn, tenant_id=work.tenant_id, key=key, version=body.version, note=body.note
+    )
+    return PolicyOut.of(switched)
+
+
+@router.get("/policies/{key:path}/versions", operation_id="listPolicyVersions", openapi_extra=needs(Scope.READ))
+async def list_versions(key: PolicyKey, work: Working, limit: Limit = 100) -> PolicyVersionList:
+    """List a policy's versions, newest first, drafts among them."""
+    found = await policies.versions(work.conn, tenant_id=work.tenant_id, key=key, limit=limit)
+    return PolicyVersionList(items=[PolicyOut.of(one) for one in found])
+
+
+@router.get("/policies/{key:path}/versions/{version}", operation_id="getPolicyVersion", openapi_extra=needs(Scope.READ))
+async def get_version(key: PolicyKey, version: VersionNumber, work: Working) -> PolicyOut:
+    """Read one version of a policy."""
+    return PolicyOut.of(await policies.get(work.conn, tenant_id=work.tenant_id, key=key, version=version))
+
+
+@router.get("/policies/{key:path}", operation_id="getPolicy", openapi_extra=needs(Scope.READ))
+async def get_policy(key: PolicyKey, work: Working) -> PolicyOut:
+    """Read the version of a policy that holds, or its newest draft where none does."""
+    return PolicyOut.of(await policies.get(work.conn, tenant_id=work.tenant_id, key=key))

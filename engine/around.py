@@ -1,0 +1,72 @@
+"""Everything that a decision looks at: facts, rivals for a person's attention, and whom the policy's conditions ask."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from engine.db import Transaction
+from engine.facts import gather
+from engine.frame import Frame
+from engine.queries import queries
+from engine.segments.context import context_of
+from engine.segments.gather import gather as gather_people
+from rules.conditions.person import Person
+from rules.facts import Facts, Rival
+from rules.policy import CapScope
+
+
+async def gather_all(conn: Transaction, frame: Frame, *, profile_ids: Sequence[int], now: datetime) -> list[Facts]:
+    """Give everything that a decision for these people may look at, but twins and budget; see `facts.gather`."""
+    policy = frame.policy
+    known = await gather(
+        conn,
+        profile_ids=profile_ids,
+        purpose=frame.campaign.purpose,
+        now=now,
+        zone=frame.zone,
+        locale=frame.locale,
+        contacts_window=policy.longest_window,
+        graph=frame.graph,
+        heard_on=policy.windows.keys() & frame.channel_ids.keys(),
+    )
+    people = await _people(conn, frame, known, now)
+    rivals = await _rivals(conn, frame, known, now)
+    if not people and not rivals:
+        return known
+    return [
+        replace(facts, person=people.get(facts.profile_id), rivals=tuple(rivals.get(facts.profile_id, ())))
+        for facts in known
+    ]
+
+
+async def _people(conn: Transaction, frame: Frame, known: Sequence[Facts], now: datetime) -> Mapping[int, Person]:
+    """Read what the policy's conditions look at, of those alone that concern this campaign."""
+    campaign = frame.campaign
+    rules = [one.rule for one in frame.policy.requirements if one.scope.concerns(campaign.key, campaign.purpose)]
+    if not rules:
+        return {}
+    context = await context_of(conn, rules, now=now)
+    return await gather_people(conn, rules, context, profile_ids=[facts.profile_id for facts in known])
+
+
+async def _rivals(
+    conn: Transaction, frame: Frame, known: Sequence[Facts], now: datetime
+) -> Mapping[int, Sequence[Rival]]:
+    """Ask only where a cap that several campaigns share could leave room for one of them."""
+    policy, campaign = frame.policy, frame.campaign
+    shared = any(cap.scope is not CapScope.CAMPAIGN for cap in policy.caps)
+    if policy.yields is None or not frame.has_rivals or not shared:
+        return {}
+    asked = {
+        "profile_ids": [facts.profile_id for facts in known],
+        "run_id": frame.run_id,
+        "priority": campaign.priority,
+        "since": now - policy.yields,
+        "until": now + policy.yields,
+    }
+    found: defaultdict[int, list[Rival]] = defaultdict(list)
+    for row in await (await conn.execute(queries("decide")["rivals"], asked)).fetchall():
+        rival = Rival(row["campaign_id"], row["name"], row["priority"], row["due_at"].astimezone(UTC))
+        found[row["profile_id"]].append(rival)
+    return found

@@ -1,0 +1,110 @@
+"""A campaign's budget: what it may use up, what it has used up, and using it up so that it is never overspent.
+
+A batch that is far from the limit reads what is left and writes what it used at its end: batches of a campaign go side
+by side. Near the limit a batch locks what is left before it reads, and batches go one after the other. Either way the
+last word is the locked sum at the end, in the transaction that queues the messages.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import date, datetime, time, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from engine.db import Transaction
+from engine.queries import queries
+from rules.errors import Unavailable
+from rules.facts import Budget
+
+_SQL = queries("decide")
+# So many batches as this one may be under way without one of them overspending unseen.
+AHEAD = 50
+# As in rules/gates/campaign.py: sums of floats.
+_NEGLIGIBLE = 1e-6
+
+
+@dataclass(slots=True)
+class Purse:
+    """What one batch may use up: `budget` falls with each `spend`. `is_locked`: nobody else uses it up meanwhile."""
+
+    campaign_id: int
+    day: date
+    is_daily: bool
+    is_locked: bool
+    budget: Budget
+    messages: int = 0
+    amount: float = 0.0
+
+    def spend(self, cost: float) -> None:
+        self.messages += 1
+        self.amount += cost
+        used = self.budget
+        self.budget = replace(used, messages_used=used.messages_used + 1, amount_used=used.amount_used + cost)
+
+
+async def open_purse(
+    conn: Transaction,
+    *,
+    campaign_id: int,
+    document: Mapping[str, Any],
+    zone: str,
+    now: datetime,
+    people: int,
+    highest_cost: float,
+) -> Purse:
+    """Read what is left of the campaign's budget; `zone` is the tenant's, whose days a daily budget counts.
+
+    `people` and `highest_cost` say how much the batch may use at most: where that may be too much, it is locked.
+    """
+    day = now.astimezone(ZoneInfo(zone)).date()
+    is_daily = document.get("per") == "day"
+    values = {"campaign_id": campaign_id, "day": day, "is_daily": is_daily}
+    limits = Budget(
+        messages=document.get("messages"),
+        amount=document.get("amount"),
+        until=_next_midnight(day, zone) if is_daily else None,
+    )
+    budget = await _used(conn, "spent", limits, values)
+    is_tight = _is_tight(budget, people * AHEAD, highest_cost)
+    if is_tight:
+        await conn.execute(_SQL["open_spend"], values)
+        budget = await _used(conn, "lock_spend", limits, values)
+    return Purse(campaign_id, day, is_daily, is_tight, budget)
+
+
+async def close_purse(conn: Transaction, purse: Purse, *, messages: int, amount: float) -> None:
+    """Write down what was used: that of messages that are new, at most what `spend` was told.
+
+    Raises Unavailable where others used up the rest meanwhile: the batch has to be decided again, and is locked then.
+    """
+    if not messages:
+        return
+    values = {"campaign_id": purse.campaign_id, "day": purse.day, "is_daily": purse.is_daily}
+    if not purse.is_locked:
+        await conn.execute(_SQL["open_spend"], values)
+        left = await _used(conn, "lock_spend", purse.budget, values)
+        if _is_over(left, messages, amount):
+            raise Unavailable(
+                f"The budget of campaign {purse.campaign_id} was used up while a batch of it was decided.",
+                remedy="It is decided again, for what is left.",
+            )
+    await conn.execute(_SQL["spend"], {**values, "messages": messages, "amount": amount})
+
+
+async def _used(conn: Transaction, query: str, limits: Budget, values: Mapping[str, Any]) -> Budget:
+    row = await (await conn.execute(_SQL[query], values)).fetchone()
+    used = row or {"messages": 0, "amount": 0.0}
+    return replace(limits, messages_used=used["messages"], amount_used=used["amount"])
+
+
+def _is_tight(budget: Budget, messages: int, highest_cost: float) -> bool:
+    return _is_over(budget, messages, messages * highest_cost)
+
+
+def _is_over(budget: Budget, messages: int, amount: float) -> bool:
+    too_many = budget.messages is not None and budget.messages_used + messages > budget.messages
+    return too_many or (budget.amount is not None and budget.amount_used + amount > budget.amount + _NEGLIGIBLE)
+
+
+def _next_midnight(day: date, zone: str) -> datetime:
+    return datetime.combine(day + timedelta(days=1), time(), tzinfo=ZoneInfo(zone))

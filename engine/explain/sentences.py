@@ -1,0 +1,114 @@
+"""The few sentences that sum a decision up, in English and Vietnamese; each gate with what it asks."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from enum import StrEnum
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from rules.conditions import Language
+from rules.words import Channel, Gate
+
+EN, VI = Language.EN, Language.VI
+
+
+class Said(StrEnum):
+    """What can be said of a decision as a whole."""
+
+    SEND = "send"
+    WAIT = "wait"
+    NOTHING = "nothing"
+    NOTHING_CHOSEN = "nothing_chosen"
+
+
+_SENTENCES: Final[Mapping[Said, Mapping[Language, str]]] = {
+    Said.SEND: {
+        EN: "{person} gets {template} by {channel} from campaign {campaign}: {arbiter} chose it among {count} "
+        "that were allowed.",
+        VI: "{person} nhận {template} qua {channel} từ chiến dịch {campaign}: {arbiter} chọn trong {count} phương án "
+        "được phép.",
+    },
+    Said.WAIT: {
+        EN: "{person} gets nothing from campaign {campaign} before {until}: {gate}.",
+        VI: "{person} chưa nhận gì từ chiến dịch {campaign} trước {until}: {gate}.",
+    },
+    Said.NOTHING: {
+        EN: "{person} gets nothing from campaign {campaign}: {gate}.",
+        VI: "{person} không nhận gì từ chiến dịch {campaign}: {gate}.",
+    },
+    Said.NOTHING_CHOSEN: {
+        EN: "{person} gets nothing from campaign {campaign}: {arbiter} chose to do nothing among {count} that "
+        "were allowed.",
+        VI: "{person} không nhận gì từ chiến dịch {campaign}: {arbiter} chọn không làm gì trong {count} phương án được "
+        "phép.",
+    },
+}
+
+# What is true of somebody whom a gate stops, as the end of a sentence.
+_STOPPED: Final[Mapping[Gate, Mapping[Language, str]]] = {
+    Gate.NOT_APPROVED: {EN: "no template is approved", VI: "chưa có mẫu tin nào được duyệt"},
+    Gate.UNKNOWN_PROFILE: {
+        EN: "the profile was merged into another or deleted",
+        VI: "hồ sơ đã được gộp vào hồ sơ khác hoặc bị xóa",
+    },
+    Gate.CONSENT: {EN: "there is no consent or other legal basis", VI: "không có sự đồng ý hay cơ sở pháp lý khác"},
+    Gate.SUPPRESSION: {EN: "the person is on the suppression list", VI: "người này nằm trong danh sách chặn"},
+    Gate.UNREACHABLE: {EN: "there is no valid address", VI: "không có địa chỉ hợp lệ"},
+    Gate.DUPLICATE: {
+        EN: "the same person or address is written to already",
+        VI: "đã gửi cho cùng người hoặc cùng địa chỉ này",
+    },
+    Gate.ELIGIBILITY: {EN: "a rule of eligibility does not hold", VI: "không thỏa quy tắc về quyền được nhận"},
+    Gate.APPLICABILITY: {EN: "a rule of applicability does not hold", VI: "không thỏa quy tắc về sự phù hợp lúc này"},
+    Gate.SUITABILITY: {EN: "a rule of suitability does not hold", VI: "không thỏa quy tắc về lợi ích của khách"},
+    Gate.CAMPAIGN_WINDOW: {EN: "it is outside the campaign's time", VI: "ngoài thời gian của chiến dịch"},
+    Gate.CONTROL_GROUP: {EN: "the person is in the control group", VI: "người này thuộc nhóm đối chứng"},
+    Gate.BUDGET: {EN: "the campaign's budget is used up", VI: "chiến dịch đã hết ngân sách"},
+    Gate.FREQUENCY_CAP: {EN: "the person has had enough messages", VI: "người này đã nhận đủ số tin cho phép"},
+    Gate.PRIORITY: {
+        EN: "a campaign of higher priority comes first",
+        VI: "chiến dịch ưu tiên cao hơn được gửi trước",
+    },
+    Gate.PROVIDER_WINDOW: {
+        EN: "the provider's time to answer is over",
+        VI: "đã quá thời hạn trả lời mà nhà cung cấp cho phép",
+    },
+    Gate.SENDING_HOURS: {EN: "it is outside the hours of sending", VI: "ngoài khung giờ được gửi"},
+    Gate.QUIET_HOURS: {EN: "it is quiet hours where the person is", VI: "đang là giờ yên tĩnh nơi người này ở"},
+}
+
+_CHANNELS: Final[Mapping[Channel, str]] = {
+    Channel.EMAIL: "email",
+    Channel.ZALO_OA: "Zalo OA",
+    Channel.ZALO_TEMPLATE: "Zalo ZNS",
+    Channel.FACEBOOK: "Messenger",
+    Channel.TELEGRAM: "Telegram",
+    Channel.APP_PUSH: "app push",
+    Channel.WEB_PUSH: "web push",
+    Channel.CHAT: "chat",
+}
+
+
+def say(what: Said, language: Language, **words: object) -> str:
+    """Give the sentence with its words filled in."""
+    return _SENTENCES[what][language].format(**words)
+
+
+def stopped_by(gate: Gate, language: Language) -> str:
+    """Say what is so where a gate stops somebody."""
+    return _STOPPED[gate][language]
+
+
+def channel_name(channel: Channel) -> str:
+    """Give the name that people know a channel by; it is the same in both languages."""
+    return _CHANNELS[channel]
+
+
+def moment(at: datetime, zone: str, language: Language) -> str:
+    """Say an instant in the clock of a zone, 2026-06-02 08:00 (Asia/Ho_Chi_Minh); UTC where there is no such zone."""
+    try:
+        clock = ZoneInfo(zone)
+    except (KeyError, ValueError, OSError):
+        clock = ZoneInfo("UTC")
+    shape = "%d/%m/%Y %H:%M" if language is VI else "%Y-%m-%d %H:%M"
+    return f"{at.astimezone(clock).strftime(shape)} ({clock.key})"

@@ -1,0 +1,35 @@
+-- Policies: versions that never change. A draft is tried out; what holds is the newest version that is none.
+
+-- name: save
+-- The next version, unless the newest of its sort (draft or not) already says the same. The tenant's row is the queue.
+WITH newest AS (
+    SELECT policy_id, version, document, draft FROM policy
+    WHERE tenant_id = %(tenant_id)s AND key = %(key)s ORDER BY version DESC LIMIT 1
+), made AS (
+    INSERT INTO policy (tenant_id, key, version, document, draft, from_version, note)
+    SELECT %(tenant_id)s, %(key)s, coalesce((SELECT version FROM newest), 0) + 1, %(document)s, %(draft)s, %(from_version)s, %(note)s
+    WHERE NOT EXISTS (SELECT FROM newest WHERE document = %(document)s AND draft = %(draft)s)
+    RETURNING policy_id, version
+)
+SELECT policy_id, version, true AS is_new FROM made
+UNION ALL
+SELECT policy_id, version, false FROM newest WHERE NOT EXISTS (SELECT FROM made)
+
+-- name: version
+SELECT policy_id, key, version, document, draft, from_version, note, created_at
+FROM policy WHERE tenant_id = %(tenant_id)s AND key = %(key)s AND version = %(version)s
+
+-- name: in_force
+SELECT policy_id, key, version, document, draft, from_version, note, created_at
+FROM policy WHERE tenant_id = %(tenant_id)s AND key = %(key)s AND NOT draft
+ORDER BY version DESC LIMIT 1
+
+-- name: versions
+SELECT policy_id, key, version, document, draft, from_version, note, created_at
+FROM policy WHERE tenant_id = %(tenant_id)s AND key = %(key)s
+ORDER BY version DESC LIMIT %(limit)s
+
+-- name: keys
+-- Each key with the version that holds and the newest of all.
+SELECT key, max(version) FILTER (WHERE NOT draft) AS version, max(version) AS newest
+FROM policy WHERE tenant_id = %(tenant_id)s AND key > %(after)s GROUP BY key ORDER BY key LIMIT %(limit)s

@@ -1,0 +1,60 @@
+"""What follows when a task goes wrong: it is tried again after a while, at most three times, or it has failed."""
+
+import random
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from engine.tasks.life import Change
+from rules.errors import LeoError
+from rules.words import TaskStatus
+
+MOST_RETRIES = 3
+# Before the first, second and third retry, give or take a quarter.
+DELAYS = (timedelta(seconds=2), timedelta(seconds=10), timedelta(seconds=60))
+# Who wants to be left alone for longer is not asked again.
+LONGEST = timedelta(hours=1)
+
+
+def told(error: Exception) -> dict[str, Any]:
+    """Give an error as it is kept; what is no error of ours is told by its kind alone, for it may hold anything."""
+    if isinstance(error, LeoError):
+        return {"code": error.code, "message": error.message, "remedy": error.remedy}
+    if isinstance(error, TimeoutError):
+        return {"code": "timeout", "message": "It took too long.", "remedy": "Try again."}
+    return {
+        "code": "internal",
+        "message": f"Something failed that should not have ({type(error).__name__}).",
+        "remedy": "Tell the operator the task's id: the worker's log has it.",
+    }
+
+
+def set_back(
+    change: Change,
+    error: Mapping[str, Any],
+    *,
+    may_retry: bool,
+    from_the_start: bool = True,
+    retry_after: float | None = None,
+) -> None:
+    """Count a failure: the task waits for its next try, from the start or where it is, or has failed for good."""
+    attempts = change.task.attempts + 1
+    errors = [*change.task.result.get("errors", []), error]
+    change.set(attempts=attempts, result={**change.task.result, "errors": errors})
+    pause = _pause(attempts, retry_after) if may_retry and attempts <= MOST_RETRIES else None
+    if pause is None or pause > LONGEST:
+        change.set(result={**change.task.result, "error": error})
+        change.move(TaskStatus.FAILED, why=error["code"])
+        return
+    if from_the_start and change.task.status is TaskStatus.ACTING:
+        # For a moment inside this transaction: from acting the table leads back to thinking by way of failed.
+        change.set(result={**change.task.result, "error": error})
+        change.move(TaskStatus.FAILED, why=error["code"])
+        change.set(result={name: one for name, one in change.task.result.items() if name != "error"})
+        change.move(TaskStatus.QUEUED, why="retry")
+    change.put_off(datetime.now(UTC) + pause)
+
+
+def _pause(attempts: int, retry_after: float | None) -> timedelta:
+    own = DELAYS[attempts - 1] * random.uniform(0.75, 1.25)  # noqa: S311 - spreads retries
+    return own if retry_after is None else max(own, timedelta(seconds=retry_after))

@@ -1,0 +1,138 @@
+"""An agent task and its steps as values."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Self
+
+from engine.think.contract import Call
+from rules.conditions import Language
+from rules.words import TaskStatus
+
+FINAL = frozenset({TaskStatus.SUCCEEDED, TaskStatus.FAILED, TaskStatus.CANCELLED})
+
+
+class Kind(StrEnum):
+    """How a task was asked for: in words, which a model reads, or as calls."""
+
+    TEXT = "text"
+    CALLS = "calls"
+
+
+class Step(StrEnum):
+    """What a step of the trace tells."""
+
+    MOVED = "moved"
+    """The status changed: from, to, and why where it is no matter of course."""
+    RESUMED = "resumed"
+    """The worker that had it is gone; another goes on."""
+    ANSWERED = "answered"
+    """A model answered: its name, the prompt's hash, the raw answer, the calls read of it, time and cost."""
+    UNANSWERED = "unanswered"
+    """A model did not answer, or could not be asked."""
+    CHECKED = "checked"
+    """The calls were checked: what is wrong with each, whom they would reach, and what may be reached."""
+    CALLED = "called"
+    """A call was made: its place, arguments, result and time."""
+    CALL_FAILED = "call_failed"
+    """A call was not made; nothing of it is left."""
+    SETTLED = "settled"
+    """A human approved, rejected or cancelled."""
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A call that a task means to make, at its place in the task; `people`: whom it reaches, None where unknown."""
+
+    place: int
+    call: Call
+    people: int | None
+
+    def to_document(self) -> dict[str, Any]:
+        return {
+            "place": self.place,
+            "name": self.call.name,
+            "arguments": dict(self.call.arguments),
+            "people": self.people,
+        }
+
+    @classmethod
+    def of(cls, document: Mapping[str, Any]) -> Self:
+        return cls(document["place"], Call(document["name"], document["arguments"]), document["people"])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """`request` holds text or calls, and the scopes of who asked; `plan` is what is meant to be done by now.
+
+    `result` is {"calls": [{"place", "name", "arguments", "result", "people"}], "errors": [...], "error": {...}}: what
+    was made, what went wrong in between, and why it failed; an error is {"code", "message", "remedy"}. `attempts`
+    counts tries that failed. `approval` tells whom it would reach, the limit, and who let it happen.
+    """
+
+    task_id: int
+    kind: Kind
+    status: TaskStatus
+    request: Mapping[str, Any]
+    locale: Language
+    key: str | None
+    asked_by: str | None
+    attempts: int
+    due_at: datetime
+    plan: tuple[Planned, ...]
+    approval: Mapping[str, Any] | None
+    result: Mapping[str, Any]
+    summary: str | None
+    created_at: datetime
+    finished_at: datetime | None
+    lease_owner: str | None = None
+
+    @property
+    def scopes(self) -> Sequence[str]:
+        """What its asker might do when it was asked for."""
+        scopes: Sequence[str] = self.request["scopes"]
+        return scopes
+
+    @property
+    def made(self) -> Sequence[Mapping[str, Any]]:
+        """The calls that were made, in order."""
+        made: Sequence[Mapping[str, Any]] = self.result.get("calls", [])
+        return made
+
+    @property
+    def pending(self) -> tuple[Planned, ...]:
+        """The calls of the plan that were not made yet."""
+        done = {one["place"] for one in self.made}
+        return tuple(one for one in self.plan if one.place not in done)
+
+    @property
+    def asked(self) -> tuple[Call, ...]:
+        """The calls of a structured request, without those that were made."""
+        calls = [Call(one["name"], one["arguments"]) for one in self.request.get("calls", [])]
+        return tuple(calls[len(self.made) :])
+
+    @property
+    def is_final(self) -> bool:
+        return self.status in FINAL
+
+    @classmethod
+    def of(cls, row: Mapping[str, Any]) -> Self:
+        read = {
+            "kind": Kind(row["kind"]),
+            "status": TaskStatus(row["status"]),
+            "locale": Language(row["locale"]),
+            "plan": tuple(Planned.of(one) for one in row["plan"]),
+            "result": row["result"] or {},
+        }
+        return cls(**{**row, **read})
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """One step of a task's trace, by its place from 1."""
+
+    place: int
+    kind: Step
+    document: Mapping[str, Any]
+    at: datetime

@@ -1,0 +1,172 @@
+"""Thinking: words become calls, calls are checked and counted, and it is settled whether a human has to say yes.
+
+Nothing here has an effect: a worker that dies in the middle is followed by one that thinks again. A model is asked
+outside every transaction.
+"""
+
+import asyncio
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+from uuid import UUID
+
+from engine.db import Database, Transaction
+from engine.queries import queries
+from engine.tasks.brief import INSTRUCTIONS, brief
+from engine.tasks.life import Change, held, places
+from engine.tasks.setback import set_back, told
+from engine.tasks.task import Kind, Planned, Step, Task
+from engine.think.contract import Call, ModelUnavailable, Reply, Request
+from engine.tools import Reach, Wrong, allowed, check, examine, limit_of
+from rules.errors import Forbidden
+from rules.words import TaskStatus
+
+# A model of this size on two cores needs some seconds for a call, and Gemini as much when it is busy.
+WITHIN_S = 60.0
+LONGEST_RAW = 16_384
+_SQL = queries("tools")
+
+
+class Reader(Protocol):
+    """Who reads words into calls: a model, or the gateway before several."""
+
+    async def call(self, request: Request, *, within_s: float) -> Reply: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What is known before a task is thought about."""
+
+    scopes: Collection[str]
+    limit: int
+    context: str
+
+
+NO_MODEL = {
+    "code": ModelUnavailable.code,
+    "message": "No model is configured that could read a text.",
+    "remedy": "Configure one (docs/models.md), or send calls instead of a text.",
+}
+
+
+async def think(db: Database, reader: Reader | None, *, tenant_id: UUID, task: Task, owner: str) -> Task:
+    """Turn a task's request into a plan, or count a failure; gives the task as it is then. Raises Lost."""
+    async with db.transaction(tenant_id, read_only=True) as conn:
+        ground = await _ground(conn, tenant_id, task)
+    if task.kind is Kind.CALLS:
+        return await _settle(db, tenant_id, task, owner, ground, task.asked, None)
+    if reader is None:
+        async with held(db, tenant_id=tenant_id, task=task, owner=owner) as (_, change):
+            change.tell(Step.UNANSWERED, error=NO_MODEL)
+            set_back(change, NO_MODEL, may_retry=False)
+        return change.task
+    try:
+        reply = await _asked(reader, task, ground)
+    except (ModelUnavailable, TimeoutError) as error:
+        async with held(db, tenant_id=tenant_id, task=task, owner=owner) as (_, change):
+            change.tell(Step.UNANSWERED, error=told(error))
+            is_spent = isinstance(error, ModelUnavailable) and error.is_spent
+            set_back(change, told(error), may_retry=not is_spent, retry_after=getattr(error, "retry_after", None))
+        return change.task
+    return await _settle(db, tenant_id, task, owner, ground, reply.calls, reply)
+
+
+async def scopes_of(conn: Transaction, *, tenant_id: UUID, task: Task) -> Collection[str]:
+    """Give what a task's asker may still do: what a key could when it asked and can now; nothing once it is revoked."""
+    kind, _, number = (task.asked_by or "").partition(":")
+    if kind != "key":
+        return task.scopes
+    values = {"tenant_id": tenant_id, "api_key_id": int(number)}
+    row = await (await conn.execute(_SQL["scopes"], values)).fetchone()
+    return frozenset() if row is None else frozenset(row["scopes"]) & frozenset(task.scopes)
+
+
+async def _ground(conn: Transaction, tenant_id: UUID, task: Task) -> Ground:
+    scopes = await scopes_of(conn, tenant_id=tenant_id, task=task)
+    limit = await limit_of(conn, tenant_id=tenant_id)
+    context = await brief(conn, tenant_id=tenant_id, task=task) if task.kind is Kind.TEXT else ""
+    return Ground(scopes, limit, context)
+
+
+async def _asked(reader: Reader, task: Task, ground: Ground) -> Reply:
+    tools = [definition.tool for definition in allowed(ground.scopes)]
+    if not tools:
+        return Reply(raw="", calls=(), model="none", prompt_hash=b"", latency_ms=0.0)
+    request = Request(tools=tools, instructions=INSTRUCTIONS, text=task.request["text"], context=ground.context)
+    async with asyncio.timeout(WITHIN_S + 5):
+        return await reader.call(request, within_s=WITHIN_S)
+
+
+async def _settle(
+    db: Database,
+    tenant_id: UUID,
+    task: Task,
+    owner: str,
+    ground: Ground,
+    calls: Sequence[Call],
+    reply: Reply | None,
+) -> Task:
+    """Check calls, count whom they reach, and write down what follows."""
+    wrong, reach = check(calls, ground.scopes), Reach(())
+    if not wrong:
+        async with db.transaction(tenant_id, read_only=True) as conn:
+            reach, wrong = await examine(conn, tenant_id=tenant_id, calls=calls)
+    async with held(db, tenant_id=tenant_id, task=task, owner=owner) as (_, change):
+        if reply is not None:
+            change.tell(Step.ANSWERED, **_answered(reply))
+        change.tell(
+            Step.CHECKED,
+            wrong=[one.to_document() for one in wrong],
+            people=list(reach.people),
+            limit=ground.limit,
+        )
+        if wrong:
+            set_back(change, _said(wrong), may_retry=reply is not None and not _is_hopeless(wrong))
+        else:
+            _plan(change, calls, reach, ground.limit)
+    return change.task
+
+
+def _plan(change: Change, calls: Sequence[Call], reach: Reach, limit: int) -> None:
+    task = change.task
+    first = max(places(task), default=-1) + 1
+    plan = [Planned(first + place, call, reach.people[place]) for place, call in enumerate(calls)]
+    reached = sum(one["people"] for one in task.made)
+    whole = None if reach.total is None else reach.total + reached
+    change.set(plan=tuple(plan))
+    # What reaches nobody needs no approval, however many an earlier plan reached.
+    if reach.total != 0 and Reach((whole,)).is_beyond(limit):
+        change.set(approval={"people": whole, "limit": limit})
+        change.move(TaskStatus.AWAITING_APPROVAL, people=whole, limit=limit)
+    else:
+        change.set(approval=None)
+        change.move(TaskStatus.ACTING)
+
+
+def _answered(reply: Reply) -> dict[str, Any]:
+    return {
+        "model": reply.model,
+        "prompt_hash": reply.prompt_hash.hex(),
+        "raw": reply.raw[:LONGEST_RAW],
+        "calls": [{"name": call.name, "arguments": dict(call.arguments)} for call in reply.calls],
+        "latency_ms": round(reply.latency_ms, 1),
+        "prompt_tokens": reply.prompt_tokens,
+        "answer_tokens": reply.answer_tokens,
+        "cost": reply.cost,
+    }
+
+
+def _said(wrong: Sequence[Wrong]) -> dict[str, Any]:
+    """Say all that is wrong in one error, for the asker and for the model's next try."""
+    first = wrong[0].error
+    message = " ".join(_sentence(one) for one in wrong)
+    return {"code": first.code, "message": message, "remedy": first.remedy}
+
+
+def _sentence(one: Wrong) -> str:
+    return one.error.message if one.place is None else f"calls[{one.place}]: {one.error.message}"
+
+
+def _is_hopeless(wrong: Sequence[Wrong]) -> bool:
+    """Tell whether the model was right and the key is not enough: asking again would not help."""
+    return all(isinstance(one.error, Forbidden) for one in wrong)

@@ -1,0 +1,95 @@
+"""FunctionGemma as a worker sees it: a model behind HTTP, in the process that `leo model` is."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+import httpx
+
+from engine.think.contract import Answer, ModelRefused, ModelUnavailable, Question, Reply, Request
+from engine.think.functiongemma import wire
+from rules.words import Arbiter
+
+_CONNECT_S = 1.0
+# The server counts its own time; what is waited beyond is the way there and back.
+_BEYOND_S = 0.5
+_RUN = "See that it runs: leo model. LEO_MODEL_URL says where."
+_UNNAMED = "functiongemma"
+_BUSY, _TIMEOUT = 503, 504
+T = TypeVar("T", Answer, Reply)
+
+
+class ServedFunctionGemma:
+    """One `leo model`, as `engine.think.contract.Model`."""
+
+    def __init__(self, url: str, *, token: str) -> None:
+        self.arbiter = Arbiter.FUNCTIONGEMMA
+        self._name = _UNNAMED
+        self._http = httpx.AsyncClient(
+            base_url=url, headers={"Authorization": f"Bearer {token}"}, trust_env=False, follow_redirects=False
+        )
+
+    def __repr__(self) -> str:
+        return f"ServedFunctionGemma({str(self._http.base_url)!r})"
+
+    @property
+    def model(self) -> str:
+        """The file's hash is in it; before it was asked for, the bare name."""
+        return self._name
+
+    async def learn(self) -> None:
+        """Ask which model it is; raises ModelUnavailable."""
+        document = await self._send("GET", "/health", None, within_s=_CONNECT_S)
+        self._name = str(document["model"])
+
+    async def choose(self, question: Question, *, within_s: float) -> Answer:
+        return await self._ask(
+            "/choose", wire.question_document(question, _bounded(within_s)), within_s, wire.read_answer
+        )
+
+    async def call(self, request: Request, *, within_s: float) -> Reply:
+        return await self._ask("/call", wire.request_document(request, _bounded(within_s)), within_s, wire.read_reply)
+
+    async def close(self) -> None:
+        await self._http.aclose()
+
+    async def _ask(
+        self, path: str, document: Mapping[str, Any], within_s: float, read: Callable[[Mapping[str, Any]], T]
+    ) -> T:
+        given = await self._send("POST", path, document, within_s=within_s)
+        try:
+            read_back = read(given)
+        except (KeyError, TypeError, ValueError) as error:
+            raise ModelUnavailable("What answered is no leo model.", remedy=_RUN) from error
+        self._name = read_back.model
+        return read_back
+
+    async def _send(
+        self, method: str, path: str, document: Mapping[str, Any] | None, *, within_s: float
+    ) -> Mapping[str, Any]:
+        timeout = httpx.Timeout(within_s + _BEYOND_S, connect=_CONNECT_S)
+        try:
+            response = await self._http.request(method, path, json=document, timeout=timeout)
+            given: Mapping[str, Any] = response.json()
+        except httpx.ReadTimeout as error:
+            raise TimeoutError("leo model did not answer in time") from error
+        except httpx.HTTPError as error:
+            raise ModelUnavailable(f"leo model cannot be reached: {type(error).__name__}.", remedy=_RUN) from error
+        except ValueError as error:
+            raise ModelUnavailable("What answered is no leo model.", remedy=_RUN) from error
+        if response.is_success:
+            return given
+        raise _failure(response.status_code, given, response.headers.get("Retry-After"))
+
+
+def _failure(status: int, given: Mapping[str, Any], retry_after: str | None) -> Exception:
+    said = str(given.get("message", "")) if isinstance(given, Mapping) else ""
+    if status == _TIMEOUT:
+        return TimeoutError(said)
+    if status == _BUSY:
+        wait_s = float(retry_after) if retry_after and retry_after.isdigit() else None
+        return ModelUnavailable(f"leo model is busy: {said}", remedy="It is asked again.", retry_after=wait_s)
+    return ModelRefused(f"leo model refused: {said}", remedy=_RUN)
+
+
+def _bounded(within_s: float) -> float:
+    return min(within_s, wire.LONGEST_S)

@@ -1,0 +1,114 @@
+"""The process that holds the model: HTTP on loopback, one thread for the model, a short queue before it.
+
+So no event loop of a worker is ever blocked by the model, however many workers share it, and a crash of llama.cpp takes
+nothing along that cannot be asked again.
+"""
+
+import asyncio
+import hmac
+import json
+import logging
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+
+from aiohttp import web
+
+from engine.think.contract import ModelRefused
+from engine.think.functiongemma import wire
+from engine.think.functiongemma.model import FunctionGemma
+from rules.errors import LeoError
+
+# Who waits behind so many others would not be answered in time.
+MOST_WAITING = 64
+T = TypeVar("T")
+log = logging.getLogger("leo.model")
+
+
+class Server:
+    """The routes over one model. `token` is what each request has to bring."""
+
+    def __init__(self, model: FunctionGemma, *, token: str) -> None:
+        self._model, self._token = model, token
+        # llama.cpp's context is for one thread at a time.
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="model")
+        self._waiting = 0
+
+    def app(self) -> web.Application:
+        """Give the application; its clean-up ends the thread and frees the model."""
+        app = web.Application(client_max_size=wire.LARGEST, middlewares=[self._admit])
+        app.router.add_get("/health", self._health)
+        app.router.add_post("/choose", self._choose)
+        app.router.add_post("/call", self._call)
+        app.on_cleanup.append(self._close)
+        return app
+
+    @web.middleware
+    async def _admit(self, request: web.Request, handler: Callable[[web.Request], Any]) -> web.StreamResponse:
+        brought = request.headers.get("Authorization", "")
+        if not hmac.compare_digest(brought.encode(), f"Bearer {self._token}".encode()):
+            return _refusal(401, "unauthorized", "The token is missing or wrong.")
+        response: web.StreamResponse = await handler(request)
+        return response
+
+    async def _health(self, _request: web.Request) -> web.Response:
+        return web.json_response({"model": self._model.model, "waiting": self._waiting})
+
+    async def _choose(self, request: web.Request) -> web.Response:
+        def choose(document: Mapping[str, Any]) -> Callable[[], dict[str, Any]]:
+            question, within_s = wire.read_question(document)
+            return lambda: wire.answer_document(self._model.choose(question, within_s=within_s))
+
+        return await self._answer(request, choose)
+
+    async def _call(self, request: web.Request) -> web.Response:
+        def call(document: Mapping[str, Any]) -> Callable[[], dict[str, Any]]:
+            asked, within_s = wire.read_request(document)
+            return lambda: wire.reply_document(self._model.call(asked, within_s=within_s))
+
+        return await self._answer(request, call)
+
+    async def _answer(
+        self, request: web.Request, read: Callable[[Mapping[str, Any]], Callable[[], dict[str, Any]]]
+    ) -> web.Response:
+        try:
+            work = read(json.loads(await request.text()))
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            return _refusal(422, "invalid_input", f"The request cannot be read: {type(error).__name__}.")
+        if self._waiting >= MOST_WAITING:
+            return _refusal(503, "busy", f"{MOST_WAITING} questions are waiting already.", retry_after=1)
+        self._waiting += 1
+        try:
+            return web.json_response(await asyncio.get_running_loop().run_in_executor(self._thread, work))
+        except TimeoutError:
+            return _refusal(504, "timeout", "The model had no time left.")
+        except ModelRefused as error:
+            return _refusal(409, "refused", error.message)
+        except LeoError as error:
+            return _refusal(422, error.code, error.message)
+        finally:
+            self._waiting -= 1
+
+    async def _close(self, _app: web.Application) -> None:
+        self._thread.shutdown(wait=True, cancel_futures=True)
+        self._model.close()
+
+
+def _refusal(status: int, code: str, message: str, *, retry_after: int | None = None) -> web.Response:
+    headers = {} if retry_after is None else {"Retry-After": str(retry_after)}
+    return web.json_response({"code": code, "message": message}, status=status, headers=headers)
+
+
+async def serve(
+    model: FunctionGemma, *, token: str, host: str, port: int, stop: asyncio.Event, ready: Callable[[str], None]
+) -> None:
+    """Serve until `stop` is set; `ready` gets the URL. Raises OSError where it cannot listen."""
+    runner = web.AppRunner(Server(model, token=token).app(), access_log=None, shutdown_timeout=2.0)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, host, port).start()
+        at = runner.addresses[0]
+        ready(f"http://{at[0]}:{at[1]}")
+        await stop.wait()
+    finally:
+        await runner.cleanup()

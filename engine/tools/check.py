@@ -1,0 +1,110 @@
+"""What is wrong with calls before any of them is made: unknown tools, arguments, rules, and what a key may not do."""
+
+import json
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from jsonschema import Draft202012Validator
+
+from engine.think.contract import Call
+from engine.tools.definitions import Definition, definitions
+from engine.tools.rule import RULED, rule_of
+from rules.conditions import parse
+from rules.errors import Forbidden, InvalidInput, LeoError
+
+MOST_CALLS = 10
+MOST_ERRORS = 10
+# Octets of one call's arguments: what a segment's largest sensible rule takes, many times over.
+LARGEST = 65_536
+
+
+@dataclass(frozen=True, slots=True)
+class Wrong:
+    """What is wrong with the call at `place`, None where it is about all of them; `error` says it."""
+
+    place: int | None
+    error: LeoError
+
+    def to_document(self) -> dict[str, Any]:
+        return {
+            "place": self.place,
+            "code": self.error.code,
+            "message": self.error.message,
+            "remedy": self.error.remedy,
+        }
+
+
+def check(calls: Sequence[Call], scopes: Collection[str]) -> tuple[Wrong, ...]:
+    """Give what is wrong with calls, nothing where each may be made by a key with `scopes`; looks at no record."""
+    if not calls:
+        error = InvalidInput("No tool is called.", remedy="Call at least one of the tools, do_nothing where none fits.")
+        return (Wrong(None, error),)
+    if len(calls) > MOST_CALLS:
+        error = InvalidInput(
+            f"{len(calls)} calls are more than {MOST_CALLS}.", remedy="Ask for less at once, in several tasks."
+        )
+        return (Wrong(None, error),)
+    found = [Wrong(place, error) for place, call in enumerate(calls) for error in _errors(call, scopes)]
+    return tuple(found[:MOST_ERRORS])
+
+
+def raise_wrong(found: Sequence[Wrong]) -> None:
+    """Raise the first of what is wrong, naming the call."""
+    for one in found:
+        where = "" if one.place is None else f"calls[{one.place}]: "
+        raise type(one.error)(f"{where}{one.error.message}", remedy=one.error.remedy)
+
+
+def _errors(call: Call, scopes: Collection[str]) -> list[LeoError]:
+    definition = definitions().get(call.name)
+    if definition is None:
+        names = ", ".join(definitions())
+        return [InvalidInput(f"There is no tool {call.name[:100]!r}.", remedy=f"Use one of {names}.")]
+    if definition.scope not in scopes:
+        return [
+            Forbidden(f"The tool {call.name} needs the scope {definition.scope}.", remedy="Ask with a key that has it.")
+        ]
+    if (unstorable := _unstorable(call.arguments)) is not None:
+        return [unstorable]
+    wrong = [_said(definition, one) for one in _validator(call.name).iter_errors(dict(call.arguments))]
+    return list(wrong) or _rule_errors(call)
+
+
+def _rule_errors(call: Call) -> list[LeoError]:
+    """Read the rule that the arguments say: a schema alone cannot tell whether it makes sense."""
+    if call.name not in RULED:
+        return []
+    try:
+        parse(rule_of(call.arguments))
+    except InvalidInput as error:
+        return [error]
+    return []
+
+
+def _unstorable(arguments: Mapping[str, Any]) -> InvalidInput | None:
+    try:
+        text = json.dumps(arguments, allow_nan=False, ensure_ascii=False)
+        size = len(text.encode())
+    except (TypeError, ValueError, RecursionError):
+        return InvalidInput("The arguments are no JSON that can be kept.", remedy="Send plain text and finite numbers.")
+    if size > LARGEST or "\\u0000" in text:
+        return InvalidInput(
+            f"The arguments are longer than {LARGEST} octets, or hold a NUL.", remedy="Send less, as plain text."
+        )
+    return None
+
+
+def _said(definition: Definition, error: Any) -> InvalidInput:
+    place = ".".join(str(step) for step in error.absolute_path) or "arguments"
+    required = ", ".join(definition.tool.parameters["required"]) or "nothing"
+    return InvalidInput(
+        f"{definition.name}: {place}: {str(error.message)[:300]}.",
+        remedy=f"Correct it; {definition.name} requires {required}.",
+    )
+
+
+@cache
+def _validator(name: str) -> Draft202012Validator:
+    return Draft202012Validator(definitions()[name].tool.parameters)

@@ -1,0 +1,49 @@
+"""Records by the keys that people and models name them by; each raises NotFound where there is none."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from engine.db import Transaction
+from engine.queries import queries
+from rules.errors import NotFound
+
+_SQL = queries("tools")
+
+
+async def campaign_named(conn: Transaction, *, tenant_id: UUID, key: str) -> Mapping[str, Any]:
+    """Give campaign_id, key, name, status, and key and rule of the segment it sends to, None where it has none."""
+    row = await (await conn.execute(_SQL["campaign"], {"tenant_id": tenant_id, "key": key})).fetchone()
+    if row is None:
+        raise NotFound(f"There is no campaign {key!r}.", remedy="Check its key: GET /campaigns lists them.")
+    return row
+
+
+async def segment_named(conn: Transaction, *, tenant_id: UUID, key: str) -> Mapping[str, Any]:
+    """Give segment_id, name and rule."""
+    row = await (await conn.execute(_SQL["segment"], {"tenant_id": tenant_id, "key": key})).fetchone()
+    if row is None:
+        raise NotFound(f"There is no segment {key!r}.", remedy="Check its key, or create the segment first.")
+    return row
+
+
+async def profile_named(conn: Transaction, *, ext_id: str) -> int:
+    """Give the profile_id."""
+    values = {"ext_id": ext_id, "profile_id": None}
+    row = await (await conn.execute(queries("activate")["profile"], values)).fetchone()
+    if row is None:
+        raise NotFound(f"There is no profile {ext_id!r}.", remedy="Check its ext_id.")
+    return int(row["profile_id"])
+
+
+async def templates_named(conn: Transaction, *, tenant_id: UUID, keys: Sequence[str]) -> list[int]:
+    """Give the ids of the newest approved version of each, on every channel that it has."""
+    rows = await (
+        await conn.execute(_SQL["approved_templates"], {"tenant_id": tenant_id, "keys": list(keys)})
+    ).fetchall()
+    missing = set(keys) - {row["key"] for row in rows}
+    if missing:
+        raise NotFound(
+            f"There is no approved template {min(missing)!r}.", remedy="Check its key, or approve the template first."
+        )
+    return list(dict.fromkeys(row["template_id"] for row in rows))

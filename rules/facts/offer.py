@@ -1,0 +1,93 @@
+"""What a campaign offers: its window and purpose, and the candidates, each a template on its channel or nothing."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Self, TypeAlias
+
+from rules.words import Action, Channel
+
+# Channel, id, name, version, and where known what it is about.
+Template: TypeAlias = tuple[Channel, int, str, int] | tuple[Channel, int, str, int, tuple[str, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Campaign:
+    """`starts_at` and `ends_at` bound its window, either may be open; `control_share` is 0 to 1.
+
+    `key` is the tenant's own name for it, by which policies speak of it; empty where it is not known.
+    """
+
+    campaign_id: int
+    name: str
+    purpose: str = "marketing"
+    starts_at: datetime | None = None
+    ends_at: datetime | None = None
+    priority: int = 0
+    control_share: float = 0.0
+    key: str = ""
+
+    def to_document(self) -> dict[str, Any]:
+        """Give a JSON document; a key that is not known is left out."""
+        document: dict[str, Any] = {
+            "campaign_id": self.campaign_id,
+            "name": self.name,
+            "purpose": self.purpose,
+            "starts_at": None if self.starts_at is None else self.starts_at.isoformat(),
+            "ends_at": None if self.ends_at is None else self.ends_at.isoformat(),
+            "priority": self.priority,
+            "control_share": self.control_share,
+        }
+        if self.key:
+            document["key"] = self.key
+        return document
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any]) -> Self:
+        """Read what `to_document` wrote; raises KeyError, TypeError or ValueError on anything else."""
+        return cls(
+            **{
+                **document,
+                "starts_at": _instant(document["starts_at"]),
+                "ends_at": _instant(document["ends_at"]),
+            }
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One thing that could be done: a template on its channel, or nothing. `index` is its place in the list.
+
+    `topics` are what the template is about, in the words of the graph's topics and products.
+    """
+
+    index: int
+    action: Action
+    channel: Channel | None = None
+    template_id: int | None = None
+    template_name: str | None = None
+    template_version: int | None = None
+    topics: tuple[str, ...] = ()
+
+    def to_document(self) -> list[Any]:
+        """Give a JSON list; topics stand last, and only where there are some."""
+        document = [self.index, self.action, self.channel, self.template_id, self.template_name, self.template_version]
+        return [*document, list(self.topics)] if self.topics else document
+
+    @classmethod
+    def from_document(cls, document: Sequence[Any]) -> Self:
+        """Read what `to_document` wrote; raises TypeError or ValueError on anything else."""
+        index, action, channel, template_id, name, version, *rest = document
+        known = None if channel is None else Channel(channel)
+        topics = tuple(rest[0]) if rest else ()
+        return cls(index, Action(action), known, template_id, name, version, topics)
+
+
+def candidates(templates: Sequence[Template]) -> tuple[Candidate, ...]:
+    """Number the approved templates; doing nothing is always there, last."""
+    sends = (Candidate(index, Action.SEND, *template) for index, template in enumerate(templates))
+    return (*sends, Candidate(len(templates), Action.DO_NOTHING))
+
+
+def _instant(value: str | None) -> datetime | None:
+    return None if value is None else datetime.fromisoformat(value)

@@ -1,0 +1,72 @@
+"""What a gate is asked about, and what is worked out once for all candidates of a person."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, tzinfo
+from functools import lru_cache
+from typing import Self
+from zoneinfo import ZoneInfo
+
+from rules.facts import Address, Campaign, Facts
+from rules.policy import Basis, Cap, Policy, Requirement
+from rules.verdicts import Reason
+from rules.words import Channel
+
+
+@dataclass(frozen=True, slots=True)
+class Unmet:
+    """A condition of the policy that does not hold for the person, and what is told of it."""
+
+    requirement: Requirement
+    reason: Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Full:
+    """A cap that has no room for the person, on whatever channel."""
+
+    cap: Cap
+    reason: Reason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """One person, one campaign, one policy, one instant (aware); `local` is the same instant where the person is.
+
+    Made by `Case.of`; `unmet` and `full` are what rules.gates.asked found out of the person once, for all candidates.
+    """
+
+    facts: Facts
+    campaign: Campaign
+    policy: Policy
+    now: datetime
+    local: datetime
+    basis: Basis
+    addresses: Mapping[Channel, list[Address]]
+    unmet: tuple[Unmet, ...] = ()
+    full: tuple[Full, ...] = ()
+
+    @classmethod
+    def of(cls, facts: Facts, campaign: Campaign, policy: Policy, now: datetime) -> Self:
+        addresses: dict[Channel, list[Address]] = {}
+        for address in facts.addresses:
+            addresses.setdefault(address.channel, []).append(address)
+        zone = zone_of(facts.zone) or zone_of(policy.zone) or UTC
+        return cls(
+            facts=facts,
+            campaign=campaign,
+            policy=policy,
+            now=now,
+            local=now.astimezone(zone),
+            basis=policy.basis(campaign.purpose),
+            addresses=addresses,
+        )
+
+
+@lru_cache(maxsize=1024)
+def zone_of(name: str) -> tzinfo | None:
+    """Give the zone of an IANA name, None where there is none of that name."""
+    try:
+        return ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        return None

@@ -1,0 +1,133 @@
+"""The values in a policy's document, read one by one: each gives the value, or refuses it by the field's name."""
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import time
+from enum import StrEnum
+from typing import Any, TypeVar
+from zoneinfo import ZoneInfo
+
+from rules.errors import InvalidInput
+from rules.words import Channel
+
+# Far above what any field can use, and far below where sums and spans of time would overflow.
+LARGEST_NUMBER = 1_000_000
+MOST_PARTS = 100
+MOST_LETTERS = 500
+
+T = TypeVar("T")
+E = TypeVar("E", bound=StrEnum)
+
+
+def wrong(name: str, why: str) -> InvalidInput:
+    return InvalidInput(f"Policy field {name} {why}.", remedy="See the fields in docs/policy.md.")
+
+
+def mapping(name: str, value: Any) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping):
+        raise wrong(name, "must be an object")
+    return value
+
+
+def only(value: Mapping[str, Any], known: Iterable[str], inside: str = "") -> None:
+    """Refuse fields that are not known; `inside` is the field's own name with a dot."""
+    unknown = sorted(str(name) for name in set(value) - set(known))
+    if unknown:
+        raise wrong(", ".join(f"{inside}{name}" for name in unknown), "is not a field of a policy")
+
+
+def many(name: str, value: Any, read: Callable[[str, Any], T]) -> tuple[T, ...]:
+    """Read a list, each part under its place such as caps[0]."""
+    if not isinstance(value, list):
+        raise wrong(name, "must be a list")
+    if len(value) > MOST_PARTS:
+        raise wrong(name, f"has more than {MOST_PARTS} parts")
+    return tuple(read(f"{name}[{index}]", one) for index, one in enumerate(value))
+
+
+def some(name: str, value: Any, read: Callable[[str, Any], T]) -> frozenset[T]:
+    """Read a list of at least one."""
+    if value == []:
+        raise wrong(name, "is empty: leave it out to mean every one")
+    return frozenset(many(name, value, read))
+
+
+def boolean(name: str, value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise wrong(name, "must be true or false")
+    return value
+
+
+def number(name: str, value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= LARGEST_NUMBER:
+        raise wrong(name, f"must be a number within {LARGEST_NUMBER:,} of 0")
+    return float(value)
+
+
+def amount(name: str, value: Any) -> float:
+    read = number(name, value)
+    if read < 0:
+        raise wrong(name, "must not be below 0")
+    return read
+
+
+def positive(name: str, value: Any) -> float:
+    read = number(name, value)
+    if read <= 0:
+        raise wrong(name, "must be above 0")
+    return read
+
+
+def whole(name: str, value: Any, least: int = 0) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= LARGEST_NUMBER:
+        raise wrong(name, f"must be a whole number from {least}")
+    return value
+
+
+def share(name: str, value: Any) -> float:
+    read = number(name, value)
+    if not 0 <= read <= 1:
+        raise wrong(name, "must lie between 0 and 1")
+    return read
+
+
+def text(name: str, value: Any) -> str:
+    if not isinstance(value, str) or not value.strip() or len(value) > MOST_LETTERS:
+        raise wrong(name, f"must be a text of 1 to {MOST_LETTERS} letters")
+    return value
+
+
+def word(name: str, value: Any, words: type[E]) -> E:
+    if not isinstance(value, str) or value not in {*words}:
+        *first, last = words
+        raise wrong(name, f"must be {', '.join(first)} or {last}")
+    return words(value)
+
+
+def channel(name: str, value: Any) -> Channel:
+    return word(name, value, Channel)
+
+
+def channels(name: str, value: Any) -> frozenset[Channel]:
+    return some(name, value, channel)
+
+
+def texts(name: str, value: Any) -> frozenset[str]:
+    return some(name, value, text)
+
+
+def zone(name: str, value: Any) -> str:
+    try:
+        ZoneInfo(value)
+    except (KeyError, ValueError, TypeError, OSError) as error:
+        raise wrong(name, f"is no IANA time zone: {value!r}") from error
+    return str(value)
+
+
+def moment(name: str, value: Any) -> time:
+    try:
+        read = time.fromisoformat(value)
+    except (TypeError, ValueError) as error:
+        raise wrong(name, f"must be a time such as 21:00, not {value!r}") from error
+    if read.tzinfo is not None:
+        raise wrong(name, f"is in each person's own zone, {value!r} names one")
+    return read
