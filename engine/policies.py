@@ -54,7 +54,10 @@ async def save(
     note: str | None = None,
     from_version: int | None = None,
 ) -> Version:
-    """Keep the next version of a policy; the newest where it says the same. Raises InvalidInput naming the field."""
+    """Keep the next version of a policy; what holds, or the newest draft, where that says the same already.
+
+    Raises InvalidInput naming the field.
+    """
     Policy.parse(document)
     values = {
         "tenant_id": tenant_id,
@@ -92,7 +95,9 @@ async def get(conn: Transaction, *, tenant_id: UUID, key: str, version: int | No
     if version is not None:
         row = await (await conn.execute(_SQL["version"], values)).fetchone()
         if row is None:
-            raise NotFound(f"The policy {key!r} has no version {version}.", remedy="GET /policies/{key} lists them.")
+            raise NotFound(
+                f"The policy {key!r} has no version {version}.", remedy="GET /policies/{key}/versions lists them."
+            )
         return Version(**row)
     holds = await find_in_force(conn, tenant_id=tenant_id, key=key)
     if holds is not None:

@@ -2,30 +2,25 @@
 
 import asyncio
 import json
-import sys
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 from uuid import UUID
 
 import typer
-import yaml
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from engine import policies
 from engine.cli.compare import compare
+from engine.cli.policy_files import read_policy
 from engine.cli.reach import inside
 from engine.db import Transaction
 from engine.policies import Version
 from rules.conditions import Language
-from rules.errors import InvalidInput
 from rules.policy import Policy
 from rules.policy.say import say
 from rules.policy.schema import JSON_SCHEMA
-
-LARGEST_FILE = 1_048_576
-STANDARD_INPUT = Path("-")
 
 app = typer.Typer(no_args_is_help=True)
 app.command("compare")(compare)
@@ -50,7 +45,7 @@ def save(
     as_json: JsonOption = False,
 ) -> None:
     """Keep the next version of a policy from a file."""
-    document = read(file)
+    document = read_policy(file)
 
     async def work(conn: Transaction, tenant_id: UUID) -> Version:
         return await policies.save(conn, tenant_id=tenant_id, key=key, document=document, is_draft=draft, note=note)
@@ -71,7 +66,7 @@ def list_(tenant: TenantOption = None, as_json: JsonOption = False) -> None:
         return
     shown = Table("key", "holds", "newest", box=None, pad_edge=False)
     for one in found:
-        shown.add_row(one.key, "-" if one.version is None else str(one.version), str(one.newest))
+        shown.add_row(escape(one.key), "-" if one.version is None else str(one.version), str(one.newest))
     Console().print(shown if found else "There is no policy: the default one holds (leo policy say).")
 
 
@@ -114,7 +109,7 @@ def say_(
     language: LanguageOption = Language.EN,
 ) -> None:
     """Check a policy's file and say it in plain words; nothing is kept."""
-    Console().print(_sentences(Policy.parse({} if file is None else read(file)), language))
+    Console().print(_sentences(Policy.parse({} if file is None else read_policy(file)), language))
 
 
 @app.command()
@@ -123,42 +118,22 @@ def schema() -> None:
     typer.echo(json.dumps(JSON_SCHEMA, ensure_ascii=False, indent=2))
 
 
-def read(path: Path) -> Mapping[str, Any]:
-    """Read a policy's document from YAML or JSON, which is YAML too; raises InvalidInput."""
-    try:
-        text = sys.stdin.read(LARGEST_FILE + 1) if path == STANDARD_INPUT else _text(path)
-        document = yaml.safe_load(text) if len(text) <= LARGEST_FILE else None
-    except (OSError, UnicodeDecodeError) as error:
-        raise InvalidInput(f"The file {path} cannot be read.", remedy="Check its name and its rights.") from error
-    except yaml.YAMLError as error:
-        place = getattr(error, "problem_mark", None)
-        where = f", line {place.line + 1}" if place is not None else ""
-        raise InvalidInput(
-            f"{path}{where} is no YAML.", remedy="Correct it: leo policy schema has the fields."
-        ) from error
-    if not isinstance(document, dict):
-        raise InvalidInput(f"{path} holds no policy of at most 1 MB.", remedy="It is an object: docs/policy.md.")
-    return document
-
-
-def _text(path: Path) -> str:
-    with path.open(encoding="utf-8") as file:
-        return file.read(LARGEST_FILE + 1)
-
-
 def _tell(version: Version, language: Language, *, as_json: bool) -> None:
     if as_json:
-        typer.echo(json.dumps(_document(version), ensure_ascii=False))
+        typer.echo(json.dumps(_document(version), ensure_ascii=False, indent=2))
         return
     console = Console()
     kind = ", a draft" if version.draft else ""
-    console.print(f"[bold]{version.key}[/] version {version.version}{kind}, {version.created_at:%Y-%m-%d %H:%M}Z")
+    origin = "" if version.from_version is None else f", from version {version.from_version}"
+    made = f"{version.created_at:%Y-%m-%d %H:%M}Z"
+    console.print(f"[bold]{escape(version.key)}[/] version {version.version}{kind}{origin}, {made}")
     if version.note:
-        console.print(version.note)
+        console.print(escape(version.note))
     console.print(_sentences(version.policy(), language))
 
 
 def _document(version: Version) -> dict[str, Any]:
+    policy = version.policy()
     return {
         "policy_id": version.policy_id,
         "key": version.key,
@@ -168,12 +143,12 @@ def _document(version: Version) -> dict[str, Any]:
         "note": version.note,
         "document": version.document,
         "created_at": version.created_at.isoformat(),
-        "text": {language: [one.text for one in say(version.policy(), language)] for language in Language},
+        "text": {language: [one.text for one in say(policy, language)] for language in Language},
     }
 
 
 def _sentences(policy: Policy, language: Language) -> Table:
     shown = Table("gate", "what it asks", box=None, pad_edge=False)
     for one in say(policy, language):
-        shown.add_row(str(one.layer), one.text)
+        shown.add_row(one.layer, escape(one.text))
     return shown

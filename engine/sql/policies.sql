@@ -1,19 +1,22 @@
 -- Policies: versions that never change. A draft is tried out; what holds is the newest version that is none.
 
 -- name: save
--- The next version, unless the newest of its sort (draft or not) already says the same. The tenant's row is the queue.
+-- The next version, unless the newest of its sort says the same: of what is no draft that is what holds. The tenant's row
+-- is the queue.
 WITH newest AS (
-    SELECT policy_id, version, document, draft FROM policy
-    WHERE tenant_id = %(tenant_id)s AND key = %(key)s ORDER BY version DESC LIMIT 1
+    SELECT version, document FROM policy
+    WHERE tenant_id = %(tenant_id)s AND key = %(key)s AND draft = %(draft)s ORDER BY version DESC LIMIT 1
 ), made AS (
     INSERT INTO policy (tenant_id, key, version, document, draft, from_version, note)
-    SELECT %(tenant_id)s, %(key)s, coalesce((SELECT version FROM newest), 0) + 1, %(document)s, %(draft)s, %(from_version)s, %(note)s
-    WHERE NOT EXISTS (SELECT FROM newest WHERE document = %(document)s AND draft = %(draft)s)
-    RETURNING policy_id, version
+    SELECT %(tenant_id)s, %(key)s,
+           coalesce((SELECT max(version) FROM policy WHERE tenant_id = %(tenant_id)s AND key = %(key)s), 0) + 1,
+           %(document)s, %(draft)s, %(from_version)s, %(note)s
+    WHERE NOT EXISTS (SELECT FROM newest WHERE document = %(document)s)
+    RETURNING version
 )
-SELECT policy_id, version, true AS is_new FROM made
+SELECT version FROM made
 UNION ALL
-SELECT policy_id, version, false FROM newest WHERE NOT EXISTS (SELECT FROM made)
+SELECT version FROM newest WHERE NOT EXISTS (SELECT FROM made)
 
 -- name: version
 SELECT policy_id, key, version, document, draft, from_version, note, created_at

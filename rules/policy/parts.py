@@ -107,7 +107,7 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Arbitration:
-    """Who chooses, in this order, each within so many milliseconds a decision.
+    """Who chooses, in this order, all of them together within so many milliseconds a decision.
 
     A run that would take more hours, or cost more of the tenant's money, does not start; None: no limit.
     """

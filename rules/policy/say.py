@@ -1,230 +1,195 @@
 """A policy in plain words, English and Vietnamese: what a marketer and an auditor read before it is switched on."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import TypeAlias
 
 from rules.conditions import Language
+from rules.conditions import say as write
 from rules.consent import Basis
-from rules.policy.parts import Cap, CapScope, Requirement, Scope
+from rules.policy.default import OTHER_CHANNELS_WEIGHT
+from rules.policy.parts import Cap, Requirement
+from rules.policy.phrases import PHRASES
 from rules.policy.policy import Policy
-from rules.words import Gate
+from rules.policy.read import LAYERS
+from rules.words import Arbiter, Channel, Gate
 
-_EN: Mapping[str, str] = {
-    "consent": "Messages for {purpose} need a granted consent.",
-    "contract": "Messages for {purpose} belong to a contract: no consent is needed, a withdrawal counts.",
-    "legal_obligation": "Messages for {purpose} are a legal obligation: they need no consent and go out all the same.",
-    "legitimate_interest": "Messages for {purpose} go out until the person withdraws.",
-    "other purposes": "any other purpose",
-    "requirement": "{name}: {rule}{scope}.",
-    "scope": " (only for {what})",
-    "channels": "channels {listed}",
-    "templates": "templates {listed}",
-    "campaigns": "campaigns {listed}",
-    "purposes": "purposes {listed}",
-    "except": " except for {what}",
-    "quiet": "Nobody is disturbed from {start} to {end} of their own day; what is held waits until then.",
-    "no quiet": "There are no quiet hours.",
-    "sending": "Messages{scope} go out only from {start} to {end} of the person's day.{source}",
-    "window": "On {channel} messages go out only within {span} after the person was last heard there{exempt}.{source}",
-    "source": " Source: {source}.",
-    "cap": "At most {limit} in any {span} {within}{scope}.",
-    "calendar cap": "At most {limit} in each {per} of the person's calendar {within}{scope}.",
-    "overall": "over all campaigns and channels",
-    "campaign": "of one campaign",
-    "channel": "on one channel",
-    "message": "1 message",
-    "messages": "{count} messages",
-    "day": "day",
-    "week": "week",
-    "month": "month",
-    "hours": "{count} hours",
-    "1 hour": "1 hour",
-    "days": "{count} days",
-    "1 day": "1 day",
-    "minutes": "{count} minutes",
-    "yields": "A campaign waits while one of higher priority that is due within {span} could take the last place.",
-    "no yields": "Campaigns do not wait for those of higher priority.",
-    "control": "{share} of all people get nothing from any campaign, so that its effect can be measured.",
-    "no control": "Nobody is held back from all campaigns.",
-    "cost": "A message on {channel} costs {amount}.",
-    "order": "Who chooses, in this order: {order}; each has {seconds} s for a person.",
-    "hours budget": "A run whose models would need more than {hours} hours does not start.",
-    "cost budget": "A run whose models would cost more than {cost} does not start.",
-    "zone": "Where no person says otherwise, the time zone is {zone}.",
-}
-_VI: Mapping[str, str] = {
-    "consent": "Tin cho mục đích {purpose} cần có sự đồng ý.",
-    "contract": "Tin cho mục đích {purpose} thuộc hợp đồng: không cần đồng ý, nhưng rút lại vẫn có hiệu lực.",
-    "legal_obligation": "Tin cho mục đích {purpose} là nghĩa vụ pháp lý: không cần đồng ý và vẫn được gửi.",
-    "legitimate_interest": "Tin cho mục đích {purpose} được gửi cho đến khi khách từ chối.",
-    "other purposes": "khác",
-    "requirement": "{name}: {rule}{scope}.",
-    "scope": " (chỉ cho {what})",
-    "channels": "kênh {listed}",
-    "templates": "mẫu tin {listed}",
-    "campaigns": "chiến dịch {listed}",
-    "purposes": "mục đích {listed}",
-    "except": " trừ {what}",
-    "quiet": "Không làm phiền ai từ {start} đến {end} theo giờ của họ; tin bị giữ sẽ chờ đến lúc đó.",
-    "no quiet": "Không có giờ yên tĩnh.",
-    "sending": "Tin{scope} chỉ được gửi từ {start} đến {end} theo giờ của khách.{source}",
-    "window": "Trên {channel} chỉ gửi trong vòng {span} kể từ lần cuối khách tương tác ở đó{exempt}.{source}",
-    "source": " Nguồn: {source}.",
-    "cap": "Nhiều nhất {limit} trong mỗi {span} bất kỳ {within}{scope}.",
-    "calendar cap": "Nhiều nhất {limit} trong mỗi {per} theo lịch của khách {within}{scope}.",
-    "overall": "tính trên mọi chiến dịch và kênh",
-    "campaign": "của một chiến dịch",
-    "channel": "trên một kênh",
-    "message": "1 tin",
-    "messages": "{count} tin",
-    "day": "ngày",
-    "week": "tuần",
-    "month": "tháng",
-    "hours": "{count} giờ",
-    "1 hour": "1 giờ",
-    "days": "{count} ngày",
-    "1 day": "1 ngày",
-    "minutes": "{count} phút",
-    "yields": "Chiến dịch chờ khi một chiến dịch ưu tiên cao hơn, đến hạn trong {span}, có thể lấy suất cuối cùng.",
-    "no yields": "Chiến dịch không chờ chiến dịch ưu tiên cao hơn.",
-    "control": "{share} số người không nhận gì từ mọi chiến dịch, để đo được hiệu quả.",
-    "no control": "Không ai bị giữ lại khỏi mọi chiến dịch.",
-    "cost": "Một tin trên {channel} tốn {amount}.",
-    "order": "Ai chọn, theo thứ tự: {order}; mỗi bên có {seconds} giây cho một người.",
-    "hours budget": "Lượt chạy mà mô hình cần hơn {hours} giờ sẽ không bắt đầu.",
-    "cost budget": "Lượt chạy mà mô hình tốn hơn {cost} sẽ không bắt đầu.",
-    "zone": "Khi không rõ múi giờ của khách thì dùng {zone}.",
-}
-WORDS: Mapping[Language, Mapping[str, str]] = {Language.EN: _EN, Language.VI: _VI}
-_LAYERS = (Gate.ELIGIBILITY, Gate.APPLICABILITY, Gate.SUITABILITY)
+_DAY, _HOUR, _MINUTE = timedelta(days=1), timedelta(hours=1), timedelta(minutes=1)
+
+_Parts: TypeAlias = Mapping[str, Collection[str] | None]
 
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """One sentence of a policy; `layer` is the gate that asks it, or what it is about."""
+    """One sentence of a policy; `layer` is the gate that asks it, else "zone" or "arbitration"."""
 
     layer: str
     text: str
 
 
-def say(policy: Policy, language: Language) -> tuple[Said, ...]:
-    """Say a policy sentence by sentence, in the order of the funnel."""
-    return tuple(_Speaker(policy, WORDS[language], language).all())
+def say(policy: Policy, language: str = Language.EN) -> tuple[Said, ...]:
+    """Say everything that a policy asks, in the order of the funnel, in one of Language.
+
+    As many sentences of the same layers in each language.
+    """
+    return tuple(_Words(policy, Language(language)).all())
 
 
-class _Speaker:
-    def __init__(self, policy: Policy, words: Mapping[str, str], language: Language) -> None:
-        self._policy, self._words, self._language = policy, words, language
+@dataclass(frozen=True, slots=True)
+class _Words:
+    policy: Policy
+    language: Language
 
     def all(self) -> Iterator[Said]:
-        yield Said("zone", self._say("zone", zone=self._policy.zone))
-        yield from (Said(Gate.CONSENT, text) for text in self._bases())
-        for layer in _LAYERS:
-            asked = [one for one in self._policy.requirements if one.layer is layer]
-            yield from (Said(layer, self._requirement(one)) for one in asked)
+        yield Said("zone", self._say("zone", zone=self.policy.zone))
+        yield from _of(Gate.CONSENT, self._bases())
+        for layer in LAYERS:
+            asked = (one for one in self.policy.requirements if one.layer is layer)
+            yield from _of(layer, map(self._requirement, asked))
         yield Said(Gate.CONTROL_GROUP, self._control())
-        yield from (Said(Gate.BUDGET, text) for text in self._costs())
-        yield from (Said(Gate.FREQUENCY_CAP, self._cap(cap)) for cap in self._policy.caps)
+        yield from _of(Gate.BUDGET, self._costs())
+        yield from _of(Gate.FREQUENCY_CAP, map(self._cap, self.policy.caps))
         yield Said(Gate.PRIORITY, self._yields())
-        yield from (Said(Gate.PROVIDER_WINDOW, text) for text in self._windows())
-        yield from (Said(Gate.SENDING_HOURS, text) for text in self._sending())
+        yield from _of(Gate.PROVIDER_WINDOW, self._windows())
+        yield from _of(Gate.SENDING_HOURS, self._sending())
         yield Said(Gate.QUIET_HOURS, self._quiet())
-        yield from (Said("arbitration", text) for text in self._arbitration())
-
-    def _say(self, key: str, **parts: object) -> str:
-        return self._words[key].format(**parts)
+        yield from _of("arbitration", self._arbitration())
 
     def _bases(self) -> Iterator[str]:
-        for purpose, basis in sorted(self._policy.purposes.items()):
-            yield self._say(basis, purpose=purpose)
-        other = Basis.CONSENT if self._policy.required_consent else Basis.LEGITIMATE_INTEREST
-        yield self._say(other, purpose=self._words["other purposes"])
+        for purpose, basis in sorted(self.policy.purposes.items()):
+            yield self._say(basis, purpose=write.quoted(purpose))
+        other = Basis.CONSENT if self.policy.required_consent else Basis.LEGITIMATE_INTEREST
+        yield self._say(other, purpose=self._say("other purposes" if self.policy.purposes else "all purposes"))
 
     def _requirement(self, one: Requirement) -> str:
-        return self._say(
-            "requirement", name=one.name, rule=one.rule.text(self._language), scope=self._only(_parts(one.scope))
-        )
-
-    def _only(self, parts: Mapping[str, frozenset[str] | None]) -> str:
-        what = self._what(parts)
-        return self._say("scope", what=what) if what else ""
-
-    def _what(self, parts: Mapping[str, frozenset[str] | None]) -> str:
-        said = [self._say(name, listed=", ".join(sorted(values))) for name, values in parts.items() if values]
-        return ", ".join(said)
+        scope = one.scope
+        only: _Parts = {
+            "channels": scope.channels,
+            "templates": scope.templates,
+            "campaigns": scope.campaigns,
+            "purposes": scope.purposes,
+        }
+        rule = one.rule.text(self.language)
+        return self._say("requirement", name=write.quoted(one.name), rule=rule, scope=self._only(only))
 
     def _control(self) -> str:
-        share = self._policy.control_share
-        return self._say("control", share=f"{share * 100:g}%") if share else self._words["no control"]
+        # Ten digits: 0.07 times 100 is 7.000000000000001.
+        share = float(f"{self.policy.control_share * 100:.10g}")
+        return self._say("control", share=self._number(share)) if share else self._say("no control")
 
     def _costs(self) -> Iterator[str]:
-        for channel, amount in sorted(self._policy.costs.items()):
-            yield self._say("cost", channel=channel, amount=f"{amount:g}")
+        for channel, amount in sorted(self.policy.costs.items()):
+            yield self._say("cost", channel=self._channel(channel), amount=self._number(amount))
 
     def _cap(self, cap: Cap) -> str:
-        within = self._words[{CapScope.OVERALL: "overall"}.get(cap.scope, str(cap.scope))]
-        limit = self._words["message"] if cap.limit == 1 else self._say("messages", count=cap.limit)
+        limit = self._say("message") if cap.limit == 1 else self._say("messages", count=self._number(cap.limit))
         scope = self._only({"channels": cap.channels, "purposes": cap.purposes})
+        within = self._say(cap.scope)
         if cap.per is not None:
-            return self._say("calendar cap", limit=limit, per=self._words[cap.per], within=within, scope=scope)
+            return self._say("calendar cap", limit=limit, per=self._say(cap.per), within=within, scope=scope)
         return self._say("cap", limit=limit, span=self._span(cap.window), within=within, scope=scope)
 
     def _yields(self) -> str:
-        span = self._policy.yields
-        return self._words["no yields"] if span is None else self._say("yields", span=self._span(span))
+        patience = self.policy.yields
+        return self._say("no yields") if patience is None else self._say("yields", span=self._span(patience))
 
     def _windows(self) -> Iterator[str]:
-        for channel, window in sorted(self._policy.windows.items()):
-            exempt = self._what({"templates": window.exempt_templates, "purposes": window.exempt_purposes})
+        for channel, window in sorted(self.policy.windows.items()):
+            exempt = self._parts({"templates": window.exempt_templates, "purposes": window.exempt_purposes})
             yield self._say(
                 "window",
-                channel=channel,
+                channel=self._channel(channel),
                 span=self._span(window.length),
-                exempt=self._say("except", what=exempt) if exempt else "",
+                exempt=self._say("except", what=write.listed(exempt, self.language)) if exempt else "",
                 source=self._source(window.source),
             )
 
     def _sending(self) -> Iterator[str]:
-        for hours in self._policy.sending_hours:
+        for hours in self.policy.sending_hours:
+            scope = self._only({"channels": hours.channels, "purposes": hours.purposes})
             yield self._say(
                 "sending",
-                scope=self._only({"channels": hours.channels, "purposes": hours.purposes}),
-                start=f"{hours.start:%H:%M}",
-                end=f"{hours.end:%H:%M}",
+                start=hours.start.isoformat("minutes"),
+                end=hours.end.isoformat("minutes"),
+                scope=scope,
                 source=self._source(hours.source),
             )
 
     def _quiet(self) -> str:
-        quiet = self._policy.quiet_hours
+        quiet = self.policy.quiet_hours
         if quiet is None:
-            return self._words["no quiet"]
-        return self._say("quiet", start=f"{quiet.start:%H:%M}", end=f"{quiet.end:%H:%M}")
+            return self._say("no quiet")
+        return self._say("quiet", start=quiet.start.isoformat("minutes"), end=quiet.end.isoformat("minutes"))
 
     def _arbitration(self) -> Iterator[str]:
-        given = self._policy.arbitration
-        yield self._say("order", order=", ".join(given.order), seconds=f"{given.within_ms / 1000:g}")
+        given = self.policy.arbitration
+        order = self._say("then").join(self._say(arbiter) for arbiter in given.order)
+        yield self._say("order", order=order)
+        if given.order[0] is not Arbiter.SCORE:
+            yield self._say("within", seconds=self._number(given.within_ms / 1000))
         if given.most_hours is not None:
-            yield self._say("hours budget", hours=f"{given.most_hours:g}")
+            yield self._say("most hours", hours=self._number(given.most_hours))
         if given.most_cost is not None:
-            yield self._say("cost budget", cost=f"{given.most_cost:g}")
+            yield self._say("most cost", cost=self._number(given.most_cost))
+        yield self._weights()
+
+    def _weights(self) -> str:
+        weights = self.policy.weights
+        channels = [
+            self._say("weight", channel=self._channel(channel), weight=self._number(weight))
+            for channel, weight in sorted(weights.channel.items())
+        ]
+        channels.append(self._say("other weight", weight=self._number(OTHER_CHANNELS_WEIGHT)))
+        return self._say(
+            "weights",
+            channels=", ".join(channels),
+            engagement=self._number(weights.engagement),
+            interest=self._number(weights.interest),
+            fatigue=self._number(weights.fatigue),
+            do_nothing=self._number(weights.do_nothing),
+        )
+
+    def _only(self, parts: _Parts) -> str:
+        said = self._parts(parts)
+        return self._say("scope", what=", ".join(said)) if said else ""
+
+    def _parts(self, parts: _Parts) -> list[str]:
+        said = []
+        for name, values in parts.items():
+            if values:
+                written = [
+                    self._channel(one) if isinstance(one, Channel) else write.quoted(one) for one in sorted(values)
+                ]
+                said.append(self._say(name, listed=write.listed(written, self.language)))
+        return said
 
     def _source(self, source: str | None) -> str:
-        return "" if source is None else self._say("source", source=source.rstrip("."))
+        if source is None:
+            return ""
+        plain = "".join(letter if letter.isprintable() else " " for letter in source)
+        return self._say("source", source=plain.rstrip(". "))
 
     def _span(self, span: timedelta) -> str:
-        minutes = span.total_seconds() / 60
-        if minutes % 1440 == 0:
-            return self._words["1 day"] if minutes == 1440 else self._say("days", count=f"{minutes / 1440:g}")  # noqa: PLR2004
-        if minutes % 60 == 0:
-            return self._words["1 hour"] if minutes == 60 else self._say("hours", count=f"{minutes / 60:g}")  # noqa: PLR2004
-        return self._say("minutes", count=f"{minutes:g}")
+        """Write a length of time; a day alone as 24 hours, for "in any day" would read as one of the calendar."""
+        if span > _DAY and not span % _DAY:
+            return self._say("days", count=self._number(span / _DAY))
+        if span == _HOUR:
+            return self._say("1 hour")
+        if not span % _HOUR:
+            return self._say("hours", count=self._number(span / _HOUR))
+        minutes = span / _MINUTE
+        return self._say("1 minute") if minutes == 1 else self._say("minutes", count=self._number(minutes))
+
+    def _channel(self, channel: Channel) -> str:
+        return write.phrase(self.language, channel)
+
+    def _number(self, value: float) -> str:
+        return write.number(value, self.language)
+
+    def _say(self, key: str, **places: str) -> str:
+        return PHRASES[self.language][key].format(**places)
 
 
-def _parts(scope: Scope) -> Mapping[str, frozenset[str] | None]:
-    return {
-        "channels": scope.channels,
-        "templates": scope.templates,
-        "campaigns": scope.campaigns,
-        "purposes": scope.purposes,
-    }
+def _of(layer: str, texts: Iterable[str]) -> Iterator[Said]:
+    return (Said(layer, text) for text in texts)

@@ -15,7 +15,7 @@ from rules.policy.values import LARGEST_NUMBER, MOST_LETTERS, MOST_PARTS
 from rules.words import Arbiter, Channel
 
 _Schema: TypeAlias = dict[str, Any]
-_TEXT: _Schema = {"type": "string", "minLength": 1, "maxLength": MOST_LETTERS, "pattern": r"\S"}
+_TEXT: _Schema = {"$ref": "#/$defs/text", "maxLength": MOST_LETTERS, "pattern": r"\S"}
 _TIME: _Schema = {"type": "string", "pattern": r"^([01]\d|2[0-3]):[0-5]\d(:[0-5]\d)?$"}
 _AMOUNT: _Schema = {"type": "number", "minimum": 0, "maximum": LARGEST_NUMBER}
 _POSITIVE: _Schema = {"type": "number", "exclusiveMinimum": 0, "maximum": LARGEST_NUMBER}

@@ -93,6 +93,9 @@ def share(name: str, value: Any) -> float:
 def text(name: str, value: Any) -> str:
     if not isinstance(value, str) or not value.strip() or len(value) > MOST_LETTERS:
         raise wrong(name, f"must be a text of 1 to {MOST_LETTERS} letters")
+    # jsonb can hold neither a NUL nor half of a surrogate pair.
+    if any(letter == "\x00" or "\ud800" <= letter <= "\udfff" for letter in value):
+        raise wrong(name, "has a letter that cannot be stored (U+0000 or half of a surrogate pair)")
     return value
 
 

@@ -85,7 +85,7 @@ SPOKEN_TO: Mapping[str, tuple[str, ...]] = {
     "starlette": ("api.envelope", "api.problems"),
     "typer": ("engine.cli",),
     "uvicorn": ("api.__main__",),
-    "yaml": ("engine.cli.policies",),
+    "yaml": ("engine.cli.policy_files",),
 }
 
 # Who opens a connection to PostgreSQL instead of being given a transaction.

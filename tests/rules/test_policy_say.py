@@ -10,7 +10,7 @@ from jsonschema import Draft202012Validator
 from rules.conditions import Language
 from rules.errors import InvalidInput
 from rules.policy import DEFAULT_POLICY, Policy
-from rules.policy.say import WORDS, say
+from rules.policy.say import say
 from rules.policy.schema import JSON_SCHEMA
 from rules.words import Gate
 
