@@ -14,6 +14,8 @@ from engine.credentials import Vault
 from engine.db import Database
 from engine.dispatch.adapters import Adapters
 from engine.settings import Settings
+from engine.think import models
+from engine.think.gateway import Gateway
 from engine.unsubscribe import Links
 from rules.words import Lane
 
@@ -64,6 +66,7 @@ class Services:
     queues: ArqRedis
     ringer: Ringer
     adapters: Adapters
+    gateway: Gateway
     vault: Vault = field(repr=False)
     platform_key: str = field(repr=False)
 
@@ -79,7 +82,7 @@ class Services:
         Raises Unavailable or Misconfigured where the database cannot be used; Redis may be away.
         """
         servers = await asyncio.to_thread(embedded.ensure, settings)
-        async with Database.open(servers.database_url, settings) as db:
+        async with Database.open(servers.database_url, settings) as db, models.opened(settings) as gateway:
             queues = lanes.connect(servers.redis_url)
             adapters = Adapters.of(settings)
             try:
@@ -89,6 +92,7 @@ class Services:
                     queues=queues,
                     ringer=Ringer(queues),
                     adapters=adapters,
+                    gateway=gateway,
                     vault=Vault(servers.secrets.credential_key),
                     platform_key=servers.secrets.platform_key,
                 )

@@ -16,7 +16,9 @@ from rules.facts import Facts, Rival
 from rules.policy import CapScope
 
 
-async def gather_all(conn: Transaction, frame: Frame, *, profile_ids: Sequence[int], now: datetime) -> list[Facts]:
+async def gather_all(
+    conn: Transaction, frame: Frame, *, profile_ids: Sequence[int], now: datetime, is_past: bool = False
+) -> list[Facts]:
     """Give everything that a decision for these people may look at, but twins and budget; see `facts.gather`."""
     policy = frame.policy
     known = await gather(
@@ -29,6 +31,7 @@ async def gather_all(conn: Transaction, frame: Frame, *, profile_ids: Sequence[i
         contacts_window=policy.longest_window,
         graph=frame.graph,
         heard_on=policy.windows.keys() & frame.channel_ids.keys(),
+        is_past=is_past,
     )
     people = await _people(conn, frame, known, now)
     rivals = await _rivals(conn, frame, known, now)

@@ -56,20 +56,28 @@ async def open_purse(
 
     `people` and `highest_cost` say how much the batch may use at most: where that may be too much, it is locked.
     """
+    purse = await read_purse(conn, campaign_id=campaign_id, document=document, zone=zone, now=now)
+    if not _is_tight(purse.budget, people * AHEAD, highest_cost):
+        return purse
+    values = _values(purse)
+    await conn.execute(_SQL["open_spend"], values)
+    budget = await _used(conn, "lock_spend", purse.budget, values)
+    return replace(purse, is_locked=True, budget=budget)
+
+
+async def read_purse(
+    conn: Transaction, *, campaign_id: int, document: Mapping[str, Any], zone: str, now: datetime
+) -> Purse:
+    """Read what is left of the campaign's budget and lock nothing, for who only wants to know."""
     day = now.astimezone(ZoneInfo(zone)).date()
     is_daily = document.get("per") == "day"
-    values = {"campaign_id": campaign_id, "day": day, "is_daily": is_daily}
     limits = Budget(
         messages=document.get("messages"),
         amount=document.get("amount"),
         until=_next_midnight(day, zone) if is_daily else None,
     )
-    budget = await _used(conn, "spent", limits, values)
-    is_tight = _is_tight(budget, people * AHEAD, highest_cost)
-    if is_tight:
-        await conn.execute(_SQL["open_spend"], values)
-        budget = await _used(conn, "lock_spend", limits, values)
-    return Purse(campaign_id, day, is_daily, is_tight, budget)
+    purse = Purse(campaign_id, day, is_daily, is_locked=False, budget=limits)
+    return replace(purse, budget=await _used(conn, "spent", limits, _values(purse)))
 
 
 async def close_purse(conn: Transaction, purse: Purse, *, messages: int, amount: float) -> None:
@@ -79,7 +87,7 @@ async def close_purse(conn: Transaction, purse: Purse, *, messages: int, amount:
     """
     if not messages:
         return
-    values = {"campaign_id": purse.campaign_id, "day": purse.day, "is_daily": purse.is_daily}
+    values = _values(purse)
     if not purse.is_locked:
         await conn.execute(_SQL["open_spend"], values)
         left = await _used(conn, "lock_spend", purse.budget, values)
@@ -89,6 +97,10 @@ async def close_purse(conn: Transaction, purse: Purse, *, messages: int, amount:
                 remedy="It is decided again, for what is left.",
             )
     await conn.execute(_SQL["spend"], {**values, "messages": messages, "amount": amount})
+
+
+def _values(purse: Purse) -> dict[str, Any]:
+    return {"campaign_id": purse.campaign_id, "day": purse.day, "is_daily": purse.is_daily}
 
 
 async def _used(conn: Transaction, query: str, limits: Budget, values: Mapping[str, Any]) -> Budget:

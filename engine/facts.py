@@ -50,15 +50,17 @@ async def gather(
     contacts_window: timedelta = CONTACTS_WINDOW,
     graph: str | None = None,
     heard_on: Collection[Channel] = (),
+    is_past: bool = False,
 ) -> list[Facts]:
     """Give the facts of the profiles that exist, in the order of their ids.
 
     `purpose` is the campaign's: consents for others are not read. `zone` and `locale` hold for whom none is known. What
     is known of profiles merged into one of them is known of that one (see `joined`). With `graph`, the tenant's, comes
-    what stands around people there; with `heard_on`, when they were last heard on those channels.
+    what stands around people there; with `heard_on`, when they were last heard on those channels. With `is_past`, what
+    came after `now` is not seen; attributes, addresses and ties are today's, for nothing is kept of what they were.
     """
     found = await conn.execute(
-        queries("decide")["facts"],
+        queries("explain")["facts_at"] if is_past else queries("decide")["facts"],
         {
             "profile_ids": list(profile_ids),
             "purpose": purpose,

@@ -112,11 +112,13 @@ async def find_in_force(conn: Transaction, *, tenant_id: UUID, key: str) -> Vers
     return None if row is None else Version(**row)
 
 
-async def versions(conn: Transaction, *, tenant_id: UUID, key: str, limit: int = 100) -> list[Version]:
-    """Give a policy's versions, newest first. Raises NotFound where there is none of that key."""
-    values = {"tenant_id": tenant_id, "key": key, "limit": limit}
+async def versions(
+    conn: Transaction, *, tenant_id: UUID, key: str, before: int | None = None, limit: int = 100
+) -> list[Version]:
+    """Give a policy's versions, the newest first, those before `before`. Raises NotFound where there is no such key."""
+    values = {"tenant_id": tenant_id, "key": key, "before": before, "limit": limit}
     rows = await (await conn.execute(_SQL["versions"], values)).fetchall()
-    if not rows:
+    if not rows and before is None:
         raise NotFound(f"There is no policy {key!r}.", remedy="GET /policies lists them.")
     return [Version(**row) for row in rows]
 

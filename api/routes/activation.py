@@ -20,5 +20,6 @@ async def activate_profile(body: ActivateIn, acting: ActingNow) -> ActivateOut:
         tenant_id=acting.tenant_id,
         campaign_id=body.campaign_id,
         ext_id=body.profile,
+        gateway=services.gateway,
     )
     return ActivateOut.model_validate(done)

@@ -8,6 +8,8 @@ from api.schemas.campaigns import (
     CampaignIn,
     CampaignOut,
     CampaignPage,
+    RunFiguresList,
+    RunFiguresOut,
     RunOut,
     TemplateIn,
     TemplateOut,
@@ -75,6 +77,13 @@ async def list_campaigns(work: Working, after: After = 0, limit: Limit = 100) ->
         items=[CampaignOut.model_validate(campaign) for campaign in found],
         next=following([campaign.campaign_id for campaign in found], limit),
     )
+
+
+@router.get("/campaigns/{campaign_id}/runs", operation_id="listRuns", openapi_extra=needs(Scope.READ))
+async def list_runs(campaign_id: PathId, work: Working, limit: Limit = 100) -> RunFiguresList:
+    """List a campaign's runs, newest first, with what their models were forecast to take and who decided."""
+    found = await campaigns.list_runs(work.conn, tenant_id=work.tenant_id, campaign_id=campaign_id, limit=limit)
+    return RunFiguresList(items=[RunFiguresOut.model_validate(one) for one in found])
 
 
 @router.get("/campaigns/{campaign_id}", operation_id="getCampaign", openapi_extra=needs(Scope.READ))

@@ -5,14 +5,16 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Query
 
 from api.routes.paging import Limit
+from api.schemas.base import Document
 from api.schemas.policies import (
+    LARGEST_VERSION,
     PolicyCheckIn,
     PolicyIn,
     PolicyKeyOut,
     PolicyKeyPage,
     PolicyOut,
     PolicySaidOut,
-    PolicyVersionList,
+    PolicyVersionPage,
     SwitchOnIn,
 )
 from api.work import Working, WorkRoute, needs
@@ -30,7 +32,10 @@ _SCHEMA: dict[int | str, dict[str, Any]] = {
 
 # A key may hold any character, "/" too; whatever follows the key stands in the table before the bare key.
 PolicyKey = Annotated[str, Path(min_length=1, max_length=100, description="The policy's key.")]
-VersionNumber = Annotated[int, Path(ge=1, le=2**31 - 1)]
+VersionNumber = Annotated[int, Path(ge=1, le=LARGEST_VERSION)]
+Before = Annotated[int | None, Query(ge=1, le=LARGEST_VERSION, description="The `next` of the page before.")]
+# Each comes with its document and its words.
+Versions = Annotated[int, Query(ge=1, le=100, description="At most so many versions.")]
 AfterKey = Annotated[str, Query(max_length=100, description="The `next` of the page before.")]
 
 router = APIRouter(route_class=WorkRoute, tags=["policies"])
@@ -59,7 +64,7 @@ async def list_policies(work: Working, after: AfterKey = "", limit: Limit = 100)
 
 
 @router.get("/policies/schema", operation_id="policySchema", openapi_extra=needs(Scope.READ), responses=_SCHEMA)
-async def policy_schema(work: Working) -> dict[str, Any]:
+async def policy_schema(work: Working) -> Document:
     """Give the JSON Schema of a policy's document."""
     del work
     return dict(JSON_SCHEMA)
@@ -82,10 +87,13 @@ async def switch_on_policy(key: PolicyKey, body: SwitchOnIn, work: Working) -> P
 
 
 @router.get("/policies/{key:path}/versions", operation_id="listPolicyVersions", openapi_extra=needs(Scope.READ))
-async def list_versions(key: PolicyKey, work: Working, limit: Limit = 100) -> PolicyVersionList:
-    """List a policy's versions, newest first, drafts among them."""
-    found = await policies.versions(work.conn, tenant_id=work.tenant_id, key=key, limit=limit)
-    return PolicyVersionList(items=[PolicyOut.of(one) for one in found])
+async def list_versions(
+    key: PolicyKey, work: Working, before: Before = None, limit: Versions = 20
+) -> PolicyVersionPage:
+    """List a policy's versions, the newest first, drafts among them."""
+    found = await policies.versions(work.conn, tenant_id=work.tenant_id, key=key, before=before, limit=limit)
+    items = [PolicyOut.of(one) for one in found]
+    return PolicyVersionPage(items=items, next=items[-1].version if len(items) == limit else None)
 
 
 @router.get("/policies/{key:path}/versions/{version}", operation_id="getPolicyVersion", openapi_extra=needs(Scope.READ))

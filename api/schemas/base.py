@@ -15,6 +15,7 @@ _NO_NUL = r"^[^\x00]*$"
 Key = Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=_NO_NUL)]
 ExtId = Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=_NO_NUL)]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=_NO_NUL)]
+Note = Annotated[str, StringConstraints(min_length=1, max_length=500, pattern=_NO_NUL)]
 LongText = Annotated[str, StringConstraints(min_length=1, max_length=262_144, pattern=_NO_NUL)]
 Document = dict[str, Any]
 Ids = Annotated[list[Id], Len(0, 100)]

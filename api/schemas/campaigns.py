@@ -1,12 +1,12 @@
 """Templates, campaigns and their runs."""
 
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import AwareDatetime, Field, model_validator
 
 from api.schemas.base import Document, Id, Ids, Input, Key, LongText, Name, Output, example
 from api.schemas.snapshots import SNAPSHOT, SnapshotOut
-from rules.words import CampaignStatus, Change, Channel, Lane, RunKind, TemplateStatus
+from rules.words import CampaignStatus, Change, Channel, Lane, RunKind, RunStatus, TemplateStatus
 
 _TEMPLATE = {
     "template_id": 251,
@@ -36,6 +36,7 @@ _CAMPAIGN = {
     "priority": 0,
     "control_share": 0.1,
     "resend": False,
+    "budget": {"messages": 10000, "amount": None, "per": "campaign"},
     "created_at": "2026-05-01T02:00:00Z",
     "template_ids": [251],
 }
@@ -74,6 +75,21 @@ class TemplatePage(Output):
     next: int | None
 
 
+class CampaignBudget(Input):
+    """What a campaign may use up, whole or a day of the tenant's; `amount` is money, as a policy's costs are."""
+
+    model_config = example({"messages": 10000, "amount": 5000000, "per": "campaign"})
+    messages: int | None = Field(default=None, ge=0, le=2**48 - 1)
+    amount: float | None = Field(default=None, ge=0, le=1e12)
+    per: Literal["campaign", "day"] = "campaign"
+
+    @model_validator(mode="after")
+    def _limits(self) -> Self:
+        if self.messages is None and self.amount is None:
+            raise ValueError("a budget limits messages, amount or both")
+        return self
+
+
 class CampaignIn(Input):
     """A campaign; it decides for the people of a segment when it is activated, or at each event of `trigger_type`.
 
@@ -107,6 +123,7 @@ class CampaignIn(Input):
     priority: int = Field(default=0, ge=-1000, le=1000)
     control_share: float = Field(default=0.0, ge=0.0, le=1.0)
     resend: bool = Field(default=False, description="At least once: a message whose fate is unknown is sent again.")
+    budget: CampaignBudget | None = None
 
     @model_validator(mode="after")
     def _is_complete(self) -> Self:
@@ -132,6 +149,7 @@ class CampaignOut(Output):
     priority: int
     control_share: float
     resend: bool
+    budget: Document | None
     created_at: AwareDatetime
     template_ids: list[Id]
 
@@ -159,3 +177,38 @@ class ActivatedOut(Output):
     campaign: CampaignOut
     snapshot: SnapshotOut | None
     run: RunOut | None
+
+
+_RUN_FIGURES = {
+    "run_id": 501,
+    "kind": "snapshot",
+    "status": "finished",
+    "lane": "bulk",
+    "snapshot_id": 401,
+    "forecast": {"people": 128, "arbiters": [{"arbiter": "functiongemma", "seconds": 0.8, "hours": 0.03, "cost": 0.0}]},
+    "created_at": "2026-05-01T02:00:00Z",
+    "finished_at": "2026-05-01T02:02:00Z",
+    "decisions": 128,
+    "arbiters": {"functiongemma": 90, "score": 2, "nobody": 36},
+}
+
+
+class RunFiguresOut(Output):
+    """`arbiters` counts decisions by who chose; "nobody" where nothing could be sent."""
+
+    model_config = example(_RUN_FIGURES)
+    run_id: int
+    kind: RunKind
+    status: RunStatus
+    lane: Lane
+    snapshot_id: int | None
+    forecast: Document | None = Field(description="What its models were forecast to take; null where none chooses.")
+    created_at: AwareDatetime
+    finished_at: AwareDatetime | None
+    decisions: int
+    arbiters: dict[str, int]
+
+
+class RunFiguresList(Output):
+    model_config = example({"items": [_RUN_FIGURES]})
+    items: list[RunFiguresOut]

@@ -4,19 +4,20 @@ from typing import Self
 
 from pydantic import AwareDatetime, Field
 
-from api.schemas.base import Document, Input, Key, Output, example
+from api.schemas.base import Document, Input, Key, Note, Output, example
 from engine.policies import Key as KeptKey
 from engine.policies import Version
 from rules.conditions import Language
 from rules.policy import Policy
 from rules.policy.say import say
 
+LARGEST_VERSION = 2**31 - 1
 _DOCUMENT = {
     "eligibility": [{"name": "Adults", "when": {"attribute": "age", "at_least": 18}}],
     "caps": [{"limit": 2, "days": 7}],
     "arbitration": {"order": ["functiongemma", "score"], "within_ms": 2000},
 }
-_SAID = {"layer": "eligibility", "en": "Adults: age is at least 18.", "vi": "Adults: age ít nhất là 18."}
+_SAID = {"layer": "eligibility", "en": '"Adults": age is at least 18.', "vi": '"Adults": age ít nhất là 18.'}
 _VERSION = {
     "policy_id": 301,
     "key": "default",
@@ -31,28 +32,34 @@ _VERSION = {
 
 
 class PolicyIn(Input):
+    """A policy's next version."""
+
     model_config = example(
         {"key": "default", "draft": True, "note": "Fewer messages before Tết", "document": _DOCUMENT}
     )
     key: Key = "default"
     document: Document = Field(description="The rules: GET /policies/schema. What is left out is the default policy's.")
     draft: bool = Field(default=False, description="A draft is tried out and compared; it holds for nobody.")
-    note: str | None = Field(default=None, max_length=500)
+    note: Note | None = Field(default=None, description="Why, for who reads the versions later.")
 
 
 class PolicyCheckIn(Input):
+    """A policy to read; nothing of it is kept."""
+
     model_config = example({"document": _DOCUMENT})
     document: Document
 
 
 class SwitchOnIn(Input):
+    """Which version shall hold from now on."""
+
     model_config = example({"version": 4})
-    version: int = Field(ge=1, le=2**31 - 1, description="A draft, or an older version to go back to.")
-    note: str | None = Field(default=None, max_length=500)
+    version: int = Field(ge=1, le=LARGEST_VERSION, description="A draft, or an older version to go back to.")
+    note: Note | None = Field(default=None, description="Why, for who reads the versions later.")
 
 
 class SaidOut(Output):
-    """One sentence; `layer` is the gate that asks it."""
+    """One sentence; `layer` is the gate that asks it, else zone or arbitration."""
 
     model_config = example(_SAID)
     layer: str
@@ -61,6 +68,8 @@ class SaidOut(Output):
 
 
 class PolicySaidOut(Output):
+    """What a policy asks, in the order in which it is asked."""
+
     model_config = example({"text": [_SAID]})
     text: list[SaidOut]
 
@@ -70,6 +79,8 @@ class PolicySaidOut(Output):
 
 
 class PolicyOut(Output):
+    """A version of a policy; `text` says all of it, the fields that the document leaves out too."""
+
     model_config = example(_VERSION)
     policy_id: int
     key: str
@@ -96,9 +107,10 @@ class PolicyOut(Output):
         )
 
 
-class PolicyVersionList(Output):
-    model_config = example({"items": [_VERSION]})
+class PolicyVersionPage(Output):
+    model_config = example({"items": [_VERSION], "next": None})
     items: list[PolicyOut]
+    next: int | None = Field(description="Send it as `before` for older ones; null: there are none.")
 
 
 class PolicyKeyOut(Output):
@@ -121,4 +133,4 @@ class PolicyKeyPage(Output):
 def said(policy: Policy) -> list[SaidOut]:
     """Give a policy's sentences in both languages side by side."""
     pairs = zip(say(policy, Language.EN), say(policy, Language.VI), strict=True)
-    return [SaidOut(layer=str(en.layer), en=en.text, vi=vi.text) for en, vi in pairs]
+    return [SaidOut(layer=en.layer, en=en.text, vi=vi.text) for en, vi in pairs]

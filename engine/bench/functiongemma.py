@@ -14,7 +14,8 @@ from engine.db import Database
 from engine.queries import queries
 from engine.think.answers import Remembered, known, remember
 from engine.think.contract import Answer, Question
-from engine.think.functiongemma.model import FunctionGemma, Row
+from engine.think.functiongemma.context import Row
+from engine.think.functiongemma.model import FunctionGemma
 from engine.think.functiongemma.render import Piece, call, prompt
 from engine.think.prompt import question
 from rules.decide import eligible, weigh
@@ -135,14 +136,14 @@ def _speeds(model: FunctionGemma, asked: Question) -> tuple[float, float]:
     """Give the tokens a second of a prompt that is read, and of tokens that come one after another."""
     other = dataclasses.replace(asked, instructions=f"{asked.instructions} Again.", calls=asked.calls[:1])
     written = prompt(other.tools, other.instructions, other.context)
-    tokens = model.vocabulary.encode((*written.prefix, *written.suffix))
+    tokens = model.context.vocabulary.encode((*written.prefix, *written.suffix))
     started = perf_counter()
     model.choose(other, within_s=WITHIN_S)
     prefill = len(tokens) / (perf_counter() - started)
-    begin = model.kept
+    begin = model.prefix.done
     started = perf_counter()
     for at in range(GENERATED):
-        model.decode([Row(tokens[at], begin + at, (0,), wants_logits=True)], perf_counter() + WITHIN_S)
+        model.context.decode([Row(tokens[at], begin + at, (0,), wants_logits=True)], perf_counter() + WITHIN_S)
     return prefill, GENERATED / (perf_counter() - started)
 
 
@@ -151,14 +152,19 @@ def _one_by_one(model: FunctionGemma, asked: Question) -> float:
     written = prompt(asked.tools, asked.instructions, asked.context)
     started = perf_counter()
     for one in asked.calls:
-        model.clear()
-        begun = model.vocabulary.encode((*written.prefix, *written.suffix))
-        whole = [*begun, *model.vocabulary.encode(call(one))]
+        _clear(model)
+        begun = model.context.vocabulary.encode((*written.prefix, *written.suffix))
+        whole = [*begun, *model.context.vocabulary.encode(call(one))]
         rows = [Row(token, at, (0,), wants_logits=at >= len(begun) - 1) for at, token in enumerate(whole)]
-        model.decode(rows, perf_counter() + WITHIN_S)
+        model.context.decode(rows, perf_counter() + WITHIN_S)
     took = perf_counter() - started
-    model.clear()
+    _clear(model)
     return took
+
+
+def _clear(model: FunctionGemma) -> None:
+    model.context.clear()
+    model.prefix.forget()
 
 
 async def _look_up(place: Place, answer: Answer) -> float:

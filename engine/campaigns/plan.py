@@ -6,6 +6,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from psycopg.types.json import Jsonb
+
 from engine.db import Transaction
 from engine.queries import queries
 from rules.errors import Conflict, NotFound
@@ -36,6 +38,7 @@ class Campaign:
     priority: int
     control_share: float
     resend: bool
+    budget: Mapping[str, Any] | None
     created_at: datetime
     template_ids: tuple[int, ...]
 
@@ -58,11 +61,13 @@ async def save_campaign(
     priority: int = 0,
     control_share: float = 0.0,
     resend: bool = False,
+    budget: Mapping[str, Any] | None = None,
 ) -> Campaign:
     """Make a campaign, or change the draft or paused one of this key. `template_ids` are in order of preference.
 
-    `trigger_segment_id` and `trigger_change` come together. Raises NotFound where segment, policy or a template is not
-    there, Conflict where the campaign is active or ended.
+    `budget` is {"messages": n?, "amount": money?, "per": "campaign" or "day"}; `trigger_segment_id` and
+    `trigger_change` come together. Raises NotFound where segment, policy or a template is not there, Conflict where
+    the campaign is active or ended.
     """
     await _check_templates(conn, tenant_id, template_ids)
     values = {
@@ -80,6 +85,7 @@ async def save_campaign(
         "priority": priority,
         "control_share": control_share,
         "resend": resend,
+        "budget": None if budget is None else Jsonb(dict(budget)),
     }
     row = await (await conn.execute(_SQL["save_campaign"], values)).fetchone()
     if row is None:

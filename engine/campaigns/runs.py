@@ -13,7 +13,7 @@ from engine.queries import queries
 from engine.snapshots import Snapshot, create_snapshot
 from rules.errors import Conflict, InvalidInput, NotFound
 from rules.lifecycle import advance
-from rules.words import CampaignStatus, Lane, RunKind
+from rules.words import CampaignStatus, Lane, RunKind, RunStatus
 
 _SQL = queries("campaigns")
 
@@ -37,6 +37,35 @@ class Activated:
     campaign: Campaign
     snapshot: Snapshot | None
     run: Run | None
+
+
+@dataclass(frozen=True, slots=True)
+class RunFigures:
+    """One run as it stands: `forecast` of its models where there was one, decisions, and how many each arbiter made."""
+
+    run_id: int
+    kind: RunKind
+    status: RunStatus
+    lane: Lane
+    snapshot_id: int | None
+    forecast: Mapping[str, Any] | None
+    created_at: datetime
+    finished_at: datetime | None
+    decisions: int
+    arbiters: Mapping[str, int]
+
+
+async def list_runs(conn: Transaction, *, tenant_id: UUID, campaign_id: int, limit: int = 100) -> list[RunFigures]:
+    """Give a campaign's runs, newest first. Raises NotFound."""
+    await get_campaign(conn, tenant_id=tenant_id, campaign_id=campaign_id)
+    values = {"tenant_id": tenant_id, "campaign_id": campaign_id, "limit": limit}
+    rows = await (await conn.execute(_SQL["runs"], values)).fetchall()
+    return [_figures(row) for row in rows]
+
+
+def _figures(row: Mapping[str, Any]) -> RunFigures:
+    read = {"kind": RunKind(row["kind"]), "status": RunStatus(row["status"]), "lane": Lane(row["lane"])}
+    return RunFigures(**{**row, **read})
 
 
 async def start_run(

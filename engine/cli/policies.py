@@ -54,11 +54,16 @@ def save(
 
 
 @app.command("list")
-def list_(tenant: TenantOption = None, as_json: JsonOption = False) -> None:
+def list_(
+    tenant: TenantOption = None,
+    limit: Annotated[int, typer.Option("--limit", min=1, max=500, help="At most so many.")] = 100,
+    after: Annotated[str, typer.Option("--after", help="Those beyond this key.")] = "",
+    as_json: JsonOption = False,
+) -> None:
     """List policies, each with the version that holds."""
 
     async def work(conn: Transaction, tenant_id: UUID) -> list[policies.Key]:
-        return await policies.keys(conn, tenant_id=tenant_id, limit=500)
+        return await policies.keys(conn, tenant_id=tenant_id, after=after, limit=limit)
 
     found = asyncio.run(inside(tenant, work))
     if as_json:
@@ -67,7 +72,10 @@ def list_(tenant: TenantOption = None, as_json: JsonOption = False) -> None:
     shown = Table("key", "holds", "newest", box=None, pad_edge=False)
     for one in found:
         shown.add_row(escape(one.key), "-" if one.version is None else str(one.version), str(one.newest))
-    Console().print(shown if found else "There is no policy: the default one holds (leo policy say).")
+    nothing = (
+        "There is none beyond that key." if after else "There is no policy: the default one holds (leo policy say)."
+    )
+    Console().print(shown if found else nothing)
 
 
 @app.command()
@@ -134,6 +142,7 @@ def _tell(version: Version, language: Language, *, as_json: bool) -> None:
 
 def _document(version: Version) -> dict[str, Any]:
     policy = version.policy()
+    pairs = zip(say(policy, Language.EN), say(policy, Language.VI), strict=True)
     return {
         "policy_id": version.policy_id,
         "key": version.key,
@@ -143,7 +152,7 @@ def _document(version: Version) -> dict[str, Any]:
         "note": version.note,
         "document": version.document,
         "created_at": version.created_at.isoformat(),
-        "text": {language: [one.text for one in say(policy, language)] for language in Language},
+        "text": [{"layer": en.layer, "en": en.text, "vi": vi.text} for en, vi in pairs],
     }
 
 

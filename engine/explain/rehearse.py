@@ -8,14 +8,12 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
 
+from engine.around import gather_all
+from engine.budget import Purse, read_purse
 from engine.db import Transaction
 from engine.decide import address_of
-from engine.explain.past import gather_at
 from engine.explain.plan import Plan
-from engine.facts import gather
 from engine.identity.twins import Address, Twins, find_twins
-from engine.segments.context import context_of
-from engine.segments.gather import gather as gather_people
 from rules.conditions.person import Person
 from rules.decide import decide
 from rules.facts import Facts
@@ -38,14 +36,18 @@ class Rehearsed:
 async def rehearse(conn: Transaction, plan: Plan, profile_ids: Sequence[int]) -> AsyncIterator[Rehearsed]:
     """Decide for people in chunks of 500, by their ids within each; profiles that are gone are left out."""
     taken: dict[Address, str] = {}
+    purse = await _purse(conn, plan)
     for start in range(0, len(profile_ids), CHUNK):
         chunk = profile_ids[start : start + CHUNK]
         twins = await _twins(conn, plan, chunk)
         twins.taken.update(taken)
         for place, known in enumerate(await _facts(conn, plan, chunk), start=1):
             facts = twins.meet(known)
+            if purse is not None:
+                facts = replace(facts, budget=purse.budget)
             decision = decide(facts, plan.frame.candidates, plan.frame.campaign, plan.frame.policy, plan.at)
             _take(twins, facts, decision)
+            _pay(plan, purse, decision)
             yield Rehearsed(facts, decision)
             if place % _BREATH == 0:
                 await asyncio.sleep(0)
@@ -53,32 +55,17 @@ async def rehearse(conn: Transaction, plan: Plan, profile_ids: Sequence[int]) ->
 
 
 async def _facts(conn: Transaction, plan: Plan, profile_ids: Sequence[int]) -> list[Facts]:
+    known = await gather_all(conn, plan.frame, profile_ids=profile_ids, now=plan.at, is_past=plan.is_past)
+    return [facts if facts.person is None else replace(facts, person=_as_of(plan, facts.person)) for facts in known]
+
+
+async def _purse(conn: Transaction, plan: Plan) -> Purse | None:
     frame = plan.frame
-    gathered = gather_at if plan.is_past else gather
-    known = await gathered(
-        conn,
-        profile_ids=profile_ids,
-        purpose=frame.campaign.purpose,
-        now=plan.at,
-        zone=frame.zone,
-        locale=frame.locale,
-        contacts_window=frame.policy.longest_window,
+    if frame.budget is None:
+        return None
+    return await read_purse(
+        conn, campaign_id=plan.campaign_id, document=frame.budget, zone=frame.tenant_zone, now=plan.at
     )
-    return await _with_people(conn, plan, known)
-
-
-async def _with_people(conn: Transaction, plan: Plan, everybody: list[Facts]) -> list[Facts]:
-    """Add what the policy's conditions look at, where it has any and nobody gathered it yet."""
-    rules = plan.frame.policy.rules()
-    lacking = [facts.profile_id for facts in everybody if facts.person is None]
-    if not rules or not lacking:
-        return everybody
-    context = await context_of(conn, rules, now=plan.at)
-    found = await gather_people(conn, rules, context, profile_ids=lacking)
-    return [
-        replace(facts, person=_as_of(plan, found[facts.profile_id])) if facts.profile_id in found else facts
-        for facts in everybody
-    ]
 
 
 def _as_of(plan: Plan, person: Person) -> Person:
@@ -103,3 +90,9 @@ def _take(twins: Twins, facts: Facts, decision: Decision) -> None:
     chosen = decision.chosen
     if decision.action is Action.SEND and chosen is not None and chosen.channel is not None:
         twins.reach(facts, chosen.channel, address_of(facts, chosen.channel))
+
+
+def _pay(plan: Plan, purse: Purse | None, decision: Decision) -> None:
+    chosen = decision.chosen
+    if purse is not None and decision.action is Action.SEND and chosen is not None and chosen.channel is not None:
+        purse.spend(plan.frame.policy.costs.get(chosen.channel, 0.0))

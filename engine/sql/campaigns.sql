@@ -43,14 +43,14 @@ WHERE tenant_id = %(tenant_id)s AND template_id = ANY (%(template_ids)s) AND sta
 -- name: save_campaign
 -- A campaign that is active or ended is not changed under its runs: no row then.
 INSERT INTO campaign (tenant_id, key, name, purpose, segment_id, policy_id, trigger_type, trigger_segment_id,
-                      trigger_change, starts_at, ends_at, priority, control_share, resend)
+                      trigger_change, starts_at, ends_at, priority, control_share, resend, budget)
 VALUES (%(tenant_id)s, %(key)s, %(name)s, %(purpose)s, %(segment_id)s, %(policy_id)s, %(trigger_type)s,
-        %(trigger_segment_id)s, %(trigger_change)s, %(starts_at)s, %(ends_at)s, %(priority)s, %(control_share)s, %(resend)s)
+        %(trigger_segment_id)s, %(trigger_change)s, %(starts_at)s, %(ends_at)s, %(priority)s, %(control_share)s, %(resend)s, %(budget)s)
 ON CONFLICT ON CONSTRAINT campaign_key_unique DO UPDATE
 SET name = excluded.name, purpose = excluded.purpose, segment_id = excluded.segment_id, policy_id = excluded.policy_id,
     trigger_type = excluded.trigger_type, trigger_segment_id = excluded.trigger_segment_id,
     trigger_change = excluded.trigger_change, starts_at = excluded.starts_at, ends_at = excluded.ends_at,
-    priority = excluded.priority, control_share = excluded.control_share, resend = excluded.resend
+    priority = excluded.priority, control_share = excluded.control_share, resend = excluded.resend, budget = excluded.budget
 WHERE campaign.status IN ('draft', 'paused')
 RETURNING campaign_id
 
@@ -71,7 +71,7 @@ WHERE campaign_template.position <> excluded.position
 -- name: campaign
 SELECT c.campaign_id, c.key, c.name, c.purpose, c.status, c.segment_id, c.policy_id, c.trigger_type,
        s.key AS trigger_segment, c.trigger_change, c.starts_at, c.ends_at, c.priority, c.control_share, c.resend,
-       c.created_at, t.ids AS template_ids
+       c.budget, c.created_at, t.ids AS template_ids
 FROM campaign c
 LEFT JOIN segment s ON s.tenant_id = c.tenant_id AND s.segment_id = c.trigger_segment_id
 CROSS JOIN LATERAL (
@@ -82,7 +82,7 @@ WHERE c.tenant_id = %(tenant_id)s AND c.campaign_id = %(campaign_id)s
 -- name: campaigns
 SELECT c.campaign_id, c.key, c.name, c.purpose, c.status, c.segment_id, c.policy_id, c.trigger_type,
        s.key AS trigger_segment, c.trigger_change, c.starts_at, c.ends_at, c.priority, c.control_share, c.resend,
-       c.created_at, t.ids AS template_ids
+       c.budget, c.created_at, t.ids AS template_ids
 FROM campaign c
 LEFT JOIN segment s ON s.tenant_id = c.tenant_id AND s.segment_id = c.trigger_segment_id
 CROSS JOIN LATERAL (
@@ -193,6 +193,18 @@ ORDER BY one.version DESC LIMIT 1
 
 -- name: set_forecast
 UPDATE campaign_run SET forecast = %(forecast)s WHERE tenant_id = leo_tenant() AND run_id = %(run_id)s
+
+-- name: runs
+-- A campaign's runs, newest first, each with what its models were forecast to take and which arbiters decided; "nobody"
+-- where nothing could be sent, and so nothing was to be chosen.
+SELECT r.run_id, r.kind, r.status, r.lane, r.snapshot_id, r.forecast, r.created_at, r.finished_at, made.decisions, made.arbiters
+FROM campaign_run r
+CROSS JOIN LATERAL (
+    SELECT coalesce(sum(one.n), 0)::bigint AS decisions, coalesce(jsonb_object_agg(one.arbiter, one.n), '{}') AS arbiters
+    FROM (SELECT CASE WHEN d.arbitration IS NULL THEN 'nobody' ELSE d.arbiter END AS arbiter, count(*) AS n
+          FROM decision d WHERE d.tenant_id = r.tenant_id AND d.run_id = r.run_id GROUP BY 1) one) made
+WHERE r.tenant_id = %(tenant_id)s AND r.campaign_id = %(campaign_id)s
+ORDER BY r.created_at DESC, r.run_id DESC LIMIT %(limit)s
 
 -- name: arbiter_shares
 SELECT CASE WHEN arbitration IS NULL THEN 'nobody' ELSE arbiter END AS arbiter, count(*) AS decisions

@@ -179,7 +179,7 @@ WITH due AS MATERIALIZED (
     SELECT b.run_id, min(b.due_at) AS due_at, array_agg(b.batch_id) AS batch_ids
     FROM run_batch b
     WHERE b.status = 'pending' AND b.lane = ANY (ARRAY['realtime', 'bulk']) AND b.due_at BETWEEN %(since)s AND %(until)s
-      AND b.run_id <> %(run_id)s
+      AND b.run_id IS DISTINCT FROM %(run_id)s
     GROUP BY b.run_id
 ), runs AS MATERIALIZED (
     SELECT due.run_id, due.due_at, due.batch_ids, r.kind, r.snapshot_id, c.campaign_id, c.name, c.priority

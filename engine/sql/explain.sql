@@ -81,10 +81,12 @@ FROM (SELECT) AS one LEFT JOIN newest ON true LEFT JOIN frozen ON true
 -- and under the policy of an instant or a version, drafts too.
 SELECT NULL::bigint AS batch_id, run.run_id, 'bulk' AS lane, '{}'::bigint[] AS profile_ids,
        'request' AS kind, 'running' AS run_status, %(snapshot_id)s::bigint AS snapshot_id, NULL::bigint AS event_id, 0 AS wake_ups,
-       c.campaign_id, c.name, c.purpose, c.starts_at, c.ends_at, c.priority, c.control_share, c.status AS campaign_status,
-       p.policy_id, p.version AS policy_version, p.document AS policy,
-       t.zone, t.locale, t.inputs_salt,
-       (SELECT jsonb_agg(jsonb_build_array(m.channel, m.template_id, m.key, m.version, via.channel_id)
+       c.campaign_id, c.key AS campaign_key, c.name, c.purpose, c.starts_at, c.ends_at, c.priority, c.control_share, c.budget,
+       c.status AS campaign_status, p.policy_id, p.version AS policy_version, p.document AS policy,
+       t.zone, t.locale, t.inputs_salt, t.graph_name,
+       EXISTS (SELECT FROM campaign o
+               WHERE o.tenant_id = c.tenant_id AND o.status = 'active' AND o.priority > c.priority) AS has_rivals,
+       (SELECT jsonb_agg(jsonb_build_array(m.channel, m.template_id, m.key, m.version, via.channel_id, m.topics)
                          ORDER BY ct.position, m.template_id)
         FROM campaign_template ct
         JOIN message_template m ON m.tenant_id = ct.tenant_id AND m.template_id = ct.template_id AND m.status = 'approved'
@@ -176,14 +178,24 @@ SELECT p.profile_id, p.ext_id, p.status, p.merged_into, p.zone, p.locale, p.attr
               WHERE a.profile_id = p.profile_id AND one.at <= %(now)s
                 AND (one.expires_at IS NULL OR one.expires_at > %(now)s)
               ORDER BY channel, address, reason) s) AS suppressions,
-       (SELECT jsonb_agg(jsonb_build_array(d.channel, d.campaign_id, least(coalesce(d.sent_at, d.queued_at), %(now)s))
+       (SELECT jsonb_agg(jsonb_build_array(d.channel, d.campaign_id, least(coalesce(d.sent_at, d.queued_at), %(now)s), c.purpose)
                          ORDER BY d.delivery_id)
         FROM delivery_log d
+        CROSS JOIN LATERAL (SELECT one.purpose FROM campaign one WHERE one.campaign_id = d.campaign_id LIMIT 1) c
         WHERE d.profile_id = p.profile_id AND d.queued_at > %(contacts_since)s AND d.queued_at <= %(now)s
           AND d.status NOT IN ('failed', 'cancelled', 'expired', 'dead')) AS contacts,
        (SELECT jsonb_object_agg(o.type, o.times)
-        FROM (SELECT one.type, count(*) AS times FROM outcome one
-              WHERE one.profile_id = p.profile_id AND one.occurred_at <= %(now)s GROUP BY one.type) o) AS outcomes
+        FROM (SELECT newest.type, count(*) AS times
+              FROM (SELECT one.type FROM outcome one WHERE one.profile_id = p.profile_id AND one.occurred_at <= %(now)s
+                    ORDER BY one.occurred_at DESC LIMIT %(countable)s) newest
+              GROUP BY newest.type) o) AS outcomes,
+       (SELECT jsonb_agg(jsonb_build_array(o.type, d.channel, m.key, o.occurred_at) ORDER BY o.occurred_at DESC, o.outcome_id DESC)
+        FROM (SELECT one.outcome_id, one.type, one.delivery_id, one.occurred_at FROM outcome one
+              WHERE one.profile_id = p.profile_id AND one.delivery_id IS NOT NULL AND one.type = ANY (%(reactions)s)
+                AND one.occurred_at <= %(now)s
+              ORDER BY one.occurred_at DESC, one.outcome_id DESC LIMIT %(few)s) o
+        CROSS JOIN LATERAL (SELECT l.channel, l.template_id FROM delivery_log l WHERE l.delivery_id = o.delivery_id LIMIT 1) d
+        CROSS JOIN LATERAL (SELECT t.key FROM message_template t WHERE t.template_id = d.template_id LIMIT 1) m) AS reactions
 FROM cdp_profiles p
 WHERE p.profile_id = ANY (ARRAY(SELECT unnest(%(profile_ids)s::bigint[])
                                 UNION

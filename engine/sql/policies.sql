@@ -29,7 +29,7 @@ ORDER BY version DESC LIMIT 1
 
 -- name: versions
 SELECT policy_id, key, version, document, draft, from_version, note, created_at
-FROM policy WHERE tenant_id = %(tenant_id)s AND key = %(key)s
+FROM policy WHERE tenant_id = %(tenant_id)s AND key = %(key)s AND (%(before)s::int IS NULL OR version < %(before)s)
 ORDER BY version DESC LIMIT %(limit)s
 
 -- name: keys

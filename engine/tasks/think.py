@@ -5,12 +5,14 @@ outside every transaction.
 """
 
 import asyncio
+import logging
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 from uuid import UUID
 
 from engine.db import Database, Transaction
+from engine.memory import Embedder, Point, locate
 from engine.queries import queries
 from engine.tasks.brief import INSTRUCTIONS, brief
 from engine.tasks.life import Change, held, places
@@ -18,13 +20,14 @@ from engine.tasks.setback import set_back, told
 from engine.tasks.task import Kind, Planned, Step, Task
 from engine.think.contract import Call, ModelUnavailable, Reply, Request
 from engine.tools import Reach, Wrong, allowed, check, examine, limit_of
-from rules.errors import Forbidden
+from rules.errors import Forbidden, InvalidInput
 from rules.words import TaskStatus
 
 # A model of this size on two cores needs some seconds for a call, and Gemini as much when it is busy.
 WITHIN_S = 60.0
 LONGEST_RAW = 16_384
 _SQL = queries("tools")
+log = logging.getLogger(__name__)
 
 
 class Reader(Protocol):
@@ -49,10 +52,22 @@ NO_MODEL = {
 }
 
 
-async def think(db: Database, reader: Reader | None, *, tenant_id: UUID, task: Task, owner: str) -> Task:
-    """Turn a task's request into a plan, or count a failure; gives the task as it is then. Raises Lost."""
+async def think(
+    db: Database,
+    reader: Reader | None,
+    *,
+    tenant_id: UUID,
+    task: Task,
+    owner: str,
+    embedder: Embedder | None = None,
+) -> Task:
+    """Turn a task's request into a plan, or count a failure; gives the task as it is then. Raises Lost.
+
+    With an embedder the model is told what was asked like this before.
+    """
+    near = await _near(embedder, task) if reader is not None else None
     async with db.transaction(tenant_id, read_only=True) as conn:
-        ground = await _ground(conn, tenant_id, task)
+        ground = await _ground(conn, tenant_id, task, near)
     if task.kind is Kind.CALLS:
         return await _settle(db, tenant_id, task, owner, ground, task.asked, None)
     if reader is None:
@@ -81,10 +96,21 @@ async def scopes_of(conn: Transaction, *, tenant_id: UUID, task: Task) -> Collec
     return frozenset() if row is None else frozenset(row["scopes"]) & frozenset(task.scopes)
 
 
-async def _ground(conn: Transaction, tenant_id: UUID, task: Task) -> Ground:
+async def _near(embedder: Embedder | None, task: Task) -> Point | None:
+    """Find where a request stands in memory; a task does not wait for an embedder that is away."""
+    if embedder is None or task.kind is not Kind.TEXT:
+        return None
+    try:
+        return await locate(embedder, task.request["text"])
+    except (ModelUnavailable, TimeoutError, InvalidInput) as error:
+        log.info("nothing is recalled for a task: %s", error, extra={"task": task.task_id})
+        return None
+
+
+async def _ground(conn: Transaction, tenant_id: UUID, task: Task, near: Point | None) -> Ground:
     scopes = await scopes_of(conn, tenant_id=tenant_id, task=task)
     limit = await limit_of(conn, tenant_id=tenant_id)
-    context = await brief(conn, tenant_id=tenant_id, task=task) if task.kind is Kind.TEXT else ""
+    context = await brief(conn, tenant_id=tenant_id, task=task, near=near) if task.kind is Kind.TEXT else ""
     return Ground(scopes, limit, context)
 
 

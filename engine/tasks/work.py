@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 from engine.db import Database
+from engine.memory import Embedder
 from engine.tasks.act import Ring, act
 from engine.tasks.life import LEASE, Lost, claim, held, renew
 from engine.tasks.setback import set_back, told
@@ -27,6 +28,7 @@ class Desk:
     reader: Reader | None
     ring: Ring
     owner: str
+    embedder: Embedder | None = None
 
 
 async def work_next(desk: Desk, *, tenant_id: UUID, now: datetime | None = None) -> Task | None:
@@ -58,7 +60,9 @@ async def _work(desk: Desk, tenant_id: UUID, task: Task) -> Task:
 
 async def _think(desk: Desk, tenant_id: UUID, task: Task) -> Task:
     try:
-        return await think(desk.db, desk.reader, tenant_id=tenant_id, task=task, owner=desk.owner)
+        return await think(
+            desk.db, desk.reader, tenant_id=tenant_id, task=task, owner=desk.owner, embedder=desk.embedder
+        )
     except Lost:
         raise
     except Exception as error:

@@ -49,7 +49,7 @@ async def tasks(ctx: dict[str, Any], tenant_id: str) -> None:
         for lane, batch_ids in batches.items():
             await lanes.ring_batches(hands.client, lane=lane, tenant_id=tenant, batch_ids=batch_ids)
 
-    desk = Desk(hands.db, hands.reader, ring, owner=f"{hands.owner}/{ctx['job_id']}")
+    desk = Desk(hands.db, hands.reader, ring, owner=f"{hands.owner}/{ctx['job_id']}", embedder=hands.embedder)
     for _ in range(AT_ONCE):
         started = time.perf_counter()
         try:

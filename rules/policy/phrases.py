@@ -51,6 +51,7 @@ _ENGLISH: Mapping[str, str] = {
     "score": "the score",
     "functiongemma": "FunctionGemma",
     "gemini": "Gemini",
+    "learned": "the learned model",
     "most hours": "A run for which models are forecast to need more than {hours} hours does not start.",
     "most cost": "A run for which models are forecast to cost more than {cost} does not start.",
     "weights": "The score adds the weight of the channel ({channels}), {engagement} times how often the person reacted "
@@ -106,6 +107,7 @@ _VIETNAMESE: Mapping[str, str] = {
     "score": "điểm số",
     "functiongemma": "FunctionGemma",
     "gemini": "Gemini",
+    "learned": "mô hình đã học",
     "most hours": "Lượt chạy mà các mô hình được dự báo cần hơn {hours} giờ sẽ không bắt đầu.",
     "most cost": "Lượt chạy mà các mô hình được dự báo tốn hơn {cost} sẽ không bắt đầu.",
     "weights": "Điểm số cộng trọng số của kênh ({channels}), {engagement} lần mức khách phản hồi tin, {interest} lần "

@@ -1,16 +1,19 @@
 """The JSON Schema (draft 2020-12) of a policy's document, published as docs/policy.schema.json.
 
-It accepts what `Policy.parse` accepts, but for what a schema cannot say: that two names are not alike, that hours have
-a length, that a zone exists, and what conditions' own schema leaves open.
+It accepts what `Policy.parse` accepts, but for what a schema cannot say: that two names or channels are not alike, that
+hours have a length, that a zone exists, and what conditions' own schema leaves open. Times it wants as 21:00 alone.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from datetime import timedelta
+from enum import StrEnum
 from typing import Any, TypeAlias
 
 from rules.conditions import JSON_SCHEMA as CONDITIONS
 from rules.consent import Basis
 from rules.policy.default import DEFAULT_POLICY
 from rules.policy.parts import CapScope, Period
+from rules.policy.read import LONGEST_CAP
 from rules.policy.values import LARGEST_NUMBER, MOST_LETTERS, MOST_PARTS
 from rules.words import Arbiter, Channel
 
@@ -18,11 +21,14 @@ _Schema: TypeAlias = dict[str, Any]
 _TEXT: _Schema = {"$ref": "#/$defs/text", "maxLength": MOST_LETTERS, "pattern": r"\S"}
 _TIME: _Schema = {"type": "string", "pattern": r"^([01]\d|2[0-3]):[0-5]\d(:[0-5]\d)?$"}
 _AMOUNT: _Schema = {"type": "number", "minimum": 0, "maximum": LARGEST_NUMBER}
-_POSITIVE: _Schema = {"type": "number", "exclusiveMinimum": 0, "maximum": LARGEST_NUMBER}
 _NUMBER: _Schema = {"type": "number", "minimum": -LARGEST_NUMBER, "maximum": LARGEST_NUMBER}
 
 
-def _words(words: Any) -> _Schema:
+def _up_to(most: float) -> _Schema:
+    return {"type": "number", "exclusiveMinimum": 0, "maximum": most}
+
+
+def _words(words: Iterable[StrEnum]) -> _Schema:
     return {"type": "string", "enum": [str(word) for word in words]}
 
 
@@ -48,6 +54,8 @@ def _by(keys: _Schema, of: _Schema) -> _Schema:
     return {"type": "object", "propertyNames": keys, "additionalProperties": of}
 
 
+_POSITIVE = _up_to(LARGEST_NUMBER)
+_DAYS = LONGEST_CAP / timedelta(days=1)
 _CHANNEL = _words(Channel)
 _SCOPE = _object(
     {}, {"channels": _some(_CHANNEL), "templates": _some(_TEXT), "campaigns": _some(_TEXT), "purposes": _some(_TEXT)}
@@ -56,7 +64,7 @@ _LAYER = _many(_object({"name": _TEXT, "when": {"$ref": "#/$defs/node"}}, {"for"
 _LIMITED: _Schema = {"channels": _some(_CHANNEL), "purposes": _some(_TEXT)}
 _CAP = _object(
     {"limit": {"type": "integer", "minimum": 0, "maximum": LARGEST_NUMBER}},
-    {"days": _POSITIVE, "hours": _POSITIVE, "per": _words(Period), "scope": _words(CapScope), **_LIMITED},
+    {"days": _up_to(_DAYS), "hours": _up_to(24 * _DAYS), "per": _words(Period), "scope": _words(CapScope), **_LIMITED},
     oneOf=[{"required": ["days"]}, {"required": ["hours"]}, {"required": ["per"]}],
 )
 _FIELDS: Mapping[str, _Schema] = {
@@ -93,7 +101,7 @@ _FIELDS: Mapping[str, _Schema] = {
     "arbitration": _object(
         {},
         {
-            "order": _some(_words(Arbiter)),
+            "order": {**_some(_words(Arbiter)), "uniqueItems": True},
             "within_ms": {"type": "integer", "minimum": 1, "maximum": LARGEST_NUMBER},
             "budget": _object({}, {"hours": _POSITIVE, "cost": _AMOUNT}),
         },

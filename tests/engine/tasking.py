@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from engine.db import Database
+from engine.memory import Embedder
 from engine.segments import refresh_segment, save_segment
 from engine.tasks import Desk, Reader, Task, Told, ask, get_task, steps, work_next
 from engine.tenants import ALL_SCOPES
@@ -48,6 +49,7 @@ class Office:
 
     world: World
     reader: Reader | None = None
+    embedder: Embedder | None = None
     rung: list[tuple[Lane, tuple[int, ...]]] = field(default_factory=list)
 
     @property
@@ -70,7 +72,7 @@ class Office:
             assert tenant_id == self.tenant_id
             self.rung.extend(batches.items())
 
-        desk = Desk(self.db, self.reader, ring, owner)
+        desk = Desk(self.db, self.reader, ring, owner, self.embedder)
         return await work_next(desk, tenant_id=self.tenant_id, now=datetime.now(UTC) + later)
 
     async def work_to_the_end(self, task: Task) -> Task:

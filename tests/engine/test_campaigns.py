@@ -13,6 +13,7 @@ from graph.mirror import compare
 from rules.errors import Conflict, InvalidInput, NotFound
 from rules.words import CampaignStatus, Lane, RunKind, TemplateStatus
 from tests.conftest import Tenant
+from tests.engine.world import simple_world
 
 MAIL = {"key": "hi", "channel": "email", "subject": "Chào", "body_text": "Chào {{ profile.name }}"}
 
@@ -252,3 +253,17 @@ async def test_a_channel_keeps_its_secrets_sealed_and_its_webhook_when_it_is_con
         with pytest.raises(InvalidInput, match="pigeon"):
             await connect(kind="pigeon")
         assert await campaigns.list_channels(conn, tenant_id=tenant.tenant_id) == [first]
+
+
+async def test_a_run_says_who_decided(db: Database, tenant: Tenant) -> None:
+    world, campaign_id, people = await simple_world(db, tenant, people=4, control_share=0.0)
+    await world.rows(
+        "INSERT INTO suppression (tenant_id, address, reason) VALUES (leo_tenant(), 'kh-2@people.example', 'bounced')"
+    )
+    run_id, (batch_id,) = await world.run(campaign_id, people)
+    await world.decide(batch_id)
+    async with db.transaction(tenant.tenant_id) as conn:
+        (run,) = await campaigns.list_runs(conn, tenant_id=tenant.tenant_id, campaign_id=campaign_id)
+        with pytest.raises(NotFound):
+            await campaigns.list_runs(conn, tenant_id=tenant.tenant_id, campaign_id=campaign_id + 1)
+    assert (run.run_id, run.decisions, run.arbiters, run.forecast) == (run_id, 4, {"score": 3, "nobody": 1}, None)

@@ -9,7 +9,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from engine.think.contract import Call, Question, Request, Tool
-from engine.think.functiongemma.render import Mark, call, prompt
+from engine.think.functiongemma.render import Mark, call, prompt, text
 from engine.tools import definitions
 from rules.errors import InvalidInput, Misconfigured
 from tests.engine import tiny_model
@@ -76,10 +76,10 @@ def test_the_same_question_has_the_same_answer(gemma: FunctionGemma) -> None:
 
 def test_a_prefix_is_read_once_for_a_whole_run(gemma: FunctionGemma) -> None:
     gemma.choose(QUESTION, within_s=60)
-    before = gemma.prefix_decoded
+    before = gemma.prefix.decoded
     for number in range(3):
         gemma.choose(dataclasses.replace(QUESTION, context=f"person {number}"), within_s=60)
-    assert gemma.prefix_decoded == before
+    assert gemma.prefix.decoded == before
 
 
 def test_a_kept_prefix_changes_no_answer(gemma: FunctionGemma) -> None:
@@ -102,7 +102,7 @@ def test_one_batch_over_the_trie_says_what_pairs_alone_say(gemma: FunctionGemma)
 def test_what_a_customer_is_called_changes_neither_tools_nor_calls(gemma: FunctionGemma, said: str) -> None:
     plain = prompt(TOOLS, QUESTION.instructions, QUESTION.context)
     hostile = prompt(TOOLS, QUESTION.instructions, said)
-    words = gemma.vocabulary
+    words = gemma.context.vocabulary
     assert words.encode(hostile.prefix) == words.encode(plain.prefix)
     marks = {words.id_of(mark) for mark in Mark}
     assert [t for t in words.encode(hostile.suffix) if t in marks] == [
@@ -113,7 +113,7 @@ def test_what_a_customer_is_called_changes_neither_tools_nor_calls(gemma: Functi
 
 
 def test_a_text_inside_a_call_is_no_mark(gemma: FunctionGemma) -> None:
-    words = gemma.vocabulary
+    words = gemma.context.vocabulary
     pieces = call(Call("a", {"b": HOSTILE[0]}))
     tokens = words.encode(pieces)
     assert tokens.count(words.id_of(Mark.CALL_END)) == 1
@@ -128,6 +128,7 @@ def test_words_always_become_calls_that_fit_their_schemas(tmp_path: Path, seed: 
     for said in ("Gửi ưu đãi Tết cho khách VIP", "refresh the segment every night", *HOSTILE[:2]):
         reply = model.call(Request(tools=tools, instructions="Call what is asked.", text=said), within_s=120)
         assert reply.calls
+        assert reply.raw == "".join(text(call(one)) for one in reply.calls)
         for one in reply.calls:
             assert not list(schemas[one.name].iter_errors(dict(one.arguments)))
     model.close()

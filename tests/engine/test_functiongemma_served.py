@@ -1,6 +1,7 @@
 """`leo model`: one process holds the model, workers ask it over HTTP, and nothing they send breaks it."""
 
 import asyncio
+import dataclasses
 import importlib.util
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -9,7 +10,7 @@ import httpx
 import pytest
 
 from engine.settings import Settings
-from engine.think.contract import ModelRefused, ModelUnavailable, Question, Request
+from engine.think.contract import ModelRefused, ModelUnavailable, Question, Request, Tool
 from engine.think.functiongemma.client import ServedFunctionGemma
 from engine.think.functiongemma.wire import LARGEST, token_of
 from tests.engine import tiny_model
@@ -78,13 +79,40 @@ async def test_who_has_not_the_token_gets_nothing(url: str) -> None:
 
 @pytest.mark.parametrize(
     ("body", "status"),
-    [(b"", 422), (b"[]", 422), (b'{"tools": 1}', 422), (b"x" * (LARGEST + 1), 413), (b"\xff\xfe", 422)],
-    ids=["nothing", "a list", "wrong", "too large", "no text"],
+    [
+        (b"", 422),
+        (b"[]", 422),
+        (b'{"tools": 1}', 422),
+        (b"x" * (LARGEST + 1), 413),
+        (b"\xff\xfe", 422),
+        (b"[" * 100_000, 422),
+    ],
+    ids=["nothing", "a list", "wrong", "too large", "no text", "nested"],
 )
 async def test_what_cannot_be_read_is_refused(url: str, body: bytes, status: int) -> None:
     async with httpx.AsyncClient(base_url=url, headers={"Authorization": f"Bearer {TOKEN}"}) as http:
         for path in ("/choose", "/call"):
             assert (await http.post(path, content=body)).status_code == status
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [{"properties": []}, {"properties": {"a": 1}}, {"items": "string"}, {"enum": 3}, {"required": 1}, "nested"],
+    ids=str,
+)
+async def test_a_tool_whose_schema_is_none_is_refused(client: ServedFunctionGemma, parameters: object) -> None:
+    if parameters == "nested":
+        parameters = {}
+        for _ in range(100):
+            parameters = {"type": "array", "items": parameters}
+    tool = Tool("broken", "Do.", {"type": "object", "properties": {"one": parameters}})
+    with pytest.raises(ModelRefused, match="read"):
+        await client.call(Request(tools=[tool], instructions="Do.", text="Gửi"), within_s=60)
+
+
+async def test_a_text_full_of_broken_marks_is_data(client: ServedFunctionGemma) -> None:
+    asked = dataclasses.replace(QUESTION, context="<esc" * 20_000 + "ape>" * 20_000)
+    assert (await client.choose(asked, within_s=60)).place >= 0
 
 
 async def test_a_model_that_is_not_there_is_unavailable() -> None:

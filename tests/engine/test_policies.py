@@ -1,21 +1,21 @@
 """A policy is drafted, compared and switched on; a version never changes, and what holds is clear at any time."""
 
 import asyncio
-import json
-from pathlib import Path
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from typer.testing import CliRunner
 
 from engine import policies
-from engine.cli.policies import app, read
 from engine.db import Database
 from rules.errors import Conflict, InvalidInput, NotFound
+from rules.policy import Policy
 from tests.conftest import Tenant
+from tests.engine.world import ALWAYS, simple_world
 
 ONE = {"caps": [{"limit": 1, "days": 1}]}
 TWO = {"caps": [{"limit": 2, "days": 1}]}
+NOON = datetime(2026, 6, 1, 5, 0, tzinfo=UTC)  # in Vietnam
 
 
 async def _save(db: Database, tenant: Tenant, document: dict[str, Any], **more: Any) -> policies.Version:
@@ -76,27 +76,45 @@ async def test_another_tenants_policy_is_not_there(db: Database, tenant: Tenant,
             await policies.get(conn, tenant_id=other_tenant.tenant_id, key="default")
 
 
-def test_a_file_may_be_yaml_or_json(tmp_path: Path) -> None:
-    written = tmp_path / "policy.yaml"
-    written.write_text("caps:\n  - {limit: 1, days: 1}\n", encoding="utf-8")
-    assert read(written) == ONE
-    written.write_text(json.dumps(ONE), encoding="utf-8")
-    assert read(written) == ONE
+async def test_saving_what_holds_makes_no_version_though_a_draft_came_since(db: Database, tenant: Tenant) -> None:
+    first = await _save(db, tenant, ONE)
+    await _save(db, tenant, TWO, is_draft=True)
+    assert (await _save(db, tenant, ONE)).policy_id == first.policy_id
+    assert (await _save(db, tenant, TWO, is_draft=True)).version == 2
 
 
-@pytest.mark.parametrize(
-    "text", ["caps: [", "- a", "", "!!python/object/apply:os.system [id]", "a: " + "x" * 1_048_577], ids=range(5)
-)
-def test_a_file_that_is_no_policy_is_refused(tmp_path: Path, text: str) -> None:
-    written = tmp_path / "policy.yaml"
-    written.write_text(text, encoding="utf-8")
-    with pytest.raises(InvalidInput):
-        read(written)
+async def test_a_version_that_is_switched_on_twice_becomes_one_new_version(db: Database, tenant: Tenant) -> None:
+    await _save(db, tenant, ONE, is_draft=True)
+    for _ in range(2):
+        async with db.transaction(tenant.tenant_id) as conn:
+            on = await policies.switch_on(conn, tenant_id=tenant.tenant_id, key="default", version=1)
+        assert on.version == 2
 
 
-def test_a_file_is_said_without_being_kept(tmp_path: Path) -> None:
-    written = tmp_path / "policy.yaml"
-    written.write_text("control_share: 0.1\n", encoding="utf-8")
-    told = CliRunner().invoke(app, ["say", str(written), "--language", "vi"])
-    assert told.exit_code == 0
-    assert "10%" in told.output
+async def test_where_there_are_drafts_alone_nothing_holds_and_the_newest_is_shown(db: Database, tenant: Tenant) -> None:
+    await _save(db, tenant, ONE, is_draft=True)
+    await _save(db, tenant, TWO, is_draft=True)
+    assert await _holds(db, tenant) is None
+    async with db.transaction(tenant.tenant_id) as conn:
+        shown = await policies.get(conn, tenant_id=tenant.tenant_id, key="default")
+        kept = await policies.keys(conn, tenant_id=tenant.tenant_id)
+    assert shown.version == 2
+    assert kept == [policies.Key("default", None, 2)]
+
+
+async def test_a_kept_version_is_read_as_the_gates_read_it(db: Database, tenant: Tenant) -> None:
+    saved = await _save(db, tenant, TWO)
+    assert saved.policy() == Policy.parse(TWO, version=1)
+
+
+async def test_the_next_batch_is_decided_under_what_was_switched_on(db: Database, tenant: Tenant) -> None:
+    world, campaign_id, people = await simple_world(db, tenant, people=3, policy=None)
+    await _save(db, tenant, dict(ALWAYS))
+    await _save(db, tenant, {**ALWAYS, "control_share": 1.0}, is_draft=True)
+    _, first = await world.run(campaign_id, people[:1])
+    assert (await world.decide(first[0], now=NOON)).reasons == {"chosen": 1}
+    async with db.transaction(tenant.tenant_id) as conn:
+        on = await policies.switch_on(conn, tenant_id=tenant.tenant_id, key="default", version=2)
+    _, second = await world.run(campaign_id, people[1:])
+    assert (await world.decide(second[0], now=NOON)).reasons == {"control_group": 2}
+    assert {one["policy_version"] for one in await world.decisions()} == {1, on.version}

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from engine.db import Database
+from engine.memory import LocalEmbedder, embed_tasks
 from engine.tasks import approve, cancel, get_task, reject
 from engine.think.contract import Call, ModelRefused, ModelUnavailable
 from rules.conditions import Language
@@ -365,3 +366,16 @@ async def test_another_tenant_neither_sees_nor_settles_a_task(
             await get_task(conn, tenant_id=tenant.tenant_id, task_id=task.task_id)
     assert await elsewhere.work(later=timedelta(days=1)) is None
     assert (await at.get(task)).status is TaskStatus.AWAITING_APPROVAL
+
+
+async def test_what_was_asked_like_it_before_is_recalled(db: Database, tenant: Tenant) -> None:
+    at = await office(db, tenant)
+    at.embedder, at.reader = LocalEmbedder(), Scripted([[SAVE], [NOTHING]])
+    first = await at.ask(text="Lập phân khúc khách ở Hà Nội")
+    assert (await at.work_to_the_end(first)).status is TaskStatus.SUCCEEDED
+    await embed_tasks(at.db, at.embedder, tenant_id=at.tenant_id)
+    await at.work_to_the_end(await at.ask(text="Phân khúc khách ở Hà Nội, lập lại"))
+    before, after = (request.context for request in at.reader.heard)
+    assert "asked before" not in before
+    assert 'asked before, and done: "Lập phân khúc khách ở Hà Nội"' in after
+    assert "create_segment" in after

@@ -69,7 +69,7 @@ SPOKEN_TO: Mapping[str, tuple[str, ...]] = {
     "httpx_aiohttp": ("channels.http", "engine.demo.client"),
     "jsonschema": ("engine.tools.check",),
     "liquid": ("engine.templates",),
-    "llama_cpp": ("engine.think.functiongemma.model",),
+    "llama_cpp": ("engine.think.functiongemma.context",),
     "networkx": ("graph.components",),
     "numpy": ("engine.think.functiongemma.vocabulary", "engine.bench.weightless"),
     "orjson": ("engine.ingest", "engine.record"),

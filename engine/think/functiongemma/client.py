@@ -14,7 +14,7 @@ _CONNECT_S = 1.0
 _BEYOND_S = 0.5
 _RUN = "See that it runs: leo model. LEO_MODEL_URL says where."
 _UNNAMED = "functiongemma"
-_BUSY, _TIMEOUT = 503, 504
+_FAILED, _TIMEOUT = 500, 504
 T = TypeVar("T", Answer, Reply)
 
 
@@ -39,7 +39,9 @@ class ServedFunctionGemma:
     async def learn(self) -> None:
         """Ask which model it is; raises ModelUnavailable."""
         document = await self._send("GET", "/health", None, within_s=_CONNECT_S)
-        self._name = str(document["model"])
+        if not isinstance(named := document.get("model"), str):
+            raise ModelUnavailable("What answered is no leo model.", remedy=_RUN)
+        self._name = named
 
     async def choose(self, question: Question, *, within_s: float) -> Answer:
         return await self._ask(
@@ -69,26 +71,35 @@ class ServedFunctionGemma:
         timeout = httpx.Timeout(within_s + _BEYOND_S, connect=_CONNECT_S)
         try:
             response = await self._http.request(method, path, json=document, timeout=timeout)
-            given: Mapping[str, Any] = response.json()
         except httpx.ReadTimeout as error:
             raise TimeoutError("leo model did not answer in time") from error
         except httpx.HTTPError as error:
             raise ModelUnavailable(f"leo model cannot be reached: {type(error).__name__}.", remedy=_RUN) from error
-        except ValueError as error:
-            raise ModelUnavailable("What answered is no leo model.", remedy=_RUN) from error
-        if response.is_success:
+        given = _document(response)
+        if response.is_success and given:
             return given
-        raise _failure(response.status_code, given, response.headers.get("Retry-After"))
+        raise _failure(response, str(given.get("message", "")))
 
 
-def _failure(status: int, given: Mapping[str, Any], retry_after: str | None) -> Exception:
-    said = str(given.get("message", "")) if isinstance(given, Mapping) else ""
-    if status == _TIMEOUT:
+def _document(response: httpx.Response) -> Mapping[str, Any]:
+    """Give the object that came; of anything else, nothing."""
+    try:
+        given = response.json()
+    except ValueError:
+        return {}
+    return given if isinstance(given, dict) else {}
+
+
+def _failure(response: httpx.Response, said: str) -> Exception:
+    if not said:
+        return ModelUnavailable(f"What answered with {response.status_code} is no leo model.", remedy=_RUN)
+    if response.status_code == _TIMEOUT:
         return TimeoutError(said)
-    if status == _BUSY:
-        wait_s = float(retry_after) if retry_after and retry_after.isdigit() else None
-        return ModelUnavailable(f"leo model is busy: {said}", remedy="It is asked again.", retry_after=wait_s)
-    return ModelRefused(f"leo model refused: {said}", remedy=_RUN)
+    if response.status_code < _FAILED:
+        return ModelRefused(f"leo model refused: {said}", remedy=_RUN)
+    after = response.headers.get("Retry-After", "")
+    wait_s = float(after) if after.isdecimal() and after.isascii() else None
+    return ModelUnavailable(f"leo model cannot answer now: {said}", remedy="It is asked again.", retry_after=wait_s)
 
 
 def _bounded(within_s: float) -> float:

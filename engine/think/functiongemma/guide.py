@@ -8,7 +8,7 @@ object without declared properties cannot be led through, so it is not offered.
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-from engine.think.contract import Call, Tool
+from engine.think.contract import Tool
 from engine.think.functiongemma.render import Mark, Piece
 
 MOST_CALLS = 4
@@ -37,78 +37,77 @@ class Steps(Protocol):
         """Ask which the model would begin with now, and give none of them."""
         ...
 
-    def write(self, least: int, most: int) -> str:
+    def write(self, least: int, most: int) -> None:
         """Let the model write a text of so many characters, up to the mark that ends it, which is given too."""
         ...
 
 
-def lead(steps: Steps, tools: Sequence[Tool]) -> tuple[Call, ...]:
-    """Give one call or several, at most four."""
-    calls = [_call(steps, tools)]
-    while len(calls) < MOST_CALLS and not steps.is_short and steps.prefer([Mark.CALL, Mark.TURN_END]) == 0:
-        calls.append(_call(steps, tools))
-    return tuple(calls)
+def lead(steps: Steps, tools: Sequence[Tool]) -> None:
+    """Have one call given, or several, at most four."""
+    _call(steps, tools)
+    for _ in range(1, MOST_CALLS):
+        if steps.is_short or steps.prefer([Mark.CALL, Mark.TURN_END]) == 1:
+            return
+        _call(steps, tools)
 
 
-def _call(steps: Steps, tools: Sequence[Tool]) -> Call:
+def _call(steps: Steps, tools: Sequence[Tool]) -> None:
     steps.force(Mark.CALL)
     steps.force("call:")
     tool = tools[steps.choose([[f"{tool.name}{{"] for tool in tools])]
-    arguments = _members(steps, tool.parameters)
+    _members(steps, tool.parameters)
     steps.force(Mark.CALL_END)
-    return Call(tool.name, arguments)
 
 
-def _members(steps: Steps, schema: Mapping[str, Any]) -> dict[str, Any]:
-    """Read members up to the closing brace; each may be left out that is not required."""
+def _members(steps: Steps, schema: Mapping[str, Any]) -> None:
+    """Have members given up to the closing brace; each may be left out that is not required."""
     properties = {name: one for name, one in sorted(schema.get("properties", {}).items()) if _may_lead(one)}
     required = set(schema.get("required", ()))
     left = list(properties)
-    found: dict[str, Any] = {}
+    comma = ""
     while True:
         due = next((place for place, name in enumerate(left) if name in required), len(left))
-        comma = "," if found else ""
         options = [[f"{comma}{name}:"] for name in left[: due + 1]]
         if due == len(left):
             options.append(["}"])
         first = len(options) - 1 if steps.is_short else 0
         place = first + steps.choose(options[first:])
         if place == len(left):
-            return found
-        name = left[place]
-        found[name] = _value(steps, properties[name])
-        left = left[place + 1 :]
+            return
+        _value(steps, properties[left[place]])
+        left, comma = left[place + 1 :], ","
 
 
 def _may_lead(schema: Mapping[str, Any]) -> bool:
     return schema.get("type") != "object" or bool(schema.get("properties"))
 
 
-def _value(steps: Steps, schema: Mapping[str, Any]) -> Any:
+def _value(steps: Steps, schema: Mapping[str, Any]) -> None:
     kind = schema.get("type", "string")
     if kind == "string":
-        return _text(steps, schema)
-    if kind == "boolean":
-        return steps.choose([["true"], ["false"]]) == 0
-    if kind in {"integer", "number"}:
-        return _number(steps, schema)
-    if kind == "array":
-        return _list(steps, schema)
-    steps.force("{")
-    return _members(steps, schema)
+        _text(steps, schema)
+    elif kind == "boolean":
+        steps.choose([["true"], ["false"]])
+    elif kind in {"integer", "number"}:
+        _number(steps, schema)
+    elif kind == "array":
+        _list(steps, schema)
+    else:
+        steps.force("{")
+        _members(steps, schema)
 
 
-def _text(steps: Steps, schema: Mapping[str, Any]) -> str:
+def _text(steps: Steps, schema: Mapping[str, Any]) -> None:
     steps.force(Mark.QUOTE)
     values = schema.get("enum")
     if values is None:
-        most = min(schema.get("maxLength", MOST_CHARACTERS), MOST_CHARACTERS)
-        return steps.write(schema.get("minLength", 0), most)
+        steps.write(schema.get("minLength", 0), min(schema.get("maxLength", MOST_CHARACTERS), MOST_CHARACTERS))
+        return
     # With the mark behind them, for one value may begin another: "is", "is_not".
-    return str(values[steps.choose([[str(value), Mark.QUOTE] for value in values])])
+    steps.choose([[str(value), Mark.QUOTE] for value in values])
 
 
-def _number(steps: Steps, schema: Mapping[str, Any]) -> int:
+def _number(steps: Steps, schema: Mapping[str, Any]) -> None:
     """Let the model give the digits of a whole number within its bounds."""
     least, most = int(schema.get("minimum", 0)), int(schema.get("maximum", 999_999))
     digits = ""
@@ -117,7 +116,7 @@ def _number(steps: Steps, schema: Mapping[str, Any]) -> int:
         if digits and least <= int(digits) <= most:
             options.append(",")
         if not options or ((place := steps.prefer(options)) == len(options) - 1 and options[place] == ","):
-            return int(digits)
+            return
         steps.force(options[place])
         digits += options[place]
 
@@ -136,20 +135,19 @@ def _leads(digits: str, least: int, most: int) -> bool:
     return False
 
 
-def _list(steps: Steps, schema: Mapping[str, Any]) -> list[Any]:
+def _list(steps: Steps, schema: Mapping[str, Any]) -> None:
     steps.force("[")
     least = schema.get("minItems", 0)
     most = min(schema.get("maxItems", MOST_ITEMS), MOST_ITEMS)
     item = schema.get("items", {})
-    found: list[Any] = []
-    while True:
-        go_on = "," if found else None
-        if len(found) >= most or (len(found) >= least and (steps.is_short or _is_done(steps, item, go_on))):
-            steps.force("]")
-            return found
+    for count in range(most):
+        go_on = "," if count else None
+        if count >= least and (steps.is_short or _is_done(steps, item, go_on)):
+            break
         if go_on:
             steps.force(go_on)
-        found.append(_value(steps, item))
+        _value(steps, item)
+    steps.force("]")
 
 
 def _is_done(steps: Steps, item: Mapping[str, Any], go_on: str | None) -> bool:

@@ -29,6 +29,7 @@ class Mark(StrEnum):
 
 
 Piece: TypeAlias = Mark | str
+_LONGEST_MARK = max(map(len, Mark))
 # It switches the model from conversation to calls; no newline before the first declaration.
 _TRIGGER = "developer\nYou are a model that can do function calling with the following functions"
 
@@ -77,14 +78,17 @@ def text(pieces: Sequence[Piece]) -> str:
 
 
 def plain(given: str) -> str:
-    """Take the spellings of marks out of a text; taken again until none is left, for taking one may make another."""
-    while True:
-        cleaned = given
-        for mark in Mark:
-            cleaned = cleaned.replace(mark, "")
-        if cleaned == given:
-            return given
-        given = cleaned
+    """Take the spellings of marks out of a text, also of those that taking one out makes; in linear time."""
+    if not any(mark in given for mark in Mark):
+        return given
+    kept: list[str] = []
+    for letter in given:
+        kept.append(letter)
+        if letter == ">":
+            end = "".join(kept[-_LONGEST_MARK:])
+            taken = next((len(mark) for mark in Mark if end.endswith(mark)), 0)
+            del kept[len(kept) - taken :]
+    return "".join(kept)
 
 
 def joined(*pieces: Piece) -> Iterator[Piece]:

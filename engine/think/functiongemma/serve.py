@@ -7,22 +7,21 @@ nothing along that cannot be asked again.
 import asyncio
 import hmac
 import json
-import logging
+import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar
+from typing import Any, TypeAlias
 
 from aiohttp import web
 
-from engine.think.contract import ModelRefused
+from engine.think.contract import ModelRefused, ModelUnavailable
 from engine.think.functiongemma import wire
 from engine.think.functiongemma.model import FunctionGemma
 from rules.errors import LeoError
 
 # Who waits behind so many others would not be answered in time.
 MOST_WAITING = 64
-T = TypeVar("T")
-log = logging.getLogger("leo.model")
+Work: TypeAlias = Callable[[float], dict[str, Any]]
 
 
 class Server:
@@ -40,6 +39,7 @@ class Server:
         app.router.add_get("/health", self._health)
         app.router.add_post("/choose", self._choose)
         app.router.add_post("/call", self._call)
+        app.on_shutdown.append(self._end)
         app.on_cleanup.append(self._close)
         return app
 
@@ -55,43 +55,62 @@ class Server:
         return web.json_response({"model": self._model.model, "waiting": self._waiting})
 
     async def _choose(self, request: web.Request) -> web.Response:
-        def choose(document: Mapping[str, Any]) -> Callable[[], dict[str, Any]]:
+        def choose(document: Mapping[str, Any]) -> tuple[float, Work]:
             question, within_s = wire.read_question(document)
-            return lambda: wire.answer_document(self._model.choose(question, within_s=within_s))
+            return within_s, lambda left_s: wire.answer_document(self._model.choose(question, within_s=left_s))
 
         return await self._answer(request, choose)
 
     async def _call(self, request: web.Request) -> web.Response:
-        def call(document: Mapping[str, Any]) -> Callable[[], dict[str, Any]]:
+        def call(document: Mapping[str, Any]) -> tuple[float, Work]:
             asked, within_s = wire.read_request(document)
-            return lambda: wire.reply_document(self._model.call(asked, within_s=within_s))
+            return within_s, lambda left_s: wire.reply_document(self._model.call(asked, within_s=left_s))
 
         return await self._answer(request, call)
 
     async def _answer(
-        self, request: web.Request, read: Callable[[Mapping[str, Any]], Callable[[], dict[str, Any]]]
+        self, request: web.Request, read: Callable[[Mapping[str, Any]], tuple[float, Work]]
     ) -> web.Response:
+        arrived = time.monotonic()
         try:
-            work = read(json.loads(await request.text()))
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            within_s, work = read(json.loads(await request.text()))
+        except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
             return _refusal(422, "invalid_input", f"The request cannot be read: {type(error).__name__}.")
         if self._waiting >= MOST_WAITING:
             return _refusal(503, "busy", f"{MOST_WAITING} questions are waiting already.", retry_after=1)
         self._waiting += 1
         try:
-            return web.json_response(await asyncio.get_running_loop().run_in_executor(self._thread, work))
+            document = await asyncio.get_running_loop().run_in_executor(
+                self._thread, _in_time, work, arrived + within_s
+            )
         except TimeoutError:
             return _refusal(504, "timeout", "The model had no time left.")
-        except ModelRefused as error:
-            return _refusal(409, "refused", error.message)
         except LeoError as error:
-            return _refusal(422, error.code, error.message)
+            return _refusal(_status(error), error.code, error.message)
         finally:
             self._waiting -= 1
+        return web.json_response(document)
+
+    async def _end(self, _app: web.Application) -> None:
+        self._model.context.end()
 
     async def _close(self, _app: web.Application) -> None:
         self._thread.shutdown(wait=True, cancel_futures=True)
         self._model.close()
+
+
+def _in_time(work: Work, ends: float) -> dict[str, Any]:
+    """Do it in the time that is left: who asked has not waited longer, and has gone by then."""
+    left_s = ends - time.monotonic()
+    if left_s <= 0:
+        raise TimeoutError
+    return work(left_s)
+
+
+def _status(error: LeoError) -> int:
+    if isinstance(error, ModelRefused):
+        return 409
+    return 503 if isinstance(error, ModelUnavailable) else 422
 
 
 def _refusal(status: int, code: str, message: str, *, retry_after: int | None = None) -> web.Response:

@@ -52,6 +52,16 @@ class Trie:
         branches = {parent: tuple(of) for parent, of in children.items() if len(of) > 1}
         return cls(tuple(nodes), branches, len(sequences))
 
+    def needed(self) -> list[int]:
+        """Give the nodes that stand before a branch, or are one, parents first."""
+        wanted: set[int] = set()
+        for branch in self.branches:
+            at = branch
+            while at >= 0 and at not in wanted:
+                wanted.add(at)
+                at = self.nodes[at].parent
+        return sorted(wanted)
+
     def probabilities(self, row: Callable[[int], Sequence[float]]) -> tuple[float, ...]:
         """Give each call's probability among all; `row(node)` gives the logits of the children that branch there.
 

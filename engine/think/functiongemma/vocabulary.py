@@ -35,7 +35,7 @@ class Vocabulary:
         return tokens
 
     def decode(self, tokens: Sequence[int]) -> tuple[Piece, ...]:
-        """Give the pieces of tokens; bytes that are no UTF-8 become the replacement character."""
+        """Give the pieces of tokens; a character that is not whole is left out."""
         return tuple(self._decoded(tokens))
 
     def text(self, tokens: Sequence[int]) -> str:
@@ -66,11 +66,11 @@ class Vocabulary:
                 held += self._bytes(token)
                 continue
             if held:
-                yield held.decode("utf-8", "replace")
+                yield held.decode("utf-8", "ignore")
             held = b""
             yield mark
         if held:
-            yield held.decode("utf-8", "replace")
+            yield held.decode("utf-8", "ignore")
 
     def _text(self, text: str) -> list[int]:
         # Tokens that a file marks as user-defined are found in a text even without special ones: they are taken out of

@@ -12,6 +12,7 @@ from engine.think.contract import Answer, Call, Question, Reply, Request, Tool
 # A question with 63 calls and tools in full is some 30 kB.
 LARGEST = 1_048_576
 LONGEST_S = 120.0
+MOST_NESTED = 16
 
 
 def token_of(settings: Settings) -> str:
@@ -115,7 +116,19 @@ def _tool_document(tool: Tool) -> dict[str, Any]:
 
 
 def _tool(document: Mapping[str, Any]) -> Tool:
-    return Tool(_text(document["name"]), _text(document["description"]), dict(document["parameters"]))
+    return Tool(_text(document["name"]), _text(document["description"]), _schema(document["parameters"]))
+
+
+def _schema(document: Mapping[str, Any], nested: int = 0) -> dict[str, Any]:
+    """Check the parts of JSON Schema that are rendered and led by; the rest is not looked at."""
+    if nested > MOST_NESTED:
+        raise ValueError(f"a schema is nested more than {MOST_NESTED} times")
+    for inner in (*document.get("properties", {}).values(), *([document["items"]] if "items" in document else ())):
+        _schema(inner, nested + 1)
+    for name in ("enum", "required"):
+        if not isinstance(document.get(name, []), list):
+            raise TypeError(f"{name} is a list")
+    return dict(document)
 
 
 def _call_document(call: Call) -> dict[str, Any]:
