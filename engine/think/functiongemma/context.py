@@ -167,6 +167,9 @@ class Context:
 
 
 def _library() -> Any:
+    # Threads that spin while they wait for each other take the cores from whoever shares them: with two threads on two
+    # cores beside other work a choice took 1.5 s, with threads that sleep 0.7 s. It counts when the library is loaded.
+    os.putenv("OMP_WAIT_POLICY", "passive")
     try:
         import llama_cpp  # noqa: PLC0415 - an extra
     except ImportError as error:
