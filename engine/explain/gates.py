@@ -7,9 +7,9 @@ from zoneinfo import ZoneInfo
 
 from rules.conditions import Explained, Language
 from rules.facts import Facts
-from rules.identity import canonical
-from rules.policy import DEFAULT_POLICY, Policy
+from rules.policy import Policy
 from rules.policy.parts import Requirement
+from rules.policy.say import say
 from rules.verdicts import Reason
 from rules.words import Gate
 
@@ -45,16 +45,6 @@ _ALWAYS: Final[Mapping[Gate, Mapping[Language, str]]] = {
 }
 
 
-# The fields of a policy that a gate asks.
-_FIELDS: Final[Mapping[Gate, tuple[str, ...]]] = {
-    Gate.CONSENT: ("required_consent", "purposes"),
-    Gate.CONTROL_GROUP: ("control_share",),
-    Gate.FREQUENCY_CAP: ("caps",),
-    Gate.PRIORITY: ("yields",),
-    Gate.PROVIDER_WINDOW: ("windows",),
-    Gate.SENDING_HOURS: ("sending_hours",),
-    Gate.QUIET_HOURS: ("quiet_hours",),
-}
 _LAYERS: Final = frozenset({Gate.ELIGIBILITY, Gate.APPLICABILITY, Gate.SUITABILITY})
 
 
@@ -66,8 +56,7 @@ def rule_text(policy: Policy | None, reason: Reason, language: Language) -> str:
         return reason.text
     if reason.gate in _LAYERS:
         return _layer_text(policy, reason, language)
-    fields = {name: policy.document.get(name, DEFAULT_POLICY.get(name)) for name in _FIELDS[reason.gate]}
-    return "; ".join(f"{name}: {canonical(value).decode()}" for name, value in fields.items() if value is not None)
+    return " ".join(one.text for one in say(policy, language) if one.layer == reason.gate)
 
 
 def conditions(
