@@ -1973,3 +1973,4 @@ END $$;
 INSERT INTO schema_migration (version) VALUES (1) ON CONFLICT DO NOTHING;
 INSERT INTO schema_migration (version) VALUES (2) ON CONFLICT DO NOTHING;
 INSERT INTO schema_migration (version) VALUES (3) ON CONFLICT DO NOTHING;
+INSERT INTO schema_migration (version) VALUES (4) ON CONFLICT DO NOTHING;

@@ -1,4 +1,8 @@
-"""Which adapter speaks for which channel: the built-in ones by name, others through the entry points `leo.channels`."""
+"""Which adapter speaks for which channel and provider: built-in ones, others through the entry points `leo.channels`.
+
+A channel may be reached through several providers (e-mail by SMTP or by SendGrid); the setting `provider` says through
+which, and the first one listed is taken where it says nothing.
+"""
 
 import time
 from collections.abc import Callable, Mapping
@@ -21,32 +25,54 @@ class Factory(Protocol):
     def __call__(self, settings: Mapping[str, Any], *, clock: Callable[[], float]) -> Adapter: ...
 
 
-BUILT_IN: Mapping[Channel, Factory] = {
-    Channel.EMAIL: EmailAdapter,
-    Channel.TELEGRAM: TelegramAdapter,
+BUILT_IN: Mapping[Channel, Mapping[str, Factory]] = {
+    Channel.EMAIL: {"smtp": EmailAdapter},
+    Channel.TELEGRAM: {"bot_api": TelegramAdapter},
 }
 
 
 @cache
-def factories() -> Mapping[Channel, Factory]:
-    """All adapters installed; an entry point is named after its channel and cannot replace a built-in one."""
-    found = dict(BUILT_IN)
+def factories() -> Mapping[tuple[Channel, str], Factory]:
+    """All adapters installed, by channel and provider.
+
+    An entry point is named after its channel, or `<channel>.<provider>`, and cannot replace a built-in adapter.
+    """
+    found = {(channel, provider): made for channel, by in BUILT_IN.items() for provider, made in by.items()}
     for point in entry_points(group=GROUP):
-        if point.name not in set(Channel) or Channel(point.name) in found:
+        channel, _, provider = point.name.partition(".")
+        place = (Channel(channel), provider or point.module) if channel in set(Channel) else None
+        if place is None or place in found:
             raise Misconfigured(
                 f"The package {point.value} offers an adapter for {point.name!r}, which is taken or no channel.",
                 remedy=f"Remove the package or name its entry point after a free channel of {', '.join(Channel)}.",
             )
-        found[Channel(point.name)] = point.load()
+        found[place] = point.load()
     return found
+
+
+def providers(channel: Channel) -> list[str]:
+    """Name the providers of a channel; the first is the one taken where the settings name none."""
+    return [provider for kind, provider in factories() if kind is channel]
+
+
+def factory(channel: Channel, settings: Mapping[str, Any]) -> Factory:
+    """Give what makes the adapter that these settings ask for; raises Misconfigured."""
+    known = providers(channel)
+    if not known:
+        raise Misconfigured(
+            f"No adapter speaks for the channel {channel}.",
+            remedy=f"Use one of {', '.join(sorted({kind for kind, _ in factories()}))} "
+            f"or install a package with the entry point {GROUP}.",
+        )
+    provider = settings.get("provider") or known[0]
+    if provider not in known:
+        raise Misconfigured(
+            f"The channel {channel} has no provider {provider!r}.", remedy=f"Use one of {', '.join(known)}."
+        )
+    return factories()[channel, provider]
 
 
 def create(channel: Channel, settings: Mapping[str, Any], *, clock: Callable[[], float] = time.time) -> Adapter:
     """Make the adapter of a channel; `clock` gives Unix seconds. Raises Misconfigured."""
-    factory = factories().get(channel)
-    if factory is None:
-        raise Misconfigured(
-            f"No adapter speaks for the channel {channel}.",
-            remedy=f"Use one of {', '.join(factories())} or install a package with the entry point {GROUP}.",
-        )
-    return factory(settings, clock=clock)
+    made_of = {name: value for name, value in settings.items() if name != "provider"}
+    return factory(channel, settings)(made_of, clock=clock)

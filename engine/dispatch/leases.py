@@ -46,7 +46,7 @@ async def give_up_leases(conn: Transaction, *, lane: Lane, now: datetime, gone: 
         "lane": lane,
         "now": now,
         "gone": list(gone),
-        "deduplicating": [channel for channel, made in factories().items() if getattr(made, "deduplicates", False)],
+        "deduplicating": _deduplicating(),
         "most_attempts": MOST_ATTEMPTS,
     }
     row = await (await conn.execute(_SQL["give_up_leases"], parameters)).fetchone()
@@ -58,3 +58,9 @@ async def put_aside(conn: Transaction, *, lane: Lane, now: datetime) -> PutAside
     parameters = {"lane": lane, "now": now, "later": now + LOOK_AGAIN, "most": MOST_ASIDE}
     row = await (await conn.execute(_SQL["put_aside"], parameters)).fetchone()
     return PutAside(**row) if row else PutAside()
+
+
+def _deduplicating() -> list[str]:
+    """Name the channels of which every provider drops a second message with the same event_id."""
+    careless = {channel for (channel, _), made in factories().items() if not getattr(made, "deduplicates", False)}
+    return sorted({channel for channel, _ in factories()} - careless)

@@ -71,11 +71,12 @@ async def test_every_candidate_is_told_with_the_gate_that_stopped_it(db: Databas
     assert document["candidates"][0]["score_parts"] == {"channel": 1.0}
 
 
-async def test_a_refusal_stands_with_the_field_of_the_policy_that_it_comes_from(db: Database, tenant: Tenant) -> None:
+async def test_a_refusal_stands_with_the_policys_rule_that_it_comes_from(db: Database, tenant: Tenant) -> None:
     world, campaign_id, people = await simple_world(db, tenant, people=1, policy=QUIET)
     (row,) = await decided(world, campaign_id, people, now=NIGHT)
     (mail, _) = (await explained(world, row["decision_id"])).candidates
-    assert [one.rule for one in mail.against] == ['quiet_hours: {"end":"08:00","start":"21:00"}']
+    rule = "From 21:00 to 08:00 where the person is nothing goes out; it waits until 08:00."
+    assert [one.rule for one in mail.against] == [rule]
 
 
 async def test_the_funnel_loses_each_candidate_once_and_ends_with_the_eligible(db: Database, tenant: Tenant) -> None:
