@@ -1,0 +1,41 @@
+"""A sample of every provider that the registry knows; a new one is a module beside these and a place in the list."""
+
+from typing import Any
+
+from channels.contract import Adapter, Message
+from rules.words import Channel
+from tests.channels.samples.bot_api import BOT_API, TOKEN
+from tests.channels.samples.sample import HTML, NOW, TEXT, WEBHOOK_SECRET, Sample, event_id
+from tests.channels.samples.smtp import SMTP
+
+SAMPLES = (
+    SMTP,
+    BOT_API,
+)
+
+__all__ = [
+    "HTML",
+    "NOW",
+    "SAMPLES",
+    "TEXT",
+    "TOKEN",
+    "WEBHOOK_SECRET",
+    "Sample",
+    "adapter",
+    "event_id",
+    "message",
+    "of",
+]
+
+
+def of(channel: Channel) -> Sample:
+    """Give the first sample of a channel."""
+    return next(sample for sample in SAMPLES if sample.channel is channel)
+
+
+def adapter(channel: Channel, **more: Any) -> Adapter:
+    return of(channel).adapter(**more)
+
+
+def message(channel: Channel, seed: object = "sample", **more: Any) -> Message:
+    return of(channel).message(seed, **more)
