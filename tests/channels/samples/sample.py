@@ -25,9 +25,9 @@ class Sample:
 
     `{smtp_port}` and `{http_port}` in the texts of `settings` stand for the sandbox's ports, and a value that is one of
     them and no more for the number. `secrets` are the credentials among the settings, `more` are settings that only the
-    test of credentials adds. `content` is the message, `shown` what of it must arrive. `silent` is what an attempt comes
-    to whose server never says a word: uncertain where the request was sent first. `foreign` is data that the channel
-    cannot carry, `refusal` the words that say so.
+    test of credentials adds. `content` is the message, `shown` what of it must arrive. `silent` is what an attempt to
+    a server that never says a word comes to: uncertain where the request was sent first. `foreign` is data that the
+    channel cannot carry, `refusal` the words that say so.
     """
 
     channel: Channel
