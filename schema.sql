@@ -964,6 +964,57 @@ CREATE TABLE IF NOT EXISTS outbox (
 );
 CREATE INDEX IF NOT EXISTS outbox_due_idx ON outbox (tenant_id, due_at) WHERE done_at IS NULL;
 
+-- The audit ledger. How far every record is there for good (see engine/sql/ledger.sql, horizon) ...
+CREATE TABLE IF NOT EXISTS ledger_horizon (
+    tenant_id   uuid NOT NULL,
+    settled_id  bigint NOT NULL DEFAULT 0,
+    noted_id    bigint NOT NULL,
+    noted_at    timestamptz NOT NULL,
+    barrier     xid8,
+    CONSTRAINT ledger_horizon_pkey PRIMARY KEY (tenant_id),
+    CONSTRAINT ledger_horizon_tenant_fkey FOREIGN KEY (tenant_id) REFERENCES tenant
+);
+
+-- ... and what was sealed: decisions, deliveries and outcomes by their ids, their leaves (32 bytes each, in that order), the
+-- Merkle root over them and the head that holds the head before.
+CREATE TABLE IF NOT EXISTS ledger_batch (
+    tenant_id   uuid NOT NULL,
+    batch_no    bigint NOT NULL,
+    after_id    bigint NOT NULL,
+    last_id     bigint NOT NULL,
+    record_ids  bigint[] NOT NULL,
+    leaves      bytea NOT NULL,
+    root        bytea NOT NULL,
+    head        bytea NOT NULL,
+    sealed_at   timestamptz NOT NULL DEFAULT clock_timestamp(),
+    CONSTRAINT ledger_batch_pkey PRIMARY KEY (tenant_id, batch_no),
+    CONSTRAINT ledger_batch_tenant_fkey FOREIGN KEY (tenant_id) REFERENCES tenant,
+    CONSTRAINT ledger_batch_last_unique UNIQUE (tenant_id, last_id),
+    CONSTRAINT ledger_batch_whole CHECK (octet_length(leaves) = 32 * cardinality(record_ids) AND cardinality(record_ids) > 0),
+    CONSTRAINT ledger_batch_ordered CHECK (batch_no > 0 AND last_id > after_id)
+);
+
+-- What of a record is sealed, as one text: all that never changes. A delivery's status, attempts and answer do, so they are
+-- not in it; documents are there by their hash, which keeps a proof short. The settings make the text the same for everybody.
+CREATE OR REPLACE FUNCTION leo_ledger_content(after_id bigint, up_to_id bigint)
+RETURNS TABLE (record_id bigint, kind text, content text)
+LANGUAGE sql STABLE SET search_path = pg_catalog, public, pg_temp
+    SET timezone = 'UTC' SET datestyle = 'ISO, MDY' SET extra_float_digits = 1 SET bytea_output = 'hex' AS $$
+    SELECT d.decision_id, 'decision', ROW('decision 1', d.tenant_id, d.decision_id, d.run_id, d.campaign_id, d.profile_id, d.trigger_key,
+        d.snapshot_id, d.event_id, d.task_id, d.template_id, d.action, d.channel, d.reason, sha256(convert_to(d.candidates::text, 'UTF8')),
+        sha256(convert_to(d.inputs::text, 'UTF8')), d.inputs_hash, d.policy_id, d.policy_version, d.arbiter,
+        sha256(convert_to(d.arbitration::text, 'UTF8')), d.model_hash, d.latency_us, d.wait_until, d.decided_at, d.created_at)::text
+    FROM decision d WHERE d.tenant_id = (SELECT leo_tenant()) AND d.decision_id > after_id AND d.decision_id <= up_to_id
+    UNION ALL
+    SELECT l.delivery_id, 'delivery', ROW('delivery 1', l.tenant_id, l.delivery_id, l.decision_id, l.campaign_id, l.run_id, l.profile_id,
+        l.event_id, l.channel, l.channel_id, l.template_id, l.address, l.lane, l.queued_at)::text
+    FROM delivery_log l WHERE l.tenant_id = (SELECT leo_tenant()) AND l.delivery_id > after_id AND l.delivery_id <= up_to_id
+    UNION ALL
+    SELECT o.outcome_id, 'outcome', ROW('outcome 1', o.tenant_id, o.outcome_id, o.delivery_id, o.profile_id, o.campaign_id, o.type,
+        o.dedup_key, o.value, o.occurred_at, o.received_at, sha256(convert_to(o.raw::text, 'UTF8')))::text
+    FROM outcome o WHERE o.tenant_id = (SELECT leo_tenant()) AND o.outcome_id > after_id AND o.outcome_id <= up_to_id
+$$;
+
 
 -- 3 keeping -----------------------------------------------------------------------------------------------------
 
@@ -1160,7 +1211,7 @@ DO $$
 DECLARE
     record_table text;
 BEGIN
-    FOREACH record_table IN ARRAY ARRAY['decision', 'delivery_attempt', 'segment_version', 'policy', 'task_step', 'tenant_removal'] LOOP
+    FOREACH record_table IN ARRAY ARRAY['decision', 'delivery_attempt', 'segment_version', 'policy', 'task_step', 'ledger_batch', 'tenant_removal'] LOOP
         EXECUTE format('CREATE OR REPLACE TRIGGER %I BEFORE UPDATE OR DELETE OR TRUNCATE ON %I '
                        'FOR EACH STATEMENT EXECUTE FUNCTION prevent_record_change()',
                        record_table || '_prevent_change', record_table);
@@ -1708,7 +1759,7 @@ BEGIN
     END IF;
     -- Children before parents. Outside their own keys the tables point only upwards in this list.
     FOREACH emptied IN ARRAY ARRAY[
-        'outbox', 'sync_run', 'sync_position', 'source_credential', 'source', 'outcome', 'delivery_attempt', 'delivery_log', 'decision', 'model_answer', 'task_step',
+        'ledger_batch', 'ledger_horizon', 'outbox', 'sync_run', 'sync_position', 'source_credential', 'source', 'outcome', 'delivery_attempt', 'delivery_log', 'decision', 'model_answer', 'task_step',
         'agent_task', 'run_batch', 'campaign_run', 'campaign_spend', 'campaign_template', 'campaign', 'policy', 'message_template', 'channel_credential', 'channel',
         'segment_snapshot_member', 'segment_snapshot', 'recheck', 'segment_change', 'segment_refresh', 'segment_member',
         'segment_version', 'segment', 'event_key', 'marketing_event', 'suppression', 'consent', 'duplicate', 'profile_merge',
@@ -1837,7 +1888,7 @@ BEGIN
     END LOOP;
 END $$;
 REVOKE ALL ON tenant_removal FROM leo_app;
-GRANT USAGE ON SEQUENCE leo_id TO leo_app;
+GRANT USAGE, SELECT ON SEQUENCE leo_id TO leo_app;
 GRANT SELECT ON schema_migration, graph_element, graph_source TO leo_app;
 
 REVOKE ALL ON FUNCTION leo_drop_tenant(uuid, text), leo_create_graph(text, uuid), leo_complete_graph(text) FROM PUBLIC;

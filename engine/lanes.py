@@ -22,7 +22,7 @@ from rules.words import Lane
 # The jobs that a worker knows.
 DECIDE, DISPATCH = "decide", "dispatch"
 RECHECK, REFRESH, SYNC = "recheck", "refresh", "sync"
-EMBED, TIDY = "embed", "tidy"
+EMBED, TIDY, SEAL = "embed", "tidy", "seal"
 TASKS = "tasks"
 # Batches of one tenant that wait in the queue at once: the rest follow one by one, behind other tenants.
 AHEAD = 4

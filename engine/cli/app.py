@@ -40,6 +40,7 @@ COMMANDS: dict[str, Command] = {
     "policy": Command("engine.cli.policies:app", "Draft, check, compare and switch on policies.", WORK),
     "trace": Command("engine.cli.trace:trace", "Show the journey of a profile, event or delivery.", LOOK),
     "graph": Command("engine.cli.graph:app", "Compare the graph with the tables, or rebuild it.", LOOK),
+    "audit": Command("engine.cli.audit:app", "Seal, verify and prove what was recorded.", LOOK),
     "eval": Command("engine.cli.evaluation:app", "Measure how often a model means the right calls.", LOOK),
     "export": Command("engine.cli.export:app", "Write what a model may be trained on.", LOOK),
     "bench": Command("engine.cli.bench:bench", "Measure on a throw-away database.", LOOK),

@@ -14,7 +14,7 @@ from uuid import UUID
 from arq.worker import Function, func
 from psycopg.rows import DictRow
 
-from engine import identity, lanes, memory
+from engine import audit, identity, lanes, memory
 from engine.embeddings import centre_compared, embed_profiles
 from engine.idempotency import forget_expired
 from engine.ingest.sync import sync_due
@@ -48,7 +48,7 @@ EVERY_S: Mapping[Lane, Mapping[str, float]] = {
 # Jobs for all tenants, by the clock alone.
 BY_CLOCK_S: Mapping[Lane, Mapping[str, float]] = {
     Lane.REALTIME: {},
-    Lane.BULK: {lanes.EMBED: 60.0, lanes.TIDY: 3600.0},
+    Lane.BULK: {lanes.EMBED: 60.0, lanes.TIDY: 3600.0, lanes.SEAL: 10.0},
 }
 
 _SQL = queries("upkeep")
@@ -64,6 +64,7 @@ def functions(lane: Lane) -> list[Function]:
         func(sync, name=lanes.SYNC, max_tries=2, timeout=SYNC_TIMEOUT_S),
         func(embed, name=lanes.EMBED, max_tries=2, timeout=EMBED_TIMEOUT_S),
         func(tidy, name=lanes.TIDY, max_tries=2),
+        func(seal, name=lanes.SEAL, max_tries=2),
     ]
 
 
@@ -199,6 +200,23 @@ async def _find_duplicates(hands: Hands, tenant_id: UUID, *, since: datetime | N
         new, after = new + found.new, ids[-1]
     if new:
         log.info("duplicates proposed", extra={"tenant": str(tenant_id), "pairs": new})
+
+
+async def seal(ctx: dict[str, Any]) -> None:
+    """Append to every tenant's ledger what is there for good."""
+    hands: Hands = ctx["hands"]
+    for tenant_id in await _tenants(hands):
+        try:
+            await _seal(hands, tenant_id)
+        except Exception as error:  # noqa: BLE001 - one tenant's failure keeps nobody else waiting
+            _tell_failed(lanes.SEAL, tenant_id, error)
+
+
+async def _seal(hands: Hands, tenant_id: UUID) -> None:
+    is_behind = True
+    while is_behind and not hands.stop.is_set():
+        async with hands.db.transaction(tenant_id) as conn:
+            is_behind = (await audit.seal(conn, tenant_id=tenant_id)).is_behind
 
 
 async def _embed(hands: Hands, tenant_id: UUID) -> None:

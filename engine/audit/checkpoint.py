@@ -1,0 +1,108 @@
+"""Checkpoints: the newest head of a tenant's ledger, signed, to be kept where no administrator of the database reaches.
+
+Ed25519 under a key that is derived from the installation's credential key (HKDF), so that there is no further secret to
+keep; whoever is to check signatures is given the public key once.
+"""
+
+import base64
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from engine.db import Transaction
+from engine.queries import queries
+from rules.errors import InvalidInput, NotFound
+from rules.identity import canonical
+
+_SQL = queries("ledger")
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """The ledger of a tenant at an instant."""
+
+    tenant_id: UUID
+    batch_no: int
+    head: bytes
+    at: datetime
+
+    def statement(self) -> dict[str, Any]:
+        """Give what is signed, as canonical JSON of this."""
+        return {
+            "ledger": "leo 1",
+            "tenant_id": str(self.tenant_id),
+            "batch_no": self.batch_no,
+            "head": self.head.hex(),
+            "at": self.at.isoformat(),
+        }
+
+
+class Signer:
+    """Signs checkpoints; `public_key` is 64 hex digits."""
+
+    def __init__(self, credential_key: str) -> None:
+        seed = HKDF(algorithm=hashes.SHA256(), length=32, salt=None, info=b"leo audit checkpoint 1").derive(
+            base64.urlsafe_b64decode(credential_key)
+        )
+        self._key = Ed25519PrivateKey.from_private_bytes(seed)
+        raw = self._key.public_key().public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
+        self.public_key = raw.hex()
+
+    def sign(self, taken: Checkpoint) -> dict[str, Any]:
+        """Give the document to keep: the statement, its signature and the public key."""
+        statement = taken.statement()
+        signature = self._key.sign(canonical(statement)).hex()
+        return {**statement, "signature": signature, "public_key": self.public_key}
+
+
+async def checkpoint(conn: Transaction, *, tenant_id: UUID) -> Checkpoint:
+    """Give the newest head; raises NotFound where nothing is sealed yet."""
+    last = await (await conn.execute(_SQL["last_batch"], binary=True)).fetchone()
+    if last is None:
+        raise NotFound("Nothing of this tenant is sealed yet.", remedy="Run: leo audit seal")
+    return Checkpoint(tenant_id, last["batch_no"], last["head"], datetime.now(UTC).replace(microsecond=0))
+
+
+def read_checkpoint(document: Any, *, public_key: str) -> Checkpoint:
+    """Read a kept checkpoint; raises InvalidInput where it is none, or not signed with this key."""
+    if not isinstance(document, Mapping):
+        raise _no_checkpoint("it is no JSON object")
+    try:
+        taken = Checkpoint(
+            tenant_id=UUID(str(document["tenant_id"])),
+            batch_no=int(document["batch_no"]),
+            head=bytes.fromhex(str(document["head"])),
+            at=datetime.fromisoformat(str(document["at"])),
+        )
+        signature = bytes.fromhex(str(document["signature"]))
+        key = Ed25519PublicKey.from_public_bytes(bytes.fromhex(public_key))
+        key.verify(signature, canonical(taken.statement()))
+    except (KeyError, ValueError) as error:
+        raise _no_checkpoint(f"{error} is missing or malformed") from error
+    except InvalidSignature as error:
+        raise _no_checkpoint("its signature is not of this key") from error
+    return taken
+
+
+def load_checkpoint(text: str, *, public_key: str) -> Checkpoint:
+    """Read the last line of a file of checkpoints, one JSON object a line."""
+    lines = [line for line in text.splitlines() if line.strip()]
+    if not lines:
+        raise _no_checkpoint("the file is empty")
+    try:
+        document = json.loads(lines[-1])
+    except ValueError as error:
+        raise _no_checkpoint("its last line is no JSON") from error
+    return read_checkpoint(document, public_key=public_key)
+
+
+def _no_checkpoint(why: str) -> InvalidInput:
+    return InvalidInput(f"That is no checkpoint of this ledger: {why}.", remedy="Give a file of: leo audit checkpoint")

@@ -1,0 +1,60 @@
+-- The audit ledger: batches of decisions, deliveries and outcomes, each under one Merkle root that holds the one before.
+
+-- name: horizon
+-- Moves the horizon on where that is safe, and says up to which id every record is there for good. An id is drawn before
+-- its record is committed, so a mark is set at the newest id, then a barrier at the newest transaction, then it is waited
+-- until no transaction older than the barrier runs. `grace_s` parts mark and barrier: a record that has just drawn its id
+-- may not have its transaction's number yet.
+INSERT INTO ledger_horizon AS h (tenant_id, noted_id, noted_at)
+SELECT leo_tenant(), s.last_value, clock_timestamp() FROM leo_id s
+ON CONFLICT ON CONSTRAINT ledger_horizon_pkey DO UPDATE SET
+    settled_id = CASE WHEN pg_snapshot_xmin(pg_current_snapshot()) >= h.barrier THEN h.noted_id ELSE h.settled_id END,
+    noted_id = CASE WHEN pg_snapshot_xmin(pg_current_snapshot()) >= h.barrier THEN EXCLUDED.noted_id ELSE h.noted_id END,
+    noted_at = CASE WHEN pg_snapshot_xmin(pg_current_snapshot()) >= h.barrier THEN EXCLUDED.noted_at ELSE h.noted_at END,
+    barrier = CASE WHEN pg_snapshot_xmin(pg_current_snapshot()) >= h.barrier THEN NULL
+                   WHEN h.barrier IS NULL AND h.noted_at <= clock_timestamp() - make_interval(secs => %(grace_s)s)
+                   THEN pg_snapshot_xmax(pg_current_snapshot())
+                   ELSE h.barrier END
+RETURNING settled_id
+
+-- name: last_batch
+SELECT batch_no, last_id, head FROM ledger_batch WHERE tenant_id = leo_tenant() ORDER BY batch_no DESC LIMIT 1
+
+-- name: reach
+-- Up to which id the next so many records go; NULL where there is none.
+SELECT max(id) AS last_id FROM (
+    SELECT id FROM (
+        (SELECT decision_id AS id FROM decision
+         WHERE tenant_id = leo_tenant() AND decision_id > %(after_id)s AND decision_id <= %(settled_id)s ORDER BY 1 LIMIT %(most)s)
+        UNION ALL
+        (SELECT delivery_id FROM delivery_log
+         WHERE tenant_id = leo_tenant() AND delivery_id > %(after_id)s AND delivery_id <= %(settled_id)s ORDER BY 1 LIMIT %(most)s)
+        UNION ALL
+        (SELECT outcome_id FROM outcome
+         WHERE tenant_id = leo_tenant() AND outcome_id > %(after_id)s AND outcome_id <= %(settled_id)s ORDER BY 1 LIMIT %(most)s)
+    ) AS each ORDER BY id LIMIT %(most)s
+) AS next
+
+-- name: leaves
+-- The records after one id up to another, each as the 32 bytes that stand for it.
+SELECT record_id, kind, sha256('\x00'::bytea || convert_to(content, 'UTF8')) AS leaf
+FROM leo_ledger_content(%(after_id)s, %(last_id)s) ORDER BY record_id
+
+-- name: content
+SELECT record_id, kind, content FROM leo_ledger_content(%(record_id)s - 1, %(record_id)s)
+
+-- name: append
+INSERT INTO ledger_batch (tenant_id, batch_no, after_id, last_id, record_ids, leaves, root, head)
+VALUES (leo_tenant(), %(batch_no)s, %(after_id)s, %(last_id)s, %(record_ids)s, %(leaves)s, %(root)s, %(head)s)
+
+-- name: batches
+SELECT batch_no, after_id, last_id, record_ids, leaves, root, head, sealed_at
+FROM ledger_batch WHERE tenant_id = leo_tenant() AND batch_no > %(after_no)s ORDER BY batch_no LIMIT %(most)s
+
+-- name: batch_of
+SELECT batch_no, after_id, last_id, record_ids, leaves, root, head, sealed_at
+FROM ledger_batch WHERE tenant_id = leo_tenant() AND last_id >= %(record_id)s ORDER BY last_id LIMIT 1
+
+-- name: following
+SELECT batch_no, after_id, last_id, cardinality(record_ids) AS count, root, head
+FROM ledger_batch WHERE tenant_id = leo_tenant() AND batch_no > %(after_no)s ORDER BY batch_no
