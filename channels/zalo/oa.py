@@ -9,7 +9,6 @@ from typing import Any, ClassVar
 from channels import facts
 from channels.contract import Message, ReceiptClass, Request, Unsupported
 from channels.documents import plain_text
-from channels.facts import ProviderFacts
 from channels.zalo.account import DELIVERY_HEADER, ZaloAccount
 from rules.words import Channel
 
@@ -46,9 +45,6 @@ class ZaloOaAdapter(ZaloAccount):
             headers={"Content-Type": "application/json", DELIVERY_HEADER: message.event_id},
             ids={"user_id": user_id},
         )
-
-    def _facts(self, ids: Mapping[str, str]) -> ProviderFacts:  # noqa: ARG002 - one host, one table
-        return FACTS
 
 
 def user(address: str) -> str:
