@@ -1,14 +1,21 @@
-"""A campaign for benchmarks that send: one tenant, one channel in the sandbox, people with addresses, and what the log says."""
+"""A campaign for benchmarks that send: a tenant, a channel in the sandbox, people to write to, what the log says."""
 
 import secrets
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, LiteralString
 from uuid import UUID, uuid4
 
 from engine.bench.site import Site, until
-from engine.campaigns import activate_campaign, approve_template, connect_channel, save_campaign, save_policy, save_template
+from engine.campaigns import (
+    activate_campaign,
+    approve_template,
+    connect_channel,
+    save_campaign,
+    save_policy,
+    save_template,
+)
 from engine.credentials import Vault
 from engine.db import admin
 from engine.embedded.home import LOOPBACK
@@ -23,7 +30,9 @@ TEXT = """Chào {{ profile.name }},
 
 ở {{ profile.city }} hôm nay: giảm 20% cho đơn thứ {{ profile.attributes.orders }} của bạn.
 Không muốn nhận nữa: {{ unsubscribe_url }}"""
-HTML = "<p>Chào {{ profile.name }},</p><p>ở {{ profile.city }} hôm nay: <b>giảm 20%</b>.</p><p><a href='{{ unsubscribe_url }}'>Không nhận nữa</a></p>"
+HTML = """<p>Chào {{ profile.name }},</p>
+<p>ở {{ profile.city }} hôm nay: <b>giảm 20%</b>.</p>
+<p><a href="{{ unsubscribe_url }}">Không muốn nhận nữa</a></p>"""
 _SQL = queries("bench_act")
 _VACUUM = "VACUUM (ANALYZE)"
 
@@ -37,32 +46,32 @@ class Audience:
     campaign_id: int
     channel: Channel
 
-    async def rows(self, name: str, **values: Any) -> list[dict[str, Any]]:
-        """Run one of this benchmark's queries in a transaction of its own."""
+    async def rows(self, query: LiteralString, **values: Any) -> list[dict[str, Any]]:
+        """Run one query in a transaction of its own, however long it takes."""
         async with self.site.db.transaction(self.tenant_id) as conn:
             await conn.execute("SET LOCAL statement_timeout = 0")
-            return await (await conn.execute(_SQL[name], values)).fetchall()
+            return await (await conn.execute(query, values)).fetchall()
 
     async def people(self, count: int, *, prefix: str = "customer-") -> None:
         for first in range(1, count + 1, PART):
             last = min(first + PART - 1, count)
-            await self.rows("people", prefix=prefix, first=first, last=last, channel=self.channel)
+            await self.rows(_SQL["people"], prefix=prefix, first=first, last=last, channel=self.channel)
 
     async def queue(self, count: int) -> int:
         """Leave a message for so many people who have none, as deciding does; gives the run."""
-        rows = await self.rows("queue", campaign_id=self.campaign_id, count=count)
+        rows = await self.rows(_SQL["queue"], campaign_id=self.campaign_id, count=count)
         if len(rows) != count:
             raise Conflict(f"{len(rows):,} of {count:,} messages are queued.", remedy="Run it again and report it.")
         return int(rows[0]["run_id"])
 
     async def statuses(self) -> dict[str, int]:
-        return {row["status"]: row["messages"] for row in await self.rows("statuses")}
+        return {row["status"]: row["messages"] for row in await self.rows(_SQL["statuses"])}
 
     async def settled(self, *, seconds: float) -> None:
         """Wait until no message is due or in somebody's hands."""
 
         async def is_settled() -> bool:
-            return not (await self.rows("unfinished"))[0]["is_unfinished"]
+            return not (await self.rows(_SQL["unfinished"]))[0]["is_unfinished"]
 
         await until(is_settled, seconds=seconds, what="all messages to end", look_s=0.25)
 
@@ -71,7 +80,7 @@ class Audience:
         return Counter(line["event_id"] for line in self.site.received())
 
     async def check_graph(self) -> None:
-        differences = (await self.rows("graph_differences"))[0]["differences"]
+        differences = (await self.rows(_SQL["graph_differences"]))[0]["differences"]
         if differences:
             raise Conflict(f"The graph differs by {differences}.", remedy="Run it again and report it.")
 
@@ -83,7 +92,9 @@ def vacuum(url: str) -> None:
         connection.execute(_VACUUM)
 
 
-async def made(site: Site, slug: str, channel: Channel, *, trigger: str = "cart_abandoned", text: str = TEXT) -> Audience:
+async def made(
+    site: Site, slug: str, channel: Channel, *, trigger: str = "cart_abandoned", text: str = TEXT
+) -> Audience:
     """Make a tenant with a campaign that may always send over one channel to the sandbox."""
     tenant_id = uuid4()
     vault = Vault(site.servers.secrets.credential_key)

@@ -1,4 +1,4 @@
-"""Deliveries a second: claimed, logged before the call and after it, the provider called over HTTP in its own process."""
+"""Deliveries a second: claimed, logged before the call and after it, the provider called over HTTP."""
 
 from time import perf_counter
 
@@ -7,6 +7,7 @@ from engine.bench.campaign import Audience
 from engine.bench.site import Site
 from engine.dispatch import Adapters, dispatch_due
 from engine.processes import track
+from engine.queries import queries
 from rules.errors import Conflict
 from rules.words import Channel, DeliveryStatus, Lane
 
@@ -87,7 +88,7 @@ async def _send(opened: Site, audience: Audience) -> float:
 async def _checked(audience: Audience, run_id: int, messages: int) -> float:
     """Give the seconds from the first claim to the last result, after log, record and graph were found to agree."""
     statuses = await audience.statuses()
-    took = (await audience.rows("took", run_id=run_id))[0]
+    took = (await audience.rows(queries("bench_act")["took"], run_id=run_id))[0]
     received = audience.received()
     is_whole = took["messages"] == took["started"] == took["ended"] == messages
     if set(statuses) != {DeliveryStatus.SENT} or not is_whole or set(received.values()) != {1}:

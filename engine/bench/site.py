@@ -15,8 +15,6 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
-from pydantic import SecretStr
-
 from channels.contract import ProviderError
 from channels.http import HttpClient
 from engine import embedded
@@ -103,16 +101,15 @@ async def opened(place: Place, *, own_database: Callable[[Settings], Servers] | 
     `own_database` starts and sets up another server for the site alone, one that may be restarted.
     """
     home = Path(tempfile.mkdtemp(prefix="leo-bench-"))
-    settings = place.settings.model_copy(
-        update={
-            "home": home,
-            "database_url": None if own_database else SecretStr(place.admin_url),
-            "admin_database_url": None,
-            "redis_url": None,
-            "public_url": None,
-            **dict.fromkeys(table.PORTS, 0),
-        }
-    )
+    ours = {
+        "home": home,
+        "database_url": None if own_database else place.admin_url,
+        "admin_database_url": None,
+        "redis_url": None,
+        "public_url": None,
+        **dict.fromkeys(table.PORTS, 0),
+    }
+    settings = Settings.load(**(place.settings.model_dump() | ours))
     try:
         settings = table.resolved(settings)
         servers = own_database(settings) if own_database else embedded.ensure(settings)
@@ -124,9 +121,7 @@ async def opened(place: Place, *, own_database: Callable[[Settings], Servers] | 
         shutil.rmtree(home, ignore_errors=True)
 
 
-async def until(
-    holds: Callable[[], Awaitable[bool]], *, seconds: float, what: str, look_s: float = LOOK_S
-) -> None:
+async def until(holds: Callable[[], Awaitable[bool]], *, seconds: float, what: str, look_s: float = LOOK_S) -> None:
     """Wait until something holds; raises Unavailable after `seconds`, saying what was waited for."""
     deadline = monotonic() + seconds
     while not await holds():

@@ -57,9 +57,5 @@ SELECT extract(epoch FROM max(a.at) - min(a.at))::float8 AS seconds, count(DISTI
        count(*) FILTER (WHERE a.phase = 'started') AS started, count(*) FILTER (WHERE a.phase = 'ended') AS ended
 FROM delivery_log d JOIN delivery_attempt a USING (tenant_id, delivery_id) WHERE d.run_id = %(run_id)s;
 
--- name: deliveries
--- What the log says of every message.
-SELECT encode(event_id, 'hex') AS event_id, status, attempts FROM delivery_log;
-
 -- name: graph_differences
 SELECT coalesce(sum(missing + extra + different), 0)::bigint AS differences FROM leo_graph_differences();
