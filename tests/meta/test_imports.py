@@ -56,7 +56,7 @@ SPOKEN_TO: Mapping[str, tuple[str, ...]] = {
     "arango": ("engine.ingest.arango",),
     "arq": ("engine.lanes", "engine.worker", "api.services"),
     "croniter": ("engine.segments.store",),
-    "cryptography": ("engine.credentials", "engine.audit.checkpoint"),
+    "cryptography": ("engine.credentials", "engine.audit.checkpoint", "channels.callbacks.sendgrid"),
     "email_validator": ("engine.addresses",),
     "fastapi_offline": ("api.app",),
     "fastapi": ("api",),
