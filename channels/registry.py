@@ -12,8 +12,10 @@ from typing import Any, Protocol
 
 from channels.contract import Adapter
 from channels.email import EmailAdapter
+from channels.facebook.messenger import MessengerAdapter
 from channels.telegram import TelegramAdapter
 from channels.zalo.oa import ZaloOaAdapter
+from channels.zalo.template import ZaloTemplateAdapter
 from rules.errors import Misconfigured
 from rules.words import Channel
 
@@ -29,6 +31,8 @@ class Factory(Protocol):
 BUILT_IN: Mapping[Channel, Mapping[str, Factory]] = {
     Channel.EMAIL: {"smtp": EmailAdapter},
     Channel.ZALO_OA: {"oa": ZaloOaAdapter},
+    Channel.ZALO_TEMPLATE: {"zbs": ZaloTemplateAdapter},
+    Channel.FACEBOOK: {"page": MessengerAdapter},
     Channel.TELEGRAM: {"bot_api": TelegramAdapter},
 }
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
 from channels import facts
+from channels.callbacks import zalo
 from channels.contract import (
     Fault,
     Incoming,
@@ -30,8 +31,7 @@ from channels.facts import ProviderFacts
 from channels.http import HttpClient
 from channels.options import Options
 from channels.waits import seconds_until
-from channels.zalo import webhook
-from rules.errors import InvalidInput, Misconfigured
+from rules.errors import Misconfigured
 from rules.words import Channel
 
 DELIVERY_HEADER = "X-LEO-Delivery"
@@ -63,6 +63,7 @@ class ZaloAccount:
         timeout_s = options.number("timeout_s", 15.0, least=0.05, most=600.0)
         connections = options.integer("connections", 32, least=1, most=500)
         self._webhook_secret = options.optional_secret("webhook_secret")
+        self._read(options)
         options.finish()
         if (self._refresh_token or has_proof) and not (self._app_id and self._app_secret):
             raise Misconfigured(
@@ -76,6 +77,9 @@ class ZaloAccount:
         self._secrets = [secret for secret in given if secret]
         self._headers = self._authorized(has_proof=has_proof)
         self._clock = clock
+
+    def _read(self, options: Options) -> None:
+        """Read the settings that one adapter has more."""
 
     def _authorized(self, *, has_proof: bool) -> dict[str, str]:
         headers = {"access_token": self._token.reveal()} if self._token else {}
@@ -128,14 +132,12 @@ class ZaloAccount:
 
     def verify(self, headers: Mapping[str, str], body: bytes) -> None:
         """Check the `mac` of an event; raises SignatureInvalid."""
-        webhook.verify(headers, body, app_id=self._app_id, secrets=(self._webhook_secret, self._app_secret))
+        secrets = [secret for secret in (self._webhook_secret, self._app_secret) if secret]
+        zalo.verify(headers, body, app_id=self._app_id or "", secrets=secrets, now=self._clock())
 
     def parse_webhook(self, headers: Mapping[str, str], body: bytes) -> Sequence[Incoming]:  # noqa: ARG002
         """Read one event of Zalo's webhook; events we have no word for give nothing."""
-        try:
-            return webhook.read(body, now=self._clock())
-        except RecursionError as error:
-            raise InvalidInput("The event is nested too deeply.", remedy="Post an event of Zalo's webhook.") from error
+        return zalo.read(body, now=self._clock())
 
     async def aclose(self) -> None:
         await self._http.aclose()
