@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from channels.contract import Adapter
 from channels.email import EmailAdapter
+from channels.fcm import FcmAdapter
 from channels.telegram import TelegramAdapter
 from rules.errors import Misconfigured
 from rules.words import Channel
@@ -28,6 +29,7 @@ class Factory(Protocol):
 BUILT_IN: Mapping[Channel, Mapping[str, Factory]] = {
     Channel.EMAIL: {"smtp": EmailAdapter},
     Channel.TELEGRAM: {"bot_api": TelegramAdapter},
+    Channel.APP_PUSH: {"fcm": FcmAdapter},
 }
 
 

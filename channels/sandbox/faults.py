@@ -11,13 +11,16 @@ from rules.errors import InvalidInput
 MODES: Mapping[Any, tuple[str, ...]] = {
     "email": ("reply", "hang", "cut"),
     "telegram": ("reply", "hang", "cut"),
+    "app_push": ("reply", "hang", "cut"),
+    "web_push": ("reply", "hang", "cut"),
     "arango": ("reply", "hang", "cut", "slow", "expired", "torn"),
 }
-STAGES = ("rcpt", "content")
+STAGES = ("rcpt", "content", "token")
 LONGEST_DELAY_S = 600.0
 REMEDY = (
-    'Post {"channel": "email"|"telegram"|"arango", "mode"?: "reply"|"hang"|"cut", "status"?: 429, "text"?: "...", '
-    '"retry_after"?: 1, "times"?: 3, "address"?: "...", "stage"?: "rcpt"|"content", "keep"?: false}. '
+    f'Post {{"channel": one of {", ".join(MODES)}, '
+    '"mode"?: "reply"|"hang"|"cut", "status"?: 429, "text"?: "...", '
+    '"retry_after"?: 1, "times"?: 3, "address"?: "...", "stage"?: "rcpt"|"content"|"token", "keep"?: false}. '
     'Of arango also "mode": "slow"|"expired"|"torn", "delay"?: 2.5 and "query"?: "profiles_changed".'
 )
 

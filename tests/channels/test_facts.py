@@ -7,7 +7,7 @@ import pytest
 from channels import facts
 from channels.contract import ReceiptClass, ReceiptStatus
 
-PROVIDERS = ("email", "telegram")
+PROVIDERS = ("email", "telegram", "fcm")
 
 
 @pytest.mark.parametrize("name", PROVIDERS)
