@@ -183,7 +183,7 @@ async def test_googles_own_library_takes_the_sandbox_for_fcm(
         with pytest.raises(messaging.SenderIdMismatchError):
             await asyncio.to_thread(messaging.send, push, app=app)
     finally:
-        delete_app(app)
+        await asyncio.to_thread(delete_app, app)
     assert name.startswith("projects/leo-sandbox/messages/")
     (arrived,) = await sandbox.messages()
     assert (arrived["subject"], arrived["text"]) == ("Tin", "Xin chào")
