@@ -204,18 +204,22 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Incoming:
-    """One outcome a provider told us.
+    """One thing a provider told us.
 
-    `provider_id` is unique per told event, so that one told twice is stored once;
-    `delivery_ref` is the delivery's event_id (64 hex digits) or the `Receipt.provider_id`, where the provider says it.
+    `provider_id` is unique per told event: one told twice is stored once; `type` is None where it is no outcome;
+    `delivery_ref` is the delivery's event_id (64 hex digits) or the `Receipt.provider_id`, where the provider says it;
+    `event` is what the person did there (message, click, follow), kept as the event `<channel>.<event>` too;
+    `up_to`: it is about everything sent to `address` until `at`.
     """
 
     provider_id: str
-    type: OutcomeType
+    type: OutcomeType | None
     at: datetime
     delivery_ref: str | None
     address: str | None
     raw: Mapping[str, Any] = field(default_factory=dict)
+    event: str | None = None
+    up_to: bool = False
 
 
 @runtime_checkable

@@ -57,7 +57,10 @@ SPOKEN_TO: Mapping[str, tuple[str, ...]] = {
     "arango": ("engine.ingest.arango",),
     "arq": ("engine.lanes", "engine.worker", "api.services"),
     "croniter": ("engine.segments.store",),
-    "cryptography": ("engine.credentials", "engine.audit.checkpoint", "channels.jwt", "channels.sandbox.google"),
+    "cryptography": (
+        *("engine.credentials", "engine.audit.checkpoint", "channels.callbacks.sendgrid"),
+        *("channels.jwt", "channels.sandbox.google"),
+    ),
     "email_validator": ("engine.addresses",),
     "fastapi_offline": ("api.app",),
     "fastapi": ("api",),
