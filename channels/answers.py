@@ -1,6 +1,5 @@
 """Answers over HTTP, as every adapter that posts JSON or a form reads them."""
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -16,10 +15,10 @@ from channels.contract import (
     evidence,
     redact,
 )
+from channels.documents import DAY_S, document
 from channels.facts import Answer
-from channels.http import HttpClient, HttpResponse
+from channels.http import HttpClient
 
-DAY_S = 86_400.0
 DETAIL_LIMIT = 500
 # What of the headers an adapter may need: when to try again, and how the provider calls the message.
 KEPT_HEADERS = ("retry-after", "x-message-id", "location", "x-ratelimit-reset")
@@ -33,22 +32,6 @@ async def call(http: HttpClient, url: str, request: Request, *, body: bytes, hea
         return Response.unanswered(error, ids=request.ids)
     kept = {name: answer.headers[name] for name in KEPT_HEADERS if name in answer.headers}
     return Response(status=answer.status, body=document(answer), ids={**request.ids, **kept})
-
-
-def document(answer: HttpResponse) -> Mapping[str, Any] | str:
-    """Give the body as an object where it is one, else as text."""
-    text = answer.body.decode("utf-8", "replace")
-    try:
-        found = json.loads(text)
-    except (ValueError, RecursionError):
-        return text
-    return found if isinstance(found, dict) else text
-
-
-def part(value: Any, name: str) -> Mapping[str, Any]:
-    """Give an object inside an object; an empty one for whatever else is there."""
-    inner = value.get(name) if isinstance(value, Mapping) else None
-    return inner if isinstance(inner, Mapping) else {}
 
 
 def accepted(response: Response, *, provider_id: str | None, raw: Mapping[str, Any]) -> Receipt:

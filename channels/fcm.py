@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
 from channels import facts, notice, service_account, signature
-from channels.answers import accepted, call, part, refused
+from channels.answers import accepted, call, refused
 from channels.contract import (
     Incoming,
     Message,
@@ -23,6 +23,7 @@ from channels.contract import (
     Unsupported,
     fault_receipt,
 )
+from channels.documents import part
 from channels.http import HttpClient
 from channels.notice import Notice
 from channels.options import Options
@@ -204,7 +205,7 @@ def _ttl(value: Any) -> int | None:
 
 def _error_code(body: Mapping[str, Any] | str) -> str:
     """Give FCM's own errorCode; empty where the answer has none."""
-    details = part(body, "error").get("details")
+    details = part(body, "error").get("details") if isinstance(body, Mapping) else None
     for one in details if isinstance(details, list) else ():
         if isinstance(one, Mapping) and one.get("@type") == FCM_ERROR:
             return str(one.get("errorCode") or "")

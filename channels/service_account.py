@@ -11,8 +11,8 @@ from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from channels import jwt
-from channels.answers import document
 from channels.contract import MayHaveLeft, NeverLeft, Secret
+from channels.documents import document
 from channels.http import HttpClient
 from rules.errors import Misconfigured
 
