@@ -13,6 +13,7 @@ from typing import Any, Protocol
 from channels.contract import Adapter
 from channels.email import EmailAdapter
 from channels.facebook.messenger import MessengerAdapter
+from channels.fcm import FcmAdapter
 from channels.telegram import TelegramAdapter
 from channels.zalo.oa import ZaloOaAdapter
 from channels.zalo.template import ZaloTemplateAdapter
@@ -34,6 +35,7 @@ BUILT_IN: Mapping[Channel, Mapping[str, Factory]] = {
     Channel.ZALO_TEMPLATE: {"zbs": ZaloTemplateAdapter},
     Channel.FACEBOOK: {"page": MessengerAdapter},
     Channel.TELEGRAM: {"bot_api": TelegramAdapter},
+    Channel.APP_PUSH: {"fcm": FcmAdapter},
 }
 
 
