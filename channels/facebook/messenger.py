@@ -1,7 +1,7 @@
 """Facebook Page Messenger: one Send API call for each message, to a person's page-scoped id.
 
-Within 24 hours of what the person did anything may be said; later only what Meta lets through by kind (`facts.kinds`). The
-token and its proof are part of the posted form, so that no URL holds a credential.
+Within 24 hours of what the person did anything may be said; later only what Meta lets through by kind (`facts.kinds`).
+The token and its proof are part of the posted form, so that no URL holds a credential.
 """
 
 import hashlib
@@ -15,25 +15,21 @@ from typing import Any, ClassVar
 from urllib.parse import urlencode
 
 from channels import facts
+from channels.answers import accepted, call, refused
 from channels.callbacks import facebook
 from channels.contract import (
     Fault,
     Incoming,
-    MayHaveLeft,
     Message,
-    NeverLeft,
     Receipt,
     ReceiptClass,
-    ReceiptStatus,
     Request,
     Response,
     Secret,
     Unsupported,
-    evidence,
     fault_receipt,
-    redact,
 )
-from channels.documents import DAY_S, document, part, plain_text, text_of, whole_number
+from channels.documents import DAY_S, part, plain_text, text_of, whole_number
 from channels.facts import Answer
 from channels.http import HttpClient
 from channels.options import Options
@@ -139,13 +135,8 @@ class MessengerAdapter:
         credentials = {"access_token": self._token.reveal()}
         if self._app_secret:
             credentials["appsecret_proof"] = proof(self._app_secret, self._token)
-        body = request.body + b"&" + urlencode(credentials).encode()
-        try:
-            answer = await self._http.post(self._base_url + request.target, body, request.headers)
-        except (NeverLeft, MayHaveLeft) as error:
-            return Response.unanswered(error, ids=request.ids)
-        usage = {"usage": answer.headers[USAGE_HEADER]} if USAGE_HEADER in answer.headers else {}
-        return Response(status=answer.status, body=document(answer), ids={**request.ids, **usage})
+        form = request.body + b"&" + urlencode(credentials).encode()
+        return await call(self._http, self._base_url + request.target, request, body=form, headers=request.headers)
 
     def parse(self, response: Response) -> Receipt:
         """Read the answer by `error.code` and `error_subcode`; `provider_id` is the message's `mid`."""
@@ -154,28 +145,20 @@ class MessengerAdapter:
         body = response.body if isinstance(response.body, Mapping) else {}
         message_id = text_of(body, "message_id")
         if message_id and response.status == 200:  # noqa: PLR2004 - RFC 9110
-            return _accepted(message_id, response)
+            return accepted(response, provider_id=message_id, raw={"message_id": message_id})
         error = part(body, "error")
         number, subcode = whole_number(error.get("code")), whole_number(error.get("error_subcode"))
         answer = _classified(error, number, subcode, response.status)
-        is_refused = 400 <= response.status <= 499  # noqa: PLR2004 - RFC 9110: refused as it stands
-        unknown = ReceiptStatus.REJECTED if is_refused else ReceiptStatus.UNCERTAIN
         code = str(response.status) if number is None else f"{number}/{subcode}" if subcode else str(number)
         text = text_of(error, "message") if error else str(response.body)
-        return Receipt(
-            status=answer.status if answer else unknown,
-            klass=answer.klass if answer else ReceiptClass.UNKNOWN,
-            code=code,
-            detail=redact(text, self._secrets)[:500],
-            retry_after=self._wait(answer, response),
-            raw=evidence(response, self._secrets),
-        )
+        wait_s = self._wait(answer, response)
+        return refused(response, answer, code=code, detail=text, secrets=self._secrets, wait_s=wait_s)
 
     def _wait(self, answer: Answer | None, response: Response) -> float | None:
         """Meta says in minutes when the limit will be over; every call before lengthens it."""
         if answer is None or not answer.wait:
             return None
-        minutes = _minutes_to_regain(response.ids.get("usage", ""))
+        minutes = _minutes_to_regain(response.ids.get(USAGE_HEADER, ""))
         return min(minutes * 60.0, DAY_S) if minutes else seconds_until(answer.wait, self._clock())
 
     def verify(self, headers: Mapping[str, str], body: bytes) -> None:
@@ -244,17 +227,6 @@ def _classified(error: Mapping[str, Any], number: int | None, subcode: int | Non
     found = FACTS.classify(code=number, enhanced=enhanced, text=text_of(error, "message"), stage="graph")
     # Meta's own word that the same call may succeed later holds where the table does not know the code.
     return FACTS.classify(code=2, stage="graph") if found is None and error.get("is_transient") is True else found
-
-
-def _accepted(message_id: str, response: Response) -> Receipt:
-    return Receipt(
-        status=ReceiptStatus.ACCEPTED,
-        klass=ReceiptClass.ACCEPTED,
-        code=str(response.status),
-        detail="ok",
-        provider_id=message_id,
-        raw={"status": response.status, "message_id": message_id},
-    )
 
 
 def _minutes_to_regain(usage: str) -> int:

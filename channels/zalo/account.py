@@ -11,22 +11,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
 from channels import facts
+from channels.answers import accepted, call, refused
 from channels.callbacks import zalo
-from channels.contract import (
-    Fault,
-    Incoming,
-    MayHaveLeft,
-    NeverLeft,
-    Receipt,
-    ReceiptClass,
-    ReceiptStatus,
-    Request,
-    Response,
-    evidence,
-    fault_receipt,
-    redact,
-)
-from channels.documents import document, part, text_of, whole_number
+from channels.contract import Fault, Incoming, Receipt, Request, Response, fault_receipt
+from channels.documents import part, text_of, whole_number
 from channels.facts import ProviderFacts
 from channels.http import HttpClient
 from channels.options import Options
@@ -101,11 +89,7 @@ class ZaloAccount:
             body = {"cause": "no_token", "detail": "The channel has no access token yet: it is renewed first."}
             return Response(status=0, body=body, ids=request.ids, fault=Fault.NEVER_LEFT)
         headers = {**request.headers, **self._headers}
-        try:
-            answer = await self._http.post(self._host(request) + request.target, request.body, headers)
-        except (NeverLeft, MayHaveLeft) as error:
-            return Response.unanswered(error, ids=request.ids)
-        return Response(status=answer.status, body=document(answer), ids=request.ids)
+        return await call(self._http, self._host(request) + request.target, request, body=request.body, headers=headers)
 
     def parse(self, response: Response) -> Receipt:
         """Read the answer by `error`; `provider_id` is Zalo's message id, which its events name."""
@@ -119,15 +103,14 @@ class ZaloAccount:
         number = code or response.status
         text = text_of(body, "message") if body else str(response.body)
         answer = self._facts(response.ids).classify(code=number, text=text, stage=stage)
-        is_refused = (code or 0) < 0 or 400 <= response.status <= 499  # noqa: PLR2004 - RFC 9110: refused as it stands
-        unknown = ReceiptStatus.REJECTED if is_refused else ReceiptStatus.UNCERTAIN
-        return Receipt(
-            status=answer.status if answer else unknown,
-            klass=answer.klass if answer else ReceiptClass.UNKNOWN,
+        return refused(
+            response,
+            answer,
             code=str(number),
-            detail=redact(text, self._secrets)[:500],
-            retry_after=seconds_until(answer.wait, self._clock()) if answer and answer.wait else None,
-            raw=evidence(response, self._secrets),
+            detail=text,
+            secrets=self._secrets,
+            wait_s=seconds_until(answer.wait, self._clock()) if answer and answer.wait else None,
+            is_refusal=(code or 0) < 0,
         )
 
     def verify(self, headers: Mapping[str, str], body: bytes) -> None:
@@ -146,11 +129,5 @@ class ZaloAccount:
 def _accepted(data: Mapping[str, Any], response: Response) -> Receipt:
     message_id = text_of(data, "message_id") or text_of(data, "msg_id") or None
     quota = data.get("quota")
-    return Receipt(
-        status=ReceiptStatus.ACCEPTED,
-        klass=ReceiptClass.ACCEPTED,
-        code="0",
-        detail="ok",
-        provider_id=message_id,
-        raw={"status": response.status, "message_id": message_id, "quota": quota if isinstance(quota, dict) else None},
-    )
+    raw = {"message_id": message_id, "quota": quota if isinstance(quota, dict) else None}
+    return accepted(response, provider_id=message_id, raw=raw)

@@ -1,7 +1,7 @@
-"""Zalo template messages, approved by Zalo beforehand: by phone number (ZNS) or by user id, as the address is one or the other.
+"""Zalo template messages, approved by Zalo beforehand: by phone number (ZNS) or by user id, as the address says.
 
-A phone number has at most 15 digits (E.164) and a Zalo user's id at least 16, so neither can be taken for the other. The
-two go to different hosts, whose codes mean different things.
+A phone number has at most 15 digits (E.164) and a Zalo user's id at least 16, so neither can be taken for the other.
+The two go to different hosts, whose codes mean different things.
 """
 
 import json

@@ -88,6 +88,7 @@ def test_every_code_of_the_table_is_read_as_it_says() -> None:
             continue
         receipt = answered(known.first)
         assert (receipt.status, receipt.klass, receipt.code) == (known.status, known.klass, str(known.first))
+        assert (receipt.retry_after is not None) == bool(known.wait)
 
 
 def test_an_unknown_code_is_a_refusal_and_an_error_page_is_no_answer() -> None:
@@ -136,7 +137,7 @@ async def test_who_was_not_heard_of_for_seven_days_is_not_written_to(sandbox: Sa
         receipts.append(speaker.parse(await speaker.send(speaker.build(message(ZALO, hours_ago)))))
     await speaker.aclose()
     assert [receipt.klass for receipt in receipts] == ["accepted", "window_closed", "window_closed"]
-    assert [receipt.code for receipt in receipts] == ["0", "-230", "-230"]
+    assert [receipt.code for receipt in receipts] == ["200", "-230", "-230"]
     assert len(await sandbox.messages()) == 1
 
 
@@ -151,7 +152,7 @@ async def test_tokens_end_and_the_proof_is_checked(sandbox: SandboxProcess) -> N
         return receipt.code, receipt.klass
 
     good = {"access_token": pair["access_token"], "app_id": app["app_id"]}
-    assert await sent_with(**good, app_secret=app["app_secret"], proof=True) == ("0", "accepted")
+    assert await sent_with(**good, app_secret=app["app_secret"], proof=True) == ("200", "accepted")
     assert await sent_with(**good, app_secret="another", proof=True) == ("-242", "permission_denied")
     assert await sent_with(access_token="made up") == ("-216", "token_expired")
     await sandbox.ask("social/revoke", {"token": pair["access_token"]})
