@@ -1,6 +1,6 @@
 """Campaigns and what they are made of: channels, templates, policies, campaigns, and their runs."""
 
-from engine.campaigns.connect import Channel, connect_channel, list_channels
+from engine.campaigns.connect import Channel, connect_channel, list_channels, pause_channel, resume_channel
 from engine.campaigns.content import Policy, Template, approve_template, list_templates, save_policy, save_template
 from engine.campaigns.plan import Campaign, get_campaign, list_campaigns, save_campaign
 from engine.campaigns.runs import (
@@ -33,7 +33,9 @@ __all__ = [
     "list_runs",
     "list_templates",
     "pause_campaign",
+    "pause_channel",
     "resume_campaign",
+    "resume_channel",
     "save_campaign",
     "save_policy",
     "save_template",

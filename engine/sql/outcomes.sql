@@ -19,7 +19,7 @@ WITH given AS (
     ) own ON true
     LEFT JOIN LATERAL (
         SELECT d.delivery_id, d.profile_id, d.campaign_id FROM delivery_log d
-        WHERE own.delivery_id IS NULL AND d.channel_id = %(channel_id)s AND d.provider_id = given.provider_id
+        WHERE own.delivery_id IS NULL AND d.through_id = %(channel_id)s AND d.provider_id = given.provider_id
         ORDER BY d.delivery_id DESC LIMIT 1
     ) theirs ON true
     LEFT JOIN LATERAL (
@@ -30,7 +30,7 @@ WITH given AS (
     LEFT JOIN LATERAL (
         -- An answer without a reference (a block, a new message) is taken for one to what was sent there last.
         SELECT d.delivery_id, d.profile_id, d.campaign_id FROM delivery_log d
-        WHERE d.profile_id = person.profile_id AND d.channel_id = %(channel_id)s AND d.address = given.address
+        WHERE d.profile_id = person.profile_id AND d.through_id = %(channel_id)s AND d.address = given.address
           AND d.sent_at <= given.at AND d.queued_at > given.at - interval '30 days'
         ORDER BY d.queued_at DESC LIMIT 1
     ) there ON true
