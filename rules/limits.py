@@ -73,7 +73,7 @@ def spend(pace: Pace, spent_until: datetime | None, now: datetime, count: int) -
     if pace.rate is None:
         return spent_until
     start = now if spent_until is None else max(spent_until, now)
-    return start + timedelta(microseconds=int(count / pace.rate / _TICK_S) + 1)
+    return start + timedelta(microseconds=-int(-count * 1_000_000 / pace.rate // 1))
 
 
 def free_at(pace: Pace, spent_until: datetime | None, now: datetime, *, lane: Lane) -> datetime:
