@@ -77,7 +77,7 @@ SPOKEN_TO: Mapping[str, tuple[str, ...]] = {
     "llama_cpp": ("engine.think.functiongemma.context",),
     "networkx": ("graph.components",),
     "numpy": ("engine.think.functiongemma.vocabulary", "engine.bench.weightless"),
-    "orjson": ("engine.ingest", "engine.record"),
+    "orjson": ("engine.db", "engine.ingest", "engine.record"),
     "phonenumbers": ("engine.addresses",),
     "psutil": ("engine.embedded.postgres", "engine.processes.track"),
     "psycopg": ("graph.components", "graph.mirror", "graph.neighbourhood", "graph.session", "engine"),
