@@ -17,10 +17,13 @@ from channels.fcm import FcmAdapter
 from channels.telegram import TelegramAdapter
 from channels.zalo.oa import ZaloOaAdapter
 from channels.zalo.template import ZaloTemplateAdapter
-from rules.errors import Misconfigured
+from rules.errors import InvalidInput, Misconfigured
+from rules.limits import UNLIMITED, Pace, read_pace
 from rules.words import Channel
 
 GROUP = "leo.channels"
+# Settings of every channel, which no adapter sees.
+OURS = frozenset({"provider", "limits"})
 
 
 class Factory(Protocol):
@@ -80,7 +83,16 @@ def factory(channel: Channel, settings: Mapping[str, Any]) -> Factory:
     return factories()[channel, provider]
 
 
+def pace(channel: Channel, settings: Mapping[str, Any]) -> Pace:
+    """Give how fast it may be called: the setting `limits` over the adapter's `pace`. Raises Misconfigured."""
+    default: Pace = getattr(factory(channel, settings), "pace", UNLIMITED)
+    try:
+        return read_pace(settings.get("limits"), default)
+    except InvalidInput as error:
+        raise Misconfigured(error.message, remedy=error.remedy) from error
+
+
 def create(channel: Channel, settings: Mapping[str, Any], *, clock: Callable[[], float] = time.time) -> Adapter:
     """Make the adapter of a channel; `clock` gives Unix seconds. Raises Misconfigured."""
-    made_of = {name: value for name, value in settings.items() if name != "provider"}
+    made_of = {name: value for name, value in settings.items() if name not in OURS}
     return factory(channel, settings)(made_of, clock=clock)
