@@ -11,6 +11,7 @@ from engine.campaigns.content import (
     save_template,
 )
 from engine.campaigns.plan import Campaign, get_campaign, list_campaigns, save_campaign
+from engine.campaigns.preview import Preview, preview_template
 from engine.campaigns.runs import (
     Activated,
     Run,
@@ -22,15 +23,18 @@ from engine.campaigns.runs import (
     resume_campaign,
     start_run,
 )
+from engine.campaigns.trial import Trial, send_trial
 
 __all__ = [
     "Activated",
     "Campaign",
     "Channel",
     "Policy",
+    "Preview",
     "Run",
     "RunFigures",
     "Template",
+    "Trial",
     "activate_campaign",
     "approve_template",
     "cancel_campaign",
@@ -42,9 +46,11 @@ __all__ = [
     "list_runs",
     "list_templates",
     "pause_campaign",
+    "preview_template",
     "resume_campaign",
     "save_campaign",
     "save_policy",
     "save_template",
+    "send_trial",
     "start_run",
 ]
