@@ -13,7 +13,10 @@ from typing import Any, Protocol
 from channels.contract import Adapter
 from channels.email import EmailAdapter
 from channels.fcm import FcmAdapter
+from channels.pushalert import PushAlertAdapter
+from channels.sendgrid import SendGridAdapter
 from channels.telegram import TelegramAdapter
+from channels.web_push import WebPushAdapter
 from channels.zalo.oa import ZaloOaAdapter
 from rules.errors import Misconfigured
 from rules.words import Channel
@@ -28,10 +31,11 @@ class Factory(Protocol):
 
 
 BUILT_IN: Mapping[Channel, Mapping[str, Factory]] = {
-    Channel.EMAIL: {"smtp": EmailAdapter},
+    Channel.EMAIL: {"smtp": EmailAdapter, "sendgrid": SendGridAdapter},
     Channel.ZALO_OA: {"oa": ZaloOaAdapter},
     Channel.TELEGRAM: {"bot_api": TelegramAdapter},
     Channel.APP_PUSH: {"fcm": FcmAdapter},
+    Channel.WEB_PUSH: {"vapid": WebPushAdapter, "pushalert": PushAlertAdapter},
 }
 
 

@@ -30,6 +30,9 @@ PRIVATE_PARTS: Mapping[str, tuple[tuple[str, ...], str]] = {
     "channels.email": (("channels.registry",), "adapters are made by their registry, from settings"),
     "channels.zalo": (("channels.registry",), "adapters are made by their registry, from settings"),
     "channels.telegram": (("channels.registry",), "adapters are made by their registry, from settings"),
+    "channels.web_push": (("channels.registry",), "adapters are made by their registry, from settings"),
+    "channels.pushalert": (("channels.registry",), "adapters are made by their registry, from settings"),
+    "channels.sendgrid": (("channels.registry",), "adapters are made by their registry, from settings"),
     "channels.fcm": (("channels.registry",), "adapters are made by their registry, from settings"),
 }
 
@@ -60,13 +63,14 @@ SPOKEN_TO: Mapping[str, tuple[str, ...]] = {
     "croniter": ("engine.segments.store",),
     "cryptography": (
         *("engine.credentials", "engine.audit.checkpoint", "channels.callbacks.sendgrid"),
-        *("channels.jwt", "channels.sandbox.google"),
+        *("channels.jwt", "channels.sandbox.google", "channels.sandbox.web_push", "channels.subscription"),
     ),
     "email_validator": ("engine.addresses",),
     "fastapi_offline": ("api.app",),
     "fastapi": ("api",),
     "google": ("engine.memory.gemini", "engine.think.gemini"),
     "gguf": ("engine.bench.weightless",),
+    "http_ece": ("channels.subscription", "channels.sandbox.web_push"),
     "httpx": (
         *("channels.http", "engine.demo.client", "engine.memory.gemini"),
         *("engine.think.gemini", "engine.think.functiongemma.client"),
