@@ -150,4 +150,4 @@ async def test_sendgrids_own_library_takes_the_sandbox_for_sendgrid(sandbox: San
         await asyncio.to_thread(client.send, mail)
     assert "authorization grant is invalid" in refused.value.to_dict["errors"][0]["message"]
     with pytest.raises(BadRequestsError):
-        await asyncio.to_thread(client.send, Mail("shop@leo.example", "nobody", "Tin", plain_text_content="x"))
+        await asyncio.to_thread(client.send, Mail("shop@leo.example", "anh@example.com", "", plain_text_content="x"))
