@@ -6,8 +6,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-import http_ece
 from cryptography.hazmat.primitives.asymmetric import ec
+from pywebpush import WebPusher  # type: ignore[import-untyped]
 
 from channels import jwt
 from channels.contract import ReceiptClass, Unsupported
@@ -38,14 +38,8 @@ class Subscription:
 
     def encrypt(self, plaintext: bytes) -> bytes:
         """Write the body that only the browser reads (RFC 8291, aes128gcm), with a key of its own for each message."""
-        sealed: bytes = http_ece.encrypt(
-            plaintext,
-            private_key=ec.generate_private_key(ec.SECP256R1()),
-            dh=self.point,
-            auth_secret=self.auth,
-            version="aes128gcm",
-        )
-        return sealed
+        keys = {"p256dh": jwt.base64url(self.point), "auth": jwt.base64url(self.auth)}
+        return bytes(WebPusher({"endpoint": self.endpoint, "keys": keys}).encode(plaintext)["body"])
 
 
 def read(address: str, *, services: Collection[str]) -> Subscription:

@@ -71,7 +71,6 @@ SPOKEN_TO: Mapping[str, tuple[str, ...]] = {
     "fastapi": ("api",),
     "google": ("engine.memory.gemini", "engine.think.gemini"),
     "gguf": ("engine.bench.weightless",),
-    "http_ece": ("channels.subscription", "channels.sandbox.web_push"),
     "httpx": (
         *("channels.http", "engine.demo.client", "engine.memory.gemini"),
         *("engine.think.gemini", "engine.think.functiongemma.client"),
@@ -91,6 +90,7 @@ SPOKEN_TO: Mapping[str, tuple[str, ...]] = {
     # Beside the schemas: the settings, and the secrets of the embedded servers, which settings hand out.
     "pydantic": ("api", "engine.settings", "engine.embedded"),
     "pydantic_settings": ("engine.settings",),
+    "pywebpush": ("channels.subscription",),
     "redis": ("engine.lanes", "engine.worker", "engine.doctor", "engine.embedded.redis", "api.routes.health"),
     "rich": ("engine.cli", "engine.demo.report"),
     "starlette": ("api.envelope", "api.problems"),
