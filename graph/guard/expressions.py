@@ -10,6 +10,8 @@ from graph.guard.words import (
     AGGREGATES,
     FUNCTIONS,
     LONGEST_NAME,
+    MOST_COLLECTED,
+    MOST_COLLECTS,
     MOST_LISTED,
     MOST_NESTED,
     MOST_WEIGHT,
@@ -47,6 +49,8 @@ class Expressions:
         # the server's memory, so RETURN alone collects.
         self.may_aggregate = False
         self.may_collect = False
+        self.collected_from: int | None = None
+        self._collect_count = 0
 
     def read(self, floor: int = 0) -> Value:
         """Read an expression whose operators bind at least as tightly as `floor`."""
@@ -214,6 +218,8 @@ class Expressions:
             self._cursor.refuse_here(f"{function}() is not taken here.", remedy="Compute it in WITH or RETURN.")
         if function == "collect" and not self.may_collect:
             self._cursor.refuse_here("collect() is taken in RETURN alone.", remedy="Use count() before it.")
+        if function == "collect":
+            self._count_collect()
         self._cursor.take()
         self._cursor.expect("(")
         at = self._cursor.here.at
@@ -228,6 +234,16 @@ class Expressions:
             self._cursor.refuse("collect() takes a variable or a property.", at=at, remedy="Collect one of them.")
         self._cursor.expect(")")
         return Value(value.weight)
+
+    def _count_collect(self) -> None:
+        if self.collected_from is None or self.collected_from > MOST_COLLECTED:
+            self._cursor.refuse_here(
+                "collect() has no bound here.",
+                remedy=f"Write before it: WITH what you need LIMIT {MOST_COLLECTED}, or fewer.",
+            )
+        self._collect_count += 1
+        if self._collect_count > MOST_COLLECTS:
+            self._cursor.refuse_here(f"There are more than {MOST_COLLECTS} collect().", remedy="Ask for less at once.")
 
     def _bounded(self, weight: int) -> int:
         if weight > MOST_WEIGHT:
