@@ -591,6 +591,23 @@ ALTER TABLE message_template
     ADD COLUMN IF NOT EXISTS topics text[] NOT NULL DEFAULT '{}',
     ADD COLUMN IF NOT EXISTS embedding_model text,
     ADD COLUMN IF NOT EXISTS text_hash bytea;
+-- `body_html` is what `body_mjml` was compiled to where there is one. `data` is what its channel alone knows (buttons, the
+-- parameters of a provider's template), every text in it a template. `translations` by locale: the same parts once more.
+ALTER TABLE message_template
+    ADD COLUMN IF NOT EXISTS body_mjml text,
+    ADD COLUMN IF NOT EXISTS data jsonb NOT NULL DEFAULT '{}',
+    ADD COLUMN IF NOT EXISTS translations jsonb NOT NULL DEFAULT '{}',
+    ADD COLUMN IF NOT EXISTS approved_by text,
+    ADD COLUMN IF NOT EXISTS approved_at timestamptz;
+-- A template of a provider's own has its parameters for a body.
+ALTER TABLE message_template DROP CONSTRAINT IF EXISTS message_template_body;
+DO $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_constraint WHERE conname = 'message_template_content') THEN
+        ALTER TABLE message_template
+            ADD CONSTRAINT message_template_content CHECK (body_text IS NOT NULL OR body_html IS NOT NULL OR data <> '{}');
+    END IF;
+END $$;
 CREATE INDEX IF NOT EXISTS message_template_hnsw_idx ON message_template USING hnsw (embedding vector_cosine_ops);
 
 CREATE TABLE IF NOT EXISTS policy (

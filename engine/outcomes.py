@@ -1,12 +1,13 @@
 """Learn: what providers tell of messages becomes outcomes, each once, and counts from the next decision on.
 
 A bounce closes the address, an unsubscription or complaint withdraws consent, and any answer to a message nobody was
-sure of shows that it arrived.
+sure of shows that it arrived. What a person does by themselves (follows, writes) is an event too: it opens the
+provider's window, and a campaign may wait for it.
 """
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
@@ -15,19 +16,23 @@ from psycopg.types.json import Jsonb
 from channels.contract import Incoming
 from engine.addresses import clean
 from engine.db import Transaction
+from engine.events import LONGEST_EXT_ID, Triggered, record_events
 from engine.queries import queries
 from rules.words import Channel
 
+SOURCE = "callback"
 _EVENT_ID = re.compile(r"[0-9a-fA-F]{64}")
+_ZALO = (Channel.ZALO_OA, Channel.ZALO_TEMPLATE)
 
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """How many outcomes were new, told before, or about nobody of this tenant."""
+    """How many outcomes and events were new, told before, or about nobody here; `runs` are what events started."""
 
     new: int = 0
     duplicate: int = 0
     unknown: int = 0
+    runs: tuple[Triggered, ...] = ()
 
 
 async def record_outcomes(
@@ -46,11 +51,25 @@ async def record_outcomes(
     if not incoming:
         return Recorded()
     rows = [_row(place, outcome, channel) for place, outcome in enumerate(incoming)]
-    parameters = {"tenant_id": tenant_id, "channel_id": channel_id, "rows": Jsonb(rows)}
+    parameters = {
+        "tenant_id": tenant_id,
+        "channel_id": channel_id,
+        "kinds": list(_ZALO) if channel in _ZALO else [],
+        "rows": Jsonb(rows),
+    }
     row = await (await conn.execute(queries("outcomes")["record"], parameters)).fetchone()
     if row is None:
         return Recorded()
-    return Recorded(row["new"], row["known"] - row["new"], row["given"] - row["known"])
+    told = Recorded(row["new"], row["known"] - row["new"], row["unknown"])
+    if channel is None or not row["events"]:
+        return told
+    places = [place for place, _ in row["events"]]
+    events = [_event(channel, channel_id, incoming[place], ext_id) for place, ext_id in row["events"]]
+    recorded = await record_events(conn, tenant_id=tenant_id, events=events, source=SOURCE)
+    # What is an outcome too was counted as one.
+    alone = [one for place, one in zip(places, recorded.events, strict=True) if incoming[place].type is None]
+    repeated = sum(one.duplicate for one in alone)
+    return replace(told, new=told.new + len(alone) - repeated, duplicate=told.duplicate + repeated, runs=recorded.runs)
 
 
 def _row(place: int, outcome: Incoming, channel: Channel | None) -> dict[str, Any]:
@@ -67,6 +86,18 @@ def _row(place: int, outcome: Incoming, channel: Channel | None) -> dict[str, An
         "address": address if address is None or channel is None else clean(channel, address).value,
         "value": _value(outcome.raw),
         "raw": dict(outcome.raw),
+        "event": outcome.event,
+        "up_to": outcome.up_to,
+    }
+
+
+def _event(channel: Channel, channel_id: int | None, told: Incoming, ext_id: str) -> dict[str, Any]:
+    return {
+        "ext_id": f"{SOURCE}:{channel_id}:{told.provider_id}"[:LONGEST_EXT_ID],
+        "type": f"{channel}.{told.event}",
+        "profile": ext_id,
+        "occurred_at": told.at.isoformat(),
+        "attributes": dict(told.raw),
     }
 
 

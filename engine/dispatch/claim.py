@@ -12,7 +12,8 @@ from channels.contract import Adapter
 from engine.db import Database, Transaction
 from engine.dispatch.adapters import Adapters
 from engine.queries import queries
-from engine.templates import Bodies
+from engine.templates import Reader, Version, version_of
+from rules.consent import is_advertising
 from rules.errors import LeoError
 from rules.words import Channel, Lane
 
@@ -21,7 +22,7 @@ LEASE = timedelta(seconds=60)
 MOST_TEMPLATES = 4096
 
 _SQL = queries("dispatch")
-_templates: dict[tuple[UUID, int], Bodies] = {}
+_templates: dict[tuple[UUID, int], Version] = {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +41,8 @@ class Claimed:
     expires_at: datetime | None
     resend: bool
     context: Mapping[str, Any]
+    reader: Reader
+    is_advertising: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +50,7 @@ class Claim:
     """What was claimed at once, with its templates and adapters by id."""
 
     messages: tuple[Claimed, ...]
-    templates: Mapping[int, Bodies]
+    templates: Mapping[int, Version]
     adapters: Mapping[int, Adapter | LeoError]
 
 
@@ -74,7 +77,7 @@ async def claim(
     }
     async with db.transaction(tenant_id) as conn:
         found = await conn.execute(_SQL["claim"].replace("{which}", which), parameters)
-        messages = tuple(_claimed(row) for row in await found.fetchall())
+        messages = tuple(_claimed(row, now) for row in await found.fetchall())
         if not messages:
             return Claim((), {}, {})
         return Claim(
@@ -86,9 +89,10 @@ async def claim(
         )
 
 
-def _claimed(row: DictRow) -> Claimed:
+def context_of(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Give what a template may read of a person, a campaign and what first asked, from a row with their columns."""
     attributes: Mapping[str, Any] = row["attributes"]
-    profile = {"ext_id": row["ext_id"], "locale": row["locale"], "attributes": attributes}
+    profile = {name: row[name] for name in ("ext_id", "locale", "zone", "attributes")}
     if row["name"] is not None:
         profile["name"] = row["name"]
     # An attribute can be written profile.city as well as profile.attributes.city; our own fields come first.
@@ -98,6 +102,10 @@ def _claimed(row: DictRow) -> Claimed:
     }
     if row["event"] is not None:
         context["event"] = row["event"]
+    return context
+
+
+def _claimed(row: DictRow, now: datetime) -> Claimed:
     return Claimed(
         delivery_id=row["delivery_id"],
         attempt=row["attempts"],
@@ -110,11 +118,13 @@ def _claimed(row: DictRow) -> Claimed:
         profile_name=row["name"],
         expires_at=row["expires_at"],
         resend=row["resend"],
-        context=context,
+        context=context_of(row),
+        reader=Reader(locale=row["locale"], zone=row["zone"], now=now),
+        is_advertising=is_advertising(row["basis"]),
     )
 
 
-async def _load_templates(conn: Transaction, tenant_id: UUID, template_ids: Sequence[int]) -> dict[int, Bodies]:
+async def _load_templates(conn: Transaction, tenant_id: UUID, template_ids: Sequence[int]) -> dict[int, Version]:
     missing = [template_id for template_id in template_ids if (tenant_id, template_id) not in _templates]
     if missing:
         if len(_templates) + len(missing) > MOST_TEMPLATES:
@@ -122,10 +132,5 @@ async def _load_templates(conn: Transaction, tenant_id: UUID, template_ids: Sequ
             missing = list(template_ids)
         rows = await conn.execute(_SQL["templates"], {"template_ids": missing})
         for row in await rows.fetchall():
-            _templates[tenant_id, row["template_id"]] = Bodies(
-                name=f"{row['key']} v{row['version']} ({row['channel']})",
-                subject=row["subject"],
-                text=row["body_text"],
-                html=row["body_html"],
-            )
+            _templates[tenant_id, row["template_id"]] = version_of(row)
     return {template_id: _templates[tenant_id, template_id] for template_id in template_ids}

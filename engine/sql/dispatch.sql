@@ -23,8 +23,14 @@ WITH due AS (
     SELECT tenant_id, delivery_id, attempts, 'started', %(owner)s, 'sending' FROM claimed
 )
 SELECT d.delivery_id, d.event_id, d.channel, d.channel_id, d.template_id, d.address, d.attempts, d.expires_at, d.profile_id,
-       p.ext_id, p.name, coalesce(p.locale, t.locale) AS locale, p.attributes,
+       p.ext_id, p.name, coalesce(p.locale, t.locale) AS locale, coalesce(p.zone, t.zone) AS zone, p.attributes,
        c.key AS campaign_key, c.name AS campaign_name, c.purpose, c.resend,
+       -- The ground of its purpose in the policy that holds: what is owed to a person is no advertising.
+       (SELECT one.document -> 'purposes' ->> c.purpose FROM policy one
+        WHERE one.tenant_id = c.tenant_id AND NOT one.draft
+          AND one.key = coalesce((SELECT own.key FROM policy own
+                                  WHERE own.tenant_id = c.tenant_id AND own.policy_id = c.policy_id), 'default')
+        ORDER BY one.version DESC LIMIT 1) AS basis,
        (SELECT jsonb_build_object('type', e.type, 'ext_id', e.ext_id, 'occurred_at', e.occurred_at, 'attributes', e.attributes)
         FROM decision of JOIN marketing_event e ON e.tenant_id = of.tenant_id AND e.event_id = of.event_id
         WHERE of.tenant_id = d.tenant_id AND of.decision_id = d.decision_id) AS event
@@ -47,7 +53,7 @@ SELECT ch.channel_id, ch.kind, ch.settings,
 FROM channel ch WHERE ch.tenant_id = leo_tenant() AND ch.channel_id = ANY (%(channel_ids)s)
 
 -- name: templates
-SELECT template_id, key, version, channel, subject, body_text, body_html
+SELECT template_id, key, version, channel, locale, subject, body_text, body_html, data, translations
 FROM message_template WHERE tenant_id = leo_tenant() AND template_id = ANY (%(template_ids)s)
 
 -- name: results

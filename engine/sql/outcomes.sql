@@ -1,12 +1,17 @@
 -- name: record
 -- What providers told, for as many as there are: each finds its message by our event id or by the provider's own, else
 -- by its address the newest on that channel, else the person alone; what is new is kept, and changes what may be sent.
+-- A watermark (`up_to`) is about every message that was sent to the address until then, and about nothing else.
 WITH given AS (
     SELECT * FROM jsonb_to_recordset(%(rows)s) AS given (
         place int, dedup_key text, type text, at timestamptz, event_hex text, provider_id text, address text,
-        value double precision, raw jsonb)
-), via AS (
+        value double precision, raw jsonb, event text, up_to boolean)
+), via AS MATERIALIZED (
     SELECT kind FROM channel WHERE channel_id = %(channel_id)s
+), kin AS MATERIALIZED (
+    -- One application of Zalo tells of messages and of templates, which are two channels here.
+    SELECT one.channel_id, one.kind FROM channel one, via
+    WHERE one.channel_id = %(channel_id)s OR one.kind <> via.kind AND one.kind = ANY (%(kinds)s)
 ), matched AS (
     SELECT given.*, coalesce(own.delivery_id, theirs.delivery_id, there.delivery_id) AS delivery_id,
            coalesce(own.profile_id, theirs.profile_id, there.profile_id, person.profile_id) AS profile_id,
@@ -19,25 +24,30 @@ WITH given AS (
     ) own ON true
     LEFT JOIN LATERAL (
         SELECT d.delivery_id, d.profile_id, d.campaign_id FROM delivery_log d
-        WHERE own.delivery_id IS NULL AND d.channel_id = %(channel_id)s AND d.provider_id = given.provider_id
+        WHERE own.delivery_id IS NULL AND d.channel_id = ANY (ARRAY(SELECT channel_id FROM kin)) AND d.provider_id = given.provider_id
         ORDER BY d.delivery_id DESC LIMIT 1
     ) theirs ON true
     LEFT JOIN LATERAL (
-        SELECT a.profile_id FROM profile_address a JOIN via ON a.channel = via.kind
-        WHERE own.delivery_id IS NULL AND theirs.delivery_id IS NULL AND a.value = given.address
+        SELECT a.profile_id FROM profile_address a
+        WHERE own.delivery_id IS NULL AND theirs.delivery_id IS NULL
+          AND a.channel = ANY (ARRAY(SELECT kind FROM kin)) AND a.value = given.address
         ORDER BY a.address_id LIMIT 1
     ) person ON true
     LEFT JOIN LATERAL (
         -- An answer without a reference (a block, a new message) is taken for one to what was sent there last.
+        -- We note that a message is sent when its answer is there, which the provider's watermark may precede.
         SELECT d.delivery_id, d.profile_id, d.campaign_id FROM delivery_log d
-        WHERE d.profile_id = person.profile_id AND d.channel_id = %(channel_id)s AND d.address = given.address
-          AND d.sent_at <= given.at AND d.queued_at > given.at - interval '30 days'
-        ORDER BY d.queued_at DESC LIMIT 1
+        WHERE d.profile_id = person.profile_id AND d.channel_id = ANY (ARRAY(SELECT channel_id FROM kin))
+          AND d.address = given.address AND d.queued_at > given.at - interval '30 days'
+          AND d.sent_at <= given.at + CASE WHEN given.up_to THEN interval '5 seconds' ELSE interval '0' END
+        ORDER BY d.queued_at DESC LIMIT CASE WHEN given.up_to THEN 100 ELSE 1 END
     ) there ON true
+), resolved AS (
+    SELECT * FROM matched WHERE profile_id IS NOT NULL AND (delivery_id IS NOT NULL OR NOT up_to)
 ), new AS (
     INSERT INTO outcome (tenant_id, delivery_id, profile_id, campaign_id, type, dedup_key, value, occurred_at, raw)
     SELECT leo_tenant(), delivery_id, profile_id, campaign_id, type, dedup_key, value, at, raw
-    FROM matched WHERE profile_id IS NOT NULL
+    FROM resolved WHERE type IS NOT NULL
     ORDER BY place
     ON CONFLICT ON CONSTRAINT outcome_unique DO NOTHING
     RETURNING tenant_id, delivery_id, profile_id, campaign_id, type, occurred_at
@@ -88,5 +98,7 @@ WITH given AS (
         due_at = least(recheck.due_at, excluded.due_at)
 )
 SELECT (SELECT count(*) FROM new) AS new,
-       (SELECT count(*) FROM matched WHERE profile_id IS NOT NULL) AS known,
-       (SELECT count(*) FROM given) AS given
+       (SELECT count(*) FROM resolved WHERE type IS NOT NULL) AS known,
+       (SELECT count(*) FROM given WHERE place NOT IN (SELECT place FROM resolved)) AS unknown,
+       (SELECT jsonb_agg(jsonb_build_array(r.place, p.ext_id) ORDER BY r.place)
+        FROM resolved r JOIN cdp_profiles p ON p.profile_id = r.profile_id WHERE r.event IS NOT NULL) AS events

@@ -1,5 +1,6 @@
 """Learn: what is told is kept once, wherever it came from, and counts from the next decision on."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -192,3 +193,59 @@ async def test_an_answer_from_before_the_message_is_not_about_it(told: Told) -> 
     )
     await told.tell(early)
     assert [one["delivery_id"] for one in await told.outcomes()] == [None]
+
+
+async def test_a_watermark_is_about_all_that_was_sent_until_then_and_nothing_else(told: Told) -> None:
+    address = "kh-1@people.example"
+    until = Incoming(
+        provider_id="read", type=OutcomeType.READ, at=datetime.now(UTC), delivery_ref=None, address=address, up_to=True
+    )
+    before = replace(until, at=datetime.now(UTC) - timedelta(hours=1))
+    assert await told.tell(before) == Recorded(unknown=1)
+    assert await told.tell(until) == Recorded(new=1)
+    assert await told.tell(until) == Recorded(duplicate=1)
+    await told.send()
+    assert await told.tell(replace(until, at=datetime.now(UTC))) == Recorded(new=1, duplicate=1)
+    kept = await told.outcomes()
+    assert [one["profile_id"] for one in kept] == [told.people[0]] * 2
+    assert len({one["delivery_id"] for one in kept}) == 2
+
+
+async def test_what_a_person_does_is_an_event_and_starts_who_waits_for_it(db: Database, tenant: Tenant) -> None:
+    world = World(db, tenant)
+    await world.connect("telegram")
+    (person,) = await world.people(1, channels=("telegram",))
+    address = await world.one("SELECT value FROM profile_address")
+    waiting = await world.campaign(templates=[await world.template("telegram")])
+    await world.rows("UPDATE campaign SET trigger_type = 'telegram.follow' WHERE campaign_id = %(c)s", c=waiting)
+    told = Told(world, waiting, [person])
+    follow = Incoming(
+        provider_id="f-1", type=None, at=datetime.now(UTC), delivery_ref=None, address=address, event="follow"
+    )
+    stranger = replace(follow, provider_id="f-2", address="1")
+    recorded = await told.tell(follow, stranger, channel="telegram")
+    assert (recorded.new, recorded.duplicate, recorded.unknown) == (1, 0, 1)
+    assert [run.campaign_id for run in recorded.runs] == [waiting]
+    assert await told.tell(follow, channel="telegram") == Recorded(duplicate=1)
+    assert await told.outcomes() == []
+    wrote = replace(follow, provider_id="m-1", type=OutcomeType.REPLIED, event="message")
+    assert await told.tell(wrote, channel="telegram") == Recorded(new=1)
+    events = await world.rows("SELECT type, profile_id FROM marketing_event ORDER BY event_id")
+    assert [(one["type"], one["profile_id"]) for one in events] == [
+        ("telegram.follow", person),
+        ("telegram.message", person),
+    ]
+
+
+async def test_one_application_of_zalo_tells_of_both_its_channels(db: Database, tenant: Tenant) -> None:
+    told = Told(*await simple_world(db, tenant, people=1))
+    await told.world.connect("zalo_oa")
+    await told.world.connect("zalo_template")
+    await told.send()
+    await told.world.rows(
+        "UPDATE delivery_log SET channel = 'zalo_template', channel_id = %(c)s",
+        c=told.world.channel_ids["zalo_template"],
+    )
+    seen = incoming("read", f"mail-{told.people[0]}")
+    assert await told.tell(seen) == Recorded(unknown=1)
+    assert await told.tell(seen, channel="zalo_oa") == Recorded(new=1)
