@@ -78,7 +78,7 @@ SPOKEN_TO: Mapping[str, tuple[str, ...]] = {
     "mjml": ("engine.templates.mail",),
     "networkx": ("graph.components",),
     "numpy": ("engine.think.functiongemma.vocabulary", "engine.bench.weightless"),
-    "orjson": ("engine.ingest", "engine.record"),
+    "orjson": ("engine.db", "engine.ingest", "engine.record"),
     "phonenumbers": ("engine.addresses",),
     "psutil": ("engine.embedded.postgres", "engine.processes.track"),
     "psycopg": ("graph.components", "graph.mirror", "graph.neighbourhood", "graph.session", "engine"),
