@@ -96,9 +96,22 @@ class Expressions:
             return Value()
         if operator in {"STARTS", "ENDS"}:
             self._cursor.expect("WITH")
+        if operator == "IN":
+            self._expect_list()
         right = self.read(strength + 1)
         weight = left.weight + right.weight if operator == "+" else max(left.weight, right.weight)
         return Value(self._bounded(weight))
+
+    def _expect_list(self) -> None:
+        """Let what plainly is a list stand behind IN.
+
+        A condition there, as in `(NOT a) IN (NOT b)`, ends the whole server in AGE 1.7.0.
+        """
+        here, following = self._cursor.here, self._cursor.following
+        is_property = here.kind == "name" and following.is_word(".")
+        is_labels = here.text.lower() == "labels" and following.is_word("(")
+        if not (here.is_word("[") or here.kind == "parameter" or is_property or is_labels):
+            self._cursor.refuse_here("A list is expected behind IN.", remedy="Write [value, ...] or a parameter.")
 
     def _atom(self) -> Value:
         token = self._cursor.here
