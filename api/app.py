@@ -15,6 +15,7 @@ from api.routes import (
     campaigns,
     channels,
     console,
+    cypher,
     data,
     decisions,
     events,
@@ -58,6 +59,8 @@ ROUTERS = (
     activation.router,
     tasks.router,
     decisions.router,
+    cypher.asking,
+    cypher.router,
     webhooks.router,
     unsubscribe.router,
 )
