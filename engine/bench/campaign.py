@@ -68,7 +68,7 @@ class Audience:
         return {row["status"]: row["messages"] for row in await self.rows(_SQL["statuses"])}
 
     async def settled(self, *, seconds: float) -> None:
-        """Wait until no message is due or in somebody's hands."""
+        """Wait until nobody is to be decided for and no message is due or in somebody's hands."""
 
         async def is_settled() -> bool:
             return not (await self.rows(_SQL["unfinished"]))[0]["is_unfinished"]

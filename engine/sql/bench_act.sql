@@ -49,7 +49,8 @@ RETURNING run_id;
 SELECT status, count(*) AS messages FROM delivery_log GROUP BY status;
 
 -- name: unfinished
-SELECT EXISTS (SELECT FROM delivery_log WHERE status = 'queued') OR EXISTS (SELECT FROM delivery_log WHERE status = 'sending') AS is_unfinished;
+SELECT EXISTS (SELECT FROM run_batch WHERE status = 'pending') OR EXISTS (SELECT FROM delivery_log WHERE status = 'queued')
+    OR EXISTS (SELECT FROM delivery_log WHERE status = 'sending') AS is_unfinished;
 
 -- name: took
 -- Seconds from the first attempt's start to the last one's end, of one run, and what is logged of it.
