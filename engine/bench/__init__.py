@@ -15,6 +15,7 @@ NAMES: dict[str, str] = {
     "dispatch": "Sending queued messages: claimed, logged before and after, the provider called over HTTP.",
     "functiongemma": "Choosing one of twelve calls with FunctionGemma's true shape, and the same remembered.",
     "mirror": "Bulk upsert of profiles with the graph mirror on, against the same with only its triggers off.",
+    "realtime": "From an event posted to the provider called, while a bulk campaign of 50,000 runs.",
     "segment": "Refreshing a segment among 1,000,000 people, and one person after an event among 10,000 and 1,000,000.",
     "snapshot": "Freezing a segment of 10,000 and of 1,000,000 people, checked and hashed.",
     "sync": "People from the CDP to commit, against a page of two and a statement for each person.",

@@ -3,7 +3,7 @@
 import secrets
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, LiteralString
 from uuid import UUID, uuid4
 
@@ -39,7 +39,7 @@ _VACUUM = "VACUUM (ANALYZE)"
 
 @dataclass(frozen=True, slots=True)
 class Audience:
-    """The tenant of a benchmark with its campaign, which `trigger` starts for one person."""
+    """The tenant of a benchmark with its campaign."""
 
     site: Site
     tenant_id: UUID
@@ -103,12 +103,18 @@ async def made(
         await connect_channel(
             conn, vault, tenant_id=tenant_id, kind=channel, name=channel.value, settings=_settings(site, channel)
         )
-        is_mail = channel is Channel.EMAIL
+    return await add(Audience(site, tenant_id, 0, channel), "spring", trigger=trigger, text=text)
+
+
+async def add(audience: Audience, key: str, *, trigger: str, text: str) -> Audience:
+    """Give the tenant one more campaign with a template of its own, which `trigger` starts for one person."""
+    tenant_id, is_mail = audience.tenant_id, audience.channel is Channel.EMAIL
+    async with audience.site.db.transaction(tenant_id) as conn:
         template = await save_template(
             conn,
             tenant_id=tenant_id,
-            key="offer",
-            channel=channel,
+            key=key,
+            channel=audience.channel,
             subject="Chào {{ profile.name }}" if is_mail else None,
             body_text=text,
             body_html=HTML if is_mail else None,
@@ -118,14 +124,14 @@ async def made(
         campaign = await save_campaign(
             conn,
             tenant_id=tenant_id,
-            key="spring",
-            name="Spring",
+            key=key,
+            name=key.capitalize(),
             trigger_type=trigger,
             template_ids=[template.template_id],
             policy_id=policy.policy_id,
         )
         await activate_campaign(conn, tenant_id=tenant_id, campaign_id=campaign.campaign_id)
-    return Audience(site, tenant_id, campaign.campaign_id, channel)
+    return replace(audience, campaign_id=campaign.campaign_id)
 
 
 def _settings(site: Site, channel: Channel) -> dict[str, Any]:

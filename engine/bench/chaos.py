@@ -219,7 +219,7 @@ def _own_database(settings: Settings) -> Servers:
 
 async def _start(audience: Audience, messages: int) -> None:
     urgent = int(messages * URGENT_SHARE)
-    ids = [row["profile_id"] for row in await audience.rows(_SQL["people"])]
+    ids = [row["profile_id"] for row in await audience.rows(queries("bench_act")["everybody"])]
     async with audience.site.db.transaction(audience.tenant_id) as conn:
         for lane, profile_ids in ((Lane.REALTIME, ids[:urgent]), (Lane.BULK, ids[urgent:])):
             await start_run(

@@ -60,3 +60,9 @@ FROM delivery_log d JOIN delivery_attempt a USING (tenant_id, delivery_id) WHERE
 
 -- name: graph_differences
 SELECT coalesce(sum(missing + extra + different), 0)::bigint AS differences FROM leo_graph_differences();
+
+-- name: everybody
+SELECT profile_id FROM cdp_profiles ORDER BY profile_id;
+
+-- name: sent
+SELECT count(*) AS messages FROM delivery_log WHERE campaign_id = %(campaign_id)s AND status = 'sent';

@@ -1,8 +1,5 @@
 -- What `leo bench chaos` asks of the log.
 
--- name: people
-SELECT profile_id FROM cdp_profiles ORDER BY profile_id;
-
 -- name: in_hand
 -- Messages that somebody is sending, by a pattern of the owner's name.
 SELECT count(*) AS messages FROM delivery_log WHERE status = 'sending' AND lease_owner LIKE %(owner)s;
