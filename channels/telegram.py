@@ -29,10 +29,12 @@ from channels.contract import (
     fault_receipt,
     redact,
 )
-from channels.http import HttpClient, HttpResponse
+from channels.documents import DAY_S, document, part
+from channels.http import HttpClient
 from channels.markup import visible_length
 from channels.options import Options
 from rules.errors import InvalidInput
+from rules.limits import Pace
 from rules.words import Channel, OutcomeType
 
 FACTS = facts.load("telegram")
@@ -42,7 +44,6 @@ CHAT_NUMBER = re.compile(r"-?[0-9]{1,19}")
 CHAT_NAME = re.compile(r"@[A-Za-z][A-Za-z0-9_]{3,31}")
 DATA_KEYS = frozenset({"disable_notification", "protect_content", "link_preview_options", "reply_markup"})
 HTTP_OK, TOO_MANY = 200, 429
-DAY_S = 86_400.0
 
 
 class TelegramAdapter:
@@ -53,6 +54,9 @@ class TelegramAdapter:
 
     channel: ClassVar[Channel] = Channel.TELEGRAM
     deduplicates: ClassVar[bool] = False
+    pace: ClassVar[Pace] = Pace.within(
+        FACTS.limit("messages_per_second"), recipient_s=1 / FACTS.limit("messages_per_second_per_chat")
+    )
 
     def __init__(self, settings: Mapping[str, Any], *, clock: Callable[[], float] = time.time) -> None:
         """Raise Misconfigured for a wrong, missing or unknown setting."""
@@ -93,11 +97,11 @@ class TelegramAdapter:
                 remedy=f"It knows {', '.join(sorted(DATA_KEYS))}.",
             )
         chat_id = _chat(message.address)
-        document = {**message.data, "chat_id": chat_id, "text": html, "parse_mode": "HTML"}
+        call = {**message.data, "chat_id": chat_id, "text": html, "parse_mode": "HTML"}
         return Request(
             event_id=message.event_id,
             target="/sendMessage",
-            body=json.dumps(document, ensure_ascii=False, sort_keys=True).encode("utf-8", "replace"),
+            body=json.dumps(call, ensure_ascii=False, sort_keys=True).encode("utf-8", "replace"),
             headers={"Content-Type": "application/json", DELIVERY_HEADER: message.event_id},
             ids={"chat_id": str(chat_id)},
         )
@@ -112,7 +116,7 @@ class TelegramAdapter:
         ids = dict(request.ids)
         if "retry-after" in answer.headers:
             ids["retry_after"] = answer.headers["retry-after"]
-        return Response(status=answer.status, body=_document(answer), ids=ids)
+        return Response(status=answer.status, body=document(answer), ids=ids)
 
     def parse(self, response: Response) -> Receipt:
         """Read the answer by `error_code` and `description`; `provider_id` is "<chat id>:<message id>"."""
@@ -176,15 +180,6 @@ def _chat(address: str) -> int | str:
     )
 
 
-def _document(answer: HttpResponse) -> Mapping[str, Any] | str:
-    text = answer.body.decode("utf-8", "replace")
-    try:
-        document = json.loads(text)
-    except (ValueError, RecursionError):
-        return text
-    return document if isinstance(document, dict) else text
-
-
 def _accepted(body: Mapping[str, Any], response: Response) -> Receipt:
     """Keep the identifiers, not the message: the answer repeats its whole text and the person's name."""
     result = body.get("result")
@@ -212,14 +207,14 @@ def _retry_after(body: Mapping[str, Any], ids: Mapping[str, str]) -> float | Non
 
 def _outcome(update: Mapping[str, Any]) -> tuple[OutcomeType, Mapping[str, Any], Mapping[str, Any]] | None:
     """Find the kind of outcome, the part of the update that happened, and the message it is about."""
-    message = _part(update, "message")
-    if message and _part(message, "chat").get("type") == "private":
-        return OutcomeType.REPLIED, message, _part(message, "reply_to_message")
-    pressed = _part(update, "callback_query")
+    message = part(update, "message")
+    if message and part(message, "chat").get("type") == "private":
+        return OutcomeType.REPLIED, message, part(message, "reply_to_message")
+    pressed = part(update, "callback_query")
     if pressed:
-        return OutcomeType.CLICKED, pressed, _part(pressed, "message")
-    member = _part(update, "my_chat_member")
-    if member and _part(member, "new_chat_member").get("status") == "kicked":
+        return OutcomeType.CLICKED, pressed, part(pressed, "message")
+    member = part(update, "my_chat_member")
+    if member and part(member, "new_chat_member").get("status") == "kicked":
         return OutcomeType.UNSUBSCRIBED, member, {}
     return None
 
@@ -227,7 +222,7 @@ def _outcome(update: Mapping[str, Any]) -> tuple[OutcomeType, Mapping[str, Any],
 def _incoming(
     update: Mapping[str, Any], kind: OutcomeType, event: Mapping[str, Any], about: Mapping[str, Any], *, now: float
 ) -> Incoming:
-    chat_id = (_part(event, "chat") or _part(about, "chat") or _part(event, "from")).get("id")
+    chat_id = (part(event, "chat") or part(about, "chat") or part(event, "from")).get("id")
     message_id = about.get("message_id")
     moment = event.get("date")
     is_sane = isinstance(moment, int) and 0 < moment < now + DAY_S
@@ -239,8 +234,3 @@ def _incoming(
         address=str(chat_id) if isinstance(chat_id, int) else None,
         raw=update,
     )
-
-
-def _part(document: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    part = document.get(name)
-    return part if isinstance(part, Mapping) else {}

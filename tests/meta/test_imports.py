@@ -28,7 +28,9 @@ PRIVATE_PARTS: Mapping[str, tuple[tuple[str, ...], str]] = {
     "engine.doctor": (("engine.doctor", "engine.cli"), "it looks at everything, nothing looks at it"),
     "channels.sandbox": (("channels.sandbox",), "stands for a provider, so it is a process of its own"),
     "channels.email": (("channels.registry",), "adapters are made by their registry, from settings"),
+    "channels.zalo": (("channels.registry",), "adapters are made by their registry, from settings"),
     "channels.telegram": (("channels.registry",), "adapters are made by their registry, from settings"),
+    "channels.fcm": (("channels.registry",), "adapters are made by their registry, from settings"),
 }
 
 # Pure: nothing here can look at a clock, a file, a server, the environment or chance. zoneinfo reads the zones' tables.
@@ -56,7 +58,10 @@ SPOKEN_TO: Mapping[str, tuple[str, ...]] = {
     "arango": ("engine.ingest.arango",),
     "arq": ("engine.lanes", "engine.worker", "api.services"),
     "croniter": ("engine.segments.store",),
-    "cryptography": ("engine.credentials", "engine.audit.checkpoint", "channels.callbacks.sendgrid"),
+    "cryptography": (
+        *("engine.credentials", "engine.audit.checkpoint", "channels.callbacks.sendgrid"),
+        *("channels.jwt", "channels.sandbox.google"),
+    ),
     "email_validator": ("engine.addresses",),
     "fastapi_offline": ("api.app",),
     "fastapi": ("api",),
@@ -68,11 +73,12 @@ SPOKEN_TO: Mapping[str, tuple[str, ...]] = {
     ),
     "httpx_aiohttp": ("channels.http", "engine.demo.client"),
     "jsonschema": ("engine.tools.check",),
-    "liquid": ("engine.templates",),
+    "liquid": ("engine.templates.liquid",),
     "llama_cpp": ("engine.think.functiongemma.context",),
+    "mjml": ("engine.templates.mail",),
     "networkx": ("graph.components",),
     "numpy": ("engine.think.functiongemma.vocabulary", "engine.bench.weightless"),
-    "orjson": ("engine.ingest", "engine.record"),
+    "orjson": ("engine.db", "engine.ingest", "engine.record"),
     "phonenumbers": ("engine.addresses",),
     "psutil": ("engine.embedded.postgres", "engine.processes.track"),
     "psycopg": ("graph.components", "graph.mirror", "graph.neighbourhood", "graph.session", "engine"),
