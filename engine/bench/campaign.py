@@ -79,6 +79,20 @@ class Audience:
         """How often the sandbox took each message, by event_id."""
         return Counter(line["event_id"] for line in self.site.received())
 
+    async def took_s(self, run_id: int, messages: int) -> float:
+        """Give the seconds from a run's first claim to its last result, after log, record and graph were compared.
+
+        Raises Conflict where one of the messages was not sent, logged before and after, and received once.
+        """
+        took = (await self.rows(_SQL["took"], run_id=run_id))[0]
+        received = self.received()
+        times = [received[row["event_id"]] for row in await self.rows(_SQL["event_ids"], run_id=run_id)]
+        logged = (took["sent"], took["started"], took["ended"])
+        if logged != (messages, messages, messages) or times != [1] * messages:
+            raise Conflict(f"{messages:,} messages came to {took}.", remedy="Run it again and report it.")
+        await self.check_graph()
+        return float(took["seconds"])
+
     async def check_graph(self) -> None:
         differences = (await self.rows(_SQL["graph_differences"]))[0]["differences"]
         if differences:
@@ -93,16 +107,15 @@ def vacuum(url: str) -> None:
 
 
 async def made(
-    site: Site, slug: str, channel: Channel, *, trigger: str = "cart_abandoned", text: str = TEXT
+    site: Site, slug: str, channel: Channel, *, trigger: str = "cart_abandoned", text: str = TEXT, **settings: Any
 ) -> Audience:
-    """Make a tenant with a campaign that may always send over one channel to the sandbox."""
+    """Make a tenant with a campaign that may always send over one channel, with these settings, to the sandbox."""
     tenant_id = uuid4()
     vault = Vault(site.servers.secrets.credential_key)
     async with site.db.transaction(tenant_id) as conn:
         await conn.execute(queries("bench")["tenant"], {"tenant_id": tenant_id, "slug": slug})
-        await connect_channel(
-            conn, vault, tenant_id=tenant_id, kind=channel, name=channel.value, settings=_settings(site, channel)
-        )
+        given = _settings(site, channel) | settings
+        await connect_channel(conn, vault, tenant_id=tenant_id, kind=channel, name=channel.value, settings=given)
     return await add(Audience(site, tenant_id, 0, channel), "spring", trigger=trigger, text=text)
 
 

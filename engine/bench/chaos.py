@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from time import monotonic
 
 from engine import bootstrap, embedded, lanes
 from engine.bench import Bar, Place, Result, campaign, site
@@ -30,7 +31,7 @@ WORKERS = ((Lane.BULK, 0), (Lane.BULK, 1), (Lane.REALTIME, 0))
 URGENT_SHARE = 0.1
 # Connections cut by one order to the sandbox.
 CUTS = 2
-PROGRESS_S, END_S = 180.0, 240.0
+PROGRESS_S, STUCK_S, END_S = 180.0, 3.0, 240.0
 BASELINE = "uncertain messages over those in somebody's hands when it was killed or its connection cut"
 _SQL = queries("bench_chaos")
 
@@ -155,8 +156,8 @@ class Toll:
     unlogged: int
 
 
-async def run(place: Place, *, n: int | None = None, seed: int = SEED) -> Result:
-    """Send `n` messages (20,000) under attack, a worker killed for each 200 of them."""
+async def run(place: Place, *, n: int | None = None, seed: int = SEED, blows: Mapping[Blow, int] = OFTEN) -> Result:
+    """Send `n` messages (20,000) under attack; `blows` says for how many of them one falls."""
     messages = n or MESSAGES
     async with site.opened(place, own_database=_own_database) as opened:
         await opened.start_sandbox()
@@ -168,9 +169,9 @@ async def run(place: Place, *, n: int | None = None, seed: int = SEED) -> Result
         for lane, number in WORKERS:
             opened.start_worker(lane, number)
         await _start(audience, messages)
-        for mark, blow in plan(messages, chance):
+        for mark, blow in plan(messages, chance, blows):
             place.say(f"{mark:,} of {messages:,} messages, then: {blow}")
-            await _received(opened, mark)
+            await _progressed(audience, mark)
             await siege.strike(blow)
         place.say("waiting for the last message")
         await audience.settled(seconds=END_S)
@@ -179,11 +180,11 @@ async def run(place: Place, *, n: int | None = None, seed: int = SEED) -> Result
     return _result(messages, siege, toll)
 
 
-def plan(messages: int, chance: random.Random) -> Sequence[tuple[int, Blow]]:
-    """Give blows by how many messages have been received then, in this order."""
+def plan(messages: int, chance: random.Random, blows: Mapping[Blow, int] = OFTEN) -> Sequence[tuple[int, Blow]]:
+    """Give blows by how many messages have come then, in this order."""
     marks = [
         (chance.randrange(messages * 95 // 100), blow)
-        for blow, one_in in OFTEN.items()
+        for blow, one_in in blows.items()
         for _ in range(max(1, messages // one_in))
     ]
     return sorted(marks)
@@ -232,9 +233,16 @@ async def _start(audience: Audience, messages: int) -> None:
             )
 
 
-async def _received(opened: Site, mark: int) -> None:
+async def _progressed(audience: Audience, mark: int) -> None:
+    """Wait until so many messages have come, or none comes any more: then the next blow falls on the recovery."""
+    count, came_at = -1, monotonic()
+
     async def has() -> bool:
-        return opened.count_received() >= mark
+        nonlocal count, came_at
+        before, count = count, audience.site.count_received()
+        if count != before:
+            came_at = monotonic()
+        return count >= mark or (count > 0 and monotonic() - came_at > STUCK_S)
 
     await until(has, seconds=PROGRESS_S, what=f"message {mark:,}", look_s=0.02)
 

@@ -54,9 +54,12 @@ SELECT EXISTS (SELECT FROM run_batch WHERE status = 'pending') OR EXISTS (SELECT
 
 -- name: took
 -- Seconds from the first attempt's start to the last one's end, of one run, and what is logged of it.
-SELECT extract(epoch FROM max(a.at) - min(a.at))::float8 AS seconds, count(DISTINCT d.delivery_id) AS messages,
-       count(*) FILTER (WHERE a.phase = 'started') AS started, count(*) FILTER (WHERE a.phase = 'ended') AS ended
+SELECT extract(epoch FROM max(a.at) - min(a.at))::float8 AS seconds, count(*) FILTER (WHERE a.phase = 'started') AS started,
+       count(*) FILTER (WHERE a.phase = 'ended') AS ended, count(DISTINCT d.delivery_id) FILTER (WHERE d.status = 'sent') AS sent
 FROM delivery_log d JOIN delivery_attempt a USING (tenant_id, delivery_id) WHERE d.run_id = %(run_id)s;
+
+-- name: event_ids
+SELECT encode(event_id, 'hex') AS event_id FROM delivery_log WHERE run_id = %(run_id)s;
 
 -- name: graph_differences
 SELECT coalesce(sum(missing + extra + different), 0)::bigint AS differences FROM leo_graph_differences();
