@@ -12,9 +12,11 @@ from typing import Any, Protocol
 
 from channels.contract import Adapter
 from channels.email import EmailAdapter
+from channels.facebook.messenger import MessengerAdapter
 from channels.fcm import FcmAdapter
 from channels.telegram import TelegramAdapter
 from channels.zalo.oa import ZaloOaAdapter
+from channels.zalo.template import ZaloTemplateAdapter
 from rules.errors import InvalidInput, Misconfigured
 from rules.limits import UNLIMITED, Pace, read_pace
 from rules.words import Channel
@@ -33,6 +35,8 @@ class Factory(Protocol):
 BUILT_IN: Mapping[Channel, Mapping[str, Factory]] = {
     Channel.EMAIL: {"smtp": EmailAdapter},
     Channel.ZALO_OA: {"oa": ZaloOaAdapter},
+    Channel.ZALO_TEMPLATE: {"zbs": ZaloTemplateAdapter},
+    Channel.FACEBOOK: {"page": MessengerAdapter},
     Channel.TELEGRAM: {"bot_api": TelegramAdapter},
     Channel.APP_PUSH: {"fcm": FcmAdapter},
 }
