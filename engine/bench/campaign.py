@@ -4,6 +4,7 @@ import secrets
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any, LiteralString
 from uuid import UUID, uuid4
 
@@ -107,14 +108,20 @@ def vacuum(url: str) -> None:
 
 
 async def made(
-    site: Site, slug: str, channel: Channel, *, trigger: str = "cart_abandoned", text: str = TEXT, **settings: Any
+    site: Site,
+    slug: str,
+    channel: Channel,
+    *,
+    trigger: str = "cart_abandoned",
+    text: str = TEXT,
+    settings: Mapping[str, Any] = MappingProxyType({}),
 ) -> Audience:
     """Make a tenant with a campaign that may always send over one channel, with these settings, to the sandbox."""
     tenant_id = uuid4()
     vault = Vault(site.servers.secrets.credential_key)
     async with site.db.transaction(tenant_id) as conn:
         await conn.execute(queries("bench")["tenant"], {"tenant_id": tenant_id, "slug": slug})
-        given = _settings(site, channel) | settings
+        given = _settings(site, channel) | dict(settings)
         await connect_channel(conn, vault, tenant_id=tenant_id, kind=channel, name=channel.value, settings=given)
     return await add(Audience(site, tenant_id, 0, channel), "spring", trigger=trigger, text=text)
 

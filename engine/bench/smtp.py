@@ -1,5 +1,7 @@
 """Mails a second over SMTP to a local relay: logged before and after, over connections that are kept."""
 
+from collections.abc import Mapping
+
 from engine.bench import Bar, Place, Result, campaign, site
 from engine.bench.site import Site
 from engine.processes import track
@@ -21,8 +23,8 @@ async def run(place: Place, *, n: int | None = None) -> Result:
         worker = opened.start_worker(Lane.BULK)
         await opened.worker_started(Lane.BULK)
         alone = max(10, mails // BASELINE_SHARE)
-        baseline_per_s = await _send(place, opened, "single", alone, messages_per_connection=1)
-        per_s = await _send(place, opened, "bench", mails)
+        baseline_per_s = await _send(place, opened, "single", alone, {"messages_per_connection": 1})
+        per_s = await _send(place, opened, "bench", mails, {})
         rss_mb = track.most_memory_mb(worker)
     return Result(
         name="smtp",
@@ -34,10 +36,10 @@ async def run(place: Place, *, n: int | None = None) -> Result:
     )
 
 
-async def _send(place: Place, opened: Site, slug: str, mails: int, **settings: int) -> float:
+async def _send(place: Place, opened: Site, slug: str, mails: int, settings: Mapping[str, int]) -> float:
     """Give the mails a second of a tenant of its own, whose channel has these settings."""
     place.say(f"{slug}: {mails:,} mails")
-    audience = await campaign.made(opened, slug, Channel.EMAIL, **settings)
+    audience = await campaign.made(opened, slug, Channel.EMAIL, settings=settings)
     await audience.people(mails)
     campaign.vacuum(place.admin_url)
     run_id = await audience.queue(mails)
