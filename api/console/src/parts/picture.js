@@ -4,7 +4,7 @@ import dagre from "cytoscape-dagre";
 
 cytoscape.use(dagre);
 
-const LAYOUTS = {
+export const LAYOUTS = {
   dagre: { name: "dagre", rankDir: "LR", nodeSep: 14, rankSep: 44, padding: 12, animate: false },
   cose: { name: "cose", padding: 24, animate: false, nodeRepulsion: () => 9000, idealEdgeLength: () => 80, randomize: true },
 };
