@@ -1,8 +1,9 @@
-// A campaign's funnel as bars, each with its number and its share of the one before, and who was taken out by which gate.
+// A campaign's funnel as bars, each with its number and its share of the audience or of what was sent, and who was taken out by which gate.
 import { el } from "../dom.js";
 import { badge } from "./badge.js";
 
 const STAGES = ["audience", "eligible", "sends", "sent", "delivered", "opened", "clicked", "bought"];
+const SENT = STAGES.indexOf("sent");
 
 export function funnelOf({ t, say, format }, found) {
   const numbers = { ...found, sent: found.deliveries.sent ?? 0 };
@@ -21,7 +22,8 @@ export function funnelOf({ t, say, format }, found) {
       "ol",
       { class: "bars" },
       STAGES.map((stage, place) => {
-        const before = place ? numbers[STAGES[place - 1]] : null;
+        // Whoever buys need not have clicked, so a stage is compared with all who could come that far.
+        const of = place === 0 ? null : numbers[place <= SENT ? "audience" : "sent"];
         const bar = el("span", { class: "bar" });
         bar.style.width = `${(100 * numbers[stage]) / most}%`;
         return el(
@@ -30,7 +32,7 @@ export function funnelOf({ t, say, format }, found) {
           el("span", { class: "bar-name" }, t(`stage.${stage}`)),
           el("span", { class: "bar-room" }, bar),
           el("span", { class: "bar-count" }, format.count(numbers[stage])),
-          el("span", { class: "bar-share soft" }, before ? format.share(numbers[stage] / before) : ""),
+          el("span", { class: "bar-share soft" }, of ? format.share(numbers[stage] / of) : ""),
         );
       }),
     ),
