@@ -18,6 +18,7 @@ from engine.campaigns.content import (
     save_template,
 )
 from engine.campaigns.plan import Campaign, get_campaign, list_campaigns, save_campaign
+from engine.campaigns.preview import Preview, preview_template
 from engine.campaigns.runs import (
     Activated,
     Run,
@@ -29,15 +30,18 @@ from engine.campaigns.runs import (
     resume_campaign,
     start_run,
 )
+from engine.campaigns.trial import Trial, send_trial
 
 __all__ = [
     "Activated",
     "Campaign",
     "Channel",
     "Policy",
+    "Preview",
     "Run",
     "RunFigures",
     "Template",
+    "Trial",
     "activate_campaign",
     "approve_template",
     "ask_for_token",
@@ -51,10 +55,12 @@ __all__ = [
     "list_templates",
     "pause_campaign",
     "pause_channel",
+    "preview_template",
     "resume_campaign",
     "resume_channel",
     "save_campaign",
     "save_policy",
     "save_template",
+    "send_trial",
     "start_run",
 ]
