@@ -83,9 +83,10 @@ async def dispatch_due(
 ) -> Dispatched:
     """Send up to `most` messages that are due, `calls` at a time; `run_id` narrows it to one run.
 
-    `taken` is a claim that was made and committed already. `is_stopping` says whether to give back what has not been begun. Where this is cancelled, calls in the middle become
-    `uncertain` and the results are written first. Raises Unavailable where the log cannot be written: before the claim
-    nothing was sent, after it the leases of what is not written end by themselves.
+    `taken` is a claim that was made and committed already; `is_stopping` says whether to give back what has not been
+    begun. Where this is cancelled, calls in the middle become `uncertain` and the results are written first. Raises
+    Unavailable where the log cannot be written: before the claim nothing was sent, after it the leases of what is not
+    written end by themselves.
     """
     if taken is None:
         taken = await claim(
