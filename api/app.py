@@ -14,6 +14,7 @@ from api.routes import (
     activation,
     campaigns,
     channels,
+    cypher,
     data,
     decisions,
     events,
@@ -54,6 +55,8 @@ ROUTERS = (
     activation.router,
     tasks.router,
     decisions.router,
+    cypher.asking,
+    cypher.router,
     webhooks.router,
     unsubscribe.router,
 )
