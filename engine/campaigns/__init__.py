@@ -1,6 +1,6 @@
 """Campaigns and what they are made of: channels, templates, policies, campaigns, and their runs."""
 
-from engine.campaigns.connect import Channel, connect_channel, list_channels
+from engine.campaigns.connect import Channel, connect_channel, list_channels, pause_channel, resume_channel
 from engine.campaigns.content import (
     Policy,
     Template,
@@ -42,7 +42,9 @@ __all__ = [
     "list_runs",
     "list_templates",
     "pause_campaign",
+    "pause_channel",
     "resume_campaign",
+    "resume_channel",
     "save_campaign",
     "save_policy",
     "save_template",

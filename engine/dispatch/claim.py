@@ -1,18 +1,21 @@
 """Claiming: the messages that are due come into one worker's hands, with all that is needed to write and send them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from psycopg.rows import DictRow
+from psycopg.types.json import Jsonb
 
 from channels.contract import Adapter
 from engine.db import Database, Transaction
 from engine.dispatch.adapters import Adapters
+from engine.dispatch.gates import open_gates, take, taken_by
 from engine.queries import queries
 from engine.templates import Reader, Version, version_of
+from rules.circuit import Circuit
 from rules.consent import is_advertising
 from rules.errors import LeoError
 from rules.words import Channel, Lane
@@ -27,10 +30,14 @@ _templates: dict[tuple[UUID, int], Version] = {}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claimed:
-    """One message in our hands; `attempt` counts from 1, `context` is what its template may read."""
+    """One message in our hands, to go through `channel_id`; `context` is what its template may read.
+
+    `attempt` counts from 1; `setbacks`: earlier attempts that count against it.
+    """
 
     delivery_id: int
     attempt: int
+    setbacks: int
     event_id: str
     channel: Channel
     channel_id: int
@@ -47,11 +54,16 @@ class Claimed:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """What was claimed at once, with its templates and adapters by id."""
+    """What was claimed at once, with its templates and adapters by id, and what is known of the channels.
 
-    messages: tuple[Claimed, ...]
-    templates: Mapping[int, Version]
-    adapters: Mapping[int, Adapter | LeoError]
+    `again_at`: when more may be claimed, where only the channels' limits were in the way.
+    """
+
+    messages: tuple[Claimed, ...] = ()
+    templates: Mapping[int, Version] = field(default_factory=dict)
+    adapters: Mapping[int, Adapter | LeoError] = field(default_factory=dict)
+    circuits: Mapping[int, Circuit] = field(default_factory=dict)
+    again_at: datetime | None = None
 
 
 async def claim(
@@ -67,25 +79,29 @@ async def claim(
 ) -> Claim:
     """Claim up to `most` messages that are due, of one run or of a lane; when this returns it is committed."""
     which = _SQL["which_lane"] if run_id is None else _SQL["which_run"]
-    parameters = {
-        "lane": lane,
-        "run_id": run_id,
-        "owner": owner,
-        "lease_until": now + LEASE,
-        "most": most,
-        "now": now,
-    }
     async with db.transaction(tenant_id) as conn:
+        gates = await open_gates(conn, lane=lane, now=now, most=most)
+        parameters = {
+            "open": Jsonb([opening.to_row() for opening in gates.openings if opening.most > 0]),
+            "lane": lane,
+            "run_id": run_id,
+            "owner": owner,
+            "lease_until": now + LEASE,
+            "most": most,
+            "now": now,
+        }
         found = await conn.execute(_SQL["claim"].replace("{which}", which), parameters)
         messages = tuple(_claimed(row, now) for row in await found.fetchall())
         if not messages:
-            return Claim((), {}, {})
+            return Claim(again_at=gates.again_at({}))
+        taken = taken_by([message.channel_id for message in messages])
+        await take(conn, gates, taken)
         return Claim(
             messages,
             await _load_templates(conn, tenant_id, sorted({message.template_id for message in messages})),
-            await adapters.load(
-                conn, tenant_id=tenant_id, channel_ids=sorted({message.channel_id for message in messages})
-            ),
+            await adapters.load(conn, tenant_id=tenant_id, channel_ids=sorted(taken)),
+            gates.circuits,
+            gates.again_at(taken),
         )
 
 
@@ -109,6 +125,7 @@ def _claimed(row: DictRow, now: datetime) -> Claimed:
     return Claimed(
         delivery_id=row["delivery_id"],
         attempt=row["attempts"],
+        setbacks=row["setbacks"],
         event_id=bytes(row["event_id"]).hex(),
         channel=Channel(row["channel"]),
         channel_id=row["channel_id"],

@@ -182,15 +182,20 @@ FROM run
 SELECT profile_id FROM cdp_profiles WHERE tenant_id = %(tenant_id)s AND profile_id = ANY (%(profile_ids)s)
 
 -- name: connect_channel
-INSERT INTO channel (tenant_id, kind, name, settings, webhook_key)
-VALUES (%(tenant_id)s, %(kind)s, %(name)s, %(settings)s, coalesce(%(webhook_key)s, translate(gen_random_uuid()::text, '-', '')))
+INSERT INTO channel (tenant_id, kind, name, settings, failover, webhook_key)
+VALUES (%(tenant_id)s, %(kind)s, %(name)s, %(settings)s, %(failover)s, coalesce(%(webhook_key)s, translate(gen_random_uuid()::text, '-', '')))
 ON CONFLICT ON CONSTRAINT channel_name_unique DO UPDATE
-SET settings = excluded.settings, status = 'connected', webhook_key = coalesce(%(webhook_key)s, channel.webhook_key)
+SET settings = excluded.settings, failover = excluded.failover, status = 'connected', webhook_key = coalesce(%(webhook_key)s, channel.webhook_key)
 WHERE channel.kind = excluded.kind
-RETURNING channel_id, kind, name, status, webhook_key
+RETURNING channel_id
 
 -- name: channels
-SELECT channel_id, kind, name, status, webhook_key FROM channel WHERE tenant_id = %(tenant_id)s ORDER BY channel_id
+-- The tenant's channels, or the one named, each with why and until when its provider is left alone.
+SELECT c.channel_id, c.kind, c.name, c.status, c.failover, c.webhook_key, g.reason,
+       CASE WHEN g.held_until > now() THEN g.held_until END AS held_until
+FROM channel c LEFT JOIN channel_gate g ON g.tenant_id = c.tenant_id AND g.channel_id = c.channel_id
+WHERE c.tenant_id = %(tenant_id)s AND (%(channel_id)s::bigint IS NULL OR c.channel_id = %(channel_id)s)
+ORDER BY c.channel_id
 
 -- name: policy_in_force
 -- The newest version that is no draft of the key that the campaign follows.
