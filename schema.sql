@@ -742,21 +742,22 @@ CREATE TABLE IF NOT EXISTS campaign_run (
     CONSTRAINT campaign_run_snapshot_fkey FOREIGN KEY (tenant_id, snapshot_id) REFERENCES segment_snapshot,
     CONSTRAINT campaign_run_event_fkey FOREIGN KEY (tenant_id, event_id) REFERENCES marketing_event,
     CONSTRAINT campaign_run_parent_fkey FOREIGN KEY (tenant_id, parent_id) REFERENCES campaign_run,
-    CONSTRAINT campaign_run_kind_known CHECK (kind IN ('snapshot', 'event', 'wake_up', 'request', 'membership')),
+    CONSTRAINT campaign_run_kind_known CHECK (kind IN ('snapshot', 'event', 'wake_up', 'request', 'membership', 'fallback')),
     CONSTRAINT campaign_run_lane_known CHECK (lane IN ('realtime', 'bulk')),
     CONSTRAINT campaign_run_status_known CHECK (status IN ('pending', 'running', 'paused', 'finished', 'cancelled'))
 );
 DO $$
 BEGIN
-    -- Databases of version 1 do not know runs that a change of membership starts.
-    IF NOT EXISTS (SELECT FROM pg_constraint WHERE conname = 'campaign_run_kind_known' AND pg_get_constraintdef(oid) LIKE '%membership%') THEN
+    -- Databases of version 1 do not know runs that a change of membership starts, those before 4 none that follow a failure.
+    IF NOT EXISTS (SELECT FROM pg_constraint WHERE conname = 'campaign_run_kind_known' AND pg_get_constraintdef(oid) LIKE '%fallback%') THEN
         ALTER TABLE campaign_run
             DROP CONSTRAINT campaign_run_kind_known,
-            ADD CONSTRAINT campaign_run_kind_known CHECK (kind IN ('snapshot', 'event', 'wake_up', 'request', 'membership'));
+            ADD CONSTRAINT campaign_run_kind_known CHECK (kind IN ('snapshot', 'event', 'wake_up', 'request', 'membership', 'fallback'));
     END IF;
 END $$;
 -- What its arbiters were forecast to need: {"people": n, "seconds": s, "cost": c, "arbiters": [...]}.
 ALTER TABLE campaign_run ADD COLUMN IF NOT EXISTS forecast jsonb;
+CREATE INDEX IF NOT EXISTS campaign_run_parent_idx ON campaign_run (tenant_id, parent_id) WHERE parent_id IS NOT NULL;
 CREATE INDEX IF NOT EXISTS campaign_run_campaign_idx ON campaign_run (tenant_id, campaign_id, created_at);
 CREATE INDEX IF NOT EXISTS campaign_run_event_idx ON campaign_run (tenant_id, event_id) WHERE event_id IS NOT NULL;
 -- One run for an event and campaign; its wake-ups know the event too.
@@ -856,7 +857,7 @@ CREATE TABLE IF NOT EXISTS decision (
     run_id          bigint NOT NULL,
     campaign_id     bigint NOT NULL,
     profile_id      bigint NOT NULL,
-    -- What asked for it, once per run and profile: "snapshot", "event:<id>", "wake_up:<n>", "request:<key>".
+    -- What asked for it, once per run and profile: "snapshot", "event:<id>", "wake_up:<n>", "request:<key>", "fallback:<run>".
     trigger_key     text NOT NULL,
     snapshot_id     bigint,
     event_id        bigint,
