@@ -978,10 +978,6 @@ BEGIN
 END $$;
 CREATE INDEX IF NOT EXISTS delivery_log_provider_idx ON delivery_log (tenant_id, through_id, provider_id)
     WHERE provider_id IS NOT NULL;
--- What somebody should look at: few, among millions that arrived.
-CREATE INDEX IF NOT EXISTS delivery_log_trouble_idx ON delivery_log (tenant_id, status, delivery_id)
-    WHERE status IN ('uncertain', 'dead', 'failed');
-
 -- Append-only: one row before the provider is called, one row with what it answered.
 CREATE TABLE IF NOT EXISTS delivery_attempt (
     tenant_id    uuid NOT NULL,

@@ -1,4 +1,4 @@
-"""How the work of one tenant stands: what waits in the lanes, what is stuck and why, channels, messages in trouble."""
+"""How the work of one tenant stands: what waits in the lanes, what is stuck and why, and how the channels do."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -73,26 +73,6 @@ class Overview:
     lanes: tuple[LaneLoad, ...]
     stuck: tuple[Stuck, ...]
     channels: tuple[ChannelHealth, ...]
-    troubled: Mapping[str, int]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Letter:
-    """A message that ended in trouble; `detail` is what its last attempt was answered."""
-
-    delivery_id: int
-    channel: str
-    status: str
-    address: str
-    profile: str
-    campaign_id: int
-    campaign_name: str
-    attempts: int
-    code: str | None
-    class_: str | None
-    queued_at: datetime
-    last_at: datetime | None
-    detail: str | None
 
 
 async def overview(conn: Transaction) -> Overview:
@@ -101,19 +81,8 @@ async def overview(conn: Transaction) -> Overview:
     lanes = await (await conn.execute(_SQL["lanes"], values)).fetchall()
     stuck = await (await conn.execute(_SQL["stuck"], values)).fetchall()
     channels = await (await conn.execute(_SQL["channels"], values)).fetchall()
-    troubled = await (await conn.execute(_SQL["troubled"])).fetchall()
     return Overview(
         lanes=tuple(LaneLoad(**{**row, "lane": Lane(row["lane"])}) for row in lanes),
         stuck=tuple(Stuck(**row) for row in stuck),
         channels=tuple(ChannelHealth(**row) for row in channels),
-        troubled={status.value: 0 for status in TROUBLED} | {row["status"]: row["count"] for row in troubled},
     )
-
-
-async def letters(
-    conn: Transaction, *, status: DeliveryStatus, before: int | None = None, limit: int = 50
-) -> list[Letter]:
-    """Give messages of one state of trouble, the newest first, those before a delivery."""
-    values = {"status": status.value, "before": before, "limit": limit}
-    rows = await (await conn.execute(_SQL["letters"], values)).fetchall()
-    return [Letter(**{("class_" if name == "class" else name): value for name, value in row.items()}) for row in rows]

@@ -1,12 +1,9 @@
-"""How the work of a tenant stands: lanes, what is stuck, channels, and messages in trouble."""
-
-from enum import StrEnum
-from typing import Any
+"""How the work of a tenant stands: lanes, what is stuck, and channels."""
 
 from pydantic import AwareDatetime, Field
 
 from api.schemas.base import Output, example
-from engine.operations import Letter, Overview
+from engine.operations import Overview
 from rules.words import Channel, DeliveryStatus, Lane
 
 _LANE = {
@@ -42,29 +39,6 @@ _HEALTH = {
     "error_share": 0.0123,
     "tokens": [{"name": "access_token", "expires_at": "2026-05-01T09:00:00Z"}],
 }
-_LETTER = {
-    "delivery_id": 701,
-    "channel": "email",
-    "status": "uncertain",
-    "address": "mai@khach.example",
-    "profile": "kh-000042",
-    "campaign_id": 301,
-    "campaign_name": "Ưu đãi tháng 5",
-    "attempts": 1,
-    "code": "timeout",
-    "class": "uncertain",
-    "queued_at": "2026-05-01T02:00:05Z",
-    "last_at": "2026-05-01T02:00:36Z",
-    "detail": "The connection was lost while it was being sent.",
-}
-
-
-class Trouble(StrEnum):
-    """States of messages that somebody should look at."""
-
-    UNCERTAIN = DeliveryStatus.UNCERTAIN.value
-    DEAD = DeliveryStatus.DEAD.value
-    FAILED = DeliveryStatus.FAILED.value
 
 
 class LaneOut(Output):
@@ -127,44 +101,12 @@ class OperationsOut(Output):
             "lanes": [_LANE],
             "stuck": [_STUCK],
             "channels": [_HEALTH],
-            "troubled": {"uncertain": 1, "dead": 0, "failed": 12},
         }
     )
     lanes: list[LaneOut]
     stuck: list[StuckOut]
     channels: list[HealthOut]
-    troubled: dict[Trouble, int]
 
     @classmethod
     def of(cls, found: Overview) -> "OperationsOut":
         return cls.model_validate(found)
-
-
-class LetterOut(Output):
-    """A message in trouble, with what its last attempt was answered."""
-
-    model_config = example(_LETTER)
-    delivery_id: int
-    channel: Channel
-    status: DeliveryStatus
-    address: str
-    profile: str
-    campaign_id: int
-    campaign_name: str
-    attempts: int
-    code: str | None
-    class_: str | None = Field(serialization_alias="class")
-    queued_at: AwareDatetime
-    last_at: AwareDatetime | None
-    detail: str | None
-
-
-class LetterPage(Output):
-    model_config = example({"items": [_LETTER], "next": None})
-    items: list[LetterOut]
-    next: int | None
-
-    @classmethod
-    def of(cls, found: list[Letter], following: int | None) -> "LetterPage":
-        items: list[Any] = [LetterOut.model_validate(one) for one in found]
-        return cls(items=items, next=following)

@@ -78,23 +78,3 @@ LEFT JOIN seen ON seen.channel_id = ch.channel_id
 LEFT JOIN failing ON failing.channel_id = ch.channel_id
 WHERE ch.tenant_id = leo_tenant()
 ORDER BY ch.channel_id
-
--- name: troubled
--- How many messages ended in a way that somebody should look at.
-SELECT l.status, count(*) AS count
-FROM delivery_log l
-WHERE l.tenant_id = leo_tenant() AND l.status IN ('uncertain', 'dead', 'failed')
-GROUP BY l.status
-
--- name: letters
--- Messages of one such state, the newest first, those before a delivery, each with what its last attempt was answered.
-SELECT l.delivery_id, l.channel, l.status, l.address, p.ext_id AS profile, c.campaign_id, c.name AS campaign_name, l.attempts, l.code,
-       l.class, l.queued_at, last.at AS last_at, last.detail
-FROM delivery_log l
-JOIN cdp_profiles p ON p.tenant_id = l.tenant_id AND p.profile_id = l.profile_id
-JOIN campaign c ON c.tenant_id = l.tenant_id AND c.campaign_id = l.campaign_id
-LEFT JOIN LATERAL (
-    SELECT a.at, a.detail FROM delivery_attempt a
-    WHERE a.tenant_id = l.tenant_id AND a.delivery_id = l.delivery_id ORDER BY a.number DESC, a.phase LIMIT 1) last ON true
-WHERE l.tenant_id = leo_tenant() AND l.status = %(status)s AND l.delivery_id < coalesce(%(before)s::bigint, 9223372036854775807)
-ORDER BY l.delivery_id DESC LIMIT %(limit)s

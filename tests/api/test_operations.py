@@ -1,4 +1,4 @@
-"""How the work stands over HTTP: what waits, what is stuck and why, how channels do, and messages in trouble."""
+"""How the work stands over HTTP: what waits, what is stuck and why, and how channels do."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -83,18 +83,3 @@ async def test_a_channel_shows_its_errors_and_when_its_tokens_end_but_never_a_se
     assert (channel["error_share"], channel["classes"]) == (1.0, {"invalid_address": 1})
     assert [token["expires_at"] for token in channel["tokens"]] == ["2026-12-01T00:00:00Z"]
     assert "s3cret" not in answer.text
-
-
-async def test_messages_in_trouble_are_listed_by_state(
-    caller: httpx.AsyncClient, stranger: httpx.AsyncClient, services: Services, tenant: Tenant, campaign_id: int
-) -> None:
-    await _change(
-        services, tenant, "UPDATE delivery_log SET status = 'uncertain', class = 'uncertain', code = 'timeout'"
-    )
-    assert (await _look(caller))["troubled"] == {"uncertain": 1, "dead": 0, "failed": 0}
-    (letter,) = (await ok(await caller.get("/operations/messages")))["items"]
-    assert (letter["profile"], letter["campaign_id"], letter["class"]) == ("kh-1", campaign_id, "uncertain")
-    for query in ({"status": "dead"}, {"before": letter["delivery_id"]}):
-        assert (await ok(await caller.get("/operations/messages", params=query)))["items"] == []
-    assert (await ok(await stranger.get("/operations/messages")))["items"] == []
-    assert (await caller.get("/operations/messages", params={"status": "sent"})).status_code == 422

@@ -53,7 +53,7 @@ async def test_a_task_is_refused_by_whoever_may_and_only_shown_to_others(desks: 
     await expect(page.locator("header.head .badge").first).to_have_text("cancelled")
 
 
-async def test_messages_in_trouble_are_told_apart(desks: Desks, shop: Shop) -> None:
+async def test_messages_in_trouble_are_told_apart_and_settled(desks: Desks, shop: Shop) -> None:
     await shop.activate("nhac-gio-hang")
     await shop.abandon_basket()
     await shop.lose_a_message()
@@ -62,5 +62,10 @@ async def test_messages_in_trouble_are_told_apart(desks: Desks, shop: Shop) -> N
     await expect(page.get_by_role("button", name="uncertain 1")).to_be_visible()
     letters = page.locator("section", has=page.locator("#letters-heading"))
     await expect(letters.locator("li")).to_have_count(1)
+    await letters.get_by_role("button", name="It arrived").click()
+    await page.fill("#note", "In the provider's log.")
+    await page.locator("dialog").get_by_role("button", name="It arrived").click()
+    await expect(page.get_by_role("button", name="uncertain 0")).to_be_visible()
+    assert await desk.faults() == []
     await page.get_by_role("button", name="given up 0").click()
     await expect(letters.get_by_text("There is none.")).to_be_visible()

@@ -373,4 +373,17 @@ export default {
   "explorer.collapse": "Collapse",
   "explorer.hide": "Hide",
   "explorer.journey": "Journey",
+
+  "letters.more": "Show more",
+  "letters.done": "Done.",
+  "letters.refused": "Nothing was done: {why}.",
+  "letters.again": "Send again",
+  "letters.again.sure": "Queue this message again? Consent, suppression and address count as they are now.",
+  "letters.again.double": "This message may have arrived. Send it again all the same?",
+  "letters.arrived": "It arrived",
+  "letters.arrived.sure": "Say that this message arrived?",
+  "letters.lost": "It was lost",
+  "letters.lost.sure": "Say that this message was lost?",
+  "letters.closed": "Close",
+  "letters.closed.sure": "Close this message without sending it?",
 };

@@ -373,4 +373,17 @@ export default {
   "explorer.collapse": "Thu gọn",
   "explorer.hide": "Ẩn",
   "explorer.journey": "Hành trình",
+
+  "letters.more": "Xem thêm",
+  "letters.done": "Xong.",
+  "letters.refused": "Không làm gì: {why}.",
+  "letters.again": "Gửi lại",
+  "letters.again.sure": "Xếp tin này vào hàng đợi lại? Sự đồng ý, danh sách không liên hệ và địa chỉ được xét theo hiện tại.",
+  "letters.again.double": "Tin này có thể đã tới. Vẫn gửi lại?",
+  "letters.arrived": "Đã tới",
+  "letters.arrived.sure": "Ghi nhận rằng tin này đã tới?",
+  "letters.lost": "Đã mất",
+  "letters.lost.sure": "Ghi nhận rằng tin này đã mất?",
+  "letters.closed": "Đóng",
+  "letters.closed.sure": "Đóng tin này mà không gửi?",
 };

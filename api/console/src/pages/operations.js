@@ -1,7 +1,8 @@
 // How the work stands: lanes, what is stuck and why, channels, messages in trouble, and what agents mean to do.
 import { el, fill } from "../dom.js";
 import { badge, toneOf } from "../parts/badge.js";
-import { empty, trouble } from "../parts/notice.js";
+import { deadLetters } from "../parts/letters.js";
+import { empty } from "../parts/notice.js";
 
 const LOOK_MS = 5000;
 const SOON_MS = 3 * 86_400_000;
@@ -11,11 +12,9 @@ export async function page(context) {
   const standing = el("div", { class: "column" });
   const letters = el("section", { class: "card", "aria-labelledby": "letters-heading" });
   const tasks = el("section", { class: "card", "aria-labelledby": "tasks-heading" });
-  const state = { status: "uncertain", counts: {} };
 
   async function look() {
     const found = await api.get("/operations", { signal });
-    state.counts = found.troubled;
     fill(standing, lanes(context, found.lanes), stuck(context, found.stuck), channels(context, found.channels));
     fill(tasks, taskList(context, await api.get("/tasks", { query: { limit: 30 }, signal })));
   }
@@ -31,7 +30,7 @@ export async function page(context) {
   }
 
   await look();
-  await showLetters(context, letters, state);
+  await deadLetters(context, letters);
   setTimeout(again, LOOK_MS);
   return {
     title: t("nav.operations"),
@@ -165,59 +164,4 @@ function taskList({ t, say, link, format }, found) {
         )
       : el("p", { class: "soft" }, t("tasks.none")),
   ];
-}
-
-async function showLetters(context, section, state) {
-  const { t, say, api, link, format, signal } = context;
-  const list = el("div", { "aria-live": "polite" });
-
-  async function load(before, into) {
-    try {
-      const found = await api.get("/operations/messages", { query: { status: state.status, before, limit: 20 }, signal });
-      into.append(...found.items.map((one) => letter(one)));
-      if (!into.children.length) fill(list, el("p", { class: "soft" }, t("letters.none")));
-      else fill(list, into, found.next && el("button", { type: "button", onclick: () => load(found.next, into) }, t("timeline.older")));
-    } catch (error) {
-      if (error.name !== "AbortError") fill(list, trouble(t, error));
-    }
-  }
-
-  function letter(one) {
-    return el(
-      "li",
-      null,
-      el("div", { class: "between" }, el("a", { href: link("people", one.profile) }, one.profile), el("span", { class: "soft small" }, format.moment(one.last_at ?? one.queued_at))),
-      el("p", { class: "soft small" }, `${say("channel", one.channel)} · ${one.address} · ${one.campaign_name}`),
-      el("p", { class: "small" }, [one.class, one.code].filter(Boolean).join(" · "), one.detail && el("span", { class: "soft" }, ` ${one.detail}`)),
-    );
-  }
-
-  function draw() {
-    fill(
-      section,
-      el("h2", { id: "letters-heading" }, t("letters.title")),
-      el(
-        "div",
-        { class: "tools", role: "group", "aria-labelledby": "letters-heading" },
-        Object.entries(state.counts).map(([status, count]) =>
-          el(
-            "button",
-            {
-              type: "button",
-              "aria-pressed": String(status === state.status),
-              onclick: () => {
-                state.status = status;
-                draw();
-              },
-            },
-            `${say("delivery", status)} ${format.count(count)}`,
-          ),
-        ),
-      ),
-      list,
-    );
-    return load(null, el("ul", { class: "plain allowed" }));
-  }
-
-  await draw();
 }
