@@ -885,6 +885,33 @@ CREATE TABLE IF NOT EXISTS outcome (
 CREATE INDEX IF NOT EXISTS outcome_profile_idx ON outcome (tenant_id, profile_id, occurred_at);
 CREATE INDEX IF NOT EXISTS outcome_campaign_idx ON outcome (tenant_id, campaign_id, type) WHERE campaign_id IS NOT NULL;
 
+-- What providers told, as it was posted: kept before it is read, so that what is not understood can be read again.
+CREATE TABLE IF NOT EXISTS callback (
+    tenant_id    uuid NOT NULL,
+    callback_id  bigint NOT NULL DEFAULT nextval('leo_id'),
+    channel_id   bigint NOT NULL,
+    -- sha256 of the body: a provider repeats itself word for word.
+    body_hash    bytea NOT NULL,
+    body         bytea NOT NULL,
+    headers      jsonb NOT NULL DEFAULT '{}',
+    status       text NOT NULL DEFAULT 'unreadable',
+    told         int NOT NULL DEFAULT 1,
+    readings     int NOT NULL DEFAULT 0,
+    new          int NOT NULL DEFAULT 0,
+    duplicate    int NOT NULL DEFAULT 0,
+    unknown      int NOT NULL DEFAULT 0,
+    error        text,
+    due_at       timestamptz,
+    received_at  timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT callback_pkey PRIMARY KEY (tenant_id, callback_id),
+    CONSTRAINT callback_channel_fkey FOREIGN KEY (tenant_id, channel_id) REFERENCES channel,
+    CONSTRAINT callback_body_unique UNIQUE (tenant_id, channel_id, body_hash),
+    CONSTRAINT callback_body_hash_length CHECK (octet_length(body_hash) = 32),
+    CONSTRAINT callback_status_known CHECK (status IN ('read', 'unknown', 'unreadable'))
+);
+CREATE INDEX IF NOT EXISTS callback_due_idx ON callback (tenant_id, due_at) WHERE due_at IS NOT NULL;
+CREATE INDEX IF NOT EXISTS callback_received_idx ON callback (tenant_id, received_at);
+
 -- Where people, events and touchpoints are taken from: a CDP's database, with the map from its fields to ours.
 CREATE TABLE IF NOT EXISTS source (
     tenant_id   uuid NOT NULL,
@@ -1759,7 +1786,7 @@ BEGIN
     END IF;
     -- Children before parents. Outside their own keys the tables point only upwards in this list.
     FOREACH emptied IN ARRAY ARRAY[
-        'ledger_batch', 'ledger_horizon', 'outbox', 'sync_run', 'sync_position', 'source_credential', 'source', 'outcome', 'delivery_attempt', 'delivery_log', 'decision', 'model_answer', 'task_step',
+        'ledger_batch', 'ledger_horizon', 'outbox', 'callback', 'sync_run', 'sync_position', 'source_credential', 'source', 'outcome', 'delivery_attempt', 'delivery_log', 'decision', 'model_answer', 'task_step',
         'agent_task', 'run_batch', 'campaign_run', 'campaign_spend', 'campaign_template', 'campaign', 'policy', 'message_template', 'channel_credential', 'channel',
         'segment_snapshot_member', 'segment_snapshot', 'recheck', 'segment_change', 'segment_refresh', 'segment_member',
         'segment_version', 'segment', 'event_key', 'marketing_event', 'suppression', 'consent', 'duplicate', 'profile_merge',

@@ -53,6 +53,7 @@ ROUTERS = (
     tasks.router,
     decisions.router,
     webhooks.router,
+    webhooks.inbox,
     unsubscribe.router,
 )
 

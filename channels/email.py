@@ -1,6 +1,5 @@
 """E-mail over SMTP: one message to one mailbox, with one-click unsubscribe, and signed callbacks of what came of it."""
 
-import json
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -10,6 +9,7 @@ from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 from channels import facts, signature
+from channels.callbacks import document
 from channels.contract import (
     Incoming,
     MayHaveLeft,
@@ -164,13 +164,10 @@ class EmailAdapter:
 
     def parse_webhook(self, headers: Mapping[str, str], body: bytes) -> Sequence[Incoming]:  # noqa: ARG002
         """Read `[{"id", "event_id", "type", "at" (ISO 8601), "address"?}]`; raises InvalidInput naming the item."""
-        try:
-            document = json.loads(body)
-        except (ValueError, RecursionError) as error:
-            raise InvalidInput("The callback is no JSON.", remedy="Post a JSON array of outcomes.") from error
-        if not isinstance(document, list):
+        told = document.load(body)
+        if not isinstance(told, list):
             raise InvalidInput("The callback is no array.", remedy="Post a JSON array of outcomes.")
-        incoming = (_incoming(index, item) for index, item in enumerate(document))
+        incoming = (_incoming(index, item) for index, item in enumerate(told))
         return [outcome for outcome in incoming if outcome is not None]
 
     async def aclose(self) -> None:

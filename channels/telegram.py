@@ -13,6 +13,7 @@ from html import escape
 from typing import Any, ClassVar
 
 from channels import facts, signature
+from channels.callbacks import document
 from channels.contract import (
     Incoming,
     MayHaveLeft,
@@ -42,6 +43,8 @@ CHAT_NUMBER = re.compile(r"-?[0-9]{1,19}")
 CHAT_NAME = re.compile(r"@[A-Za-z][A-Za-z0-9_]{3,31}")
 DATA_KEYS = frozenset({"disable_notification", "protect_content", "link_preview_options", "reply_markup"})
 HTTP_OK, TOO_MANY = 200, 429
+# What a person does in their chat with the bot counts as heard there.
+_EVENTS: Mapping[OutcomeType, str] = {OutcomeType.REPLIED: "message", OutcomeType.CLICKED: "click"}
 DAY_S = 86_400.0
 
 
@@ -93,11 +96,11 @@ class TelegramAdapter:
                 remedy=f"It knows {', '.join(sorted(DATA_KEYS))}.",
             )
         chat_id = _chat(message.address)
-        document = {**message.data, "chat_id": chat_id, "text": html, "parse_mode": "HTML"}
+        call = {**message.data, "chat_id": chat_id, "text": html, "parse_mode": "HTML"}
         return Request(
             event_id=message.event_id,
             target="/sendMessage",
-            body=json.dumps(document, ensure_ascii=False, sort_keys=True).encode("utf-8", "replace"),
+            body=json.dumps(call, ensure_ascii=False, sort_keys=True).encode("utf-8", "replace"),
             headers={"Content-Type": "application/json", DELIVERY_HEADER: message.event_id},
             ids={"chat_id": str(chat_id)},
         )
@@ -147,10 +150,7 @@ class TelegramAdapter:
 
     def parse_webhook(self, headers: Mapping[str, str], body: bytes) -> Sequence[Incoming]:  # noqa: ARG002
         """Read one update: a private message, a pressed button or a block; other updates give nothing."""
-        try:
-            update = json.loads(body)
-        except (ValueError, RecursionError) as error:
-            raise InvalidInput("The update is no JSON.", remedy="Post a Telegram update.") from error
+        update = document.load(body)
         if not isinstance(update, dict) or not isinstance(update.get("update_id"), int):
             raise InvalidInput("The update has no update_id.", remedy="Post a Telegram update.")
         outcome = _outcome(update)
@@ -179,10 +179,10 @@ def _chat(address: str) -> int | str:
 def _document(answer: HttpResponse) -> Mapping[str, Any] | str:
     text = answer.body.decode("utf-8", "replace")
     try:
-        document = json.loads(text)
+        found = json.loads(text)
     except (ValueError, RecursionError):
         return text
-    return document if isinstance(document, dict) else text
+    return found if isinstance(found, dict) else text
 
 
 def _accepted(body: Mapping[str, Any], response: Response) -> Receipt:
@@ -238,6 +238,7 @@ def _incoming(
         delivery_ref=f"{chat_id}:{message_id}" if isinstance(message_id, int) else None,
         address=str(chat_id) if isinstance(chat_id, int) else None,
         raw=update,
+        event=_EVENTS.get(kind),
     )
 
 

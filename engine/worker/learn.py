@@ -1,0 +1,60 @@
+"""Learning beside the requests: callbacks about what was not there yet are read again."""
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from arq.worker import Function, func
+
+from engine import callbacks, lanes
+from engine.queries import queries
+from engine.worker.jobs import Hands
+from rules.errors import LeoError
+from rules.words import Lane
+
+# Jobs for all tenants, by the clock alone.
+BY_CLOCK_S: Mapping[Lane, Mapping[str, float]] = {Lane.REALTIME: {}, Lane.BULK: {lanes.REPLAY: 10.0}}
+# Of one tenant, before the others have their turn.
+REPLAYED_AT_ONCE = 200
+
+log = logging.getLogger("leo.worker")
+
+
+def functions(lane: Lane) -> list[Function]:
+    """Give the jobs of a lane."""
+    return [func(replay, name=lanes.REPLAY, max_tries=2)] if lane is Lane.BULK else []
+
+
+async def replay(ctx: dict[str, Any]) -> None:
+    """Read again, for every tenant, the callbacks that are due."""
+    await _for_all(ctx["hands"], lanes.REPLAY, _replay)
+
+
+async def _replay(hands: Hands, tenant_id: UUID) -> None:
+    for _ in range(REPLAYED_AT_ONCE):
+        if hands.stop.is_set():
+            return
+        async with hands.db.transaction(tenant_id) as conn:
+            reading = await callbacks.replay_next(conn, hands.adapters, tenant_id=tenant_id, now=datetime.now(UTC))
+        if reading is None:
+            return
+        if runs := reading.recorded.runs:
+            batch_ids = [run.batch_id for run in runs]
+            await lanes.ring_batches(hands.client, lane=Lane.REALTIME, tenant_id=tenant_id, batch_ids=batch_ids)
+
+
+async def _for_all(hands: Hands, job: str, work: Callable[[Hands, UUID], Awaitable[None]]) -> None:
+    async with hands.db.before_tenant() as conn:
+        tenants = await (await conn.execute(queries("upkeep")["tenants"])).fetchall()
+    for row in tenants:
+        try:
+            await work(hands, row["tenant_id"])
+        except Exception as error:  # noqa: BLE001 - one tenant's failure keeps nobody else waiting
+            _tell_failed(job, row["tenant_id"], error)
+
+
+def _tell_failed(job: str, tenant_id: UUID, error: Exception) -> None:
+    extra = {"job": job, "tenant": str(tenant_id), "error": str(error)}
+    log.error("learning failed", extra=extra, exc_info=None if isinstance(error, LeoError) else error)
