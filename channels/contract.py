@@ -48,6 +48,10 @@ class ReceiptClass(StrEnum):
     """No such person there, or the address is malformed."""
     BLOCKED = "blocked"
     """The person, or the provider for the person, wants nothing from us."""
+    NOT_RECEIVING = "not_receiving"
+    """The person cannot be written to now (away, an old app, has had enough today); nothing lasting is known."""
+    WINDOW_CLOSED = "window_closed"
+    """The person was not heard of for so long that the provider lets nobody write first."""
     RATE_LIMITED = "rate_limited"
     TOKEN_EXPIRED = "token_expired"  # noqa: S105 - the name of a reason
     """Our credential is refused: every message of the channel would be."""
@@ -57,6 +61,13 @@ class ReceiptClass(StrEnum):
     BAD_REQUEST = "bad_request"
     PROVIDER_DOWN = "provider_down"
     UNKNOWN = "unknown"
+
+
+UNSENT: Mapping[str, ReceiptClass] = {
+    "tls": ReceiptClass.PERMISSION_DENIED,
+    "no_token": ReceiptClass.TOKEN_EXPIRED,
+}
+"""Causes of a request without an answer that are not the provider being away."""
 
 
 class Fault(StrEnum):
@@ -264,7 +275,7 @@ def fault_receipt(response: Response) -> Receipt | None:
     never_left = response.fault is Fault.NEVER_LEFT
     return Receipt(
         status=ReceiptStatus.RETRY if never_left else ReceiptStatus.UNCERTAIN,
-        klass=ReceiptClass.PERMISSION_DENIED if cause == "tls" else ReceiptClass.PROVIDER_DOWN,
+        klass=UNSENT.get(cause, ReceiptClass.PROVIDER_DOWN),
         code=cause,
         detail=str(body.get("detail", "")),
         provider_id=response.ids.get("provider_id"),

@@ -63,6 +63,13 @@ class HttpClient:
 
         Waiting for a free connection has its own time: whoever waited in vain has sent nothing.
         """
+        return await self._in_turn("POST", url, body, headers)
+
+    async def get(self, url: str, headers: Mapping[str, str]) -> HttpResponse:
+        """Ask once; raises as `post` does."""
+        return await self._in_turn("GET", url, None, headers)
+
+    async def _in_turn(self, method: str, url: str, body: bytes | None, headers: Mapping[str, str]) -> HttpResponse:
         try:
             async with asyncio.timeout(self._total_timeout_s):
                 await self._slots.acquire()
@@ -71,14 +78,14 @@ class HttpClient:
                 "All connections to the provider are busy.", remedy=REMEDY_RETRY, cause="pool_timeout"
             ) from error
         try:
-            return await self._exchange(url, body, headers)
+            return await self._exchange(method, url, body, headers)
         finally:
             self._slots.release()
 
-    async def _exchange(self, url: str, body: bytes, headers: Mapping[str, str]) -> HttpResponse:
+    async def _exchange(self, method: str, url: str, body: bytes | None, headers: Mapping[str, str]) -> HttpResponse:
         try:
             async with asyncio.timeout(self._total_timeout_s):
-                return await self._post(url, body, headers)
+                return await self._answer(method, url, body, headers)
         except httpx.HTTPError as error:
             raise _unanswered(error.__cause__ or error) from error
         except (TimeoutError, aiohttp.ClientError, OSError) as error:
@@ -86,8 +93,8 @@ class HttpClient:
         except (httpx.InvalidURL, ValueError) as error:
             raise NeverLeft("The address of the provider is no URL.", remedy=REMEDY_RETRY, cause="bad_url") from error
 
-    async def _post(self, url: str, body: bytes, headers: Mapping[str, str]) -> HttpResponse:
-        async with self._client.stream("POST", url, content=body, headers=dict(headers)) as response:
+    async def _answer(self, method: str, url: str, body: bytes | None, headers: Mapping[str, str]) -> HttpResponse:
+        async with self._client.stream(method, url, content=body, headers=dict(headers)) as response:
             content = bytearray()
             async for chunk in response.aiter_raw():
                 content += chunk

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 from channels.contract import Adapter
 from channels.email import EmailAdapter
 from channels.telegram import TelegramAdapter
+from channels.zalo.oa import ZaloOaAdapter
 from rules.errors import Misconfigured
 from rules.words import Channel
 
@@ -27,6 +28,7 @@ class Factory(Protocol):
 
 BUILT_IN: Mapping[Channel, Mapping[str, Factory]] = {
     Channel.EMAIL: {"smtp": EmailAdapter},
+    Channel.ZALO_OA: {"oa": ZaloOaAdapter},
     Channel.TELEGRAM: {"bot_api": TelegramAdapter},
 }
 

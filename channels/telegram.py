@@ -13,7 +13,7 @@ from html import escape
 from typing import Any, ClassVar
 
 from channels import facts, signature
-from channels.callbacks import document
+from channels.callbacks.document import load
 from channels.contract import (
     Incoming,
     MayHaveLeft,
@@ -30,7 +30,8 @@ from channels.contract import (
     fault_receipt,
     redact,
 )
-from channels.http import HttpClient, HttpResponse
+from channels.documents import DAY_S, document, part
+from channels.http import HttpClient
 from channels.markup import visible_length
 from channels.options import Options
 from rules.errors import InvalidInput
@@ -45,7 +46,6 @@ DATA_KEYS = frozenset({"disable_notification", "protect_content", "link_preview_
 HTTP_OK, TOO_MANY = 200, 429
 # What a person does in their chat with the bot counts as heard there.
 _EVENTS: Mapping[OutcomeType, str] = {OutcomeType.REPLIED: "message", OutcomeType.CLICKED: "click"}
-DAY_S = 86_400.0
 
 
 class TelegramAdapter:
@@ -115,7 +115,7 @@ class TelegramAdapter:
         ids = dict(request.ids)
         if "retry-after" in answer.headers:
             ids["retry_after"] = answer.headers["retry-after"]
-        return Response(status=answer.status, body=_document(answer), ids=ids)
+        return Response(status=answer.status, body=document(answer), ids=ids)
 
     def parse(self, response: Response) -> Receipt:
         """Read the answer by `error_code` and `description`; `provider_id` is "<chat id>:<message id>"."""
@@ -150,7 +150,7 @@ class TelegramAdapter:
 
     def parse_webhook(self, headers: Mapping[str, str], body: bytes) -> Sequence[Incoming]:  # noqa: ARG002
         """Read one update: a private message, a pressed button or a block; other updates give nothing."""
-        update = document.load(body)
+        update = load(body)
         if not isinstance(update, dict) or not isinstance(update.get("update_id"), int):
             raise InvalidInput("The update has no update_id.", remedy="Post a Telegram update.")
         outcome = _outcome(update)
@@ -174,15 +174,6 @@ def _chat(address: str) -> int | str:
         remedy="Give the numeric chat id the bot saw, or @name of a public chat.",
         klass=ReceiptClass.INVALID_ADDRESS,
     )
-
-
-def _document(answer: HttpResponse) -> Mapping[str, Any] | str:
-    text = answer.body.decode("utf-8", "replace")
-    try:
-        found = json.loads(text)
-    except (ValueError, RecursionError):
-        return text
-    return found if isinstance(found, dict) else text
 
 
 def _accepted(body: Mapping[str, Any], response: Response) -> Receipt:
@@ -212,14 +203,14 @@ def _retry_after(body: Mapping[str, Any], ids: Mapping[str, str]) -> float | Non
 
 def _outcome(update: Mapping[str, Any]) -> tuple[OutcomeType, Mapping[str, Any], Mapping[str, Any]] | None:
     """Find the kind of outcome, the part of the update that happened, and the message it is about."""
-    message = _part(update, "message")
-    if message and _part(message, "chat").get("type") == "private":
-        return OutcomeType.REPLIED, message, _part(message, "reply_to_message")
-    pressed = _part(update, "callback_query")
+    message = part(update, "message")
+    if message and part(message, "chat").get("type") == "private":
+        return OutcomeType.REPLIED, message, part(message, "reply_to_message")
+    pressed = part(update, "callback_query")
     if pressed:
-        return OutcomeType.CLICKED, pressed, _part(pressed, "message")
-    member = _part(update, "my_chat_member")
-    if member and _part(member, "new_chat_member").get("status") == "kicked":
+        return OutcomeType.CLICKED, pressed, part(pressed, "message")
+    member = part(update, "my_chat_member")
+    if member and part(member, "new_chat_member").get("status") == "kicked":
         return OutcomeType.UNSUBSCRIBED, member, {}
     return None
 
@@ -227,7 +218,7 @@ def _outcome(update: Mapping[str, Any]) -> tuple[OutcomeType, Mapping[str, Any],
 def _incoming(
     update: Mapping[str, Any], kind: OutcomeType, event: Mapping[str, Any], about: Mapping[str, Any], *, now: float
 ) -> Incoming:
-    chat_id = (_part(event, "chat") or _part(about, "chat") or _part(event, "from")).get("id")
+    chat_id = (part(event, "chat") or part(about, "chat") or part(event, "from")).get("id")
     message_id = about.get("message_id")
     moment = event.get("date")
     is_sane = isinstance(moment, int) and 0 < moment < now + DAY_S
@@ -240,8 +231,3 @@ def _incoming(
         raw=update,
         event=_EVENTS.get(kind),
     )
-
-
-def _part(document: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    part = document.get(name)
-    return part if isinstance(part, Mapping) else {}

@@ -15,7 +15,12 @@ from engine.queries import queries
 from rules.errors import Misconfigured
 
 # Which of a channel's settings are credentials: stored sealed, never shown again.
-SECRET_SETTINGS = frozenset({"password", "token", "webhook_secret", "app_secret", "api_key", "refresh_token"})
+SECRET_SETTINGS = frozenset(
+    {
+        *("password", "token", "webhook_secret", "app_secret", "api_key"),
+        *("access_token", "refresh_token", "user_token"),
+    }
+)
 # The name of the key a value was sealed with, so that a later one can take its place (rotation).
 KEY_NAME = "v1"
 _SQL = queries("credentials")

@@ -1,8 +1,8 @@
 """What providers promise and answer, as data: one TOML file each, every entry with its source and the day checked.
 
 Adapters hold no limit and no code table of their own. An answer is known by its code and, where the file gives them,
-by the enhanced status (a dotted prefix), the SMTP commands it replies to (`stages`) and a part of the text; the first
-that matches holds.
+by the enhanced status (a dotted prefix), the stage it belongs to (an SMTP command, or which part of an HTTP answer says
+the code) and a part of the text; the first that matches holds.
 """
 
 import tomllib
@@ -14,6 +14,7 @@ from importlib import resources
 from typing import Any
 
 from channels.contract import ReceiptClass, ReceiptStatus
+from channels.waits import WAITS
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,8 @@ class Answer:
     klass: ReceiptClass
     status: ReceiptStatus
     source: Source
+    wait: str = ""
+    """When to try again, as `channels.waits` knows it; empty where the provider says nothing."""
 
     def matches(self, *, code: int, enhanced: str, text: str, stage: str) -> bool:
         if not self.first <= code <= self.last or self.contains not in text:
@@ -55,6 +58,17 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
+class Kind:
+    """One kind of message: how long after the person was heard it may be sent (None: always), and as what."""
+
+    name: str
+    tag: str
+    window_hours: int | None
+    promotional: bool
+    source: Source
+
+
+@dataclass(frozen=True, slots=True)
 class ProviderFacts:
     """All that is known of one provider."""
 
@@ -62,6 +76,7 @@ class ProviderFacts:
     sources: Mapping[str, Source]
     limits: Mapping[str, Limit]
     answers: Sequence[Answer]
+    kinds: Mapping[str, Kind]
 
     def limit(self, name: str) -> int:
         return self.limits[name].value
@@ -88,6 +103,7 @@ def load(name: str) -> ProviderFacts:
             for key, entry in document["limits"].items()
         },
         answers=tuple(_answer(entry, sources) for entry in document["answers"]),
+        kinds={entry["name"]: _kind(entry, sources) for entry in document.get("kinds", ())},
     )
 
 
@@ -101,5 +117,22 @@ def _answer(entry: Mapping[str, Any], sources: Mapping[str, Source]) -> Answer:
         stages=tuple(entry.get("stages", ())),
         klass=ReceiptClass(entry["class"]),
         status=ReceiptStatus(entry["status"]),
+        source=sources[entry["source"]],
+        wait=_known_wait(entry.get("wait", "")),
+    )
+
+
+def _known_wait(wait: str) -> str:
+    if wait and wait not in WAITS:
+        raise ValueError(f"there is no wait {wait!r}")
+    return wait
+
+
+def _kind(entry: Mapping[str, Any], sources: Mapping[str, Source]) -> Kind:
+    return Kind(
+        name=entry["name"],
+        tag=entry.get("tag", ""),
+        window_hours=entry.get("window_hours"),
+        promotional=entry["promotional"],
         source=sources[entry["source"]],
     )

@@ -25,6 +25,9 @@ from channels.sandbox.faults import Faults
 from channels.sandbox.mail import MailHandler, protocol_factory
 from channels.sandbox.plan import DEFAULT_CHANCES, Chances
 from channels.sandbox.record import Record
+from channels.sandbox.social.base import Town
+from channels.sandbox.social.control import SocialControl
+from channels.sandbox.social.zalo import ZaloApi
 from channels.sandbox.telegram import BotApi
 from rules.errors import LeoError
 
@@ -50,7 +53,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m channels.sandbox", description=(__doc__ or "").splitlines()[0])
     add = parser.add_argument
     add("--smtp-port", type=int, default=8725, help="0 takes any free one (8725)")
-    add("--http-port", type=int, default=8780, help="Telegram, ArangoDB and control; 0 takes any free one (8780)")
+    add("--http-port", type=int, default=8780, help="the other providers and control; 0 takes any free one (8780)")
     add("--record", type=Path, help="append each message to this file as a JSON line")
     add("--callback", help="post outcomes as signed JSON arrays to this URL")
     add("--secret", default="", help="signs the callbacks; visible in the process list, so prefer --secret-file")
@@ -91,8 +94,11 @@ async def _serve(arguments: argparse.Namespace) -> None:
     bot = BotApi(record, faults, token=arguments.telegram_token, on_message=outcomes.on_message, callback=callback)
     worlds = Worlds(arguments.arango_people)
     arango = ArangoApi(worlds, faults)
-    control = Control(record=record, faults=faults, outcomes=outcomes, callback=callback, arango=arango)
-    more = [*arango.routes(), *ArangoControl(worlds, arango).routes()]
+    town = Town(record, faults)
+    zalo = ZaloApi(town)
+    control = Control(record=record, faults=faults, outcomes=outcomes, callback=callback, more=(arango, town))
+    more = [*arango.routes(), *ArangoControl(worlds, arango).routes(), *zalo.routes()]
+    more += SocialControl(town, zalo).routes()
     handler = MailHandler(record, faults, on_message=outcomes.on_message)
     make = protocol_factory(handler, login=_login(arguments.smtp_login), tls=_tls(arguments))
 

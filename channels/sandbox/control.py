@@ -1,13 +1,12 @@
 """The control endpoints of the sandbox: look at what came, plan failures, choose outcomes."""
 
 import json
-from collections.abc import Awaitable, Callable, Iterable, Mapping
-from typing import Any
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from typing import Any, Protocol
 
 from aiohttp import web
 
 from channels.contract import Secret
-from channels.sandbox.arango.server import ArangoApi
 from channels.sandbox.callback import Callback, Sent, Target
 from channels.sandbox.faults import Faults
 from channels.sandbox.plan import Chances, Step
@@ -19,6 +18,12 @@ from rules.words import OutcomeType
 BODY_LIMIT = 67_108_864
 OVERRIDE_REMEDY = 'Post {"<event_id or address>": ["read", {"type": "bought", "value": 9.5}], ...}.'
 ACCOUNT_REMEDY = 'Post {"account": "<login>", "url": "http://...", "secret": "..."}.'
+
+
+class Clearable(Protocol):
+    """An emulator that forgets what was done to it."""
+
+    def clear(self) -> None: ...
 
 
 class Outcomes:
@@ -55,13 +60,19 @@ class Control:
     """What an operator or a test asks of the sandbox."""
 
     def __init__(
-        self, *, record: Record, faults: Faults, outcomes: Outcomes, callback: Callback, arango: ArangoApi
+        self,
+        *,
+        record: Record,
+        faults: Faults,
+        outcomes: Outcomes,
+        callback: Callback,
+        more: Sequence[Clearable] = (),
     ) -> None:
         self._record = record
         self._faults = faults
         self._outcomes = outcomes
         self._callback = callback
-        self._arango = arango
+        self._more = more
 
     async def messages(self, request: web.Request) -> web.Response:
         """`GET /_sandbox/messages?limit=100`: the newest, oldest of them first."""
@@ -97,7 +108,8 @@ class Control:
 
     async def reset(self, _request: web.Request) -> web.Response:
         """`POST /_sandbox/reset`: forget messages, failures, outcomes, counts and changes; the record file stays."""
-        for part in (self._record, self._faults, self._outcomes, self._callback, self._arango):
+        parts: tuple[Clearable, ...] = (self._record, self._faults, self._outcomes, self._callback, *self._more)
+        for part in parts:
             part.clear()
         return web.json_response({"reset": True})
 

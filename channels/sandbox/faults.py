@@ -1,5 +1,6 @@
 """Failures on demand: what the emulators should do wrong, for whom, and how often."""
 
+import json
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,13 +12,18 @@ from rules.errors import InvalidInput
 MODES: Mapping[Any, tuple[str, ...]] = {
     "email": ("reply", "hang", "cut"),
     "telegram": ("reply", "hang", "cut"),
+    "zalo_oa": ("reply", "hang", "cut"),
+    "zalo_template": ("reply", "hang", "cut"),
+    "zalo_oauth": ("reply",),
+    "facebook": ("reply", "hang", "cut"),
     "arango": ("reply", "hang", "cut", "slow", "expired", "torn"),
 }
 STAGES = ("rcpt", "content")
 LONGEST_DELAY_S = 600.0
 REMEDY = (
-    'Post {"channel": "email"|"telegram"|"arango", "mode"?: "reply"|"hang"|"cut", "status"?: 429, "text"?: "...", '
-    '"retry_after"?: 1, "times"?: 3, "address"?: "...", "stage"?: "rcpt"|"content", "keep"?: false}. '
+    f'Post {{"channel": {"|".join(map(json.dumps, MODES))}, '
+    '"mode"?: "reply"|"hang"|"cut", "status"?: 429, "text"?: "...", '
+    '"code"?: "-230", "retry_after"?: 1, "times"?: 3, "address"?: "...", "stage"?: "rcpt"|"content", "keep"?: false}. '
     'Of arango also "mode": "slow"|"expired"|"torn", "delay"?: 2.5 and "query"?: "profiles_changed".'
 )
 
@@ -26,7 +32,8 @@ REMEDY = (
 class PlannedFault:
     """One failure; `times` counts down and None is for ever, `keep` records the message although it fails.
 
-    `delay` is how many seconds a slow answer waits; `query` is the only query that is meant.
+    `delay` is how many seconds a slow answer waits; `query` is the only query that is meant; `code` is the error of a
+    provider that writes it into the body, such as "-230" or "10/2018278".
     """
 
     channel: str
@@ -40,6 +47,7 @@ class PlannedFault:
     keep: bool = False
     delay: float = 0.0
     query: str | None = None
+    code: str = ""
 
 
 class Faults:

@@ -71,6 +71,15 @@ def is_running(run: Run | None) -> bool:
     return run is not None and started_mark(run.pid) == run.started
 
 
+def most_memory_mb(run: Run) -> float:
+    """Give the most memory a living process ever held, in MB (what it holds now where the system keeps no mark)."""
+    try:
+        status = Path(f"/proc/{run.pid}/status").read_text(encoding="utf-8")
+        return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM:")) / 1024
+    except (OSError, StopIteration):
+        return float(psutil.Process(run.pid).memory_info().rss) / 1024**2
+
+
 def identity(account: Account | None) -> dict[str, Any]:
     """Give the arguments by which `subprocess` runs a program as that account; none for the one we are."""
     return {} if account is None else {"user": account.uid, "group": account.gid, "extra_groups": []}

@@ -99,7 +99,7 @@ async def decide(ctx: dict[str, Any], tenant_id: str, batch_id: int) -> None:
 
 
 async def dispatch(ctx: dict[str, Any], tenant_id: str) -> None:
-    """Send one claim of the tenant's messages; at the end of the queue, see what may not be sent."""
+    """Send a turn of the tenant's messages, claim by claim; at the end of the queue, see what may not be sent."""
     hands: Hands = ctx["hands"]
     with hands.holding(ctx["job_id"]):
         await _dispatch(hands, ctx, tenant_id)
@@ -160,7 +160,10 @@ async def _think(hands: Hands, tenant_id: UUID, batch_id: int) -> Thought:
 
 async def _dispatch(hands: Hands, ctx: dict[str, Any], tenant_id: str) -> None:
     tenant = UUID(tenant_id)
+    turn_ends = time.monotonic() + lanes.TURN_S
     dispatched = await _send(hands, tenant, run_id=None)
+    while dispatched.is_full and time.monotonic() < turn_ends and not hands.stop.is_set():
+        dispatched = await _send(hands, tenant, run_id=None)
     if dispatched.is_full:
         ctx[AGAIN] = lanes.DISPATCH, tenant
         return

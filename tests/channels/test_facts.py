@@ -7,13 +7,14 @@ import pytest
 from channels import facts
 from channels.contract import ReceiptClass, ReceiptStatus
 
-PROVIDERS = ("email", "telegram")
+PROVIDERS = ("email", "telegram", "zalo_oa", "zalo_template", "facebook")
 
 
 @pytest.mark.parametrize("name", PROVIDERS)
 def test_each_fact_names_its_source_and_the_day_it_was_checked(name: str) -> None:
     known = facts.load(name)
     used = {limit.source for limit in known.limits.values()} | {answer.source for answer in known.answers}
+    used |= {kind.source for kind in known.kinds.values()}
     assert used == set(known.sources.values())
     for source in used:
         assert source.url.startswith("https://")

@@ -49,6 +49,7 @@ def test_an_unknown_name_is_told_in_one_sentence(capsys: pytest.CaptureFixture[s
 @pytest.mark.parametrize(
     ("name", "figures"),
     [
+        ("dispatch", {"per_s", "baseline_per_s", "rss_mb"}),
         ("mirror", {"on_per_s", "off_per_s"}),
         (
             "segment",
@@ -63,7 +64,7 @@ def test_a_benchmark_ends_with_one_json_object_and_leaves_nothing(
     admin_url: str, capsys: pytest.CaptureFixture[str], name: str, figures: set[str]
 ) -> None:
     before = left(admin_url)
-    size = {"mirror": "1000", "segment": "10000", "snapshot": "1000", "trace": "2000"}[name]
+    size = {"dispatch": "500", "mirror": "1000", "segment": "10000", "snapshot": "1000", "trace": "2000"}[name]
     assert run(["bench", name, "--json", "--n", size]) == 0
     shown = capsys.readouterr()
     document = json.loads(shown.out.splitlines()[-1])

@@ -7,10 +7,12 @@ from rules.words import Channel
 from tests.channels.samples.bot_api import BOT_API, TOKEN
 from tests.channels.samples.sample import HTML, NOW, TEXT, WEBHOOK_SECRET, Sample, event_id
 from tests.channels.samples.smtp import SMTP
+from tests.channels.samples.zalo_oa import ZALO_OA
 
 SAMPLES = (
     SMTP,
     BOT_API,
+    ZALO_OA,
 )
 
 __all__ = [

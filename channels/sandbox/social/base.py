@@ -1,0 +1,118 @@
+"""What the emulators of social channels share: the record, planned failures, windows, tokens and requests a minute."""
+
+import asyncio
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from aiohttp import web
+
+from channels.sandbox.faults import Faults, PlannedFault
+from channels.sandbox.mail import HANG_S
+from channels.sandbox.record import Record
+from channels.sandbox.social.tokens import Token, Tokens
+from channels.sandbox.social.windows import Minutes, Windows
+
+DELIVERY_HEADER = "X-LEO-Delivery"
+
+
+class Refused(Exception):
+    """An error as the provider writes it: its code (with Facebook's subcode after a slash) and its sentence."""
+
+    def __init__(self, code: str, text: str) -> None:
+        super().__init__(text)
+        self.code = code
+        self.text = text
+
+
+@dataclass(slots=True)
+class Town:
+    """One world for all social emulators."""
+
+    record: Record
+    faults: Faults
+    windows: Windows = field(default_factory=Windows)
+    tokens: Tokens = field(default_factory=Tokens)
+    minutes: Minutes = field(default_factory=Minutes)
+    number: int = 0
+
+    def next_number(self) -> int:
+        self.number += 1
+        return self.number
+
+    def clear(self) -> None:
+        for part in (self.windows, self.tokens, self.minutes):
+            part.clear()
+
+    def check_token(self, kind: str, value: str, *, invalid: Refused, ended: Refused) -> Token | None:
+        """Give the token, or None where any is taken; raises what the provider says of one that is no good."""
+        if not value:
+            raise invalid
+        if not self.tokens.has_apps(kind):
+            return None
+        token = self.tokens.find(value)
+        if token is None or token.app.kind != kind:
+            raise invalid
+        if not token.is_live:
+            token.refusals += 1
+            raise ended
+        token.uses += 1
+        return token
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """One message as it came."""
+
+    channel: str
+    address: str
+    text: str
+
+
+async def deliver(
+    town: Town,
+    request: web.Request,
+    arrival: Arrival,
+    *,
+    accepted: Callable[[], web.Response],
+    refused: Callable[[Refused, int], web.Response],
+) -> web.StreamResponse:
+    """Record a message and answer, or do what was planned to go wrong with it."""
+    fault = town.faults.take(arrival.channel, address=arrival.address)
+    if fault is not None and not fault.keep:
+        return await fail(request, fault, refused)
+    event_id = request.headers.get(DELIVERY_HEADER)
+    town.record.add(
+        event_id=event_id, channel=arrival.channel, address=arrival.address, subject=None, text=arrival.text
+    )
+    if fault is not None:
+        return await fail(request, fault, refused)
+    return accepted()
+
+
+async def fail(
+    request: web.Request, fault: PlannedFault, refused: Callable[[Refused, int], web.Response]
+) -> web.StreamResponse:
+    """Answer with the planned code, with bare HTTP where it names none, or not at all."""
+    if fault.mode == "reply":
+        if fault.code:
+            return refused(Refused(fault.code, fault.text or "planned"), fault.status)
+        return web.Response(status=fault.status, text=fault.text or "<h1>planned</h1>", content_type="text/html")
+    if fault.mode == "hang":
+        await asyncio.sleep(HANG_S)
+    if request.transport is not None:
+        request.transport.abort()
+    return web.Response(status=500)
+
+
+async def fields(request: web.Request) -> Mapping[str, Any]:
+    """Read a body of JSON or a form together with the query; empty where there is none."""
+    given: dict[str, Any] = dict(request.query)
+    if request.content_type == "application/json":
+        try:
+            document = json.loads(await request.read())
+        except (ValueError, RecursionError):
+            return given
+        return {**given, **document} if isinstance(document, dict) else given
+    return {**given, **dict(await request.post())}

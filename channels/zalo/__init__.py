@@ -1,0 +1,1 @@
+"""Zalo: consultation messages of an Official Account, template messages, and what Zalo tells back."""

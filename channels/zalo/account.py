@@ -1,0 +1,154 @@
+"""What all that speaks to Zalo as an Official Account has in common: settings, the call, the answer, the events.
+
+Zalo answers errors with HTTP 200 and a number below zero, so the body is looked at first. It has no idempotency key: an
+attempt without an answer stays uncertain.
+"""
+
+import hashlib
+import hmac
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar
+
+from channels import facts
+from channels.contract import (
+    Fault,
+    Incoming,
+    MayHaveLeft,
+    NeverLeft,
+    Receipt,
+    ReceiptClass,
+    ReceiptStatus,
+    Request,
+    Response,
+    evidence,
+    fault_receipt,
+    redact,
+)
+from channels.documents import document, part, text_of, whole_number
+from channels.facts import ProviderFacts
+from channels.http import HttpClient
+from channels.options import Options
+from channels.waits import seconds_until
+from channels.zalo import webhook
+from rules.errors import InvalidInput, Misconfigured
+from rules.words import Channel
+
+DELIVERY_HEADER = "X-LEO-Delivery"
+HTTP_OK = 200
+
+
+class ZaloAccount:
+    """An Official Account of a tenant; the adapters below add what they send.
+
+    Settings: access_token or refresh_token (or both), app_id and app_secret (needed to renew the token), base_url
+    (https://openapi.zalo.me), business_url (https://business.openapi.zalo.me), oauth_url
+    (https://oauth.zaloapp.com), proof (false), timeout_s (15), connections (32), webhook_secret.
+    """
+
+    channel: ClassVar[Channel]
+    deduplicates: ClassVar[bool] = False
+
+    def __init__(self, settings: Mapping[str, Any], *, clock: Callable[[], float] = time.time) -> None:
+        """Raise Misconfigured for a wrong, missing or unknown setting."""
+        options = Options(self.channel, settings)
+        self._refresh_token = options.optional_secret("refresh_token")
+        self._token = options.optional_secret("access_token") if self._refresh_token else options.secret("access_token")
+        self._app_id = options.optional_text("app_id")
+        self._app_secret = options.optional_secret("app_secret")
+        self._base_url = options.text("base_url", "https://openapi.zalo.me").rstrip("/")
+        self._business_url = options.text("business_url", "https://business.openapi.zalo.me").rstrip("/")
+        options.text("oauth_url", "https://oauth.zaloapp.com")
+        has_proof = options.flag("proof", default=False)
+        timeout_s = options.number("timeout_s", 15.0, least=0.05, most=600.0)
+        connections = options.integer("connections", 32, least=1, most=500)
+        self._webhook_secret = options.optional_secret("webhook_secret")
+        options.finish()
+        if (self._refresh_token or has_proof) and not (self._app_id and self._app_secret):
+            raise Misconfigured(
+                f"The channel {self.channel} lacks its setting app_id or app_secret, which renew its token.",
+                remedy="Give both, as Zalo's page for developers shows them.",
+            )
+        self._http = HttpClient(
+            connections=connections, connect_timeout_s=min(5.0, timeout_s / 2), total_timeout_s=timeout_s
+        )
+        given = (self._token, self._refresh_token, self._app_secret, self._webhook_secret)
+        self._secrets = [secret for secret in given if secret]
+        self._headers = self._authorized(has_proof=has_proof)
+        self._clock = clock
+
+    def _authorized(self, *, has_proof: bool) -> dict[str, str]:
+        headers = {"access_token": self._token.reveal()} if self._token else {}
+        if has_proof and self._token and self._app_secret:
+            key, token = self._app_secret.reveal().encode(), self._token.reveal().encode()
+            headers["appsecret_proof"] = hmac.new(key, token, hashlib.sha256).hexdigest()
+        return headers
+
+    def _facts(self, ids: Mapping[str, str]) -> ProviderFacts:  # noqa: ARG002 - a template may go to the other host
+        """Give the table of codes that an answer is read with: Zalo's two hosts have one each."""
+        return facts.load("zalo_oa")
+
+    def _host(self, request: Request) -> str:  # noqa: ARG002 - a template may go to the other host
+        return self._base_url
+
+    async def send(self, request: Request) -> Response:
+        """Call Zalo once; see the protocol. Without a token nothing is sent."""
+        if not self._token:
+            body = {"cause": "no_token", "detail": "The channel has no access token yet: it is renewed first."}
+            return Response(status=0, body=body, ids=request.ids, fault=Fault.NEVER_LEFT)
+        headers = {**request.headers, **self._headers}
+        try:
+            answer = await self._http.post(self._host(request) + request.target, request.body, headers)
+        except (NeverLeft, MayHaveLeft) as error:
+            return Response.unanswered(error, ids=request.ids)
+        return Response(status=answer.status, body=document(answer), ids=request.ids)
+
+    def parse(self, response: Response) -> Receipt:
+        """Read the answer by `error`; `provider_id` is Zalo's message id, which its events name."""
+        if (unanswered := fault_receipt(response)) is not None:
+            return unanswered
+        body = response.body if isinstance(response.body, Mapping) else {}
+        code = whole_number(body.get("error"))
+        if code == 0 and response.status == HTTP_OK:
+            return _accepted(part(body, "data"), response)
+        stage = "zalo" if code else "http"
+        number = code or response.status
+        text = text_of(body, "message") if body else str(response.body)
+        answer = self._facts(response.ids).classify(code=number, text=text, stage=stage)
+        is_refused = (code or 0) < 0 or 400 <= response.status <= 499  # noqa: PLR2004 - RFC 9110: refused as it stands
+        unknown = ReceiptStatus.REJECTED if is_refused else ReceiptStatus.UNCERTAIN
+        return Receipt(
+            status=answer.status if answer else unknown,
+            klass=answer.klass if answer else ReceiptClass.UNKNOWN,
+            code=str(number),
+            detail=redact(text, self._secrets)[:500],
+            retry_after=seconds_until(answer.wait, self._clock()) if answer and answer.wait else None,
+            raw=evidence(response, self._secrets),
+        )
+
+    def verify(self, headers: Mapping[str, str], body: bytes) -> None:
+        """Check the `mac` of an event; raises SignatureInvalid."""
+        webhook.verify(headers, body, app_id=self._app_id, secrets=(self._webhook_secret, self._app_secret))
+
+    def parse_webhook(self, headers: Mapping[str, str], body: bytes) -> Sequence[Incoming]:  # noqa: ARG002
+        """Read one event of Zalo's webhook; events we have no word for give nothing."""
+        try:
+            return webhook.read(body, now=self._clock())
+        except RecursionError as error:
+            raise InvalidInput("The event is nested too deeply.", remedy="Post an event of Zalo's webhook.") from error
+
+    async def aclose(self) -> None:
+        await self._http.aclose()
+
+
+def _accepted(data: Mapping[str, Any], response: Response) -> Receipt:
+    message_id = text_of(data, "message_id") or text_of(data, "msg_id") or None
+    quota = data.get("quota")
+    return Receipt(
+        status=ReceiptStatus.ACCEPTED,
+        klass=ReceiptClass.ACCEPTED,
+        code="0",
+        detail="ok",
+        provider_id=message_id,
+        raw={"status": response.status, "message_id": message_id, "quota": quota if isinstance(quota, dict) else None},
+    )
