@@ -9,7 +9,6 @@ from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 from channels import facts, signature
-from channels.callbacks import document
 from channels.contract import (
     Incoming,
     MayHaveLeft,
@@ -29,8 +28,8 @@ from channels.markup import as_text
 from channels.mime import compose, header, mailbox
 from channels.options import Options
 from channels.smtp import SmtpPool, SmtpSettings
-from rules.errors import InvalidInput
-from rules.words import Channel, OutcomeType
+from channels.told import read_outcomes
+from rules.words import Channel
 
 FACTS = facts.load("email")
 DELIVERY_HEADER = "X-LEO-Delivery"
@@ -39,24 +38,6 @@ BEFORE_MESSAGE = frozenset({"connect", "helo", "auth"})
 ENHANCED = re.compile(r"\s*([245]\.\d{1,3}\.\d{1,3})\b")
 MAILBOX = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*")
 DATA_KEYS = frozenset({"recipient_name", "reply_to"})
-# The words of the sandbox and of the common senders; what is not here (deferred, processed) is no outcome.
-OUTCOMES: Mapping[str, OutcomeType] = {
-    "delivered": OutcomeType.DELIVERED,
-    "read": OutcomeType.READ,
-    "open": OutcomeType.READ,
-    "opened": OutcomeType.READ,
-    "clicked": OutcomeType.CLICKED,
-    "click": OutcomeType.CLICKED,
-    "replied": OutcomeType.REPLIED,
-    "visited": OutcomeType.VISITED,
-    "bought": OutcomeType.BOUGHT,
-    "unsubscribed": OutcomeType.UNSUBSCRIBED,
-    "unsubscribe": OutcomeType.UNSUBSCRIBED,
-    "bounced": OutcomeType.BOUNCED,
-    "bounce": OutcomeType.BOUNCED,
-    "complained": OutcomeType.COMPLAINED,
-    "spamreport": OutcomeType.COMPLAINED,
-}
 
 
 class EmailAdapter:
@@ -163,12 +144,8 @@ class EmailAdapter:
         signature.verify(self._webhook_secret, headers, body, now=self._clock(), max_age_s=self._webhook_max_age_s)
 
     def parse_webhook(self, headers: Mapping[str, str], body: bytes) -> Sequence[Incoming]:  # noqa: ARG002
-        """Read `[{"id", "event_id", "type", "at" (ISO 8601), "address"?}]`; raises InvalidInput naming the item."""
-        told = document.load(body)
-        if not isinstance(told, list):
-            raise InvalidInput("The callback is no array.", remedy="Post a JSON array of outcomes.")
-        incoming = (_incoming(index, item) for index, item in enumerate(told))
-        return [outcome for outcome in incoming if outcome is not None]
+        """Read the outcomes of the relay or of what watches it; see `channels.told`."""
+        return read_outcomes(body)
 
     async def aclose(self) -> None:
         await self._pool.aclose()
@@ -238,37 +215,3 @@ def _unsubscribe(url: str | None) -> list[str]:
             "The unsubscribe address cannot stand in a header.", remedy="Give an https URL of plain characters."
         )
     return [f"List-Unsubscribe: <{url}>\r\n", "List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n"]
-
-
-def _incoming(index: int, item: Any) -> Incoming | None:
-    if not isinstance(item, dict) or not isinstance(item.get("type"), str):
-        raise _bad_item(index, "it is no object with a type")
-    kind = OUTCOMES.get(item["type"])
-    if kind is None:
-        return None
-    for name in ("id", "event_id"):
-        if not isinstance(item.get(name), str) or not item[name]:
-            raise _bad_item(index, f"it lacks its {name}")
-    address = item.get("address")
-    return Incoming(
-        provider_id=item["id"],
-        type=kind,
-        at=_instant(index, item.get("at")),
-        delivery_ref=item["event_id"],
-        address=address if isinstance(address, str) else None,
-        raw=item,
-    )
-
-
-def _instant(index: int, value: Any) -> datetime:
-    try:
-        at = datetime.fromisoformat(value)
-    except (TypeError, ValueError) as error:
-        raise _bad_item(index, "its at is no ISO 8601 time") from error
-    if at.tzinfo is None:
-        raise _bad_item(index, "its at has no zone")
-    return at.astimezone(UTC)
-
-
-def _bad_item(index: int, reason: str) -> InvalidInput:
-    return InvalidInput(f"Item {index} of the callback is wrong: {reason}.", remedy="Correct it and post it again.")

@@ -24,6 +24,10 @@ class Options:
             raise self._wrong(name, "a text without line breaks")
         return value
 
+    def required(self, name: str) -> Any:
+        """Take a value of any kind, for a reader of its own."""
+        return self._take(name, None)
+
     def optional_text(self, name: str) -> str | None:
         self._known.add(name)
         return None if self._settings.get(name) is None else self.text(name)

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from channels.contract import Adapter
 from channels.email import EmailAdapter
+from channels.fcm import FcmAdapter
 from channels.telegram import TelegramAdapter
 from channels.zalo.oa import ZaloOaAdapter
 from rules.errors import Misconfigured
@@ -30,6 +31,7 @@ BUILT_IN: Mapping[Channel, Mapping[str, Factory]] = {
     Channel.EMAIL: {"smtp": EmailAdapter},
     Channel.ZALO_OA: {"oa": ZaloOaAdapter},
     Channel.TELEGRAM: {"bot_api": TelegramAdapter},
+    Channel.APP_PUSH: {"fcm": FcmAdapter},
 }
 
 

@@ -17,6 +17,7 @@ from rules.errors import Misconfigured
 # Which of a channel's settings are credentials: stored sealed, never shown again.
 SECRET_SETTINGS = frozenset(
     {
+        *("service_account", "vapid_private_key", "visitor_key"),
         *("password", "token", "webhook_secret", "app_secret", "api_key"),
         *("access_token", "refresh_token", "user_token"),
     }
@@ -60,11 +61,10 @@ def _unopened(name: str, channel_id: int, why: str) -> Misconfigured:
 
 
 def split(settings: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
-    """Part a channel's settings into those to store as they are and the credentials."""
+    """Part a channel's settings into those to store as they are and the credentials, a key file as its JSON."""
     plain = {name: value for name, value in settings.items() if name not in SECRET_SETTINGS}
-    return plain, {
-        name: str(value) for name, value in settings.items() if name in SECRET_SETTINGS and value is not None
-    }
+    given = {name: value for name, value in settings.items() if name in SECRET_SETTINGS and value is not None}
+    return plain, {name: json.dumps(value) if isinstance(value, dict) else str(value) for name, value in given.items()}
 
 
 async def store(

@@ -22,6 +22,8 @@ from channels.sandbox.arango.worlds import MOST_PEOPLE, PEOPLE, Worlds
 from channels.sandbox.callback import Callback, Target
 from channels.sandbox.control import Control, Outcomes, application
 from channels.sandbox.faults import Faults
+from channels.sandbox.fcm import FcmApi
+from channels.sandbox.google import GoogleAccounts
 from channels.sandbox.mail import MailHandler, protocol_factory
 from channels.sandbox.plan import DEFAULT_CHANCES, Chances
 from channels.sandbox.record import Record
@@ -94,10 +96,13 @@ async def _serve(arguments: argparse.Namespace) -> None:
     bot = BotApi(record, faults, token=arguments.telegram_token, on_message=outcomes.on_message, callback=callback)
     worlds = Worlds(arguments.arango_people)
     arango = ArangoApi(worlds, faults)
+    google = GoogleAccounts(faults)
+    fcm = FcmApi(record, faults, google, on_message=outcomes.on_message)
     town = Town(record, faults)
     zalo = ZaloApi(town)
-    control = Control(record=record, faults=faults, outcomes=outcomes, callback=callback, more=(arango, town))
+    control = Control(record=record, faults=faults, outcomes=outcomes, callback=callback, more=(arango, town, google))
     more = [*arango.routes(), *ArangoControl(worlds, arango).routes(), *zalo.routes()]
+    more += [*google.routes(), *fcm.routes()]
     more += SocialControl(town, zalo).routes()
     handler = MailHandler(record, faults, on_message=outcomes.on_message)
     make = protocol_factory(handler, login=_login(arguments.smtp_login), tls=_tls(arguments))

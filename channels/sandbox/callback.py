@@ -47,6 +47,10 @@ class Sent:
     ref: str
     account: str | None = None
 
+    @property
+    def address(self) -> str:
+        return self.ref.partition(":")[0] if self.channel == "telegram" else self.ref
+
 
 @dataclass(order=True, slots=True)
 class _Due:
@@ -183,7 +187,7 @@ def _outcome(item: _Due) -> dict[str, Any]:
         "channel": sent.channel,
         "type": step.type.value,
         "at": datetime.fromtimestamp(item.at, UTC).isoformat(),
-        "address": sent.ref.partition(":")[0],
+        "address": sent.address,
     }
     return document if step.value is None else document | {"value": step.value}
 

@@ -43,8 +43,7 @@ class Outcomes:
         return len(asked)
 
     def on_message(self, sent: Sent) -> None:
-        address = sent.ref.partition(":")[0]
-        asked = self._asked.get(sent.event_id, self._asked.get(address))
+        asked = self._asked.get(sent.event_id, self._asked.get(sent.address))
         steps: list[Step] = (
             self._chances.plan(sent.event_id, sent.channel)
             if asked is None

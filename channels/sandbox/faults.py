@@ -12,18 +12,21 @@ from rules.errors import InvalidInput
 MODES: Mapping[Any, tuple[str, ...]] = {
     "email": ("reply", "hang", "cut"),
     "telegram": ("reply", "hang", "cut"),
+    "app_push": ("reply", "hang", "cut"),
+    "web_push": ("reply", "hang", "cut"),
     "zalo_oa": ("reply", "hang", "cut"),
     "zalo_template": ("reply", "hang", "cut"),
     "zalo_oauth": ("reply",),
     "facebook": ("reply", "hang", "cut"),
     "arango": ("reply", "hang", "cut", "slow", "expired", "torn"),
 }
-STAGES = ("rcpt", "content")
+STAGES = ("rcpt", "content", "token")
 LONGEST_DELAY_S = 600.0
 REMEDY = (
     f'Post {{"channel": {"|".join(map(json.dumps, MODES))}, '
     '"mode"?: "reply"|"hang"|"cut", "status"?: 429, "text"?: "...", '
-    '"code"?: "-230", "retry_after"?: 1, "times"?: 3, "address"?: "...", "stage"?: "rcpt"|"content", "keep"?: false}. '
+    '"code"?: "-230", "retry_after"?: 1, "times"?: 3, "address"?: "...", "stage"?: "rcpt"|"content"|"token", '
+    '"keep"?: false}. '
     'Of arango also "mode": "slow"|"expired"|"torn", "delay"?: 2.5 and "query"?: "profiles_changed".'
 )
 

@@ -19,6 +19,7 @@ DEFAULT_CHANCES: Mapping[str, float] = {
     "replied": 0.03,
     "kicked": 0.005,
 }
+PUSHES = frozenset({"app_push", "web_push"})
 PURCHASE_VND = 500_000
 # Seconds from sending: the earliest and the latest.
 DELAYS: Mapping[OutcomeType, tuple[float, float]] = {
@@ -59,11 +60,11 @@ class Chances:
         self._delay_scale = delay_scale
 
     def plan(self, event_id: str, channel: str) -> list[Step]:
-        """Give what will come of one message; a bot is told of replies and blocks only."""
+        """Give what will come of one message; a bot is told of replies and blocks only, and a push never bounces."""
         if channel == "telegram":
             wanted = [("replied", OutcomeType.REPLIED), ("kicked", OutcomeType.UNSUBSCRIBED)]
             return [self._step(event_id, kind) for name, kind in wanted if self._happens(event_id, name)]
-        if self._happens(event_id, "bounced"):
+        if channel not in PUSHES and self._happens(event_id, "bounced"):
             return [self._step(event_id, OutcomeType.BOUNCED)]
         kinds = [OutcomeType.DELIVERED]
         if self._happens(event_id, "read"):

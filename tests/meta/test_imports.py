@@ -30,6 +30,7 @@ PRIVATE_PARTS: Mapping[str, tuple[tuple[str, ...], str]] = {
     "channels.email": (("channels.registry",), "adapters are made by their registry, from settings"),
     "channels.zalo": (("channels.registry",), "adapters are made by their registry, from settings"),
     "channels.telegram": (("channels.registry",), "adapters are made by their registry, from settings"),
+    "channels.fcm": (("channels.registry",), "adapters are made by their registry, from settings"),
 }
 
 # Pure: nothing here can look at a clock, a file, a server, the environment or chance. zoneinfo reads the zones' tables.
@@ -57,7 +58,10 @@ SPOKEN_TO: Mapping[str, tuple[str, ...]] = {
     "arango": ("engine.ingest.arango",),
     "arq": ("engine.lanes", "engine.worker", "api.services"),
     "croniter": ("engine.segments.store",),
-    "cryptography": ("engine.credentials", "engine.audit.checkpoint", "channels.callbacks.sendgrid"),
+    "cryptography": (
+        *("engine.credentials", "engine.audit.checkpoint", "channels.callbacks.sendgrid"),
+        *("channels.jwt", "channels.sandbox.google"),
+    ),
     "email_validator": ("engine.addresses",),
     "fastapi_offline": ("api.app",),
     "fastapi": ("api",),

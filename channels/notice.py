@@ -1,0 +1,64 @@
+"""What a push shows, whichever provider carries it: a title, a text, where a tap leads, a picture."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from channels.contract import Message, Unsupported
+from channels.markup import as_text
+
+LONGEST_URL = 2048
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """The visible part of a push; a `text` is always there."""
+
+    title: str | None
+    text: str
+    link: str | None
+    image: str | None
+
+
+def read(message: Message, *, keys: frozenset[str], link: str | None = None) -> Notice:
+    """Take a notice out of a message; `keys` is what of `data` the provider can carry, `link` where a tap leads else.
+
+    Raises Unsupported for an empty text, a link that is no https address, and data that cannot be carried.
+    """
+    if unknown := message.data.keys() - keys:
+        raise Unsupported(
+            f"A push cannot carry {', '.join(sorted(unknown))}.", remedy=f"It knows {', '.join(sorted(keys))}."
+        )
+    text = message.text if message.text is not None else as_text(message.html or "")
+    title = None if message.subject is None else " ".join(message.subject.split())
+    for part in (title or "", text):
+        if "\0" in part:
+            raise Unsupported("The push holds a NUL character.", remedy="Remove it from the template or its values.")
+    if not text.strip():
+        raise Unsupported("The push is empty.", remedy="Give the template a text.")
+    return Notice(
+        title=title or None, text=text, link=_url(message.data, "link") or link, image=_url(message.data, "image")
+    )
+
+
+def octets(text: str) -> bytes:
+    """UTF-8, where half a character becomes a question mark."""
+    return text.encode("utf-8", "replace")
+
+
+def _url(data: Mapping[str, Any], name: str) -> str | None:
+    value = data.get(name)
+    if value is None:
+        return None
+    is_plain = isinstance(value, str) and value.isascii() and value.isprintable() and " " not in value
+    if not is_plain or len(value) > LONGEST_URL or not _is_https(value):
+        raise Unsupported(f"The {name} of the push is no https address.", remedy="Give one of plain characters.")
+    return str(value)
+
+
+def _is_https(value: str) -> bool:
+    try:
+        return urlsplit(value).scheme == "https"
+    except ValueError:
+        return False

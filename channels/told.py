@@ -1,0 +1,74 @@
+"""Outcomes that a sender's own systems tell: a JSON array, signed as `channels.signature` does it."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from channels.callbacks.document import load
+from channels.contract import Incoming
+from rules.errors import InvalidInput
+from rules.words import OutcomeType
+
+# The words of the sandbox and of the common senders; what is not here (deferred, processed) is no outcome.
+OUTCOMES: Mapping[str, OutcomeType] = {
+    "delivered": OutcomeType.DELIVERED,
+    "read": OutcomeType.READ,
+    "open": OutcomeType.READ,
+    "opened": OutcomeType.READ,
+    "clicked": OutcomeType.CLICKED,
+    "click": OutcomeType.CLICKED,
+    "replied": OutcomeType.REPLIED,
+    "visited": OutcomeType.VISITED,
+    "bought": OutcomeType.BOUGHT,
+    "unsubscribed": OutcomeType.UNSUBSCRIBED,
+    "unsubscribe": OutcomeType.UNSUBSCRIBED,
+    "bounced": OutcomeType.BOUNCED,
+    "bounce": OutcomeType.BOUNCED,
+    "complained": OutcomeType.COMPLAINED,
+    "spamreport": OutcomeType.COMPLAINED,
+}
+
+
+def read_outcomes(body: bytes) -> Sequence[Incoming]:
+    """Read `[{"id", "event_id", "type", "at" (ISO 8601), "address"?}]`; raises InvalidInput naming the item."""
+    told = load(body)
+    if not isinstance(told, list):
+        raise InvalidInput("The callback is no array.", remedy="Post a JSON array of outcomes.")
+    incoming = (_incoming(index, item) for index, item in enumerate(told))
+    return [outcome for outcome in incoming if outcome is not None]
+
+
+def _incoming(index: int, item: Any) -> Incoming | None:
+    if not isinstance(item, dict) or not isinstance(item.get("type"), str):
+        raise _bad_item(index, "it is no object with a type")
+    kind = OUTCOMES.get(item["type"])
+    if kind is None:
+        return None
+    for name in ("id", "event_id"):
+        if not isinstance(item.get(name), str) or not item[name]:
+            raise _bad_item(index, f"it lacks its {name}")
+    address = item.get("address")
+    return Incoming(
+        provider_id=item["id"],
+        type=kind,
+        at=_instant(index, item.get("at")),
+        delivery_ref=item["event_id"],
+        address=address if isinstance(address, str) else None,
+        raw=item,
+    )
+
+
+def _instant(index: int, value: Any) -> datetime:
+    try:
+        at = datetime.fromisoformat(value)
+        is_whole = at.tzinfo is not None
+        in_utc = at.astimezone(UTC)
+    except (OverflowError, TypeError, ValueError) as error:
+        raise _bad_item(index, "its at is no ISO 8601 time") from error
+    if not is_whole:
+        raise _bad_item(index, "its at has no zone")
+    return in_utc
+
+
+def _bad_item(index: int, reason: str) -> InvalidInput:
+    return InvalidInput(f"Item {index} of the callback is wrong: {reason}.", remedy="Correct it and post it again.")
