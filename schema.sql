@@ -502,6 +502,31 @@ CREATE TABLE IF NOT EXISTS channel (
     CONSTRAINT channel_status_known CHECK (status IN ('connected', 'paused', 'disconnected'))
 );
 
+-- The channels of one kind that have a number here stand in for each other: the lowest that works sends.
+ALTER TABLE channel ADD COLUMN IF NOT EXISTS failover int;
+
+-- How freely a channel may be called now, the same for all workers: made when it first matters.
+CREATE TABLE IF NOT EXISTS channel_gate (
+    tenant_id    uuid NOT NULL,
+    channel_id   bigint NOT NULL,
+    -- Until when what was taken uses up what the provider takes a second (rules/limits.py).
+    spent_until  timestamptz,
+    circuit      text NOT NULL DEFAULT 'working',
+    -- Nobody calls before: the provider asked for it, or it is broken, or somebody is trying whether it is not any more.
+    held_until   timestamptz,
+    -- In a row: failed calls, times it was found broken, times it said "too fast", times it said "you may not".
+    failures     int NOT NULL DEFAULT 0,
+    breaks       int NOT NULL DEFAULT 0,
+    slowdowns    int NOT NULL DEFAULT 0,
+    denials      int NOT NULL DEFAULT 0,
+    reason       text,
+    created_at   timestamptz NOT NULL DEFAULT now(),
+    updated_at   timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT channel_gate_pkey PRIMARY KEY (tenant_id, channel_id),
+    CONSTRAINT channel_gate_channel_fkey FOREIGN KEY (tenant_id, channel_id) REFERENCES channel ON DELETE CASCADE,
+    CONSTRAINT channel_gate_circuit_known CHECK (circuit IN ('working', 'broken', 'probing'))
+) WITH (fillfactor = 50);
+
 CREATE TABLE IF NOT EXISTS channel_credential (
     tenant_id   uuid NOT NULL,
     channel_id  bigint NOT NULL,
@@ -540,6 +565,23 @@ ALTER TABLE message_template
     ADD COLUMN IF NOT EXISTS topics text[] NOT NULL DEFAULT '{}',
     ADD COLUMN IF NOT EXISTS embedding_model text,
     ADD COLUMN IF NOT EXISTS text_hash bytea;
+-- `body_html` is what `body_mjml` was compiled to where there is one. `data` is what its channel alone knows (buttons, the
+-- parameters of a provider's template), every text in it a template. `translations` by locale: the same parts once more.
+ALTER TABLE message_template
+    ADD COLUMN IF NOT EXISTS body_mjml text,
+    ADD COLUMN IF NOT EXISTS data jsonb NOT NULL DEFAULT '{}',
+    ADD COLUMN IF NOT EXISTS translations jsonb NOT NULL DEFAULT '{}',
+    ADD COLUMN IF NOT EXISTS approved_by text,
+    ADD COLUMN IF NOT EXISTS approved_at timestamptz;
+-- A template of a provider's own has its parameters for a body.
+ALTER TABLE message_template DROP CONSTRAINT IF EXISTS message_template_body;
+DO $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_constraint WHERE conname = 'message_template_content') THEN
+        ALTER TABLE message_template
+            ADD CONSTRAINT message_template_content CHECK (body_text IS NOT NULL OR body_html IS NOT NULL OR data <> '{}');
+    END IF;
+END $$;
 CREATE INDEX IF NOT EXISTS message_template_hnsw_idx ON message_template USING hnsw (embedding vector_cosine_ops);
 
 CREATE TABLE IF NOT EXISTS policy (
@@ -835,12 +877,31 @@ CREATE TABLE IF NOT EXISTS delivery_log (
         ('queued', 'sending', 'sent', 'failed', 'uncertain', 'expired', 'cancelled', 'dead')),
     CONSTRAINT delivery_log_lease_complete CHECK ((status = 'sending') = (lease_owner IS NOT NULL AND lease_until IS NOT NULL))
 ) WITH (fillfactor = 80);
-CREATE INDEX IF NOT EXISTS delivery_log_due_idx ON delivery_log (tenant_id, lane, due_at) WHERE status = 'queued';
+ALTER TABLE delivery_log
+    -- The channel of another provider that took it over, where not the one it was decided for.
+    ADD COLUMN IF NOT EXISTS moved_to bigint,
+    -- It may have reached its provider, which drops a second: it goes through no other.
+    ADD COLUMN IF NOT EXISTS pinned boolean NOT NULL DEFAULT false,
+    -- Attempts that count: being rate limited or a refused credential of ours is not the message's fault.
+    ADD COLUMN IF NOT EXISTS setbacks int NOT NULL DEFAULT 0;
+ALTER TABLE delivery_log
+    ADD COLUMN IF NOT EXISTS through_id bigint GENERATED ALWAYS AS (coalesce(moved_to, channel_id)) STORED;
+-- By channel, for one that is held must not be read past by each claim.
+DROP INDEX IF EXISTS delivery_log_due_idx;
+CREATE INDEX IF NOT EXISTS delivery_log_channel_due_idx ON delivery_log (tenant_id, lane, through_id, due_at)
+    WHERE status = 'queued';
 CREATE INDEX IF NOT EXISTS delivery_log_lease_idx ON delivery_log (tenant_id, lane, lease_until) WHERE status = 'sending';
 CREATE INDEX IF NOT EXISTS delivery_log_profile_idx ON delivery_log (tenant_id, profile_id, queued_at);
 CREATE INDEX IF NOT EXISTS delivery_log_decision_idx ON delivery_log (tenant_id, decision_id);
 CREATE INDEX IF NOT EXISTS delivery_log_run_idx ON delivery_log (tenant_id, run_id);
-CREATE INDEX IF NOT EXISTS delivery_log_provider_idx ON delivery_log (tenant_id, channel_id, provider_id)
+DO $$
+BEGIN
+    IF EXISTS (SELECT FROM pg_indexes WHERE schemaname = 'public' AND indexname = 'delivery_log_provider_idx'
+               AND indexdef NOT LIKE '%through_id%') THEN
+        DROP INDEX delivery_log_provider_idx;
+    END IF;
+END $$;
+CREATE INDEX IF NOT EXISTS delivery_log_provider_idx ON delivery_log (tenant_id, through_id, provider_id)
     WHERE provider_id IS NOT NULL;
 
 -- Append-only: one row before the provider is called, one row with what it answered.
@@ -859,6 +920,8 @@ CREATE TABLE IF NOT EXISTS delivery_attempt (
     CONSTRAINT delivery_attempt_delivery_fkey FOREIGN KEY (tenant_id, delivery_id) REFERENCES delivery_log,
     CONSTRAINT delivery_attempt_phase_known CHECK (phase IN ('started', 'ended'))
 );
+-- Whose provider was called; an end is about the same one.
+ALTER TABLE delivery_attempt ADD COLUMN IF NOT EXISTS channel_id bigint;
 
 CREATE TABLE IF NOT EXISTS outcome (
     tenant_id    uuid NOT NULL,
@@ -1787,7 +1850,7 @@ BEGIN
     -- Children before parents. Outside their own keys the tables point only upwards in this list.
     FOREACH emptied IN ARRAY ARRAY[
         'ledger_batch', 'ledger_horizon', 'outbox', 'callback', 'sync_run', 'sync_position', 'source_credential', 'source', 'outcome', 'delivery_attempt', 'delivery_log', 'decision', 'model_answer', 'task_step',
-        'agent_task', 'run_batch', 'campaign_run', 'campaign_spend', 'campaign_template', 'campaign', 'policy', 'message_template', 'channel_credential', 'channel',
+        'agent_task', 'run_batch', 'campaign_run', 'campaign_spend', 'campaign_template', 'campaign', 'policy', 'message_template', 'channel_gate', 'channel_credential', 'channel',
         'segment_snapshot_member', 'segment_snapshot', 'recheck', 'segment_change', 'segment_refresh', 'segment_member',
         'segment_version', 'segment', 'event_key', 'marketing_event', 'suppression', 'consent', 'duplicate', 'profile_merge',
         'profile_relation', 'relation_target', 'profile_address',
@@ -1942,7 +2005,7 @@ GRANT SELECT (tenant_id, slug, status) ON tenant TO leo_router;
 GRANT SELECT (tenant_id, api_key_id, key_hash, scopes, expires_at, revoked_at) ON api_key TO leo_router;
 GRANT SELECT (tenant_id, channel_id, kind, webhook_key) ON channel TO leo_router;
 GRANT SELECT (tenant_id, lane, status, due_at) ON run_batch TO leo_router;
-GRANT SELECT (tenant_id, lane, status, due_at, lease_until) ON delivery_log TO leo_router;
+GRANT SELECT (tenant_id, lane, status, through_id, due_at, lease_until) ON delivery_log TO leo_router;
 GRANT SELECT (tenant_id, due_at, done_at) ON outbox TO leo_router;
 GRANT SELECT (tenant_id, due_at) ON segment TO leo_router;
 GRANT SELECT (tenant_id, due_at) ON recheck TO leo_router;
@@ -1997,8 +2060,11 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_te
         SELECT t.tenant_id,
                EXISTS (SELECT FROM run_batch b WHERE b.tenant_id = t.tenant_id AND b.lane = wanted_lane
                        AND b.status = 'pending' AND b.due_at <= at) AS batches,
-               EXISTS (SELECT FROM delivery_log d WHERE d.tenant_id = t.tenant_id AND d.lane = wanted_lane
-                       AND d.status = 'queued' AND d.due_at <= at) AS deliveries,
+               EXISTS (SELECT FROM channel c CROSS JOIN LATERAL (
+                           SELECT FROM delivery_log d
+                           WHERE d.tenant_id = t.tenant_id AND d.lane = wanted_lane AND d.through_id = c.channel_id
+                             AND d.status = 'queued' AND d.due_at <= at LIMIT 1) AS due
+                       WHERE c.tenant_id = t.tenant_id) AS deliveries,
                EXISTS (SELECT FROM delivery_log d WHERE d.tenant_id = t.tenant_id AND d.lane = wanted_lane
                        AND d.status = 'sending' AND d.lease_until <= at) AS leases,
                EXISTS (SELECT FROM outbox o WHERE o.tenant_id = t.tenant_id AND o.done_at IS NULL AND o.due_at <= at) AS waiting

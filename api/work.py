@@ -46,6 +46,11 @@ class Work:
         """The caller's tenant, the only one this transaction can see."""
         return PLATFORM if self.caller is None else self.caller.tenant_id
 
+    @property
+    def who(self) -> str:
+        """Name who asks, for the record: the key, not its secret."""
+        return "platform" if self.caller is None else f"API key {self.caller.api_key_id}"
+
     def ring(self, lane: Lane, batch_ids: tuple[int, ...]) -> None:
         """Tell the workers of a lane about batches, after the commit."""
         if batch_ids:

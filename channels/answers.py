@@ -21,7 +21,7 @@ from channels.http import HttpClient
 
 DETAIL_LIMIT = 500
 # What of the headers an adapter may need: when to try again, and how the provider calls the message.
-KEPT_HEADERS = ("retry-after", "x-message-id", "location", "x-ratelimit-reset")
+KEPT_HEADERS = ("retry-after", "x-message-id", "location", "x-ratelimit-reset", "x-business-use-case-usage")
 
 
 async def call(http: HttpClient, url: str, request: Request, *, body: bytes, headers: Mapping[str, str]) -> Response:
@@ -53,17 +53,19 @@ def refused(
     detail: str,
     secrets: Sequence[Secret],
     wait_s: float | None = None,
+    is_refusal: bool = False,
 ) -> Receipt:
     """Give the receipt of an answer that is no acceptance; one that the facts do not know is kept whole.
 
-    `wait_s` is how long to wait where the provider limits our rate and names no time.
+    `wait_s` is how long to wait where the provider limits us and names no time; `is_refusal` says that it refused where
+    the HTTP status does not.
     """
-    is_client_error = 400 <= response.status <= 499  # noqa: PLR2004 - RFC 9110: refused as it stands
+    is_client_error = is_refusal or 400 <= response.status <= 499  # noqa: PLR2004 - RFC 9110: refused as it stands
     unknown = ReceiptStatus.REJECTED if is_client_error else ReceiptStatus.UNCERTAIN
     klass = answer.klass if answer else ReceiptClass.UNKNOWN
     status = answer.status if answer else unknown
     wait = retry_after(response.ids)
-    if wait is None and klass is ReceiptClass.RATE_LIMITED:
+    if wait is None and (klass is ReceiptClass.RATE_LIMITED or (answer is not None and answer.wait)):
         wait = wait_s
     return Receipt(
         status=status,

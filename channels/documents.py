@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any
 
 from channels.contract import Unsupported
@@ -40,13 +39,6 @@ def whole_number(value: Any) -> int | None:
     if isinstance(value, str) and value.removeprefix("-").isascii() and value.removeprefix("-").isdigit():
         return int(value) if len(value) <= 18 else None  # noqa: PLR2004 - what 64 bits hold for certain
     return None
-
-
-def instant(milliseconds: Any, *, now: float) -> datetime:
-    """Read a provider's time; `now` (Unix seconds) where it is none, or lies more than a day ahead."""
-    number = whole_number(milliseconds)
-    seconds = now if number is None else number / 1000
-    return datetime.fromtimestamp(seconds if 0 < seconds < now + DAY_S else now, UTC)
 
 
 def plain_text(text: str | None, *, channel: str) -> str:

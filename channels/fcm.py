@@ -29,6 +29,7 @@ from channels.notice import Notice
 from channels.options import Options
 from channels.service_account import Denied, ServiceAccount
 from channels.told import read_outcomes
+from rules.limits import Pace
 from rules.words import Channel
 
 FACTS = facts.load("fcm")
@@ -54,6 +55,7 @@ class FcmAdapter:
 
     channel: ClassVar[Channel] = Channel.APP_PUSH
     deduplicates: ClassVar[bool] = False
+    pace: ClassVar[Pace] = Pace.within(FACTS.limit("messages_per_minute") / 60)
 
     def __init__(self, settings: Mapping[str, Any], *, clock: Callable[[], float] = time.time) -> None:
         """Raise Misconfigured for a wrong, missing or unknown setting."""

@@ -12,13 +12,18 @@ from typing import Any, Protocol
 
 from channels.contract import Adapter
 from channels.email import EmailAdapter
+from channels.facebook.messenger import MessengerAdapter
 from channels.fcm import FcmAdapter
 from channels.telegram import TelegramAdapter
 from channels.zalo.oa import ZaloOaAdapter
-from rules.errors import Misconfigured
+from channels.zalo.template import ZaloTemplateAdapter
+from rules.errors import InvalidInput, Misconfigured
+from rules.limits import UNLIMITED, Pace, read_pace
 from rules.words import Channel
 
 GROUP = "leo.channels"
+# Settings of every channel, which no adapter sees.
+OURS = frozenset({"provider", "limits"})
 
 
 class Factory(Protocol):
@@ -30,6 +35,8 @@ class Factory(Protocol):
 BUILT_IN: Mapping[Channel, Mapping[str, Factory]] = {
     Channel.EMAIL: {"smtp": EmailAdapter},
     Channel.ZALO_OA: {"oa": ZaloOaAdapter},
+    Channel.ZALO_TEMPLATE: {"zbs": ZaloTemplateAdapter},
+    Channel.FACEBOOK: {"page": MessengerAdapter},
     Channel.TELEGRAM: {"bot_api": TelegramAdapter},
     Channel.APP_PUSH: {"fcm": FcmAdapter},
 }
@@ -76,7 +83,16 @@ def factory(channel: Channel, settings: Mapping[str, Any]) -> Factory:
     return factories()[channel, provider]
 
 
+def pace(channel: Channel, settings: Mapping[str, Any]) -> Pace:
+    """Give how fast it may be called: the setting `limits` over the adapter's `pace`. Raises Misconfigured."""
+    default: Pace = getattr(factory(channel, settings), "pace", UNLIMITED)
+    try:
+        return read_pace(settings.get("limits"), default)
+    except InvalidInput as error:
+        raise Misconfigured(error.message, remedy=error.remedy) from error
+
+
 def create(channel: Channel, settings: Mapping[str, Any], *, clock: Callable[[], float] = time.time) -> Adapter:
     """Make the adapter of a channel; `clock` gives Unix seconds. Raises Misconfigured."""
-    made_of = {name: value for name, value in settings.items() if name != "provider"}
+    made_of = {name: value for name, value in settings.items() if name not in OURS}
     return factory(channel, settings)(made_of, clock=clock)

@@ -35,6 +35,7 @@ from channels.http import HttpClient
 from channels.markup import visible_length
 from channels.options import Options
 from rules.errors import InvalidInput
+from rules.limits import Pace
 from rules.words import Channel, OutcomeType
 
 FACTS = facts.load("telegram")
@@ -56,6 +57,9 @@ class TelegramAdapter:
 
     channel: ClassVar[Channel] = Channel.TELEGRAM
     deduplicates: ClassVar[bool] = False
+    pace: ClassVar[Pace] = Pace.within(
+        FACTS.limit("messages_per_second"), recipient_s=1 / FACTS.limit("messages_per_second_per_chat")
+    )
 
     def __init__(self, settings: Mapping[str, Any], *, clock: Callable[[], float] = time.time) -> None:
         """Raise Misconfigured for a wrong, missing or unknown setting."""

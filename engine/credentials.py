@@ -17,7 +17,7 @@ from rules.errors import Misconfigured
 # Which of a channel's settings are credentials: stored sealed, never shown again.
 SECRET_SETTINGS = frozenset(
     {
-        *("service_account", "vapid_private_key", "visitor_key"),
+        *("verify_token", "service_account", "vapid_private_key", "visitor_key"),
         *("password", "token", "webhook_secret", "app_secret", "api_key"),
         *("access_token", "refresh_token", "user_token"),
     }

@@ -4,15 +4,19 @@ A transaction belongs to one tenant: `leo.tenant` is set for it alone (`set_conf
 pooler in transaction mode. Without a tenant no row is visible.
 """
 
+import json
+import re
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any, Self
 from uuid import UUID
 
+import orjson
 import psycopg
 from psycopg import AsyncConnection, Connection
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import DictRow, dict_row
+from psycopg.types.json import set_json_loads
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from engine.failures import translate, where
@@ -25,6 +29,8 @@ APP_ROLE = "leo_app"
 OLDEST_SERVER = 160000
 # A client that hangs inside a transaction holds its locks no longer than this.
 IDLE_IN_TRANSACTION_MS = 300_000
+# The rows of a batch of 500 decisions are 3 MB and are read three times: PostgreSQL's 4 MB writes them to disk between.
+WORK_MEM = "16MB"
 # The border of what belongs to no tenant yet: creating one.
 PLATFORM = UUID(int=0)
 
@@ -32,6 +38,7 @@ _SET_TENANT = "SELECT set_config('leo.tenant', %s, true)"
 _READ_ONLY = "SET TRANSACTION READ ONLY"
 # Any value of AGE's type loads its library into the session, whoever logs in and whatever the role preloads.
 _LOAD_AGE = "SELECT '0'::ag_catalog.agtype"
+_LONG_NUMBER = re.compile(rb"\d{16}")
 _HAS_SCHEMA = "SELECT to_regclass('public.schema_migration') IS NOT NULL AS applied"
 
 
@@ -110,8 +117,15 @@ class Database:
 
 
 async def _load_age(connection: Transaction) -> None:
+    set_json_loads(_loads, connection)
     await connection.execute(_LOAD_AGE)
     await connection.commit()
+
+
+def _loads(written: bytes | str) -> Any:
+    """Read JSON the fast way (a batch of 500 people: 9 ms against 25); long numbers, which it rounds, the other."""
+    text = written.encode() if isinstance(written, str) else written
+    return json.loads(text) if _LONG_NUMBER.search(text) else orjson.loads(text)
 
 
 def _check_server(version: int) -> None:
@@ -129,7 +143,7 @@ def app_conninfo(url: str, settings: Settings) -> str:
     """
     statement_ms = round(settings.database_statement_timeout_s * 1000)
     options = (
-        f"-c search_path=public,ag_catalog -c statement_timeout={statement_ms}"
+        f"-c search_path=public,ag_catalog -c statement_timeout={statement_ms} -c work_mem={WORK_MEM}"
         f" -c idle_in_transaction_session_timeout={IDLE_IN_TRANSACTION_MS}"
     )
     try:

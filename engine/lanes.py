@@ -146,9 +146,13 @@ async def ring_upkeep(client: ArqRedis, lane: Lane, job: str, *arguments: str, e
     await ring(client, lane, job, *arguments, job_id=name)
 
 
-async def ring(client: ArqRedis, lane: Lane, job: str, *arguments: str | int, job_id: str) -> bool:
-    """Enqueue one job; False where this very job is waiting or running already. Raises RedisError."""
-    made = await client.enqueue_job(job, *arguments, _job_id=job_id, _queue_name=queue_name(lane), _expires=EXPIRES_S)
+async def ring(
+    client: ArqRedis, lane: Lane, job: str, *arguments: str | int, job_id: str, after_s: float | None = None
+) -> bool:
+    """Enqueue one job, to begin after some seconds; False where this very job is there already. Raises RedisError."""
+    made = await client.enqueue_job(
+        job, *arguments, _job_id=job_id, _queue_name=queue_name(lane), _expires=EXPIRES_S, _defer_by=after_s
+    )
     return made is not None
 
 

@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Self
 from uuid import UUID
 
 import orjson
@@ -17,7 +17,7 @@ from engine.queries import queries
 from engine.think.recall import model_hash
 from rules.facts import Facts
 from rules.identity import canonical, delivery_event_id, written_hash
-from rules.verdicts import Decision, write
+from rules.verdicts import Decision, write_standings
 from rules.words import Action, BatchStatus
 
 _SQL = queries("decide")
@@ -35,11 +35,17 @@ class Made:
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """What all rows of a batch share; `campaign` is written once."""
+    """What all rows of a batch share; the campaign and what it offers are written once."""
 
     frame: Frame
     tenant_id: UUID
     campaign: bytes
+    candidates: bytes
+
+    @classmethod
+    def of(cls, frame: Frame, tenant_id: UUID) -> Self:
+        offered = orjson.dumps([candidate.to_document() for candidate in frame.candidates])
+        return cls(frame, tenant_id, canonical(frame.campaign.to_document()), offered)
 
     def row(self, facts: Facts, decision: Decision, *, address: str | None, latency_us: int) -> bytes:
         """Write one row; the inputs are written once, and hashed as they are written. `address`: where it goes."""
@@ -48,7 +54,6 @@ class Sheet:
             "profile_id": facts.profile_id,
             "action": decision.action,
             "reason": decision.reason,
-            "candidates": write(decision.verdicts),
             "inputs_hash": written_hash(inputs, self.frame.salt).hex(),
             "arbiter": decision.arbiter,
             "latency_us": latency_us,
@@ -61,7 +66,11 @@ class Sheet:
             row["model_hash"] = None if hashed is None else hashed.hex()
         if decision.action is Action.SEND:
             row |= self._delivery(facts, decision, address)
-        return b'%b,"inputs":%b}' % (_written(row)[:-1], inputs)
+        standings = _written(write_standings(decision.verdicts))[:-1]
+        return b'%b,"candidates":%b,"candidates":%b},"inputs":%b}' % (
+            *(_written(row)[:-1], standings),
+            *(self.candidates, inputs),
+        )
 
     def _delivery(self, facts: Facts, decision: Decision, address: str | None) -> dict[str, Any]:
         chosen, frame = decision.chosen, self.frame

@@ -20,6 +20,11 @@ class Basis(StrEnum):
     LEGAL_OBLIGATION = "legal_obligation"
 
 
+def is_advertising(basis: str | None) -> bool:
+    """Whether a purpose on this ground advertises; what is owed does not (Decree 91/2020/ND-CP, article 3)."""
+    return basis not in {Basis.CONTRACT, Basis.LEGAL_OBLIGATION}
+
+
 @dataclass(frozen=True, slots=True)
 class Consent:
     """What a person agreed to or withdrew; `channel` None means every channel. The newest that fits counts."""

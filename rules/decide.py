@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 from rules.arbitration import Choice
 from rules.facts import Campaign, Candidate, Facts
-from rules.gates import Case, against_candidate, against_person, asked
+from rules.gates import Case, OfCandidate, against_candidate, against_person, asked, gates_of
 from rules.policy import Policy
 from rules.score import scoring
 from rules.verdicts import CHOSEN, Decision, Reason, Verdict
@@ -59,7 +59,7 @@ def weigh(
     Each gate is asked once of what it looks at: candidates about which no gate can differ share their reasons.
     """
     case = asked(Case.of(facts, campaign, policy, now))
-    of_person, scored = against_person(case), scoring(facts, policy)
+    of_person, gates, scored = against_person(case), gates_of(case), scoring(facts, policy)
     by_template = policy.names_templates
     known: dict[tuple[Channel | None, str | None], _Standing] = {}
     verdicts: list[Verdict] = []
@@ -67,7 +67,7 @@ def weigh(
         standing = _FREE
         if candidate.action is Action.SEND:
             alike = candidate.channel, candidate.template_name if by_template else None
-            standing = known.get(alike) or known.setdefault(alike, _standing(case, candidate, of_person))
+            standing = known.get(alike) or known.setdefault(alike, _standing(case, candidate, of_person, gates))
         reasons, until = standing
         value, features = (None, _NO_FEATURES) if reasons else scored(candidate)
         verdicts.append(Verdict(candidate, not reasons, reasons, until, value, features))
@@ -120,10 +120,12 @@ def _chosen(verdicts: tuple[Verdict, ...], choice: Choice) -> Decision:
     return Decision(candidate.action, CHOSEN, verdicts, choice.arbiter, candidate, choice=choice)
 
 
-def _standing(case: Case, candidate: Candidate, of_person: tuple[Reason, ...]) -> _Standing:
+def _standing(
+    case: Case, candidate: Candidate, of_person: tuple[Reason, ...], gates: Sequence[OfCandidate]
+) -> _Standing:
     if candidate.channel is None:
         raise ValueError(f"candidate {candidate.index} sends, and has no channel")
-    reasons = against_candidate(case, candidate, of_person)
+    reasons = against_candidate(case, candidate, of_person, gates)
     until = _passes_at(reasons)
     ends_at = case.campaign.ends_at
     if until is None or ends_at is None or until < ends_at:

@@ -26,30 +26,34 @@ def scoring(facts: Facts, policy: Policy) -> Callable[[Candidate], Scored]:
     weights = policy.weights
     nothing = weights.do_nothing, {"do_nothing": weights.do_nothing}
     engagement = weights.engagement * _reaction_rate(facts) if facts.outcomes else None
-    liked: frozenset[str] | None = None
-    known: dict[tuple[Channel, tuple[str, ...]], Scored] = {}
+    around = facts.neighbourhood
+    liked = None if around is None else _liked(around)
+    shares: dict[tuple[str, ...], float | None] = {}
+    known: dict[tuple[Channel, float | None], Scored] = {}
 
-    def interest(topics: tuple[str, ...]) -> float:
-        nonlocal liked
-        if liked is None:
-            liked = _liked(facts.neighbourhood)
+    def interest(topics: tuple[str, ...]) -> float | None:
+        if not topics or liked is None:
+            return None
         return weights.interest * sum(topic.casefold() in liked for topic in topics) / len(topics)
 
-    def scored(candidate: Candidate) -> Scored:
-        channel, topics = candidate.channel, candidate.topics
-        if candidate.action is not Action.SEND or channel is None:
-            return nothing
-        found = known.get((channel, topics))
-        if found is not None:
-            return found
+    def add(channel: Channel, share: float | None) -> Scored:
         features = {"channel": weights.channel.get(channel, OTHER_CHANNELS_WEIGHT)}
         if engagement is not None:
             features["engagement"] = engagement
         if facts.contacts:
             features["fatigue"] = -weights.fatigue * sum(contact.channel == channel for contact in facts.contacts)
-        if topics and facts.neighbourhood is not None:
-            features["interest"] = interest(topics)
-        answer = known[channel, topics] = sum(features.values()), features
+        if share is not None:
+            features["interest"] = share
+        return sum(features.values()), features
+
+    def scored(candidate: Candidate) -> Scored:
+        channel, topics = candidate.channel, candidate.topics
+        if candidate.action is not Action.SEND or channel is None:
+            return nothing
+        share = shares[topics] if topics in shares else shares.setdefault(topics, interest(topics))
+        answer = known.get((channel, share))
+        if answer is None:
+            answer = known[channel, share] = add(channel, share)
         return answer
 
     return scored
@@ -61,10 +65,8 @@ def _reaction_rate(facts: Facts) -> float:
     return min(1.0, reactions / (delivered + 1))
 
 
-def _liked(around: Neighbourhood | None) -> frozenset[str]:
+def _liked(around: Neighbourhood) -> frozenset[str]:
     """Give the keys and names of what the person is interested in or bought."""
-    if around is None:
-        return frozenset()
     return frozenset(
         word.casefold() for ties in (around.interests, around.bought) for tie in ties for word in (tie.key, tie.name)
     )

@@ -126,11 +126,17 @@ def write(verdicts: Sequence[Verdict]) -> dict[str, Any]:
     """Give all verdicts of a decision as one JSON document, which says once what many of them share.
 
     {"reasons": [reason], "standings": [{"eligible", "reasons"?: [place], "wait_until"?, "score"?, "features"?}],
-     "verdicts": [[place of its standing, *candidate]]}. Shared is what is the same object, as `weigh` makes it.
+     "places": [place of a candidate's standing], "candidates": [candidate]}. Shared is what is the same object, as
+    `weigh` makes it.
     """
+    return {**write_standings(verdicts), "candidates": [verdict.candidate.to_document() for verdict in verdicts]}
+
+
+def write_standings(verdicts: Sequence[Verdict]) -> dict[str, Any]:
+    """Give what `write` does, without the candidates, for who decides about the same ones for many people."""
     reasons: dict[int, tuple[int, dict[str, Any]]] = {}
     standings: dict[tuple[Any, ...], tuple[int, dict[str, Any]]] = {}
-    rows: list[list[Any]] = []
+    places: list[int] = []
     for verdict in verdicts:
         alike = id(verdict.reasons), id(verdict.features), verdict.eligible, verdict.wait_until, verdict.score
         standing = standings.get(alike)
@@ -138,25 +144,32 @@ def write(verdicts: Sequence[Verdict]) -> dict[str, Any]:
             for reason in verdict.reasons:
                 if id(reason) not in reasons:
                     reasons[id(reason)] = len(reasons), reason.to_document()
-            places = [reasons[id(reason)][0] for reason in verdict.reasons]
-            standing = standings[alike] = len(standings), _standing(verdict, places)
-        rows.append([standing[0], *verdict.candidate.to_document()])
+            told = [reasons[id(reason)][0] for reason in verdict.reasons]
+            standing = standings[alike] = len(standings), _standing(verdict, told)
+        places.append(standing[0])
     return {
         "reasons": [document for _, document in reasons.values()],
         "standings": [document for _, document in standings.values()],
-        "verdicts": rows,
+        "places": places,
     }
 
 
 def read(document: Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> tuple[Verdict, ...]:
-    """Read what `write` wrote, or a list of verdicts each by itself; raises KeyError, TypeError or ValueError."""
+    """Read what `write` wrote, or what it wrote once: each candidate behind its place, or each verdict by itself.
+
+    Raises KeyError, TypeError or ValueError.
+    """
     if not isinstance(document, Mapping):
         return tuple(Verdict.from_document(one) for one in document)
     reasons = [Reason.from_document(one) for one in document["reasons"]]
     standings = [_standing_of(one, reasons) for one in document["standings"]]
-    return tuple(
-        Verdict(Candidate.from_document(candidate), **standings[place]) for place, *candidate in document["verdicts"]
-    )
+    return tuple(Verdict(Candidate.from_document(offered), **standings[place]) for place, offered in _placed(document))
+
+
+def _placed(document: Mapping[str, Any]) -> list[tuple[int, Sequence[Any]]]:
+    if "verdicts" in document:
+        return [(place, candidate) for place, *candidate in document["verdicts"]]
+    return list(zip(document["places"], document["candidates"], strict=True))
 
 
 def _standing(verdict: Verdict, places: list[int]) -> dict[str, Any]:

@@ -47,7 +47,7 @@ async def list_templates(work: Working, after: After = 0, limit: Limit = 100) ->
 async def approve_template(template_id: PathId, work: Working) -> TemplateOut:
     """Let a draft be sent."""
     return TemplateOut.model_validate(
-        await campaigns.approve_template(work.conn, tenant_id=work.tenant_id, template_id=template_id)
+        await campaigns.approve_template(work.conn, tenant_id=work.tenant_id, template_id=template_id, by=work.who)
     )
 
 

@@ -2,7 +2,8 @@
 
 from fastapi import APIRouter
 
-from api.schemas.channels import ChannelIn, ChannelOut, Channels
+from api.routes.paging import PathId
+from api.schemas.channels import ChannelIn, ChannelOut, Channels, PauseIn
 from api.work import Working, WorkRoute, needs
 from engine import campaigns
 from engine.tenants import Scope
@@ -25,11 +26,30 @@ async def list_channels(work: Working) -> Channels:
     return Channels(items=[_channel(channel) for channel in found])
 
 
+@router.post("/channels/{channel_id}/pause", operation_id="pauseChannel", openapi_extra=needs(Scope.ADMIN))
+async def pause_channel(channel_id: PathId, body: PauseIn, work: Working) -> ChannelOut:
+    """Let nothing go through a channel until it is resumed: its messages wait, or go through the one that stands in."""
+    return _channel(
+        await campaigns.pause_channel(
+            work.conn, tenant_id=work.tenant_id, channel_id=channel_id, reason=f"paused: {body.reason}"
+        )
+    )
+
+
+@router.post("/channels/{channel_id}/resume", operation_id="resumeChannel", openapi_extra=needs(Scope.ADMIN))
+async def resume_channel(channel_id: PathId, work: Working) -> ChannelOut:
+    """Let messages go through a channel again at once, whatever paused or held it."""
+    return _channel(await campaigns.resume_channel(work.conn, tenant_id=work.tenant_id, channel_id=channel_id))
+
+
 def _channel(channel: campaigns.Channel) -> ChannelOut:
     return ChannelOut(
         channel_id=channel.channel_id,
         kind=channel.kind,
         name=channel.name,
         status=channel.status,
+        failover=channel.failover,
+        reason=channel.reason,
+        held_until=channel.held_until,
         webhook=f"/webhooks/{channel.webhook_key}",
     )

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Path
 
 from api.routes.paging import After, Limit, PathId, following
 from api.schemas.identity import FoundOut, MergedOut, MergeIn, ProposalOut, ProposalPage, RefusedOut
-from api.work import Work, Working, WorkRoute, needs
+from api.work import Working, WorkRoute, needs
 from engine import identity
 from engine.tenants import Scope
 
@@ -34,7 +34,7 @@ async def find_duplicates(work: Working) -> FoundOut:
 @router.post("/duplicates/{duplicate_id}/refuse", operation_id="refuseDuplicate", openapi_extra=needs(Scope.WRITE))
 async def refuse_duplicate(duplicate_id: PathId, work: Working) -> RefusedOut:
     """Say that the two profiles of a pair are not one person: they are not proposed again."""
-    await identity.refuse(work.conn, tenant_id=work.tenant_id, duplicate_id=duplicate_id, by=_who(work))
+    await identity.refuse(work.conn, tenant_id=work.tenant_id, duplicate_id=duplicate_id, by=work.who)
     return RefusedOut(duplicate_id=duplicate_id, status="refused")
 
 
@@ -42,7 +42,7 @@ async def refuse_duplicate(duplicate_id: PathId, work: Working) -> RefusedOut:
 async def merge_profiles(ext_id: PathExtId, body: MergeIn, work: Working) -> MergedOut:
     """Merge profiles into this one: history and ids stay, messages still queued for the losers are cancelled."""
     done = await identity.merge(
-        work.conn, tenant_id=work.tenant_id, winner=ext_id, losers=body.losers, reason=body.reason, by=_who(work)
+        work.conn, tenant_id=work.tenant_id, winner=ext_id, losers=body.losers, reason=body.reason, by=work.who
     )
     return MergedOut.model_validate(done)
 
@@ -50,10 +50,5 @@ async def merge_profiles(ext_id: PathExtId, body: MergeIn, work: Working) -> Mer
 @router.post("/profiles/{ext_id:path}/unmerge", operation_id="unmergeProfile", openapi_extra=needs(Scope.WRITE))
 async def unmerge_profile(ext_id: PathExtId, work: Working) -> MergedOut:
     """Let a merged profile be a person of its own again, with those that were merged into it."""
-    done = await identity.unmerge(work.conn, tenant_id=work.tenant_id, loser=ext_id, by=_who(work))
+    done = await identity.unmerge(work.conn, tenant_id=work.tenant_id, loser=ext_id, by=work.who)
     return MergedOut.model_validate(done)
-
-
-def _who(work: Work) -> str:
-    """Name who asks, for the record: the key, not its secret."""
-    return "platform" if work.caller is None else f"API key {work.caller.api_key_id}"

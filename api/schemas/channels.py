@@ -1,6 +1,10 @@
 """Channels: where a tenant's messages go through."""
 
-from api.schemas.base import Document, Input, Name, Output, example
+from datetime import datetime
+
+from pydantic import Field
+
+from api.schemas.base import Document, Input, Name, Note, Output, example
 from rules.words import Channel
 
 _CHANNEL = {
@@ -8,6 +12,9 @@ _CHANNEL = {
     "kind": "email",
     "name": "newsletter",
     "status": "connected",
+    "failover": 1,
+    "reason": None,
+    "held_until": None,
     "webhook": "/webhooks/1f0c6e8b6e0b4a3f8a7f6f0c2d1e3b4a",
 }
 
@@ -32,17 +39,32 @@ class ChannelIn(Input):
     kind: Channel
     name: Name
     settings: Document
+    failover: int | None = Field(default=None, ge=0, le=1000)
+    """Its place among the channels of its kind that stand in for each other: the lowest that works sends."""
 
 
 class ChannelOut(Output):
-    """A connected channel; `webhook` is the path at which its provider tells what came of messages."""
+    """A channel; `webhook` is the path at which its provider tells what came of messages.
+
+    `reason` says why it is paused or its provider left alone, `held_until` for how long where that is for a time.
+    """
 
     model_config = example(_CHANNEL)
     channel_id: int
     kind: Channel
     name: str
     status: str
+    failover: int | None
+    reason: str | None
+    held_until: datetime | None
     webhook: str
+
+
+class PauseIn(Input):
+    """Why a channel is paused; it is shown with the channel."""
+
+    model_config = example({"reason": "The contract ends on Friday."})
+    reason: Note
 
 
 class Channels(Output):

@@ -29,6 +29,8 @@ from channels.sandbox.plan import DEFAULT_CHANCES, Chances
 from channels.sandbox.record import Record
 from channels.sandbox.social.base import Town
 from channels.sandbox.social.control import SocialControl
+from channels.sandbox.social.facebook import GraphApi
+from channels.sandbox.social.templates import TemplateApi
 from channels.sandbox.social.zalo import ZaloApi
 from channels.sandbox.telegram import BotApi
 from rules.errors import LeoError
@@ -99,11 +101,11 @@ async def _serve(arguments: argparse.Namespace) -> None:
     google = GoogleAccounts(faults)
     fcm = FcmApi(record, faults, google, on_message=outcomes.on_message)
     town = Town(record, faults)
-    zalo = ZaloApi(town)
+    zalo, graph = ZaloApi(town), GraphApi(town)
     control = Control(record=record, faults=faults, outcomes=outcomes, callback=callback, more=(arango, town, google))
     more = [*arango.routes(), *ArangoControl(worlds, arango).routes(), *zalo.routes()]
     more += [*google.routes(), *fcm.routes()]
-    more += SocialControl(town, zalo).routes()
+    more += [*SocialControl(town, zalo, graph).routes(), *TemplateApi(town).routes(), *graph.routes()]
     handler = MailHandler(record, faults, on_message=outcomes.on_message)
     make = protocol_factory(handler, login=_login(arguments.smtp_login), tls=_tls(arguments))
 

@@ -11,27 +11,15 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
 from channels import facts
-from channels.contract import (
-    Fault,
-    Incoming,
-    MayHaveLeft,
-    NeverLeft,
-    Receipt,
-    ReceiptClass,
-    ReceiptStatus,
-    Request,
-    Response,
-    evidence,
-    fault_receipt,
-    redact,
-)
-from channels.documents import document, part, text_of, whole_number
+from channels.answers import accepted, call, refused
+from channels.callbacks import zalo
+from channels.contract import Fault, Incoming, Receipt, Request, Response, fault_receipt
+from channels.documents import part, text_of, whole_number
 from channels.facts import ProviderFacts
 from channels.http import HttpClient
 from channels.options import Options
 from channels.waits import seconds_until
-from channels.zalo import webhook
-from rules.errors import InvalidInput, Misconfigured
+from rules.errors import Misconfigured
 from rules.words import Channel
 
 DELIVERY_HEADER = "X-LEO-Delivery"
@@ -63,6 +51,7 @@ class ZaloAccount:
         timeout_s = options.number("timeout_s", 15.0, least=0.05, most=600.0)
         connections = options.integer("connections", 32, least=1, most=500)
         self._webhook_secret = options.optional_secret("webhook_secret")
+        self._read(options)
         options.finish()
         if (self._refresh_token or has_proof) and not (self._app_id and self._app_secret):
             raise Misconfigured(
@@ -76,6 +65,9 @@ class ZaloAccount:
         self._secrets = [secret for secret in given if secret]
         self._headers = self._authorized(has_proof=has_proof)
         self._clock = clock
+
+    def _read(self, options: Options) -> None:
+        """Read the settings that one adapter has more."""
 
     def _authorized(self, *, has_proof: bool) -> dict[str, str]:
         headers = {"access_token": self._token.reveal()} if self._token else {}
@@ -97,11 +89,7 @@ class ZaloAccount:
             body = {"cause": "no_token", "detail": "The channel has no access token yet: it is renewed first."}
             return Response(status=0, body=body, ids=request.ids, fault=Fault.NEVER_LEFT)
         headers = {**request.headers, **self._headers}
-        try:
-            answer = await self._http.post(self._host(request) + request.target, request.body, headers)
-        except (NeverLeft, MayHaveLeft) as error:
-            return Response.unanswered(error, ids=request.ids)
-        return Response(status=answer.status, body=document(answer), ids=request.ids)
+        return await call(self._http, self._host(request) + request.target, request, body=request.body, headers=headers)
 
     def parse(self, response: Response) -> Receipt:
         """Read the answer by `error`; `provider_id` is Zalo's message id, which its events name."""
@@ -115,27 +103,24 @@ class ZaloAccount:
         number = code or response.status
         text = text_of(body, "message") if body else str(response.body)
         answer = self._facts(response.ids).classify(code=number, text=text, stage=stage)
-        is_refused = (code or 0) < 0 or 400 <= response.status <= 499  # noqa: PLR2004 - RFC 9110: refused as it stands
-        unknown = ReceiptStatus.REJECTED if is_refused else ReceiptStatus.UNCERTAIN
-        return Receipt(
-            status=answer.status if answer else unknown,
-            klass=answer.klass if answer else ReceiptClass.UNKNOWN,
+        return refused(
+            response,
+            answer,
             code=str(number),
-            detail=redact(text, self._secrets)[:500],
-            retry_after=seconds_until(answer.wait, self._clock()) if answer and answer.wait else None,
-            raw=evidence(response, self._secrets),
+            detail=text,
+            secrets=self._secrets,
+            wait_s=seconds_until(answer.wait, self._clock()) if answer and answer.wait else None,
+            is_refusal=(code or 0) < 0,
         )
 
     def verify(self, headers: Mapping[str, str], body: bytes) -> None:
         """Check the `mac` of an event; raises SignatureInvalid."""
-        webhook.verify(headers, body, app_id=self._app_id, secrets=(self._webhook_secret, self._app_secret))
+        secrets = [secret for secret in (self._webhook_secret, self._app_secret) if secret]
+        zalo.verify(headers, body, app_id=self._app_id or "", secrets=secrets, now=self._clock())
 
     def parse_webhook(self, headers: Mapping[str, str], body: bytes) -> Sequence[Incoming]:  # noqa: ARG002
         """Read one event of Zalo's webhook; events we have no word for give nothing."""
-        try:
-            return webhook.read(body, now=self._clock())
-        except RecursionError as error:
-            raise InvalidInput("The event is nested too deeply.", remedy="Post an event of Zalo's webhook.") from error
+        return zalo.read(body, now=self._clock())
 
     async def aclose(self) -> None:
         await self._http.aclose()
@@ -144,11 +129,5 @@ class ZaloAccount:
 def _accepted(data: Mapping[str, Any], response: Response) -> Receipt:
     message_id = text_of(data, "message_id") or text_of(data, "msg_id") or None
     quota = data.get("quota")
-    return Receipt(
-        status=ReceiptStatus.ACCEPTED,
-        klass=ReceiptClass.ACCEPTED,
-        code="0",
-        detail="ok",
-        provider_id=message_id,
-        raw={"status": response.status, "message_id": message_id, "quota": quota if isinstance(quota, dict) else None},
-    )
+    raw = {"message_id": message_id, "quota": quota if isinstance(quota, dict) else None}
+    return accepted(response, provider_id=message_id, raw=raw)

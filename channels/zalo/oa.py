@@ -10,6 +10,7 @@ from channels import facts
 from channels.contract import Message, ReceiptClass, Request, Unsupported
 from channels.documents import plain_text
 from channels.zalo.account import DELIVERY_HEADER, ZaloAccount
+from rules.limits import Pace
 from rules.words import Channel
 
 FACTS = facts.load("zalo_oa")
@@ -22,6 +23,7 @@ class ZaloOaAdapter(ZaloAccount):
     """Consultation messages: text, with one picture where `data` names it by `image_url` or `attachment_id`."""
 
     channel: ClassVar[Channel] = Channel.ZALO_OA
+    pace: ClassVar[Pace] = Pace.within(FACTS.limit("requests_per_minute") / 60)
 
     def build(self, message: Message) -> Request:
         """Write the call; a subject becomes the first line. Zalo shows no markup, so HTML alone is refused."""

@@ -16,6 +16,7 @@ from engine.db import Database, admin
 from engine.decide import BatchState, decide_batch
 from engine.events import record_events
 from engine.lanes import DECIDING
+from engine.pause import seldom_collected
 from engine.queries import queries
 from rules.errors import Conflict
 from rules.policy import DEFAULT_POLICY
@@ -68,14 +69,16 @@ async def run(place: Place, *, n: int | None = None) -> Result:
     """Decide for people among `n` / 100 and among `n` (1,000,000): in batches, and one by one."""
     large = max(GROWTH * BATCH, n or PEOPLE)
     small = large // GROWTH
+    # As in a worker's process.
     async with Database.open(place.admin_url, place.settings) as db:
-        bench = await _begin(place, db)
-        await _fill(bench, first=1, last=small)
-        batches = min(BATCHES + WARM_UP, small // BATCH - 1)
-        small_s, last = await _bulk(bench, batches=batches, after=0)
-        await _fill(bench, first=small + 1, last=large)
-        large_s, last = await _bulk(bench, batches=batches, after=last)
-        singles, last = await _singles(bench, count=min(SINGLES, small), after=last)
+        with seldom_collected():
+            bench = await _begin(place, db)
+            await _fill(bench, first=1, last=small)
+            batches = min(BATCHES + WARM_UP, small // BATCH - 1)
+            small_s, last = await _bulk(bench, batches=batches, after=0)
+            await _fill(bench, first=small + 1, last=large)
+            large_s, last = await _bulk(bench, batches=batches, after=last)
+            singles, last = await _singles(bench, count=min(SINGLES, small), after=last)
     one_by_one_per_s = 1000 / (sum(singles) / len(singles))
     growth, per_s, p99 = large_s / small_s, 1 / large_s, percentile(singles, 99)
     return Result(

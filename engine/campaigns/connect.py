@@ -2,31 +2,39 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from psycopg.types.json import Jsonb
 
 from channels import registry
-from engine import credentials
+from engine import credentials, dispatch
 from engine.credentials import Vault
 from engine.db import Transaction
 from engine.queries import queries
 from rules import words
-from rules.errors import Conflict, InvalidInput, Misconfigured
+from rules.errors import Conflict, InvalidInput, Misconfigured, NotFound
 
 _SQL = queries("campaigns")
 
 
 @dataclass(frozen=True, slots=True)
 class Channel:
-    """A connected channel; `webhook_key` is the last part of the address that its provider calls."""
+    """A channel; `webhook_key` is the last part of the address that its provider calls.
+
+    `failover`: its place among the channels of its kind that stand in for each other. `reason` and `held_until` say why
+    it is not called, and until when where it is only for a time.
+    """
 
     channel_id: int
     kind: words.Channel
     name: str
     status: str
+    failover: int | None
     webhook_key: str
+    reason: str | None
+    held_until: datetime | None
 
 
 async def connect_channel(
@@ -38,31 +46,62 @@ async def connect_channel(
     name: str,
     settings: Mapping[str, Any],
     webhook_key: str | None = None,
+    failover: int | None = None,
 ) -> Channel:
     """Connect a channel, or give the one of this name new settings and credentials in place of all it had.
+
+    Whatever paused or held it is forgotten. `failover`: its place among those that stand in for each other.
 
     Raises InvalidInput where the settings do not fit the channel, Conflict where the name is another kind's.
     """
     await _check(kind, settings)
     plain, secrets = credentials.split(dict(settings))
-    values = {"tenant_id": tenant_id, "kind": kind, "name": name, "settings": Jsonb(plain), "webhook_key": webhook_key}
+    values = {
+        "tenant_id": tenant_id,
+        "kind": kind,
+        "name": name,
+        "settings": Jsonb(plain),
+        "failover": failover,
+        "webhook_key": webhook_key,
+    }
     row = await (await conn.execute(_SQL["connect_channel"], values)).fetchone()
     if row is None:
         raise Conflict(f"The channel {name!r} is of another kind.", remedy="Give the new channel another name.")
-    channel = _channel(row)
-    await credentials.store(conn, vault, tenant_id=tenant_id, channel_id=channel.channel_id, secrets=secrets)
-    return channel
+    channel_id: int = row["channel_id"]
+    await credentials.store(conn, vault, tenant_id=tenant_id, channel_id=channel_id, secrets=secrets)
+    return await resume_channel(conn, tenant_id=tenant_id, channel_id=channel_id)
 
 
 async def list_channels(conn: Transaction, *, tenant_id: UUID) -> list[Channel]:
-    rows = await (await conn.execute(_SQL["channels"], {"tenant_id": tenant_id})).fetchall()
+    rows = await (await conn.execute(_SQL["channels"], {"tenant_id": tenant_id, "channel_id": None})).fetchall()
     return [_channel(row) for row in rows]
+
+
+async def pause_channel(conn: Transaction, *, tenant_id: UUID, channel_id: int, reason: str) -> Channel:
+    """Let nothing go through a channel until it is resumed; raises NotFound."""
+    await dispatch.pause_channel(conn, channel_id=channel_id, reason=reason)
+    return await _get(conn, tenant_id, channel_id)
+
+
+async def resume_channel(conn: Transaction, *, tenant_id: UUID, channel_id: int) -> Channel:
+    """Let messages go through a channel again, whatever paused or held it; raises NotFound."""
+    await dispatch.resume_channel(conn, channel_id=channel_id)
+    return await _get(conn, tenant_id, channel_id)
+
+
+async def _get(conn: Transaction, tenant_id: UUID, channel_id: int) -> Channel:
+    values = {"tenant_id": tenant_id, "channel_id": channel_id}
+    row = await (await conn.execute(_SQL["channels"], values)).fetchone()
+    if row is None:
+        raise NotFound(f"There is no channel {channel_id}.", remedy="Check the id: GET /channels lists them.")
+    return _channel(row)
 
 
 async def _check(kind: str, settings: Mapping[str, Any]) -> None:
     if kind not in set(words.Channel):
         raise InvalidInput(f"There is no channel {kind!r}.", remedy=f"Use one of {', '.join(words.Channel)}.")
     try:
+        registry.pace(words.Channel(kind), settings)
         adapter = registry.create(words.Channel(kind), settings)
     except Misconfigured as error:  # the caller's settings, not the server's
         raise InvalidInput(error.message, remedy=error.remedy) from error

@@ -6,6 +6,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from psycopg.types.json import Jsonb
+
 from engine import policies, templates
 from engine.db import Transaction
 from engine.queries import queries
@@ -29,6 +31,11 @@ class Template:
     subject: str | None
     body_text: str | None
     body_html: str | None
+    body_mjml: str | None
+    data: Mapping[str, Any]
+    translations: Mapping[str, Mapping[str, Any]]
+    approved_by: str | None
+    approved_at: datetime | None
     created_at: datetime
     is_new: bool
 
@@ -48,38 +55,72 @@ async def save_template(
     subject: str | None = None,
     body_text: str | None = None,
     body_html: str | None = None,
+    body_mjml: str | None = None,
+    data: Mapping[str, Any] | None = None,
     locale: str = "vi",
+    translations: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Template:
     """Keep the next version of a template, a draft; the newest is given back where it says the same.
 
-    Raises InvalidInput for an unknown channel, bad Liquid, an unknown variable, or an e-mail without a subject.
+    `translations` holds subject, body_text, body_html, body_mjml and data by locale. Raises InvalidInput for an unknown
+    channel, bad Liquid or MJML, an unknown variable, or what the channel cannot carry.
     """
     if channel not in set(Channel):
         raise InvalidInput(f"There is no channel {channel!r}.", remedy=f"Use one of {', '.join(Channel)}.")
-    if channel == Channel.EMAIL and not (subject or "").strip():
-        raise InvalidInput(f"The template {key} has no subject.", remedy="Give an e-mail a subject.")
-    templates.check(templates.Bodies(name=key, subject=subject, text=body_text, html=body_html))
-    values = {
-        "tenant_id": tenant_id,
-        "key": key,
-        "channel": channel,
+    said = {
         "subject": subject,
         "body_text": body_text,
         "body_html": body_html,
+        "body_mjml": body_mjml,
+        "data": data or {},
+    }
+    parts = _with_html(key, said)
+    others = {
+        tag: _with_html(f"{key} in {tag}", {**dict.fromkeys(said), **one, "data": one.get("data") or {}})
+        for tag, one in (translations or {}).items()
+        if tag != locale
+    }
+    version = {"key": key, "version": "draft", "channel": channel, "locale": locale, "translations": others, **parts}
+    templates.check_version(templates.version_of(version))
+    values = {
+        **parts,
+        "tenant_id": tenant_id,
+        "key": key,
+        "channel": channel,
         "locale": locale,
+        "data": Jsonb(parts["data"]),
+        "translations": Jsonb(others),
     }
     await conn.execute(_SQL["lock_tenant"], values)
     return _template(await (await conn.execute(_SQL["save_template"], values)).fetchone())
 
 
-async def approve_template(conn: Transaction, *, tenant_id: UUID, template_id: int) -> Template:
-    """Let a draft be sent; approving it again changes nothing. Raises NotFound, and Conflict for a retired one."""
+def _with_html(name: str, said: Mapping[str, Any]) -> dict[str, Any]:
+    """Compile MJML where it is given: its HTML is what is sent."""
+    if said["body_mjml"] is None:
+        return dict(said)
+    html = templates.compiled(name, said["body_mjml"])
+    if said["body_html"] not in (None, html):
+        raise InvalidInput(
+            f"The template {name} has both MJML and HTML.", remedy="Give one of them: MJML is made HTML here."
+        )
+    return {**said, "body_html": html}
+
+
+async def get_template(conn: Transaction, *, tenant_id: UUID, template_id: int) -> Template:
+    """Give one version; raises NotFound."""
+    values = {"tenant_id": tenant_id, "template_id": template_id}
+    return _template(await (await conn.execute(_SQL["template"], values)).fetchone())
+
+
+async def approve_template(conn: Transaction, *, tenant_id: UUID, template_id: int, by: str | None = None) -> Template:
+    """Let a draft be sent; who approved it first is kept. Raises NotFound, and Conflict for a retired one."""
     values = {"tenant_id": tenant_id, "template_id": template_id}
     template = _template(await (await conn.execute(_SQL["template"], values)).fetchone())
     if template.status == TemplateStatus.APPROVED:
         return template
     status = advance("template", template.status, TemplateStatus.APPROVED)
-    await conn.execute(_SQL["set_template_status"], {**values, "status": status})
+    await conn.execute(_SQL["set_template_status"], {**values, "status": status, "by": by})
     return _template(await (await conn.execute(_SQL["template"], values)).fetchone())
 
 

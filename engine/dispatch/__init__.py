@@ -6,6 +6,7 @@ blindly.
 """
 
 from engine.dispatch.adapters import Adapters
+from engine.dispatch.gates import pause_channel, resume_channel
 from engine.dispatch.leases import GivenUp, PutAside, give_up_leases, lease_owners, put_aside
 from engine.dispatch.send import Dispatched, dispatch_due
 
@@ -17,5 +18,7 @@ __all__ = [
     "dispatch_due",
     "give_up_leases",
     "lease_owners",
+    "pause_channel",
     "put_aside",
+    "resume_channel",
 ]

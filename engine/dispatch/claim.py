@@ -1,18 +1,22 @@
 """Claiming: the messages that are due come into one worker's hands, with all that is needed to write and send them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from psycopg.rows import DictRow
+from psycopg.types.json import Jsonb
 
 from channels.contract import Adapter
 from engine.db import Database, Transaction
 from engine.dispatch.adapters import Adapters
+from engine.dispatch.gates import open_gates, take, taken_by
 from engine.queries import queries
-from engine.templates import Bodies
+from engine.templates import Reader, Version, version_of
+from rules.circuit import Circuit
+from rules.consent import is_advertising
 from rules.errors import LeoError
 from rules.words import Channel, Lane
 
@@ -21,15 +25,19 @@ LEASE = timedelta(seconds=60)
 MOST_TEMPLATES = 4096
 
 _SQL = queries("dispatch")
-_templates: dict[tuple[UUID, int], Bodies] = {}
+_templates: dict[tuple[UUID, int], Version] = {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claimed:
-    """One message in our hands; `attempt` counts from 1, `context` is what its template may read."""
+    """One message in our hands, to go through `channel_id`; `context` is what its template may read.
+
+    `attempt` counts from 1; `setbacks`: earlier attempts that count against it.
+    """
 
     delivery_id: int
     attempt: int
+    setbacks: int
     event_id: str
     channel: Channel
     channel_id: int
@@ -40,15 +48,22 @@ class Claimed:
     expires_at: datetime | None
     resend: bool
     context: Mapping[str, Any]
+    reader: Reader
+    is_advertising: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """What was claimed at once, with its templates and adapters by id."""
+    """What was claimed at once, with its templates and adapters by id, and what is known of the channels.
 
-    messages: tuple[Claimed, ...]
-    templates: Mapping[int, Bodies]
-    adapters: Mapping[int, Adapter | LeoError]
+    `again_at`: when more may be claimed, where only the channels' limits were in the way.
+    """
+
+    messages: tuple[Claimed, ...] = ()
+    templates: Mapping[int, Version] = field(default_factory=dict)
+    adapters: Mapping[int, Adapter | LeoError] = field(default_factory=dict)
+    circuits: Mapping[int, Circuit] = field(default_factory=dict)
+    again_at: datetime | None = None
 
 
 async def claim(
@@ -64,31 +79,36 @@ async def claim(
 ) -> Claim:
     """Claim up to `most` messages that are due, of one run or of a lane; when this returns it is committed."""
     which = _SQL["which_lane"] if run_id is None else _SQL["which_run"]
-    parameters = {
-        "lane": lane,
-        "run_id": run_id,
-        "owner": owner,
-        "lease_until": now + LEASE,
-        "most": most,
-        "now": now,
-    }
     async with db.transaction(tenant_id) as conn:
+        gates = await open_gates(conn, lane=lane, now=now, most=most)
+        parameters = {
+            "open": Jsonb([opening.to_row() for opening in gates.openings if opening.most > 0]),
+            "lane": lane,
+            "run_id": run_id,
+            "owner": owner,
+            "lease_until": now + LEASE,
+            "most": most,
+            "now": now,
+        }
         found = await conn.execute(_SQL["claim"].replace("{which}", which), parameters)
-        messages = tuple(_claimed(row) for row in await found.fetchall())
+        messages = tuple(_claimed(row, now) for row in await found.fetchall())
         if not messages:
-            return Claim((), {}, {})
+            return Claim(again_at=gates.again_at({}))
+        taken = taken_by([message.channel_id for message in messages])
+        await take(conn, gates, taken)
         return Claim(
             messages,
             await _load_templates(conn, tenant_id, sorted({message.template_id for message in messages})),
-            await adapters.load(
-                conn, tenant_id=tenant_id, channel_ids=sorted({message.channel_id for message in messages})
-            ),
+            await adapters.load(conn, tenant_id=tenant_id, channel_ids=sorted(taken)),
+            gates.circuits,
+            gates.again_at(taken),
         )
 
 
-def _claimed(row: DictRow) -> Claimed:
+def context_of(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Give what a template may read of a person, a campaign and what first asked, from a row with their columns."""
     attributes: Mapping[str, Any] = row["attributes"]
-    profile = {"ext_id": row["ext_id"], "locale": row["locale"], "attributes": attributes}
+    profile = {name: row[name] for name in ("ext_id", "locale", "zone", "attributes")}
     if row["name"] is not None:
         profile["name"] = row["name"]
     # An attribute can be written profile.city as well as profile.attributes.city; our own fields come first.
@@ -98,9 +118,14 @@ def _claimed(row: DictRow) -> Claimed:
     }
     if row["event"] is not None:
         context["event"] = row["event"]
+    return context
+
+
+def _claimed(row: DictRow, now: datetime) -> Claimed:
     return Claimed(
         delivery_id=row["delivery_id"],
         attempt=row["attempts"],
+        setbacks=row["setbacks"],
         event_id=bytes(row["event_id"]).hex(),
         channel=Channel(row["channel"]),
         channel_id=row["channel_id"],
@@ -110,11 +135,13 @@ def _claimed(row: DictRow) -> Claimed:
         profile_name=row["name"],
         expires_at=row["expires_at"],
         resend=row["resend"],
-        context=context,
+        context=context_of(row),
+        reader=Reader(locale=row["locale"], zone=row["zone"], now=now),
+        is_advertising=is_advertising(row["basis"]),
     )
 
 
-async def _load_templates(conn: Transaction, tenant_id: UUID, template_ids: Sequence[int]) -> dict[int, Bodies]:
+async def _load_templates(conn: Transaction, tenant_id: UUID, template_ids: Sequence[int]) -> dict[int, Version]:
     missing = [template_id for template_id in template_ids if (tenant_id, template_id) not in _templates]
     if missing:
         if len(_templates) + len(missing) > MOST_TEMPLATES:
@@ -122,10 +149,5 @@ async def _load_templates(conn: Transaction, tenant_id: UUID, template_ids: Sequ
             missing = list(template_ids)
         rows = await conn.execute(_SQL["templates"], {"template_ids": missing})
         for row in await rows.fetchall():
-            _templates[tenant_id, row["template_id"]] = Bodies(
-                name=f"{row['key']} v{row['version']} ({row['channel']})",
-                subject=row["subject"],
-                text=row["body_text"],
-                html=row["body_html"],
-            )
+            _templates[tenant_id, row["template_id"]] = version_of(row)
     return {template_id: _templates[tenant_id, template_id] for template_id in template_ids}

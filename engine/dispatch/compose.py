@@ -4,24 +4,55 @@ from uuid import UUID
 
 from channels.contract import Message
 from engine.dispatch.claim import Claimed
-from engine.templates import Bodies, render
+from engine.templates import Version, Written, cleaned, write
 from engine.unsubscribe import Links, Request
 from rules.words import Channel
 
+NAME_LIMIT = 120
+"""Characters: a longer name beside a mail address would make a header that relays refuse, so it is left out."""
 
-def compose(claimed: Claimed, template: Bodies, links: Links, *, tenant_id: UUID) -> Message:
-    """Write the message; raises InvalidInput naming the template and the variable it lacks."""
+
+def compose(claimed: Claimed, template: Version, links: Links, *, tenant_id: UUID) -> Message:
+    """Write the message; raises InvalidInput naming the template and what it lacks or has too much of."""
     url = links.url(Request(tenant_id, claimed.profile_id, claimed.channel, claimed.delivery_id))
-    rendered = render(template, {**claimed.context, "unsubscribe_url": url})
-    is_mail = claimed.channel is Channel.EMAIL
-    return Message(
-        delivery_id=claimed.delivery_id,
-        event_id=claimed.event_id,
+    written = write(
+        template,
+        claimed.context,
+        reader=claimed.reader,
+        unsubscribe_url=url,
+        is_advertising=claimed.is_advertising,
+    )
+    return message(
+        written,
         channel=claimed.channel,
         address=claimed.address,
-        subject=rendered.subject,
-        text=rendered.text,
-        html=rendered.html,
-        data={"recipient_name": claimed.profile_name} if is_mail and claimed.profile_name else {},
+        name=claimed.profile_name,
         unsubscribe_url=url,
+        delivery_id=claimed.delivery_id,
+        event_id=claimed.event_id,
+    )
+
+
+def message(
+    written: Written,
+    *,
+    channel: Channel,
+    address: str,
+    name: str | None,
+    unsubscribe_url: str,
+    delivery_id: int,
+    event_id: str,
+) -> Message:
+    """Give what was written to its channel, with the person's name where a mail shows one."""
+    has_name = channel is Channel.EMAIL and name is not None and len(name) <= NAME_LIMIT
+    return Message(
+        delivery_id=delivery_id,
+        event_id=event_id,
+        channel=channel,
+        address=address,
+        subject=written.subject,
+        text=written.text,
+        html=written.html,
+        data={**written.data, "recipient_name": cleaned(name)} if has_name and name else written.data,
+        unsubscribe_url=unsubscribe_url,
     )

@@ -4,7 +4,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from channels.registry import factories
+from channels.registry import factories, providers
 from engine.db import Transaction
 from engine.queries import queries
 from rules.retry import MOST_ATTEMPTS
@@ -61,6 +61,12 @@ async def put_aside(conn: Transaction, *, lane: Lane, now: datetime) -> PutAside
 
 
 def _deduplicating() -> list[str]:
-    """Name the channels of which every provider drops a second message with the same event_id."""
-    careless = {channel for (channel, _), made in factories().items() if not getattr(made, "deduplicates", False)}
-    return sorted({channel for channel, _ in factories()} - careless)
+    """Name the providers, as <channel>.<provider>, that drop a second message with the same event_id.
+
+    Settings that name none mean the channel's first: it is there with an empty name too.
+    """
+    names = []
+    for (channel, provider), made in factories().items():
+        if getattr(made, "deduplicates", False):
+            names += [f"{channel}.{provider}", *([f"{channel}."] if providers(channel)[0] == provider else [])]
+    return sorted(names)

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -13,17 +13,25 @@ from psycopg.types.json import Jsonb
 from channels.contract import Receipt, ReceiptClass, ReceiptStatus
 from engine.db import Database
 from engine.dispatch.claim import LEASE, Claimed
+from engine.dispatch.gates import tell
+from engine.dispatch.leases import LOOK_AGAIN
+from engine.dispatch.watch import heard_in
 from engine.queries import queries
+from rules.circuit import Heard
 from rules.errors import LeoError, Unavailable
 from rules.retry import MOST_ATTEMPTS, next_attempt
 from rules.words import DeliveryStatus
 
+# What stands in the way of every message of the channel is no fault of this one.
+OF_THE_CHANNEL = frozenset({ReceiptClass.RATE_LIMITED, ReceiptClass.TOKEN_EXPIRED, ReceiptClass.PERMISSION_DENIED})
 # A channel that cannot be used (a credential that does not open) is tried again so much later.
 HOLD = timedelta(seconds=60)
 # While the database is away, what was sent is kept for as long as others believe our lease.
 KEEP_TRYING_S = LEASE.total_seconds()
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 2.0
 RELEASED = "released"
+STOPPED = "The worker was asked to stop before it called the provider."
+HELD_BACK = "The channel must not be called now."
 DETAIL_LIMIT = 500
 
 log = logging.getLogger(__name__)
@@ -31,7 +39,11 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """One attempt that is over: what the message becomes, and when it is due again if it is."""
+    """One attempt that is over: what the message becomes, and when it is due again if it is.
+
+    `is_setback` counts against it; `is_pinned`: it may have reached its provider, which drops a second. `heard` is what
+    the answer says about the provider.
+    """
 
     claimed: Claimed
     status: DeliveryStatus
@@ -42,6 +54,9 @@ class Ended:
     due_at: datetime | None = None
     provider_id: str | None = None
     raw: Any = None
+    is_setback: bool = False
+    is_pinned: bool = False
+    heard: Heard | None = None
 
     def to_row(self) -> dict[str, Any]:
         row = {
@@ -54,6 +69,8 @@ class Ended:
             "class": self.klass,
             "detail": self.detail[:DETAIL_LIMIT],
             "response": self.raw,
+            "setback": int(self.is_setback),
+            "pinned": self.is_pinned,
         }
         return row if self.due_at is None else row | {"due_at": self.due_at.isoformat()}
 
@@ -70,6 +87,7 @@ def of_receipt(claimed: Claimed, receipt: Receipt, *, deduplicates: bool, now: d
         status = DeliveryStatus.FAILED
     elif receipt.status is ReceiptStatus.RETRY or deduplicates or claimed.resend:
         status, due_at = _again(claimed, receipt, now=now, jitter=jitter)
+    is_again = status is DeliveryStatus.QUEUED
     return Ended(
         claimed,
         status,
@@ -80,18 +98,24 @@ def of_receipt(claimed: Claimed, receipt: Receipt, *, deduplicates: bool, now: d
         due_at=due_at,
         provider_id=receipt.provider_id,
         raw=dict(receipt.raw),
+        is_setback=status is not DeliveryStatus.SENT and receipt.klass not in OF_THE_CHANNEL,
+        is_pinned=is_again and receipt.status is ReceiptStatus.UNCERTAIN and not claimed.resend,
+        heard=heard_in(receipt),
     )
 
 
 def _again(
     claimed: Claimed, receipt: Receipt, *, now: datetime, jitter: float
 ) -> tuple[DeliveryStatus, datetime | None]:
-    at = next_attempt(
-        claimed.attempt, now, jitter=jitter, retry_after=receipt.retry_after, expires_at=claimed.expires_at
-    )
+    if receipt.klass in OF_THE_CHANNEL and receipt.retry_after is None:
+        # Its gate says when: it waits there with the others.
+        later = now + LOOK_AGAIN
+        return DeliveryStatus.QUEUED, later if claimed.expires_at is None else min(later, claimed.expires_at)
+    attempt = 1 if receipt.klass in OF_THE_CHANNEL else claimed.setbacks + 1
+    at = next_attempt(attempt, now, jitter=jitter, retry_after=receipt.retry_after, expires_at=claimed.expires_at)
     if at is not None:
         return DeliveryStatus.QUEUED, at
-    if claimed.attempt < MOST_ATTEMPTS:
+    if attempt < MOST_ATTEMPTS and claimed.expires_at is not None:
         return DeliveryStatus.QUEUED, claimed.expires_at  # its time ends before it could be tried again
     return (DeliveryStatus.UNCERTAIN if receipt.status is ReceiptStatus.UNCERTAIN else DeliveryStatus.DEAD), None
 
@@ -107,10 +131,9 @@ def held(claimed: Claimed, error: LeoError, *, now: datetime) -> Ended:
     return Ended(claimed, DeliveryStatus.QUEUED, RELEASED, error.code, klass, str(error), due_at=now + HOLD)
 
 
-def released(claimed: Claimed, *, now: datetime) -> Ended:
+def released(claimed: Claimed, *, due_at: datetime, why: str = STOPPED) -> Ended:
     """A message that its worker gives back untouched."""
-    detail = "The worker was asked to stop before it called the provider."
-    return Ended(claimed, DeliveryStatus.QUEUED, RELEASED, RELEASED, ReceiptClass.UNKNOWN, detail, due_at=now)
+    return Ended(claimed, DeliveryStatus.QUEUED, RELEASED, RELEASED, ReceiptClass.UNKNOWN, why, due_at=due_at)
 
 
 def interrupted(code: str, detail: str) -> Receipt:
@@ -120,14 +143,26 @@ def interrupted(code: str, detail: str) -> Receipt:
     )
 
 
-async def write(db: Database, *, tenant_id: UUID, ended: Sequence[Ended], owner: str, now: datetime) -> None:
-    """Write results in one transaction, again and again while the database is away; raises Unavailable in the end."""
+async def write(
+    db: Database,
+    *,
+    tenant_id: UUID,
+    ended: Sequence[Ended],
+    heard: Mapping[int, Sequence[Heard]],
+    owner: str,
+    now: datetime,
+) -> None:
+    """Write results, and what was heard of channels, in one transaction, again and again while the database is away.
+
+    Raises Unavailable in the end.
+    """
     rows = Jsonb([one.to_row() for one in ended])
     pause_s, waited_s = FIRST_PAUSE_S, 0.0
     while True:
         try:
             async with db.transaction(tenant_id) as conn:
                 await conn.execute(queries("dispatch")["results"], {"rows": rows, "owner": owner, "now": now})
+                await tell(conn, heard, now=now)
         except Unavailable as error:
             if waited_s >= KEEP_TRYING_S:
                 raise

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import random
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from uuid import UUID
@@ -14,7 +14,9 @@ from engine.db import Database
 from engine.dispatch.adapters import Adapters
 from engine.dispatch.claim import Claim, Claimed, claim
 from engine.dispatch.compose import compose
-from engine.dispatch.results import RELEASED, Ended, held, interrupted, of_receipt, refused, released, write
+from engine.dispatch.results import HELD_BACK, RELEASED, Ended, held, interrupted, of_receipt, refused, released, write
+from engine.dispatch.watch import Watch
+from rules.circuit import Heard
 from rules.errors import InvalidInput, LeoError
 from rules.words import DeliveryStatus, Lane
 
@@ -30,7 +32,10 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Dispatched:
-    """What one claim came to. `released` were given back untouched; `is_full`: more is probably due."""
+    """What one claim came to. `released` were given back untouched; `is_full`: more is probably due.
+
+    `again_at`: when more may go out, where only the channels' limits were in the way.
+    """
 
     claimed: int = 0
     sent: int = 0
@@ -40,10 +45,11 @@ class Dispatched:
     dead: int = 0
     released: int = 0
     is_full: bool = False
+    again_at: datetime | None = None
 
     def counts(self) -> dict[str, int]:
         """Give the numbers by name."""
-        return {name: number for name, number in asdict(self).items() if name != "is_full"}
+        return {name: number for name, number in asdict(self).items() if name not in {"is_full", "again_at"}}
 
 
 @dataclass(slots=True)
@@ -55,6 +61,7 @@ class _Round:
     tenant_id: UUID
     owner: str
     claim: Claim
+    watch: Watch
     is_stopping: Callable[[], bool]
     waiting: deque[Claimed] = field(default_factory=deque)
     done: asyncio.Queue[Ended | None] = field(default_factory=asyncio.Queue)
@@ -83,8 +90,9 @@ async def dispatch_due(
         db, adapters, tenant_id=tenant_id, lane=lane, run_id=run_id, owner=owner, most=most, now=datetime.now(UTC)
     )
     if not taken.messages:
-        return Dispatched()
-    work = _Round(db, adapters, tenant_id, owner, taken, is_stopping, deque(taken.messages))
+        return Dispatched(again_at=taken.again_at)
+    watch = Watch(taken.circuits)
+    work = _Round(db, adapters, tenant_id, owner, taken, watch, is_stopping, deque(taken.messages))
     writer = asyncio.create_task(_write_results(work))
     try:
         async with asyncio.TaskGroup() as group:
@@ -92,7 +100,7 @@ async def dispatch_due(
                 group.create_task(_send_one_by_one(work))
     finally:
         for claimed in work.waiting:
-            work.done.put_nowait(released(claimed, now=datetime.now(UTC)))
+            work.done.put_nowait(released(claimed, due_at=datetime.now(UTC)))
         work.done.put_nowait(None)
         await asyncio.shield(writer)
     counts = work.counts
@@ -105,6 +113,7 @@ async def dispatch_due(
         dead=counts[DeliveryStatus.DEAD],
         released=counts[RELEASED],
         is_full=len(taken.messages) == most,
+        again_at=taken.again_at,
     )
 
 
@@ -115,6 +124,9 @@ async def _send_one_by_one(work: _Round) -> None:
 
 
 async def _send(work: _Round, claimed: Claimed) -> Ended:
+    until = work.watch.held_until(claimed.channel_id, datetime.now(UTC))
+    if until is not None:
+        return released(claimed, due_at=until, why=HELD_BACK)
     adapter = work.claim.adapters[claimed.channel_id]
     if isinstance(adapter, LeoError):
         return held(claimed, adapter, now=datetime.now(UTC))
@@ -126,10 +138,10 @@ async def _send(work: _Round, claimed: Claimed) -> Ended:
     except InvalidInput as error:
         return refused(claimed, error)
     try:
-        return _ended(claimed, adapter, await _call(adapter, request))
+        return _ended(work, claimed, adapter, await _call(adapter, request))
     except asyncio.CancelledError:
         stopped = interrupted("stopped", "The worker had to stop while it waited for the provider.")
-        work.done.put_nowait(_ended(claimed, adapter, stopped))
+        work.done.put_nowait(_ended(work, claimed, adapter, stopped))
         raise
 
 
@@ -146,14 +158,18 @@ async def _call(adapter: Adapter, request: Request) -> Receipt:
         return interrupted("adapter_failed", f"The adapter raised {type(error).__name__}.")
 
 
-def _ended(claimed: Claimed, adapter: Adapter, receipt: Receipt) -> Ended:
-    return of_receipt(
+def _ended(work: _Round, claimed: Claimed, adapter: Adapter, receipt: Receipt) -> Ended:
+    now = datetime.now(UTC)
+    ended = of_receipt(
         claimed,
         receipt,
         deduplicates=adapter.deduplicates,
-        now=datetime.now(UTC),
+        now=now,
         jitter=random.random(),  # noqa: S311 - spreads retries, no secret
     )
+    if ended.heard is not None:
+        work.watch.hear(claimed.channel_id, ended.heard, now)
+    return ended
 
 
 async def _write_results(work: _Round) -> None:
@@ -169,5 +185,21 @@ async def _write_results(work: _Round) -> None:
         is_open = len(ended) == len(group)
         missing -= len(ended)
         if ended:
-            await write(work.db, tenant_id=work.tenant_id, ended=ended, owner=work.owner, now=datetime.now(UTC))
+            await write(
+                work.db,
+                tenant_id=work.tenant_id,
+                ended=ended,
+                heard=_heard(work.watch, ended),
+                owner=work.owner,
+                now=datetime.now(UTC),
+            )
             work.counts.update(RELEASED if one.receipt == RELEASED else one.status for one in ended)
+
+
+def _heard(watch: Watch, ended: Sequence[Ended]) -> dict[int, list[Heard]]:
+    """Gather what a group says about channels; one that only ever works need not be told so."""
+    heard: dict[int, list[Heard]] = {}
+    for one in ended:
+        if one.heard is not None and watch.is_noted(one.claimed.channel_id):
+            heard.setdefault(one.claimed.channel_id, []).append(one.heard)
+    return heard

@@ -20,7 +20,7 @@ from arango.cursor import Cursor
 from arango.exceptions import ArangoServerError
 from arango.http import DefaultHTTPClient
 
-from engine.ingest.pause import uncollected
+from engine.pause import uncollected
 from rules.errors import LeoError, Misconfigured, Unavailable
 
 TRIES = 6

@@ -10,10 +10,10 @@ import orjson
 
 from engine.ingest import people as documents
 from engine.ingest.paths import Document
-from engine.ingest.pause import uncollected
 from engine.ingest.people import People
 from engine.ingest.run import Run
 from engine.ingest.write import Rows
+from engine.pause import uncollected
 from engine.queries import queries
 
 _SQL = queries("ingest")

@@ -23,11 +23,11 @@ from engine.ingest.counts import SyncCounts
 from engine.ingest.events import take_events
 from engine.ingest.fields import FieldMap
 from engine.ingest.membership import refresh_marked, take_one, take_segments
-from engine.ingest.pause import settled
 from engine.ingest.reconcile import reconcile
 from engine.ingest.run import Run
 from engine.ingest.sources import CONNECTED, Source, get_source, list_sources
 from engine.ingest.write import Place
+from engine.pause import settled
 from engine.queries import queries
 from rules.errors import LeoError, NotFound
 

@@ -9,32 +9,43 @@ WITH newest AS (
     WHERE tenant_id = %(tenant_id)s AND key = %(key)s AND channel = %(channel)s
     ORDER BY version DESC LIMIT 1
 ), made AS (
-    INSERT INTO message_template (tenant_id, key, channel, version, locale, subject, body_text, body_html)
+    INSERT INTO message_template (tenant_id, key, channel, version, locale, subject, body_text, body_html, body_mjml, data,
+                                  translations)
     SELECT %(tenant_id)s, %(key)s, %(channel)s, coalesce((SELECT version FROM newest), 0) + 1, %(locale)s,
-           %(subject)s, %(body_text)s, %(body_html)s
+           %(subject)s, %(body_text)s, %(body_html)s, %(body_mjml)s, %(data)s, %(translations)s
     WHERE NOT EXISTS (
         SELECT FROM newest WHERE status <> 'retired'
-          AND (locale, subject, body_text, body_html)
-              IS NOT DISTINCT FROM (%(locale)s::text, %(subject)s::text, %(body_text)s::text, %(body_html)s::text))
+          AND (locale, subject, body_text, body_html, body_mjml, data, translations)
+              IS NOT DISTINCT FROM (%(locale)s::text, %(subject)s::text, %(body_text)s::text, %(body_html)s::text,
+                                    %(body_mjml)s::text, %(data)s::jsonb, %(translations)s::jsonb))
     RETURNING *
 )
-SELECT template_id, key, version, channel, status, locale, subject, body_text, body_html, created_at, true AS is_new FROM made
+SELECT template_id, key, version, channel, status, locale, subject, body_text, body_html, body_mjml, data, translations,
+       approved_by, approved_at, created_at, true AS is_new FROM made
 UNION ALL
-SELECT template_id, key, version, channel, status, locale, subject, body_text, body_html, created_at, false FROM newest
+SELECT template_id, key, version, channel, status, locale, subject, body_text, body_html, body_mjml, data, translations,
+       approved_by, approved_at, created_at, false FROM newest
 WHERE NOT EXISTS (SELECT FROM made)
 
 -- name: template
-SELECT template_id, key, version, channel, status, locale, subject, body_text, body_html, created_at, false AS is_new
+SELECT template_id, key, version, channel, status, locale, subject, body_text, body_html, body_mjml, data, translations,
+       approved_by, approved_at, created_at, false AS is_new
 FROM message_template WHERE tenant_id = %(tenant_id)s AND template_id = %(template_id)s
 FOR NO KEY UPDATE
 
 -- name: templates
-SELECT template_id, key, version, channel, status, locale, subject, body_text, body_html, created_at, false AS is_new
+SELECT template_id, key, version, channel, status, locale, subject, body_text, body_html, body_mjml, data, translations,
+       approved_by, approved_at, created_at, false AS is_new
 FROM message_template WHERE tenant_id = %(tenant_id)s AND template_id > %(after)s
 ORDER BY template_id LIMIT %(limit)s
 
 -- name: set_template_status
-UPDATE message_template SET status = %(status)s WHERE tenant_id = %(tenant_id)s AND template_id = %(template_id)s
+-- Who approved it, and when, stays with the version for good.
+UPDATE message_template
+SET status = %(status)s,
+    approved_by = CASE %(status)s WHEN 'approved' THEN %(by)s ELSE approved_by END,
+    approved_at = CASE %(status)s WHEN 'approved' THEN now() ELSE approved_at END
+WHERE tenant_id = %(tenant_id)s AND template_id = %(template_id)s
 
 -- name: known_templates
 SELECT template_id FROM message_template
@@ -171,15 +182,20 @@ FROM run
 SELECT profile_id FROM cdp_profiles WHERE tenant_id = %(tenant_id)s AND profile_id = ANY (%(profile_ids)s)
 
 -- name: connect_channel
-INSERT INTO channel (tenant_id, kind, name, settings, webhook_key)
-VALUES (%(tenant_id)s, %(kind)s, %(name)s, %(settings)s, coalesce(%(webhook_key)s, translate(gen_random_uuid()::text, '-', '')))
+INSERT INTO channel (tenant_id, kind, name, settings, failover, webhook_key)
+VALUES (%(tenant_id)s, %(kind)s, %(name)s, %(settings)s, %(failover)s, coalesce(%(webhook_key)s, translate(gen_random_uuid()::text, '-', '')))
 ON CONFLICT ON CONSTRAINT channel_name_unique DO UPDATE
-SET settings = excluded.settings, status = 'connected', webhook_key = coalesce(%(webhook_key)s, channel.webhook_key)
+SET settings = excluded.settings, failover = excluded.failover, status = 'connected', webhook_key = coalesce(%(webhook_key)s, channel.webhook_key)
 WHERE channel.kind = excluded.kind
-RETURNING channel_id, kind, name, status, webhook_key
+RETURNING channel_id
 
 -- name: channels
-SELECT channel_id, kind, name, status, webhook_key FROM channel WHERE tenant_id = %(tenant_id)s ORDER BY channel_id
+-- The tenant's channels, or the one named, each with why and until when its provider is left alone.
+SELECT c.channel_id, c.kind, c.name, c.status, c.failover, c.webhook_key, g.reason,
+       CASE WHEN g.held_until > now() THEN g.held_until END AS held_until
+FROM channel c LEFT JOIN channel_gate g ON g.tenant_id = c.tenant_id AND g.channel_id = c.channel_id
+WHERE c.tenant_id = %(tenant_id)s AND (%(channel_id)s::bigint IS NULL OR c.channel_id = %(channel_id)s)
+ORDER BY c.channel_id
 
 -- name: policy_in_force
 -- The newest version that is no draft of the key that the campaign follows.

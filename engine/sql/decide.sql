@@ -166,8 +166,15 @@ FROM (
         SELECT l.channel FROM delivery_log l
         WHERE l.delivery_id = o.delivery_id AND l.channel = ANY (%(channels)s) LIMIT 1) d
     UNION ALL
-    SELECT e.profile_id, split_part(e.type, '.', 1), e.occurred_at FROM marketing_event e
-    WHERE e.profile_id = ANY (%(profile_ids)s) AND e.type = ANY (%(types)s) AND e.occurred_at BETWEEN %(since)s AND %(now)s
+    -- Ordered and cut off, so that each look-up goes by the person: by the type it reads every event of that type that the
+    -- tenant has (one person among 1,000,000: 233 ms against 1).
+    SELECT person.id, split_part(e.type, '.', 1), e.occurred_at
+    FROM unnest(%(profile_ids)s::bigint[]) AS person (id)
+    CROSS JOIN LATERAL (
+        SELECT event.type, event.occurred_at FROM marketing_event event
+        WHERE event.profile_id = person.id AND event.type = ANY (%(types)s)
+          AND event.occurred_at BETWEEN %(since)s AND %(now)s
+        ORDER BY event.occurred_at DESC LIMIT %(most)s) e
 ) AS one
 GROUP BY one.profile_id, one.channel
 

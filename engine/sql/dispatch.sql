@@ -1,30 +1,107 @@
+-- name: gates
+-- The tenant's channels, each with how freely it may be called.
+SELECT ch.channel_id, ch.kind, ch.name, ch.status, ch.failover, ch.settings ->> 'provider' AS provider, ch.settings -> 'limits' AS limits,
+       g.spent_until, coalesce(g.circuit, 'working') AS circuit, g.held_until, coalesce(g.failures, 0) AS failures,
+       coalesce(g.breaks, 0) AS breaks, coalesce(g.slowdowns, 0) AS slowdowns, coalesce(g.denials, 0) AS denials, g.reason
+FROM channel ch LEFT JOIN channel_gate g ON g.tenant_id = ch.tenant_id AND g.channel_id = ch.channel_id
+WHERE ch.tenant_id = leo_tenant() AND ch.status <> 'disconnected'
+ORDER BY ch.channel_id
+
+-- name: lock_gates
+-- Nobody else takes from these channels, or writes what was heard of them, until the transaction ends.
+INSERT INTO channel_gate (tenant_id, channel_id)
+SELECT leo_tenant(), id FROM unnest(%(channel_ids)s::bigint[]) AS given (id) ORDER BY id
+ON CONFLICT ON CONSTRAINT channel_gate_pkey DO UPDATE SET channel_id = excluded.channel_id
+RETURNING channel_id, spent_until, circuit, held_until, failures, breaks, slowdowns, denials, reason
+
+-- name: save_gates
+WITH given AS (
+    SELECT * FROM jsonb_to_recordset(%(rows)s) AS given (
+        channel_id bigint, spent_until timestamptz, circuit text, held_until timestamptz, failures int, breaks int,
+        slowdowns int, denials int, reason text)
+)
+UPDATE channel_gate g
+SET spent_until = given.spent_until, circuit = given.circuit, held_until = given.held_until, failures = given.failures,
+    breaks = given.breaks, slowdowns = given.slowdowns, denials = given.denials, reason = left(given.reason, 500)
+FROM given WHERE g.tenant_id = leo_tenant() AND g.channel_id = given.channel_id
+
+-- name: pause_channel
+-- Gives the channel's name where it was connected until now.
+WITH paused AS (
+    UPDATE channel SET status = 'paused'
+    WHERE tenant_id = leo_tenant() AND channel_id = %(channel_id)s AND status = 'connected'
+    RETURNING tenant_id, channel_id, name
+), told AS (
+    INSERT INTO channel_gate (tenant_id, channel_id, reason) SELECT tenant_id, channel_id, left(%(reason)s, 500) FROM paused
+    ON CONFLICT ON CONSTRAINT channel_gate_pkey DO UPDATE SET reason = excluded.reason
+)
+SELECT name FROM paused
+
+-- name: resume_channel
+-- Connected again, and as if nothing had happened; what was taken of its pace stays taken.
+WITH resumed AS (
+    UPDATE channel SET status = 'connected'
+    WHERE tenant_id = leo_tenant() AND channel_id = %(channel_id)s AND status <> 'disconnected'
+    RETURNING tenant_id, channel_id, name
+), told AS (
+    UPDATE channel_gate g
+    SET circuit = 'working', held_until = NULL, failures = 0, breaks = 0, slowdowns = 0, denials = 0, reason = NULL
+    FROM resumed WHERE g.tenant_id = resumed.tenant_id AND g.channel_id = resumed.channel_id
+)
+SELECT name FROM resumed
+
 -- name: claim
 -- Takes the messages that are due into one worker's hands, in the order they are due: `sending`, a lease and an attempt
--- that has started, committed before any provider is called. {which} is one of the two below. The tenant is left to row
--- security (see decide.sql).
-WITH due AS (
-    SELECT d.delivery_id
-    FROM delivery_log d
-    JOIN campaign_run r ON r.tenant_id = d.tenant_id AND r.run_id = d.run_id
-    JOIN campaign c ON c.tenant_id = d.tenant_id AND c.campaign_id = d.campaign_id
-    JOIN channel ch ON ch.tenant_id = d.tenant_id AND ch.channel_id = d.channel_id
-    WHERE d.status = 'queued' AND {which} AND (d.expires_at IS NULL OR d.expires_at > %(now)s)
-      AND r.status NOT IN ('paused', 'cancelled') AND c.status = 'active' AND ch.status = 'connected'
-    ORDER BY d.due_at
-    LIMIT %(most)s
-    FOR NO KEY UPDATE OF d SKIP LOCKED
+-- that has started, committed before any provider is called. {which} is one of the two below; `open` says whose messages
+-- may go through which channel, and how many. The tenant is left to row security (see decide.sql).
+WITH open AS (
+    SELECT * FROM jsonb_to_recordset(%(open)s) AS open (channel_id bigint, through_id bigint, most int, recipient_s float8)
+), found AS (
+    SELECT one.delivery_id, one.due_at, open.through_id, open.most, open.recipient_s,
+           row_number() OVER (PARTITION BY open.through_id, one.address ORDER BY one.due_at, one.delivery_id) AS of_address
+    FROM open CROSS JOIN LATERAL (
+        SELECT d.delivery_id, d.due_at, d.address
+        FROM delivery_log d
+        JOIN campaign_run r ON r.tenant_id = d.tenant_id AND r.run_id = d.run_id
+        JOIN campaign c ON c.tenant_id = d.tenant_id AND c.campaign_id = d.campaign_id
+        WHERE d.status = 'queued' AND d.through_id = open.channel_id AND {which}
+          AND (d.expires_at IS NULL OR d.expires_at > %(now)s)
+          AND r.status NOT IN ('paused', 'cancelled') AND c.status = 'active'
+          AND (NOT d.pinned OR open.through_id = open.channel_id)
+          -- Another message to the same address is in hand, or was a moment ago.
+          AND (open.recipient_s IS NULL OR NOT EXISTS (
+              SELECT FROM delivery_log o
+              WHERE o.profile_id = d.profile_id AND o.delivery_id <> d.delivery_id AND o.address = d.address AND o.attempts > 0
+                AND (o.status = 'sending' OR o.updated_at > %(now)s::timestamptz - make_interval(secs => open.recipient_s))))
+        ORDER BY d.due_at
+        LIMIT open.most
+        FOR NO KEY UPDATE OF d SKIP LOCKED) AS one
+), placed AS (
+    SELECT delivery_id, due_at, through_id, most,
+           row_number() OVER (PARTITION BY through_id ORDER BY due_at, delivery_id) AS place
+    FROM found WHERE recipient_s IS NULL OR of_address = 1
+), due AS (
+    SELECT delivery_id, through_id FROM placed WHERE place <= most ORDER BY due_at, delivery_id LIMIT %(most)s
 ), claimed AS (
     UPDATE delivery_log d
-    SET status = 'sending', attempts = d.attempts + 1, lease_owner = %(owner)s, lease_until = %(lease_until)s
+    SET status = 'sending', attempts = d.attempts + 1, lease_owner = %(owner)s, lease_until = %(lease_until)s,
+        moved_to = CASE WHEN due.through_id <> d.channel_id THEN due.through_id END
     FROM due WHERE d.delivery_id = due.delivery_id
     RETURNING d.*
 ), started AS (
-    INSERT INTO delivery_attempt (tenant_id, delivery_id, number, phase, worker, status)
-    SELECT tenant_id, delivery_id, attempts, 'started', %(owner)s, 'sending' FROM claimed
+    INSERT INTO delivery_attempt (tenant_id, delivery_id, number, phase, worker, status, channel_id)
+    SELECT tenant_id, delivery_id, attempts, 'started', %(owner)s, 'sending', through_id FROM claimed
 )
-SELECT d.delivery_id, d.event_id, d.channel, d.channel_id, d.template_id, d.address, d.attempts, d.expires_at, d.profile_id,
-       p.ext_id, p.name, coalesce(p.locale, t.locale) AS locale, p.attributes,
+SELECT d.delivery_id, d.event_id, d.channel, d.through_id AS channel_id, d.template_id, d.address, d.attempts, d.setbacks,
+       d.expires_at, d.profile_id, p.ext_id, p.name, coalesce(p.locale, t.locale) AS locale, coalesce(p.zone, t.zone) AS zone,
+       p.attributes,
        c.key AS campaign_key, c.name AS campaign_name, c.purpose, c.resend,
+       -- The ground of its purpose in the policy that holds: what is owed to a person is no advertising.
+       (SELECT one.document -> 'purposes' ->> c.purpose FROM policy one
+        WHERE one.tenant_id = c.tenant_id AND NOT one.draft
+          AND one.key = coalesce((SELECT own.key FROM policy own
+                                  WHERE own.tenant_id = c.tenant_id AND own.policy_id = c.policy_id), 'default')
+        ORDER BY one.version DESC LIMIT 1) AS basis,
        (SELECT jsonb_build_object('type', e.type, 'ext_id', e.ext_id, 'occurred_at', e.occurred_at, 'attributes', e.attributes)
         FROM decision of JOIN marketing_event e ON e.tenant_id = of.tenant_id AND e.event_id = of.event_id
         WHERE of.tenant_id = d.tenant_id AND of.decision_id = d.decision_id) AS event
@@ -47,7 +124,7 @@ SELECT ch.channel_id, ch.kind, ch.settings,
 FROM channel ch WHERE ch.tenant_id = leo_tenant() AND ch.channel_id = ANY (%(channel_ids)s)
 
 -- name: templates
-SELECT template_id, key, version, channel, subject, body_text, body_html
+SELECT template_id, key, version, channel, locale, subject, body_text, body_html, data, translations
 FROM message_template WHERE tenant_id = leo_tenant() AND template_id = ANY (%(template_ids)s)
 
 -- name: results
@@ -56,11 +133,12 @@ FROM message_template WHERE tenant_id = leo_tenant() AND template_id = ANY (%(te
 WITH given AS (
     SELECT * FROM jsonb_to_recordset(%(rows)s) AS given (
         delivery_id bigint, number int, status text, receipt text, due_at timestamptz, provider_id text, code text, class text,
-        detail text, response jsonb)
+        detail text, response jsonb, setback int, pinned boolean)
 ), changed AS (
     UPDATE delivery_log d
     SET status = given.status, lease_owner = NULL, lease_until = NULL, due_at = coalesce(given.due_at, d.due_at),
         provider_id = coalesce(given.provider_id, d.provider_id), code = given.code, class = given.class,
+        setbacks = d.setbacks + given.setback, pinned = d.pinned OR given.pinned,
         response = given.response, sent_at = CASE given.status WHEN 'sent' THEN %(now)s::timestamptz END
     FROM given
     WHERE d.delivery_id = given.delivery_id AND d.attempts = given.number AND d.status IN ('sending', 'uncertain', 'queued')
@@ -95,9 +173,13 @@ WITH held AS (
     FROM delivery_log d
     JOIN campaign_run r ON r.tenant_id = d.tenant_id AND r.run_id = d.run_id
     JOIN campaign c ON c.tenant_id = d.tenant_id AND c.campaign_id = d.campaign_id
-    JOIN channel ch ON ch.tenant_id = d.tenant_id AND ch.channel_id = d.channel_id
+    JOIN channel ch ON ch.tenant_id = d.tenant_id AND ch.channel_id = d.through_id
     WHERE d.status = 'queued' AND d.lane = %(lane)s AND d.due_at <= %(now)s
-      AND (d.expires_at <= %(now)s OR r.status IN ('paused', 'cancelled') OR c.status <> 'active' OR ch.status <> 'connected')
+      AND (d.expires_at <= %(now)s OR r.status IN ('paused', 'cancelled') OR c.status <> 'active'
+           OR ch.status <> 'connected' AND (d.pinned OR ch.failover IS NULL OR NOT EXISTS (
+               SELECT FROM channel other
+               WHERE other.tenant_id = ch.tenant_id AND other.kind = ch.kind AND other.failover IS NOT NULL
+                 AND other.status = 'connected')))
     ORDER BY d.due_at
     LIMIT %(most)s
     FOR NO KEY UPDATE OF d SKIP LOCKED
@@ -118,15 +200,19 @@ SELECT DISTINCT lease_owner FROM delivery_log WHERE status = 'sending' AND lane 
 -- Messages in the hands of a worker that is gone. Whether they left is not known: sent again only where the provider drops
 -- the second or the campaign says so, else uncertain.
 WITH lost AS (
-    SELECT d.delivery_id,
-           CASE WHEN (c.resend OR d.channel = ANY (%(deduplicating)s)) AND d.attempts < %(most_attempts)s
+    SELECT d.delivery_id, c.resend,
+           CASE WHEN (c.resend OR ch.kind || '.' || coalesce(ch.settings ->> 'provider', '') = ANY (%(deduplicating)s))
+                     AND d.setbacks + 1 < %(most_attempts)s
                 THEN 'queued' ELSE 'uncertain' END AS becomes
-    FROM delivery_log d JOIN campaign c ON c.tenant_id = d.tenant_id AND c.campaign_id = d.campaign_id
+    FROM delivery_log d
+    JOIN campaign c ON c.tenant_id = d.tenant_id AND c.campaign_id = d.campaign_id
+    JOIN channel ch ON ch.tenant_id = d.tenant_id AND ch.channel_id = d.through_id
     WHERE d.status = 'sending' AND d.lane = %(lane)s AND (d.lease_until <= %(now)s OR d.lease_owner = ANY (%(gone)s))
     FOR NO KEY UPDATE OF d SKIP LOCKED
 ), done AS (
     UPDATE delivery_log d
     SET status = lost.becomes, lease_owner = NULL, lease_until = NULL, code = 'lease_lost', class = 'unknown',
+        setbacks = d.setbacks + 1, pinned = d.pinned OR lost.becomes = 'queued' AND NOT lost.resend,
         due_at = CASE lost.becomes WHEN 'queued' THEN %(now)s ELSE d.due_at END
     FROM lost WHERE d.delivery_id = lost.delivery_id
     RETURNING d.status

@@ -24,7 +24,7 @@ WITH given AS (
     ) own ON true
     LEFT JOIN LATERAL (
         SELECT d.delivery_id, d.profile_id, d.campaign_id FROM delivery_log d
-        WHERE own.delivery_id IS NULL AND d.channel_id = ANY (ARRAY(SELECT channel_id FROM kin)) AND d.provider_id = given.provider_id
+        WHERE own.delivery_id IS NULL AND d.through_id = ANY (ARRAY(SELECT channel_id FROM kin)) AND d.provider_id = given.provider_id
         ORDER BY d.delivery_id DESC LIMIT 1
     ) theirs ON true
     LEFT JOIN LATERAL (
@@ -37,7 +37,7 @@ WITH given AS (
         -- An answer without a reference (a block, a new message) is taken for one to what was sent there last.
         -- We note that a message is sent when its answer is there, which the provider's watermark may precede.
         SELECT d.delivery_id, d.profile_id, d.campaign_id FROM delivery_log d
-        WHERE d.profile_id = person.profile_id AND d.channel_id = ANY (ARRAY(SELECT channel_id FROM kin))
+        WHERE d.profile_id = person.profile_id AND d.through_id = ANY (ARRAY(SELECT channel_id FROM kin))
           AND d.address = given.address AND d.queued_at > given.at - interval '30 days'
           AND d.sent_at <= given.at + CASE WHEN given.up_to THEN interval '5 seconds' ELSE interval '0' END
         ORDER BY d.queued_at DESC LIMIT CASE WHEN given.up_to THEN 100 ELSE 1 END

@@ -90,7 +90,7 @@ WITH path AS MATERIALIZED (
                          WHEN 'wait' THEN 'wait until ' || leo_iso(p.wait_until)
                          ELSE 'do nothing' END,
            CASE WHEN p.action = 'send' OR p.reason = 'chosen'
-                THEN format('chosen by %s among %s candidates', p.arbiter, jsonb_array_length(coalesce(p.candidates -> 'verdicts', p.candidates)))
+                THEN format('chosen by %s among %s candidates', p.arbiter, jsonb_array_length(coalesce(p.candidates -> 'candidates', p.candidates -> 'verdicts', p.candidates)))
                 ELSE concat_ws(': ', p.reason, (
                     SELECT string_agg(DISTINCT r.reason ->> 'text', ' ')
                     FROM jsonb_path_query(p.candidates, '$[*].reasons[*]') AS r (reason)

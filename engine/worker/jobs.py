@@ -25,6 +25,8 @@ from rules.words import Lane
 
 # A batch that cannot be decided is tried again so much later.
 PUT_OFF = timedelta(seconds=60)
+# The sweeper looks once a second by itself.
+LONGEST_WAIT_S = 1.0
 # Where a job leaves word that its tenant has more to do.
 AGAIN = "again"
 
@@ -81,13 +83,13 @@ class Hands:
             return True
         return await lanes.ring(self.client, self.lane, lanes.DECIDE, str(tenant_id), batch_id, job_id=job_id)
 
-    async def ring_dispatch(self, tenant_id: UUID) -> None:
+    async def ring_dispatch(self, tenant_id: UUID, *, after_s: float | None = None) -> None:
         """Ask for one more claim of the tenant unless as many as may run are asked for; raises RedisError."""
         for place in range(lanes.PACES[self.lane].abreast):
             job_id = f"{tenant_id}:{self.owner}:{self._generation}:{place}"
             if job_id in self._held:
                 continue
-            if await lanes.ring(self.client, self.lane, lanes.DISPATCH, str(tenant_id), job_id=job_id):
+            if await lanes.ring(self.client, self.lane, lanes.DISPATCH, str(tenant_id), job_id=job_id, after_s=after_s):
                 return
 
 
@@ -125,10 +127,13 @@ async def _decide(hands: Hands, ctx: dict[str, Any], tenant_id: str, batch_id: i
         return
     if decided.state is BatchState.TAKEN:
         return
-    ctx[AGAIN] = lanes.DECIDE, tenant
+    ctx[AGAIN] = lanes.DECIDE, tenant, None
     _tell_decided(hands, tenant, decided, time.perf_counter() - started)
     if decided.deliveries and hands.lane is Lane.REALTIME:
-        await _send(hands, tenant, run_id=decided.run_id)
+        sent = await _send(hands, tenant, run_id=decided.run_id)
+        if sent.claimed < decided.deliveries:  # a limit was in the way
+            with contextlib.suppress(RedisError, OSError):
+                await hands.ring_dispatch(tenant, after_s=_wait_s(sent))
     elif decided.deliveries:
         with contextlib.suppress(RedisError, OSError):  # the sweeper rings within a second
             await hands.ring_dispatch(tenant)
@@ -165,8 +170,13 @@ async def _dispatch(hands: Hands, ctx: dict[str, Any], tenant_id: str) -> None:
     while dispatched.is_full and time.monotonic() < turn_ends and not hands.stop.is_set():
         dispatched = await _send(hands, tenant, run_id=None)
     if dispatched.is_full:
-        ctx[AGAIN] = lanes.DISPATCH, tenant
+        ctx[AGAIN] = lanes.DISPATCH, tenant, None
         return
+    wait_s = _wait_s(dispatched)
+    if wait_s is not None:
+        ctx[AGAIN] = lanes.DISPATCH, tenant, wait_s
+        if dispatched.claimed:
+            return
     try:
         async with hands.db.transaction(tenant) as conn:
             aside = await put_aside(conn, lane=hands.lane, now=datetime.now(UTC))
@@ -183,9 +193,20 @@ async def after(ctx: dict[str, Any]) -> None:
     hands: Hands = ctx["hands"]
     if AGAIN not in ctx or hands.stop.is_set():
         return
-    job, tenant_id = ctx[AGAIN]
+    job, tenant_id, after_s = ctx[AGAIN]
     with contextlib.suppress(LeoError, RedisError, OSError):  # the sweeper rings within a second
-        await (hands.ring_batches(tenant_id) if job == lanes.DECIDE else hands.ring_dispatch(tenant_id))
+        if job == lanes.DECIDE:
+            await hands.ring_batches(tenant_id)
+        else:
+            await hands.ring_dispatch(tenant_id, after_s=after_s)
+
+
+def _wait_s(dispatched: Dispatched) -> float | None:
+    """Give the seconds until the channels' limits let more out; None where the sweeper is there before."""
+    if dispatched.again_at is None:
+        return None
+    wait_s = (dispatched.again_at - datetime.now(UTC)).total_seconds()
+    return max(wait_s, 0.0) if wait_s < LONGEST_WAIT_S else None
 
 
 async def _send(hands: Hands, tenant_id: UUID, *, run_id: int | None) -> Dispatched:

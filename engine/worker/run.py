@@ -13,6 +13,7 @@ from engine import lanes
 from engine.db import Database
 from engine.dispatch import Adapters
 from engine.memory.choice import embedder_of
+from engine.pause import seldom_collected
 from engine.settings import Settings
 from engine.think import models
 from engine.worker import learn, tasks, upkeep
@@ -41,7 +42,7 @@ async def run(settings: Settings, *, database_url: str, redis_url: str, lane: La
             hands = Hands(db, adapters, client, lane=lane, owner=owner_name(lane))
             hands.embedder, hands.gateway = embedder, gateway
             hands.reader = gateway if gateway.models else None
-            with _stopped_by_signals(hands.stop):
+            with _stopped_by_signals(hands.stop), seldom_collected():
                 await work(hands)
     finally:
         await embedder.close()

@@ -5,8 +5,9 @@ at the person alone and are asked once; the others look at the channel, or at th
 Reasons are told in the order of the funnel (rules.words.Gate): what cannot change first, what passes by itself last.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import TypeAlias
 
 from rules.facts import Candidate
 from rules.gates.campaign import budget, campaign_window, control_group
@@ -18,10 +19,22 @@ from rules.gates.person import consent, duplicate, known, reachable, suppression
 from rules.verdicts import Reason
 from rules.words import Gate
 
-__all__ = ["OF_CANDIDATE", "OF_PERSON", "Case", "against_candidate", "against_person", "asked", "zone_of"]
+__all__ = [
+    "OF_CANDIDATE",
+    "OF_PERSON",
+    "Case",
+    "OfCandidate",
+    "against_candidate",
+    "against_person",
+    "asked",
+    "gates_of",
+    "zone_of",
+]
+
+OfCandidate: TypeAlias = Callable[[Case, Candidate], Reason | None]
 
 OF_PERSON: tuple[Callable[[Case], Reason | None], ...] = (known, campaign_window, control_group, quiet_hours)
-OF_CANDIDATE: tuple[Callable[[Case, Candidate], Reason | None], ...] = (
+OF_CANDIDATE: tuple[OfCandidate, ...] = (
     consent,
     suppression,
     reachable,
@@ -46,9 +59,33 @@ def against_person(case: Case) -> tuple[Reason, ...]:
     return tuple(reason for gate in OF_PERSON if (reason := gate(case)) is not None)
 
 
-def against_candidate(case: Case, candidate: Candidate, of_person: tuple[Reason, ...]) -> tuple[Reason, ...]:
+def gates_of(case: Case) -> tuple[OfCandidate, ...]:
+    """Give the gates that have something to look at; the others refuse nobody, on whatever channel."""
+    facts, policy = case.facts, case.policy
+    idle: dict[OfCandidate, bool] = {
+        suppression: not facts.suppressions,
+        duplicate: not facts.reached,
+        budget: facts.budget is None,
+        frequency_cap: not policy.caps,
+        priority: not facts.rivals,
+        provider_window: not policy.windows,
+        sending_hours: not policy.sending_hours,
+    }
+    return tuple(gate for gate in OF_CANDIDATE if not idle.get(gate, False))
+
+
+def against_candidate(
+    case: Case,
+    candidate: Candidate,
+    of_person: tuple[Reason, ...],
+    gates: Sequence[OfCandidate] = OF_CANDIDATE,
+) -> tuple[Reason, ...]:
     """Give everything that stands against a candidate, in the order of the funnel; `of_person` is known already."""
-    found = [reason for gate in OF_CANDIDATE if (reason := gate(case, candidate)) is not None]
+    found = []
+    for gate in gates:
+        reason = gate(case, candidate)
+        if reason is not None:
+            found.append(reason)
     if case.unmet:
         found += unmet(case, candidate)
     if not found:

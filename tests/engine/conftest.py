@@ -1,20 +1,25 @@
-"""What tests of the sync share: a sandbox for each module, a CDP for each test, the vault of these settings."""
+"""What tests share: a sandbox for each module, a CDP or channels that lead to it for each test, the vault."""
 
 from collections.abc import AsyncIterator
 
 import pytest
 
 from engine.credentials import Vault
+from engine.db import Database
+from engine.dispatch import Adapters
 from engine.settings import Settings
 from tests.channels.sandbox_process import SandboxProcess, start_sandbox
+from tests.conftest import Tenant
+from tests.engine.acts import Act
 from tests.engine.cdp import Cdp, new_cdp
+from tests.engine.world import World
 
 
 @pytest.fixture(scope="module")
 async def sandbox() -> AsyncIterator[SandboxProcess]:
     process = await start_sandbox()
     yield process
-    process.close()
+    assert process.close() == 0
 
 
 @pytest.fixture
@@ -27,3 +32,16 @@ async def cdp(sandbox: SandboxProcess) -> Cdp:
 def vault(settings: Settings) -> Vault:
     assert settings.credential_key
     return Vault(settings.credential_key.get_secret_value())
+
+
+@pytest.fixture
+async def adapters(settings: Settings) -> AsyncIterator[Adapters]:
+    made = Adapters.of(settings)
+    yield made
+    await made.aclose()
+
+
+@pytest.fixture
+async def act(db: Database, tenant: Tenant, adapters: Adapters, sandbox: SandboxProcess) -> Act:
+    await sandbox.reset()
+    return Act(World(db, tenant), adapters, sandbox)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.templates import Bodies, check, render, variables
+from engine.templates import Bodies, check, cleaned, render, variables
 from rules.errors import InvalidInput
 
 CONTEXT = {
@@ -56,7 +56,7 @@ def test_nothing_a_person_wrote_becomes_markup_or_a_second_line(name: str) -> No
     assert len(rendered.subject.splitlines()) == 1
     inside = rendered.html.removeprefix("<p>").removesuffix("</p>")
     assert not set(inside) & set("<>\"'")
-    assert html.unescape(inside) == html.unescape(html.escape(name.replace("\r\n", "\n").replace("\r", "\n")))
+    assert html.unescape(inside) == html.unescape(html.escape(cleaned(name)))
 
 
 @pytest.mark.parametrize(

@@ -89,7 +89,7 @@ def test_what_many_candidates_share_is_written_once() -> None:
     # The profile and the night are the person's, each consent and address is a channel's.
     assert sorted(gates) == ["consent", "consent", "quiet_hours", "unknown_profile", "unreachable", "unreachable"]
     assert len(document["standings"]) == 3
-    assert len(document["verdicts"]) == 25
+    assert len(document["places"]) == len(document["candidates"]) == 25
     plain = canonical([verdict.to_document() for verdict in decision.verdicts])
     assert len(canonical(document)) * 4 < len(plain)
 

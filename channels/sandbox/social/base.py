@@ -1,6 +1,5 @@
 """What the emulators of social channels share: the record, planned failures, windows, tokens and requests a minute."""
 
-import asyncio
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -8,8 +7,8 @@ from typing import Any
 
 from aiohttp import web
 
+from channels.sandbox import failing
 from channels.sandbox.faults import Faults, PlannedFault
-from channels.sandbox.mail import HANG_S
 from channels.sandbox.record import Record
 from channels.sandbox.social.tokens import Token, Tokens
 from channels.sandbox.social.windows import Minutes, Windows
@@ -95,15 +94,13 @@ async def fail(
     request: web.Request, fault: PlannedFault, refused: Callable[[Refused, int], web.Response]
 ) -> web.StreamResponse:
     """Answer with the planned code, with bare HTTP where it names none, or not at all."""
-    if fault.mode == "reply":
-        if fault.code:
-            return refused(Refused(fault.code, fault.text or "planned"), fault.status)
-        return web.Response(status=fault.status, text=fault.text or "<h1>planned</h1>", content_type="text/html")
-    if fault.mode == "hang":
-        await asyncio.sleep(HANG_S)
-    if request.transport is not None:
-        request.transport.abort()
-    return web.Response(status=500)
+
+    def answer(planned: PlannedFault) -> web.Response:
+        if planned.code:
+            return refused(Refused(planned.code, planned.text or "planned"), planned.status)
+        return web.Response(status=planned.status, text=planned.text or "<h1>planned</h1>", content_type="text/html")
+
+    return await failing.fail(request, fault, answer)
 
 
 async def fields(request: web.Request) -> Mapping[str, Any]:

@@ -6,6 +6,7 @@ from aiohttp import web
 
 from channels.sandbox.control import read_json
 from channels.sandbox.social.base import Town
+from channels.sandbox.social.facebook import GraphApi
 from channels.sandbox.social.zalo import ZaloApi
 from rules.errors import InvalidInput
 
@@ -15,9 +16,10 @@ HEARD_REMEDY = 'Post {"channel": "zalo_oa"|"facebook", "address": "...", "hours_
 class SocialControl:
     """The endpoints below `/_sandbox/social`."""
 
-    def __init__(self, town: Town, zalo: ZaloApi) -> None:
+    def __init__(self, town: Town, zalo: ZaloApi, graph: GraphApi) -> None:
         self._town = town
         self._zalo = zalo
+        self._graph = graph
 
     def routes(self) -> list[web.AbstractRouteDef]:
         return [
@@ -39,7 +41,7 @@ class SocialControl:
     async def apps(self, request: web.Request) -> web.Response:
         """Register an application and give the tokens that its consent page would."""
         app = self._town.tokens.register(await read_json(request))
-        return web.json_response(self._zalo.grant(app.app_id))
+        return web.json_response(self._graph.grant(app) if app.kind == "facebook" else self._zalo.grant(app))
 
     async def revoke(self, request: web.Request) -> web.Response:
         """End a token, as a changed password or a removed app does."""

@@ -14,7 +14,7 @@ from typing import Any
 
 from rules.errors import InvalidInput, NotFound
 
-REMEDY = 'Post {"app_id": "...", "app_secret": "...", "kind": "zalo"|"facebook", "life_s"?: 90000}.'
+REMEDY = 'Post {"app_id": "...", "app_secret": "...", "kind": "zalo"|"facebook", "page_id"?: "...", "life_s"?: 90000}.'
 ACCESS, REFRESH, USER = "access", "refresh", "user"
 
 
@@ -41,10 +41,13 @@ class Token:
     uses: int = 0
     refusals: int = 0
     issued_at: float = field(default_factory=time.time)
+    parent: "Token | None" = None
+    """The token it was derived from and dies with, when that one is revoked."""
 
     @property
     def is_live(self) -> bool:
-        return self.state == "live" and (self.ends_at is None or time.time() < self.ends_at)
+        is_orphan = self.parent is not None and self.parent.state == "revoked"
+        return self.state == "live" and not is_orphan and (self.ends_at is None or time.time() < self.ends_at)
 
 
 class Tokens:

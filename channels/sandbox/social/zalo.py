@@ -13,7 +13,7 @@ from aiohttp import web
 
 from channels import facts
 from channels.sandbox.social.base import Arrival, Refused, Town, deliver, fields
-from channels.sandbox.social.tokens import ACCESS, REFRESH, proof
+from channels.sandbox.social.tokens import ACCESS, REFRESH, App, proof
 
 OA = facts.load("zalo_oa")
 INVALID_TOKEN = Refused("-216", "Access token is invalid")
@@ -96,14 +96,11 @@ class ZaloApi:
             return _oauth_error(-14014, "Invalid refresh token")
         refresh.uses += 1
         refresh.state = "used"
-        return web.json_response(self.grant(app.app_id))
+        return web.json_response(self.grant(app))
 
-    def grant(self, app_id: str) -> dict[str, str]:
+    def grant(self, app: App) -> dict[str, str]:
         """Issue a pair, as the consent of an account's administrator or a renewal does."""
         tokens = self._town.tokens
-        app = tokens.app(app_id)
-        if app is None:
-            raise Refused("-14002", "Invalid app id")
         tokens.replace(app, ACCESS)
         access = tokens.issue(app, ACCESS, life_s=app.life_s)
         refresh = tokens.issue(app, REFRESH, life_s=float(OA.limit("refresh_token_s")))

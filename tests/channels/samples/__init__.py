@@ -5,16 +5,20 @@ from typing import Any
 from channels.contract import Adapter, Message
 from rules.words import Channel
 from tests.channels.samples.bot_api import BOT_API, TOKEN
+from tests.channels.samples.facebook import FACEBOOK
 from tests.channels.samples.fcm import FCM
 from tests.channels.samples.sample import HTML, NOW, TEXT, WEBHOOK_SECRET, Sample, event_id
 from tests.channels.samples.smtp import SMTP
 from tests.channels.samples.zalo_oa import ZALO_OA
+from tests.channels.samples.zalo_template import ZALO_TEMPLATE
 
 SAMPLES = (
     SMTP,
     BOT_API,
     FCM,
     ZALO_OA,
+    ZALO_TEMPLATE,
+    FACEBOOK,
 )
 
 __all__ = [

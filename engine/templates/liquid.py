@@ -1,4 +1,4 @@
-"""Rendering templates: Liquid, strict, bounded and compiled once; markup is escaped in HTML, nowhere else.
+"""Liquid as templates may use it: strict, bounded and compiled once; markup is escaped in HTML, nowhere else.
 
 A template can read `profile.*`, `campaign.*`, `event.*` and `unsubscribe_url`, test whether a value is there and give a
 default; printing what is missing is an error. It cannot read files, include other templates or mark data as safe.
@@ -7,14 +7,17 @@ default; printing what is missing is an error. It cannot read files, include oth
 import functools
 from collections.abc import Callable, Iterable, Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
-from liquid import BoundTemplate, Environment
-from liquid.exceptions import LiquidError, ResourceLimitError, UndefinedError
+from liquid import BoundTemplate, Environment, RenderContext
+from liquid.exceptions import FilterValueError, LiquidError, ResourceLimitError, UndefinedError
+from liquid.filter import with_context
 from liquid.undefined import FalsyStrictUndefined
 
+from engine.templates.filters import FILTERS, KEY, Reader
+from engine.templates.plain import cleaned
 from rules.errors import InvalidInput
 
 ROOTS = frozenset({"profile", "campaign", "event"})
@@ -26,6 +29,8 @@ LOOP_LIMIT = 2_000
 LOCALS_LIMIT = 65_536
 WORK_LIMIT = 4_194_304
 """Characters times characters of one filter's arguments: `replace` and `join` can multiply their sizes."""
+DATA_DEPTH = 8
+DATA_TEXTS = 200
 CACHE = 2_048
 REMOVED_TAGS = ("include", "render")
 REMOVED_FILTERS = ("safe",)
@@ -35,21 +40,26 @@ FILTER_FAILURES = (ArithmeticError, AttributeError, LookupError, RecursionError,
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bodies:
-    """The source of one template; `name` stands in every error."""
+    """The source of one template in one language; `name` stands in every error.
+
+    `data` is what its channel alone knows: JSON in which every text is a template.
+    """
 
     name: str
     subject: str | None = None
     text: str | None = None
     html: str | None = None
+    data: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rendered:
-    """What one person gets; the subject is one line."""
+    """What one person gets; the subject is one line, and no text holds letters that steer a screen."""
 
     subject: str | None
     text: str | None
     html: str | None
+    data: Mapping[str, Any] = field(default_factory=dict)
 
 
 class _Environment(Environment):
@@ -64,7 +74,7 @@ def check(bodies: Bodies, known: AbstractSet[str] | None = None) -> set[str]:
     `known` are full names such as "profile.city"; without it, any field of profile, campaign and event is accepted.
     Raises InvalidInput for a syntax error, an unknown filter or tag, no body at all, or an unknown variable.
     """
-    if bodies.text is None and bodies.html is None:
+    if bodies.text is None and bodies.html is None and not bodies.data:
         raise InvalidInput(f"The template {bodies.name} has no body.", remedy="Give it a text or an HTML body.")
     used = variables(bodies)
     for name in sorted(used):
@@ -87,7 +97,16 @@ def render(bodies: Bodies, context: Mapping[str, Any]) -> Rendered:
         subject=None if subject is None else " ".join(subject.split()),
         text=_filled(bodies, bodies.text, context, is_html=False),
         html=_filled(bodies, bodies.html, context, is_html=True),
+        data={name: _deep(bodies, value, context) for name, value in bodies.data.items()},
     )
+
+
+def _deep(bodies: Bodies, value: Any, context: Mapping[str, Any]) -> Any:
+    if isinstance(value, str):
+        return _filled(bodies, value, context, is_html=False)
+    if isinstance(value, Mapping):
+        return {name: _deep(bodies, item, context) for name, item in value.items()}
+    return [_deep(bodies, item, context) for item in value] if isinstance(value, list) else value
 
 
 def _filled(bodies: Bodies, source: str | None, context: Mapping[str, Any], *, is_html: bool) -> str | None:
@@ -95,7 +114,7 @@ def _filled(bodies: Bodies, source: str | None, context: Mapping[str, Any], *, i
         return None
     template = _compiled(bodies.name, source, is_html=is_html)
     try:
-        return template.render(context)
+        return cleaned(template.render(context))
     except UndefinedError as error:
         missing = _missing(error)
         raise InvalidInput(
@@ -137,8 +156,26 @@ def _environment(is_html: bool) -> Environment:  # noqa: FBT001 - a cache key
         del environment.tags[tag]
     for name in REMOVED_FILTERS:
         environment.filters.pop(name, None)
+    environment.filters |= {name: _ours(function) for name, function in FILTERS.items()}
     environment.filters = {name: _bounded(function) for name, function in environment.filters.items()}
     return environment
+
+
+def _ours(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Give one of our filters the reader, and its refusal the name that Liquid knows."""
+
+    @with_context
+    @functools.wraps(function)
+    def filled(left: Any, *arguments: Any, context: RenderContext) -> Any:
+        reader = context.resolve(KEY, default=None)
+        try:
+            return function(left, reader if isinstance(reader, Reader) else Reader(), *arguments)
+        except ValueError as error:
+            raise FilterValueError(str(error), token=None) from error
+        except TypeError as error:
+            raise FilterValueError("a filter is given too much or too little", token=None) from error
+
+    return filled
 
 
 def _bounded(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -209,7 +246,21 @@ def _choices(name: str, known: AbstractSet[str] | None) -> str:
 
 def _sources(bodies: Bodies) -> list[tuple[str, bool]]:
     given = ((bodies.subject, False), (bodies.text, False), (bodies.html, True))
-    return [(source, is_html) for source, is_html in given if source is not None]
+    sources = [(source, is_html) for source, is_html in given if source is not None]
+    return [*sources, *((source, False) for source in _texts(bodies.name, bodies.data, depth=0))]
+
+
+def _texts(name: str, value: Any, *, depth: int) -> list[str]:
+    if isinstance(value, str):
+        return [value]
+    items = list(value.values()) if isinstance(value, Mapping) else value if isinstance(value, list) else []
+    found = [text for item in items for text in _texts(name, item, depth=depth + 1)] if depth < DATA_DEPTH else []
+    if (items and depth >= DATA_DEPTH) or len(found) > DATA_TEXTS:
+        raise InvalidInput(
+            f"The data of the template {name} is too much.",
+            remedy=f"Nest it at most {DATA_DEPTH} deep, with at most {DATA_TEXTS} texts.",
+        )
+    return found
 
 
 def _missing(error: UndefinedError) -> str:

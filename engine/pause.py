@@ -8,6 +8,8 @@ import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+_MANY = 100_000
+
 
 @contextmanager
 def uncollected() -> Iterator[None]:
@@ -19,6 +21,21 @@ def uncollected() -> Iterator[None]:
     finally:
         if was_enabled:
             gc.enable()
+
+
+@contextmanager
+def seldom_collected() -> Iterator[None]:
+    """Let the collector look for cycles after 100,000 new objects, not after 700 as it is made to.
+
+    A batch of 500 decisions is some 150,000 objects that live until it is written: the collector looked at them again
+    and again, which was a third of all that a process that decides did (425 us a person against 282).
+    """
+    before = gc.get_threshold()
+    gc.set_threshold(_MANY, *before[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
 
 
 @contextmanager

@@ -1,0 +1,144 @@
+"""What a message may hold on each channel, as data with its sources (`limits.toml`), and what is wrong with one.
+
+`parts` are the rendered parts by name (subject, text, html); nothing here sends or knows a person.
+"""
+
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from functools import cache
+from importlib import resources
+from typing import Any
+
+from channels.content.fields import Field
+from channels.markup import visible_length
+from rules.words import Channel
+
+PARTS = ("subject", "text", "html")
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a limit was read, and when."""
+
+    url: str
+    checked: date
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """The most of one part, or of the whole message as a reader sees it (`message`)."""
+
+    part: str
+    count: str
+    most: int
+    source: Source
+
+    def measure(self, parts: Mapping[str, str | None]) -> int:
+        """Count what is there; a message is its subject and its richest body."""
+        if self.part != "message":
+            return _count(parts.get(self.part) or "", self.count)
+        body = parts.get("html")
+        if body is None:
+            return sum(_count(parts.get(part) or "", self.count) for part in ("subject", "text"))
+        seen = len(body.encode()) if self.count == "octets" else visible_length(body)
+        return seen + _count(parts.get("subject") or "", self.count)
+
+
+@dataclass(frozen=True, slots=True)
+class Advertising:
+    """What the law asks of advertising: a label at the subject's start, and a way to refuse at the end."""
+
+    label: str
+    known: tuple[str, ...]
+    refusal: bool
+    source: Source
+
+    def is_labelled(self, subject: str) -> bool:
+        return subject.lstrip().upper().startswith(self.known)
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """How much of a limit is used."""
+
+    part: str
+    count: str
+    used: int
+    most: int
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What one channel carries."""
+
+    channel: Channel
+    parts: tuple[str, ...]
+    needs: tuple[str, ...]
+    limits: Sequence[Limit]
+    fields: Mapping[str, Field]
+    advertising: Advertising | None
+
+    def measures(self, parts: Mapping[str, str | None]) -> list[Measure]:
+        return [Measure(limit.part, limit.count, limit.measure(parts), limit.most) for limit in self.limits]
+
+    def form_problems(self, parts: Mapping[str, str | None], data: Mapping[str, Any]) -> Iterator[str]:
+        """Say what no person's values can mend: a part too much, a part too little, data of a wrong kind."""
+        for part in PARTS:
+            if parts.get(part) is not None and part not in self.parts:
+                yield f"{self.channel} carries no {part}"
+        for need in self.needs:
+            if not str((parts if need in PARTS else data).get(need) or "").strip():
+                yield f"{self.channel} needs a {need}"
+        for name, field in self.fields.items():
+            if name in data:
+                yield from field.form_problems(name, data)
+
+    def problems(self, parts: Mapping[str, str | None], data: Mapping[str, Any]) -> Iterator[str]:
+        """Say what a rendered message has too much or too little of."""
+        for measure in self.measures(parts):
+            if measure.used > measure.most:
+                yield f"its {measure.part} has {measure.used} {measure.count} of {measure.most}"
+        for need in self.needs:
+            if not str((parts if need in PARTS else data).get(need) or "").strip():
+                yield f"its {need} is empty"
+        for name, field in self.fields.items():
+            if name in data:
+                yield from field.problems(name, data)
+
+    def sent(self, data: Mapping[str, Any]) -> dict[str, Any]:
+        """Give the data without what only describes it."""
+        declared = {field.declared for field in self.fields.values() if field.declared}
+        return {name: value for name, value in data.items() if name not in declared}
+
+
+@cache
+def of(channel: Channel) -> Content:
+    """Give what a channel carries."""
+    return _all()[channel]
+
+
+@cache
+def _all() -> Mapping[Channel, Content]:
+    document = tomllib.loads(resources.files(__name__).joinpath("limits.toml").read_text(encoding="utf-8"))
+    sources = {key: Source(entry["url"], entry["checked"]) for key, entry in document["sources"].items()}
+    return {Channel(name): _content(Channel(name), entry, sources) for name, entry in document["channels"].items()}
+
+
+def _content(channel: Channel, entry: Mapping[str, Any], sources: Mapping[str, Source]) -> Content:
+    said = entry.get("advertising")
+    return Content(
+        channel=channel,
+        parts=tuple(entry["parts"]),
+        needs=tuple(entry["needs"]),
+        limits=[
+            Limit(one["part"], one["count"], one["most"], sources[one["source"]]) for one in entry.get("limits", ())
+        ],
+        fields={name: Field.of(given) for name, given in entry.get("data", {}).items()},
+        advertising=said and Advertising(said["label"], tuple(said["known"]), said["refusal"], sources[said["source"]]),
+    )
+
+
+def _count(text: str, count: str) -> int:
+    return len(text.encode("utf-8", "replace")) if count == "octets" else len(text)

@@ -1,0 +1,65 @@
+"""Amounts as the reader writes them: 1.234,5 in Vietnamese, 1,234.5 in English."""
+
+from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from typing import Any
+
+from engine.templates.filters.reader import Reader
+
+MOST = Decimal(10) ** 15
+PLACES = 2
+# What people say instead of zeros, the largest first.
+WORDS = {
+    True: ((10**9, " tỷ"), (10**6, " triệu"), (10**3, " nghìn")),
+    False: ((10**9, "B"), (10**6, "M"), (10**3, "K")),
+}
+
+
+def number(value: Any, reader: Reader) -> str:
+    """`1234567.5` as 1.234.567,5 (vi) or 1,234,567.5 (en), with at most two decimals."""
+    return _grouped(_amount(value), reader, places=PLACES)
+
+
+def dong(value: Any, reader: Reader) -> str:
+    """`199000` as 199.000 ₫ (vi) or ₫199,000 (en); there is no smaller coin, so it is rounded."""
+    amount = _grouped(_amount(value), reader, places=0)
+    if reader.is_vietnamese:
+        return f"{amount}\N{NO-BREAK SPACE}₫"
+    return f"-₫{amount[1:]}" if amount.startswith("-") else f"₫{amount}"
+
+
+def dong_short(value: Any, reader: Reader) -> str:
+    """`1500000` as 1,5 triệu đồng (vi) or ₫1.5M (en); below a thousand it is written out."""
+    amount = _amount(value)
+    for unit, word in WORDS[reader.is_vietnamese]:
+        if abs(amount) < unit:
+            continue
+        short = _grouped(amount / unit, reader, places=PLACES)
+        return f"{short}{word} đồng" if reader.is_vietnamese else f"₫{short}{word}"
+    return dong(value, reader)
+
+
+def percent(value: Any, reader: Reader) -> str:
+    """`0.125` as 12,5% (vi) or 12.5% (en): a share, not a number of percents."""
+    return f"{_grouped(_amount(value) * 100, reader, places=PLACES)}%"
+
+
+def _amount(value: Any) -> Decimal:
+    """Read a number; raises ValueError for what is none, is not finite or is beyond a thousand million millions."""
+    if isinstance(value, bool) or value is None:
+        raise ValueError("an amount is needed, not nothing")
+    try:
+        amount = Decimal(str(value).strip())
+    except InvalidOperation:
+        raise ValueError("an amount is needed, such as 199000") from None
+    if not amount.is_finite() or abs(amount) > MOST:
+        raise ValueError("the amount is too large to be one")
+    return amount
+
+
+def _grouped(amount: Decimal, reader: Reader, *, places: int) -> str:
+    rounded = amount.quantize(Decimal(1).scaleb(-places), rounding=ROUND_HALF_UP)
+    text = f"{rounded:,f}"
+    if "." in text:
+        text = text.rstrip("0").rstrip(".")
+    text = "0" if text == "-0" else text
+    return text.translate(str.maketrans(",.", ".,")) if reader.is_vietnamese else text

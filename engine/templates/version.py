@@ -1,0 +1,89 @@
+"""One version of a template: what it says on its channel, in each language it is written in."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from channels import content
+from engine.templates.liquid import Bodies, check
+from rules.errors import InvalidInput
+from rules.words import Channel
+
+LOCALE = re.compile(r"[a-zA-Z]{2,3}([-_][a-zA-Z0-9]{2,8})*")
+MOST_LOCALES = 20
+ACTIVE = re.compile(r"<\s*(script|iframe|object|embed|form)\b|\son[a-z]+\s*=", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Version:
+    """`bodies` by locale, that of the template itself (`locale`) first; it is written in that one where none fits."""
+
+    name: str
+    channel: Channel
+    locale: str
+    bodies: Mapping[str, Bodies]
+
+    def pick(self, wanted: str | None) -> str:
+        """Give the locale for somebody of `wanted`: the same, else the same language, else the template's own."""
+        given = _folded(wanted or "")
+        by_tag = {_folded(locale): locale for locale in self.bodies}
+        if given in by_tag:
+            return by_tag[given]
+        language = given.partition("-")[0]
+        same = (locale for tag, locale in by_tag.items() if tag.partition("-")[0] == language)
+        return next(same, self.locale)
+
+
+def version_of(row: Mapping[str, Any]) -> Version:
+    """Read a version as it is stored."""
+    name = f"{row['key']} v{row['version']} ({row['channel']})"
+    others: Mapping[str, Mapping[str, Any]] = row["translations"]
+    return Version(
+        name=name,
+        channel=Channel(row["channel"]),
+        locale=row["locale"],
+        bodies={
+            row["locale"]: _bodies(name, row),
+            **{locale: _bodies(f"{name} in {locale}", said) for locale, said in others.items()},
+        },
+    )
+
+
+def check_version(version: Version) -> None:
+    """Refuse what cannot work for anybody; raises InvalidInput naming the language and the part."""
+    if len(version.bodies) > MOST_LOCALES:
+        raise InvalidInput(
+            f"The template {version.name} is written in too many languages.", remedy=f"Use at most {MOST_LOCALES}."
+        )
+    for locale, bodies in version.bodies.items():
+        if not LOCALE.fullmatch(locale):
+            raise InvalidInput(f"{locale!r} is no language.", remedy="Use a tag such as vi, en or en-GB.")
+        check(bodies)
+        for problem in _problems(version.channel, bodies):
+            raise InvalidInput(
+                f"The template {bodies.name} cannot be sent: {problem}.",
+                remedy=f"See what {version.channel} carries: docs/templates.md.",
+            )
+
+
+def _problems(channel: Channel, bodies: Bodies) -> Iterator[str]:
+    parts = {"subject": bodies.subject, "text": bodies.text, "html": bodies.html}
+    yield from content.of(channel).form_problems(parts, bodies.data)
+    active = ACTIVE.search(bodies.html or "")
+    if active:
+        yield f"no reader runs {active[0].strip().strip('<')!r}"
+
+
+def _bodies(name: str, said: Mapping[str, Any]) -> Bodies:
+    return Bodies(
+        name=name,
+        subject=said.get("subject"),
+        text=said.get("body_text"),
+        html=said.get("body_html"),
+        data=said.get("data") or {},
+    )
+
+
+def _folded(locale: str) -> str:
+    return locale.lower().replace("_", "-")
