@@ -19,6 +19,8 @@ from rules.errors import Misconfigured
 from rules.words import Channel
 
 GROUP = "leo.channels"
+TRACKING = ("track_clicks", "track_opens")
+"""Settings of every channel that are nobody's adapter's: whether links and a picture of a mail tell of it."""
 
 
 class Factory(Protocol):
@@ -78,5 +80,8 @@ def factory(channel: Channel, settings: Mapping[str, Any]) -> Factory:
 
 def create(channel: Channel, settings: Mapping[str, Any], *, clock: Callable[[], float] = time.time) -> Adapter:
     """Make the adapter of a channel; `clock` gives Unix seconds. Raises Misconfigured."""
-    made_of = {name: value for name, value in settings.items() if name != "provider"}
+    for name in TRACKING:
+        if not isinstance(settings.get(name, True), bool):
+            raise Misconfigured(f"The setting {name} of the channel {channel} is wrong.", remedy="It is true or false.")
+    made_of = {name: value for name, value in settings.items() if name not in ("provider", *TRACKING)}
     return factory(channel, settings)(made_of, clock=clock)
