@@ -22,11 +22,13 @@ from api.routes import (
     identity,
     imports,
     policies,
+    preferences,
     profiles,
     segments,
     snapshots,
     tasks,
     tenants,
+    tracking,
     unsubscribe,
     webhooks,
 )
@@ -55,6 +57,8 @@ ROUTERS = (
     webhooks.router,
     webhooks.inbox,
     unsubscribe.router,
+    preferences.router,
+    tracking.router,
 )
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
