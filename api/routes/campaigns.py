@@ -1,4 +1,4 @@
-"""Templates, campaigns, and what starts and stops them."""
+"""Campaigns, and what starts and stops them."""
 
 from fastapi import APIRouter
 
@@ -11,9 +11,6 @@ from api.schemas.campaigns import (
     RunFiguresList,
     RunFiguresOut,
     RunOut,
-    TemplateIn,
-    TemplateOut,
-    TemplatePage,
 )
 from api.schemas.snapshots import SnapshotOut
 from api.work import Working, WorkRoute, needs
@@ -21,34 +18,7 @@ from engine import campaigns, segments
 from engine.tenants import Scope
 from rules.words import Lane
 
-templates = APIRouter(route_class=WorkRoute, tags=["templates"])
 router = APIRouter(route_class=WorkRoute, tags=["campaigns"])
-
-
-@templates.post("/templates", status_code=201, operation_id="saveTemplate", openapi_extra=needs(Scope.WRITE))
-async def save_template(body: TemplateIn, work: Working) -> TemplateOut:
-    """Keep a template as a draft: the next version under its key, or the newest where it says the same."""
-    return TemplateOut.model_validate(
-        await campaigns.save_template(work.conn, tenant_id=work.tenant_id, **body.model_dump())
-    )
-
-
-@templates.get("/templates", operation_id="listTemplates", openapi_extra=needs(Scope.READ))
-async def list_templates(work: Working, after: After = 0, limit: Limit = 100) -> TemplatePage:
-    """List templates in the order of their ids."""
-    found = await campaigns.list_templates(work.conn, tenant_id=work.tenant_id, after=after, limit=limit)
-    return TemplatePage(
-        items=[TemplateOut.model_validate(template) for template in found],
-        next=following([template.template_id for template in found], limit),
-    )
-
-
-@templates.post("/templates/{template_id}/approve", operation_id="approveTemplate", openapi_extra=needs(Scope.ACTIVATE))
-async def approve_template(template_id: PathId, work: Working) -> TemplateOut:
-    """Let a draft be sent."""
-    return TemplateOut.model_validate(
-        await campaigns.approve_template(work.conn, tenant_id=work.tenant_id, template_id=template_id, by=work.who)
-    )
 
 
 @router.post("/campaigns", status_code=201, operation_id="saveCampaign", openapi_extra=needs(Scope.WRITE))

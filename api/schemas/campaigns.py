@@ -1,38 +1,13 @@
-"""Templates, campaigns and their runs."""
+"""Campaigns and their runs."""
 
-from typing import Annotated, Literal, Self
+from typing import Literal, Self
 
 from pydantic import AwareDatetime, Field, model_validator
 
-from api.schemas.base import Document, Id, Ids, Input, Key, LongText, Name, Output, example
+from api.schemas.base import Document, Id, Ids, Input, Key, Name, Output, example
 from api.schemas.snapshots import SNAPSHOT, SnapshotOut
-from rules.words import CampaignStatus, Change, Channel, Lane, RunKind, RunStatus, TemplateStatus
+from rules.words import CampaignStatus, Change, Lane, RunKind, RunStatus
 
-_TEMPLATE = {
-    "template_id": 251,
-    "key": "uu-dai-thang",
-    "version": 1,
-    "channel": "email",
-    "status": "draft",
-    "locale": "vi",
-    "subject": "{{ profile.name }} ơi, ưu đãi của bạn",
-    "body_text": "Chào {{ profile.name }},\n\nNgừng nhận thư: {{ unsubscribe_url }}\n",
-    "body_html": None,
-    "body_mjml": None,
-    "data": {},
-    "translations": {
-        "en": {
-            "subject": "{{ profile.name | given_name }}, your offer",
-            "body_text": "Hello {{ profile.name | given_name }},\n\nUnsubscribe: {{ unsubscribe_url }}\n",
-            "body_html": None,
-            "body_mjml": None,
-            "data": {},
-        }
-    },
-    "approved_by": None,
-    "approved_at": None,
-    "created_at": "2026-05-01T02:00:00Z",
-}
 _CAMPAIGN = {
     "campaign_id": 301,
     "key": "uu-dai-thang-5",
@@ -54,54 +29,6 @@ _CAMPAIGN = {
     "template_ids": [251],
 }
 _RUN = {"run_id": 501, "campaign_id": 301, "kind": "snapshot", "lane": "bulk", "people": 128, "batches": 1}
-
-
-class ContentIn(Input):
-    """What a template says in one language; MJML is made HTML when it is saved."""
-
-    model_config = example({"subject": "Your offer", "body_text": "Hello {{ profile.name | given_name }}"})
-    subject: Annotated[str, Field(max_length=1000)] | None = None
-    body_text: LongText | None = None
-    body_html: LongText | None = None
-    body_mjml: LongText | None = None
-    data: Document = Field(default_factory=dict, description="What its channel alone knows; texts in it are Liquid.")
-
-
-class TemplateIn(ContentIn):
-    """Content for one channel, in Liquid; another text under a known key is its next version."""
-
-    model_config = example({name: _TEMPLATE[name] for name in ("key", "channel", "locale", "subject", "body_text")})
-    key: Key
-    channel: Channel
-    locale: Key = "vi"
-    translations: dict[Key, ContentIn] = Field(
-        default_factory=dict, description="The same in other languages; a person's language picks.", max_length=20
-    )
-
-
-class TemplateOut(Output):
-    model_config = example(_TEMPLATE)
-    template_id: int
-    key: str
-    version: int
-    channel: Channel
-    status: TemplateStatus
-    locale: str
-    subject: str | None
-    body_text: str | None
-    body_html: str | None
-    body_mjml: str | None
-    data: Document
-    translations: dict[str, Document]
-    approved_by: str | None
-    approved_at: AwareDatetime | None
-    created_at: AwareDatetime
-
-
-class TemplatePage(Output):
-    model_config = example({"items": [_TEMPLATE], "next": None})
-    items: list[TemplateOut]
-    next: int | None
 
 
 class CampaignBudget(Input):

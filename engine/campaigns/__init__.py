@@ -11,6 +11,7 @@ from engine.campaigns.content import (
     save_template,
 )
 from engine.campaigns.plan import Campaign, get_campaign, list_campaigns, save_campaign
+from engine.campaigns.preview import Preview, preview_template
 from engine.campaigns.runs import (
     Activated,
     Run,
@@ -22,15 +23,18 @@ from engine.campaigns.runs import (
     resume_campaign,
     start_run,
 )
+from engine.campaigns.trial import Trial, send_trial
 
 __all__ = [
     "Activated",
     "Campaign",
     "Channel",
     "Policy",
+    "Preview",
     "Run",
     "RunFigures",
     "Template",
+    "Trial",
     "activate_campaign",
     "approve_template",
     "cancel_campaign",
@@ -43,10 +47,12 @@ __all__ = [
     "list_templates",
     "pause_campaign",
     "pause_channel",
+    "preview_template",
     "resume_campaign",
     "resume_channel",
     "save_campaign",
     "save_policy",
     "save_template",
+    "send_trial",
     "start_run",
 ]

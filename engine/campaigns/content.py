@@ -116,12 +116,13 @@ async def get_template(conn: Transaction, *, tenant_id: UUID, template_id: int) 
 async def approve_template(conn: Transaction, *, tenant_id: UUID, template_id: int, by: str | None = None) -> Template:
     """Let a draft be sent; who approved it first is kept. Raises NotFound, and Conflict for a retired one."""
     values = {"tenant_id": tenant_id, "template_id": template_id}
-    template = _template(await (await conn.execute(_SQL["template"], values)).fetchone())
+    await conn.execute(_SQL["lock_template"], values)
+    template = await get_template(conn, tenant_id=tenant_id, template_id=template_id)
     if template.status == TemplateStatus.APPROVED:
         return template
     status = advance("template", template.status, TemplateStatus.APPROVED)
     await conn.execute(_SQL["set_template_status"], {**values, "status": status, "by": by})
-    return _template(await (await conn.execute(_SQL["template"], values)).fetchone())
+    return await get_template(conn, tenant_id=tenant_id, template_id=template_id)
 
 
 async def list_templates(conn: Transaction, *, tenant_id: UUID, after: int = 0, limit: int = 100) -> list[Template]:

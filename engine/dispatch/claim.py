@@ -14,7 +14,7 @@ from engine.db import Database, Transaction
 from engine.dispatch.adapters import Adapters
 from engine.dispatch.gates import open_gates, take, taken_by
 from engine.queries import queries
-from engine.templates import Reader, Version, version_of
+from engine.templates import Reader, Version, context_of, reader_from, version_of
 from rules.circuit import Circuit
 from rules.consent import is_advertising
 from rules.errors import LeoError
@@ -105,22 +105,6 @@ async def claim(
         )
 
 
-def context_of(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Give what a template may read of a person, a campaign and what first asked, from a row with their columns."""
-    attributes: Mapping[str, Any] = row["attributes"]
-    profile = {name: row[name] for name in ("ext_id", "locale", "zone", "attributes")}
-    if row["name"] is not None:
-        profile["name"] = row["name"]
-    # An attribute can be written profile.city as well as profile.attributes.city; our own fields come first.
-    context = {
-        "profile": {**attributes, **profile},
-        "campaign": {"key": row["campaign_key"], "name": row["campaign_name"], "purpose": row["purpose"]},
-    }
-    if row["event"] is not None:
-        context["event"] = row["event"]
-    return context
-
-
 def _claimed(row: DictRow, now: datetime) -> Claimed:
     return Claimed(
         delivery_id=row["delivery_id"],
@@ -136,7 +120,7 @@ def _claimed(row: DictRow, now: datetime) -> Claimed:
         expires_at=row["expires_at"],
         resend=row["resend"],
         context=context_of(row),
-        reader=Reader(locale=row["locale"], zone=row["zone"], now=now),
+        reader=reader_from(row, now=now),
         is_advertising=is_advertising(row["basis"]),
     )
 

@@ -27,11 +27,13 @@ SELECT template_id, key, version, channel, status, locale, subject, body_text, b
        approved_by, approved_at, created_at, false FROM newest
 WHERE NOT EXISTS (SELECT FROM made)
 
+-- name: lock_template
+SELECT FROM message_template WHERE tenant_id = %(tenant_id)s AND template_id = %(template_id)s FOR NO KEY UPDATE
+
 -- name: template
 SELECT template_id, key, version, channel, status, locale, subject, body_text, body_html, body_mjml, data, translations,
        approved_by, approved_at, created_at, false AS is_new
 FROM message_template WHERE tenant_id = %(tenant_id)s AND template_id = %(template_id)s
-FOR NO KEY UPDATE
 
 -- name: templates
 SELECT template_id, key, version, channel, status, locale, subject, body_text, body_html, body_mjml, data, translations,
@@ -46,6 +48,28 @@ SET status = %(status)s,
     approved_by = CASE %(status)s WHEN 'approved' THEN %(by)s ELSE approved_by END,
     approved_at = CASE %(status)s WHEN 'approved' THEN now() ELSE approved_at END
 WHERE tenant_id = %(tenant_id)s AND template_id = %(template_id)s
+
+-- name: preview_person
+-- What a template may read of one person, of the campaign that is named, and of the person's newest event (of the type that
+-- the campaign waits for); the ground of its purpose, and where the person is reached on the channel.
+SELECT p.profile_id, p.ext_id, p.name, coalesce(p.locale, t.locale) AS locale, coalesce(p.zone, t.zone) AS zone, p.attributes,
+       c.key AS campaign_key, c.name AS campaign_name, c.purpose,
+       (SELECT one.document -> 'purposes' ->> c.purpose FROM policy one
+        WHERE one.tenant_id = c.tenant_id AND NOT one.draft
+          AND one.key = coalesce((SELECT own.key FROM policy own
+                                  WHERE own.tenant_id = c.tenant_id AND own.policy_id = c.policy_id), 'default')
+        ORDER BY one.version DESC LIMIT 1) AS basis,
+       (SELECT jsonb_build_object('type', e.type, 'ext_id', e.ext_id, 'occurred_at', e.occurred_at, 'attributes', e.attributes)
+        FROM marketing_event e
+        WHERE e.tenant_id = p.tenant_id AND e.profile_id = p.profile_id AND (c.trigger_type IS NULL OR e.type = c.trigger_type)
+        ORDER BY e.occurred_at DESC LIMIT 1) AS event,
+       (SELECT a.value FROM profile_address a
+        WHERE a.tenant_id = p.tenant_id AND a.profile_id = p.profile_id AND a.channel = %(channel)s AND a.valid
+        ORDER BY a.address_id LIMIT 1) AS address
+FROM cdp_profiles p
+JOIN tenant t ON t.tenant_id = p.tenant_id
+LEFT JOIN campaign c ON c.tenant_id = p.tenant_id AND c.key = %(campaign)s
+WHERE p.tenant_id = leo_tenant() AND p.ext_id = %(ext_id)s AND p.status = 'active'
 
 -- name: known_templates
 SELECT template_id FROM message_template

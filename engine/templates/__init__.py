@@ -1,6 +1,8 @@
 """Templates: Liquid filled for one person, in that person's language, within what the channel and the law allow."""
 
+from engine.templates.context import context_of, reader_from
 from engine.templates.filters import FILTERS, Reader
+from engine.templates.gaps import Attempted, attempt
 from engine.templates.liquid import Bodies, Rendered, check, render, variables
 from engine.templates.mail import compiled
 from engine.templates.plain import cleaned
@@ -9,15 +11,19 @@ from engine.templates.write import Written, write
 
 __all__ = [
     "FILTERS",
+    "Attempted",
     "Bodies",
     "Reader",
     "Rendered",
     "Version",
     "Written",
+    "attempt",
     "check",
     "check_version",
     "cleaned",
     "compiled",
+    "context_of",
+    "reader_from",
     "render",
     "variables",
     "version_of",

@@ -38,6 +38,17 @@ REMOVED_FILTERS = ("safe",)
 FILTER_FAILURES = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 
 
+class Missing(InvalidInput):
+    """A value that a template prints is not there; `variable` is its name."""
+
+    def __init__(self, name: str, variable: str) -> None:
+        super().__init__(
+            f"The template {name} needs {variable}, which is missing.",
+            remedy=f"Fill {variable} or write {{{{ {variable} | default: '...' }}}}.",
+        )
+        self.variable = variable
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bodies:
     """The source of one template in one language; `name` stands in every error.
@@ -116,11 +127,7 @@ def _filled(bodies: Bodies, source: str | None, context: Mapping[str, Any], *, i
     try:
         return cleaned(template.render(context))
     except UndefinedError as error:
-        missing = _missing(error)
-        raise InvalidInput(
-            f"The template {bodies.name} needs {missing}, which is missing.",
-            remedy=f"Fill {missing} or write {{{{ {missing} | default: '...' }}}}.",
-        ) from error
+        raise Missing(bodies.name, _missing(error)) from error
     except ResourceLimitError as error:
         raise InvalidInput(
             f"The template {bodies.name} is too much work: {error.message}.",

@@ -1,0 +1,87 @@
+"""Templates: saved, tried on a person, sent to the sandbox, approved."""
+
+from datetime import UTC, datetime
+
+from fastapi import APIRouter
+
+from api.routes.paging import After, Limit, PathId, following
+from api.schemas.templates import (
+    PreviewIn,
+    PreviewOut,
+    TemplateIn,
+    TemplateOut,
+    TemplatePage,
+    TrialIn,
+    TrialOut,
+)
+from api.work import ActingNow, ActRoute, Working, WorkRoute, needs
+from engine import campaigns
+from engine.tenants import Scope
+
+router = APIRouter(route_class=WorkRoute, tags=["templates"])
+trials = APIRouter(route_class=ActRoute, tags=["templates"])
+
+
+@router.post("/templates", status_code=201, operation_id="saveTemplate", openapi_extra=needs(Scope.WRITE))
+async def save_template(body: TemplateIn, work: Working) -> TemplateOut:
+    """Keep a template as a draft: the next version under its key, or the newest where it says the same."""
+    return TemplateOut.model_validate(
+        await campaigns.save_template(work.conn, tenant_id=work.tenant_id, **body.model_dump())
+    )
+
+
+@router.get("/templates", operation_id="listTemplates", openapi_extra=needs(Scope.READ))
+async def list_templates(work: Working, after: After = 0, limit: Limit = 100) -> TemplatePage:
+    """List templates in the order of their ids."""
+    found = await campaigns.list_templates(work.conn, tenant_id=work.tenant_id, after=after, limit=limit)
+    return TemplatePage(
+        items=[TemplateOut.model_validate(template) for template in found],
+        next=following([template.template_id for template in found], limit),
+    )
+
+
+@router.post("/templates/{template_id}/approve", operation_id="approveTemplate", openapi_extra=needs(Scope.ACTIVATE))
+async def approve_template(template_id: PathId, work: Working) -> TemplateOut:
+    """Let a draft be sent."""
+    return TemplateOut.model_validate(
+        await campaigns.approve_template(work.conn, tenant_id=work.tenant_id, template_id=template_id, by=work.who)
+    )
+
+
+@router.get("/templates/{template_id}", operation_id="getTemplate", openapi_extra=needs(Scope.READ))
+async def get_template(template_id: PathId, work: Working) -> TemplateOut:
+    """Show one version of a template."""
+    return TemplateOut.model_validate(
+        await campaigns.get_template(work.conn, tenant_id=work.tenant_id, template_id=template_id)
+    )
+
+
+@router.post("/templates/{template_id}/preview", operation_id="previewTemplate", openapi_extra=needs(Scope.READ))
+async def preview_template(template_id: PathId, body: PreviewIn, work: Working) -> PreviewOut:
+    """Show what a person would get, what is missing, and what the law and the channel say; nothing is sent."""
+    return PreviewOut.of(
+        await campaigns.preview_template(
+            work.conn,
+            work.services.links,
+            tenant_id=work.tenant_id,
+            template_id=template_id,
+            now=datetime.now(UTC),
+            **body.model_dump(),
+        )
+    )
+
+
+@trials.post("/templates/{template_id}/trial", operation_id="trialTemplate", openapi_extra=needs(Scope.WRITE))
+async def trial_template(template_id: PathId, body: TrialIn, acting: ActingNow) -> TrialOut:
+    """Send what a person would get to an address in the sandbox; the person is not written to."""
+    services = acting.services
+    async with services.db.transaction(acting.tenant_id) as conn:
+        preview = await campaigns.preview_template(
+            conn,
+            services.links,
+            tenant_id=acting.tenant_id,
+            template_id=template_id,
+            now=datetime.now(UTC),
+            **body.model_dump(exclude={"address"}),
+        )
+    return TrialOut.model_validate(await campaigns.send_trial(services.settings, preview, body.address))

@@ -1,0 +1,27 @@
+"""What a template may read, from a row with the columns of a person, a campaign and what first asked."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from engine.templates.filters import Reader
+
+
+def context_of(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Give `profile`, and `campaign` and `event` where there are such."""
+    attributes: Mapping[str, Any] = row["attributes"]
+    profile = {name: row[name] for name in ("ext_id", "locale", "zone", "attributes")}
+    if row["name"] is not None:
+        profile["name"] = row["name"]
+    # An attribute can be written profile.city as well as profile.attributes.city; our own fields come first.
+    context: dict[str, Any] = {"profile": {**attributes, **profile}}
+    if row["campaign_key"] is not None:
+        context["campaign"] = {"key": row["campaign_key"], "name": row["campaign_name"], "purpose": row["purpose"]}
+    if row["event"] is not None:
+        context["event"] = row["event"]
+    return context
+
+
+def reader_from(row: Mapping[str, Any], *, now: datetime) -> Reader:
+    """Give the person as a reader."""
+    return Reader(locale=row["locale"], zone=row["zone"], now=now)
