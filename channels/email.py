@@ -48,8 +48,8 @@ class EmailAdapter:
     """A tenant's mail relay.
 
     Settings: host, port (587), tls (starttls; starttls_if_offered, implicit, none), username, password, sender
-    ("Name <mailbox>"), bounces (a mailbox that bounces come back to, see docs/outcomes.md),
-    verify_certificates (true), ca_file, timeout_s (30), connections (32), messages_per_connection (500), webhook_secret, webhook_max_age_s (300).
+    ("Name <mailbox>"), bounces (a mailbox that bounces come back to), verify_certificates (true), ca_file,
+    timeout_s (30), connections (32), messages_per_connection (500), webhook_secret, webhook_max_age_s (300).
     """
 
     channel: ClassVar[Channel] = Channel.EMAIL

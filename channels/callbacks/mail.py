@@ -1,7 +1,7 @@
 """Mails that come back: bounces (RFC 3464), complaints (RFC 5965) and replies, read with the standard library.
 
-Anybody can write a mail, so an address in one proves nothing. What is believed is what only the receiver of our mail can
-know: its Message-ID or our header in the part that comes back, the return path it was sent under, or the answer's
+Anybody can write a mail, so an address in one proves nothing. What is believed is what only the receiver of our mail
+can know: its Message-ID or our header in the part that comes back, the return path it was sent under, or the answer's
 In-Reply-To. Each holds the delivery's event id, a hash that nobody guesses.
 """
 
@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from email.errors import MessageError
+from email.header import decode_header, make_header
 from email.message import Message
 from email.parser import BytesParser
 from email.utils import parsedate_to_datetime
@@ -26,7 +27,7 @@ MEDIA_TYPE = "message/rfc822"
 DELIVERY_HEADER = "x-leo-delivery"
 PART_LIMIT = 1_000
 """Parts of a mail that are looked at; a report has three."""
-TEXT_LIMIT = 500
+HEADER_LIMIT, TEXT_LIMIT = 4_000, 2_000
 _REPORTED = re.compile(r"<?([0-9a-fA-F]{64})(?:@[^>\s]*)?>?")
 _RETURNED = re.compile(r"\+([A-Za-z2-7]{52})@")
 _STATUS = re.compile(r"\s*([245]\.\d{1,3}\.\d{1,3})\b")
@@ -60,11 +61,12 @@ def _report(mail: Message, parts: Sequence[Message], at: datetime) -> Iterator[I
             for number, fields in enumerate(_fields(part)):
                 if (told := _status(fields, ref, at, number=number)) is not None:
                     yield told
-        elif part.get_content_type() == "message/feedback-report":
-            fields = next(iter(_fields(part)), None)
-            kind = _text(fields, "feedback-type") if fields is not None else ""
-            if kind.casefold() == "abuse":
-                yield _incoming("complaint", OutcomeType.COMPLAINED, at, ref, {"source": "feedback report"})
+        elif part.get_content_type() == "message/feedback-report" and _is_abuse(part):
+            yield _incoming("complaint", OutcomeType.COMPLAINED, at, ref, {"source": "feedback report"})
+
+
+def _is_abuse(part: Message) -> bool:
+    return any(_text(fields, "feedback-type").casefold() == "abuse" for fields in _fields(part)[:1])
 
 
 def _status(fields: Message, ref: str | None, at: datetime, *, number: int) -> Incoming | None:
@@ -161,8 +163,16 @@ def _fields(part: Message) -> list[Message]:
 
 def _text(message: Message, name: str) -> str:
     """Give a header on one line, without what PostgreSQL cannot hold."""
-    value = " ".join(str(message.get(name) or "").split())[:TEXT_LIMIT]
+    value = " ".join(_decoded(str(message.get(name) or "")[:HEADER_LIMIT]).split())[:TEXT_LIMIT]
     return value.replace("\0", "").encode("utf-8", "replace").decode()
+
+
+def _decoded(value: str) -> str:
+    """Undo the encoded words of RFC 2047: some programs write even a long Message-ID so."""
+    try:
+        return str(make_header(decode_header(value))) if "=?" in value else value
+    except (LookupError, MessageError, ValueError):
+        return value
 
 
 def _date(mail: Message, *, now: float) -> datetime:
@@ -177,6 +187,4 @@ def _date(mail: Message, *, now: float) -> datetime:
 def _incoming(
     key: str, kind: OutcomeType, at: datetime, ref: str | None, raw: dict[str, str], *, soft: bool = False
 ) -> Incoming:
-    return Incoming(
-        provider_id=key[:ID_LIMIT], type=kind, at=at, delivery_ref=ref, address=None, raw=raw, soft=soft
-    )
+    return Incoming(provider_id=key[:ID_LIMIT], type=kind, at=at, delivery_ref=ref, address=None, raw=raw, soft=soft)

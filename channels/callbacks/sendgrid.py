@@ -100,7 +100,7 @@ def _incoming(item: Mapping[str, object], *, now: float) -> Incoming | None:
 
 
 def _is_soft(item: Mapping[str, object]) -> bool:
-    """Blocked: the receiver refused this message or its sender. Dropped: SendGrid did not even try, for many reasons."""
+    """Blocked: the receiver refused the message or its sender. Dropped: SendGrid did not try, for many reasons."""
     if item.get("event") == "bounce":
         return item.get("type") == "blocked"
     return item.get("event") == "dropped" and not str(item.get("reason", "")).casefold().startswith(_BAD_ADDRESS)
