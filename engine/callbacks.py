@@ -16,6 +16,7 @@ from uuid import UUID
 import psycopg
 from psycopg.types.json import Jsonb
 
+from channels.callbacks.mail import MEDIA_TYPE
 from channels.contract import Adapter, Incoming
 from engine.db import Transaction
 from engine.dispatch.adapters import Adapters
@@ -103,6 +104,21 @@ async def keep(
     return await _read(
         conn, adapter, tenant_id=tenant_id, kept={**kept, "headers": kept_headers, "body": body}, now=now
     )
+
+
+async def take_mail(
+    conn: Transaction, adapters: Adapters, *, tenant_id: UUID, channel: str, body: bytes, now: datetime
+) -> Reading:
+    """Keep a mail that came back for the channel of this name: whoever hands it on is trusted. Raises NotFound."""
+    row = await (await conn.execute(_SQL["channel"], {"name": channel})).fetchone()
+    if row is None:
+        raise NotFound(f"There is no channel {channel!r}.", remedy="Give the name it was connected under.")
+    channel_id = row["channel_id"]
+    adapter = (await adapters.load(conn, tenant_id=tenant_id, channel_ids=[channel_id]))[channel_id]
+    if isinstance(adapter, LeoError):
+        raise adapter
+    headers = {"content-type": MEDIA_TYPE}
+    return await keep(conn, adapter, tenant_id=tenant_id, channel_id=channel_id, headers=headers, body=body, now=now)
 
 
 async def replay(conn: Transaction, adapters: Adapters, *, tenant_id: UUID, callback_id: int, now: datetime) -> Reading:

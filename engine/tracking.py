@@ -17,8 +17,8 @@ from channels.contract import Incoming, Message
 from channels.machines import Visit, visit
 from channels.markup import as_text
 from engine.db import Transaction
+from engine.link_tokens import Signer
 from engine.outcomes import Recorded, record_outcomes
-from engine.tokens import Signer
 from rules.errors import Unauthorized
 from rules.words import Channel, OutcomeType
 

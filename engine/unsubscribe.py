@@ -7,7 +7,7 @@ It does not expire: the link in an old mail has to work, and all it can do is to
 from dataclasses import dataclass
 from uuid import UUID
 
-from engine.tokens import Signer
+from engine.link_tokens import Signer
 from rules.errors import Unauthorized
 from rules.words import Channel
 

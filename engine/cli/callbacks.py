@@ -1,6 +1,7 @@
 """`leo callbacks`: what providers posted, and reading it again."""
 
 import asyncio
+import sys
 from datetime import UTC, datetime
 from typing import Annotated
 from uuid import UUID
@@ -20,6 +21,8 @@ app = typer.Typer(no_args_is_help=True)
 
 TenantOption = Annotated[str | None, typer.Option("--tenant", help="The tenant; the only one if absent.")]
 PAGE = 500
+MAIL_LIMIT = 1_048_576
+"""Octets; of a longer mail the beginning is read, where a report says what became of it."""
 
 
 @app.command("list")
@@ -70,6 +73,30 @@ def replay(
     read = asyncio.run(_replay(tenant, callback_id, status))
     new, unknown = sum(one.recorded.new for one in read), sum(one.recorded.unknown for one in read)
     typer.echo(f"{len(read):,} callbacks read again: {new:,} new, {unknown:,} still unknown.")
+
+
+@app.command()
+def mail(
+    channel: Annotated[str, typer.Argument(help="The name of the channel whose mail came back.")],
+    tenant: TenantOption = None,
+) -> None:
+    """Take one mail from standard input: a bounce, a complaint or a reply, as a mail server's pipe hands it on."""
+    body = sys.stdin.buffer.read(MAIL_LIMIT)
+    reading = asyncio.run(_take(tenant, channel, body))
+    typer.echo(f"{reading.status}: {reading.recorded.new} new, {reading.recorded.unknown} unknown.")
+
+
+async def _take(slug: str | None, name: str, body: bytes) -> Reading:
+    adapters = Adapters.of(Settings.load())
+    try:
+        async with database() as db:
+            tenant_id = (await one_tenant(db, slug)).tenant_id
+            async with db.transaction(tenant_id) as conn:
+                return await inbox.take_mail(
+                    conn, adapters, tenant_id=tenant_id, channel=name, body=body, now=datetime.now(UTC)
+                )
+    finally:
+        await adapters.aclose()
 
 
 async def _replay(slug: str | None, callback_id: int | None, status: Status | None) -> list[Reading]:

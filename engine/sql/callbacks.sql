@@ -32,3 +32,6 @@ FROM callback WHERE tenant_id = leo_tenant() AND callback_id = %(callback_id)s
 
 -- name: forget
 DELETE FROM callback WHERE tenant_id = leo_tenant() AND received_at < %(before)s
+
+-- name: channel
+SELECT channel_id FROM channel WHERE tenant_id = leo_tenant() AND name = %(name)s

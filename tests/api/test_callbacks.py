@@ -174,3 +174,29 @@ async def test_a_link_that_was_changed_is_no_link(
         for method in ("GET", "POST") if wrong != stranger else ("POST",):
             assert (await anybody.request(method, PATH + wrong)).status_code == 404
     assert all(consent["granted"] for consent in (await ok(await caller.get("/profiles/kh-1")))["consents"])
+
+
+async def test_a_mail_that_came_back_fails_its_message_and_closes_the_address(
+    caller: httpx.AsyncClient, anybody: httpx.AsyncClient, services: Services, tenant: Tenant
+) -> None:
+    path, event, delivery_id, _ = await _queued(caller, services, tenant)
+    async with services.db.transaction(tenant.tenant_id) as conn:
+        await conn.execute("UPDATE delivery_log SET status = 'sent', sent_at = now()")
+    lines = (
+        'Content-Type: multipart/report; report-type=delivery-status; boundary="b"',
+        *("", "--b", "Content-Type: message/delivery-status"),
+        *("", "Reporting-MTA: dns; relay.example", ""),
+        *("Final-Recipient: rfc822; mai@khach.example", "Action: failed", "Status: 5.1.1"),
+        *("", "--b", "Content-Type: text/rfc822-headers", "", f"Message-ID: <{event}@shop.example>", "", "--b--", ""),
+    )
+    body = "\r\n".join(lines).encode()
+    headers = _signed(body) | {"Content-Type": "message/rfc822"}
+    assert (await ok(await anybody.post(path, content=body, headers=headers)))["new"] == 1
+    async with services.db.transaction(tenant.tenant_id) as conn:
+        (row,) = await (await conn.execute("SELECT delivery_id, status, class FROM delivery_log")).fetchall()
+        (closed,) = await (await conn.execute("SELECT address, reason FROM suppression")).fetchall()
+    assert row == {"delivery_id": delivery_id, "status": "failed", "class": "invalid_address"}
+    assert closed == {"address": "mai@khach.example", "reason": "bounced"}
+    (kept,) = (await ok(await caller.get("/callbacks")))["items"]
+    again = await ok(await caller.post(f"/callbacks/{kept['callback_id']}/replay"))
+    assert again == {"new": 0, "duplicate": 1, "unknown": 0, "status": "read"}
