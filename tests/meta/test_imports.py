@@ -102,6 +102,7 @@ SPOKEN_TO: Mapping[str, tuple[str, ...]] = {
 # Who opens a connection to PostgreSQL instead of being given a transaction.
 CONNECTS = {
     "engine.db": "the pool, and an administrator's connection",
+    "engine.explorer.reader": "logs in as a tenant's reader, once a query",
     "engine.doctor": "looks at a server that may not be set up yet",
     "engine.embedded.postgres": "waits for its own server and makes its database",
     "engine.bench.throwaway": "makes and drops a whole database",
