@@ -1,8 +1,10 @@
 """The outbox: what came of messages is told to the CDP of their people, after the commit and once."""
 
+import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,6 +23,7 @@ from rules.words import Channel, OutcomeType
 from tests.channels.sandbox_process import SandboxProcess
 from tests.conftest import Tenant
 from tests.engine.cdp import Cdp, connect, new_cdp
+from tests.engine.worker_process import WorkerProcess, until
 from tests.engine.world import World, simple_world
 
 ALL = tuple(OutcomeType)
@@ -105,6 +108,32 @@ async def test_an_outcome_is_told_once_with_all_that_leads_back_to_it(telling: T
     data = event["event_data"]
     assert (data["outcome"], data["campaign"], data["delivery_event"]) == ("clicked", "tet", telling.events[0])
     assert (await telling.look()).told == 1
+
+
+async def test_a_bulk_worker_tells_and_reads_callbacks_again_by_itself(
+    telling: Telling, settings: Settings, tmp_path: Path
+) -> None:
+    await telling.happen("clicked")
+    late = json.dumps(
+        [{"id": "9", "type": "read", "at": "2026-05-01T09:00:00Z", "event_id": telling.events[1]}]
+    ).encode()
+    await telling.world.rows(
+        "INSERT INTO callback (tenant_id, channel_id, body_hash, body, status, due_at) "
+        "VALUES (leo_tenant(), %(channel)s, sha256(%(body)s), %(body)s, 'unknown', now())",
+        channel=telling.world.channel_ids["email"],
+        body=late,
+    )
+    environment = settings.model_copy(update={"admin_database_url": None}).environment()
+    worker = WorkerProcess("bulk", environment, tmp_path / "worker.log")
+    await worker.ready()
+
+    async def is_done() -> bool:
+        statuses = [row["status"] for row in await telling.world.rows("SELECT status FROM callback")]
+        return statuses == ["read"] and len(await telling.arrived()) == 2
+
+    await until(is_done)
+    assert await worker.stop() == 0, worker.log_file.read_text(encoding="utf-8")
+    assert {event["metric"] for event in await telling.arrived()} == {"email-click", "email-open"}
 
 
 async def test_only_what_was_asked_for_is_told_and_only_of_the_sources_own_people(telling: Telling) -> None:
