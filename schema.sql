@@ -1067,6 +1067,8 @@ CREATE TABLE IF NOT EXISTS source (
     CONSTRAINT source_status_known CHECK (status IN ('connected', 'paused')),
     CONSTRAINT source_every_positive CHECK (every_s >= 1)
 );
+-- Where the outcomes of this source's people are told (url, token_key, outcomes); NULL: nowhere.
+ALTER TABLE source ADD COLUMN IF NOT EXISTS report jsonb;
 CREATE INDEX IF NOT EXISTS source_due_idx ON source (tenant_id, due_at) WHERE due_at IS NOT NULL;
 
 CREATE TABLE IF NOT EXISTS source_credential (
@@ -1123,6 +1125,8 @@ CREATE TABLE IF NOT EXISTS outbox (
     CONSTRAINT outbox_pkey PRIMARY KEY (tenant_id, outbox_id),
     CONSTRAINT outbox_tenant_fkey FOREIGN KEY (tenant_id) REFERENCES tenant
 );
+-- Whether the last try may have arrived although nobody said so; what went wrong with it. Due at infinity: given up.
+ALTER TABLE outbox ADD COLUMN IF NOT EXISTS may_have_left boolean NOT NULL DEFAULT false, ADD COLUMN IF NOT EXISTS error text;
 CREATE INDEX IF NOT EXISTS outbox_due_idx ON outbox (tenant_id, due_at) WHERE done_at IS NULL;
 
 -- The audit ledger. How far every record is there for good (see engine/sql/ledger.sql, horizon) ...

@@ -82,6 +82,15 @@ WITH given AS (
     SELECT DISTINCT tenant_id, profile_id, channel, purpose, false, 'outcome', occurred_at
     FROM told WHERE type IN ('unsubscribed', 'complained')
     ON CONFLICT ON CONSTRAINT consent_unique DO NOTHING
+), reported AS (
+    -- What the CDP that the person came from wants to be told: with the outcome or not at all.
+    INSERT INTO outbox (tenant_id, topic, payload)
+    SELECT new.tenant_id, 'cdp.event', jsonb_build_object('outcome_id', new.outcome_id, 'source_id', wants.source_id)
+    FROM new
+    CROSS JOIN LATERAL (SELECT p.source FROM cdp_profiles p
+                        WHERE p.tenant_id = new.tenant_id AND p.profile_id = new.profile_id LIMIT 1) came
+    CROSS JOIN LATERAL (SELECT s.source_id FROM source s
+                        WHERE s.tenant_id = new.tenant_id AND s.key = came.source AND s.report -> 'outcomes' ? new.type) wants
 ), heard AS MATERIALIZED (
     SELECT DISTINCT unnest(event_types) AS type FROM segment WHERE archived_at IS NULL
 ), rechecks AS (
