@@ -41,6 +41,7 @@ COMMANDS: dict[str, Command] = {
     "outbox": Command("engine.cli.outbox:app", "Show what the CDP is told of outcomes, and what waits.", LOOK),
     "callbacks": Command("engine.cli.callbacks:app", "Show what providers posted; read it again.", LOOK),
     "task": Command("engine.cli.tasks:app", "Ask for agent tasks; approve, follow and cancel them.", WORK),
+    "deadletters": Command("engine.cli.letters:app", "See, queue again and settle what did not arrive.", WORK),
     "policy": Command("engine.cli.policies:app", "Draft, check, compare and switch on policies.", WORK),
     "trace": Command("engine.cli.trace:trace", "Show the journey of a profile, event or delivery.", LOOK),
     "graph": Command("engine.cli.graph:app", "Compare the graph with the tables, or rebuild it.", LOOK),
