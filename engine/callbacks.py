@@ -24,8 +24,10 @@ from engine.outcomes import Recorded, record_outcomes
 from engine.queries import queries
 from rules.errors import InvalidInput, LeoError, NotFound
 
-# What reading a body may depend on. No signature and no token is kept.
+# What reading a body may depend on. Of other headers of a provider's own the names are kept, for they say which of its
+# callbacks it is; no signature and no token is.
 KEPT_HEADERS = ("content-type", "x-zevent-server")
+MOST_HEADERS = 50
 # After 15 s, 1 min, 4 min, ... and 17 h a callback about nobody is about nobody.
 AGAIN_AFTER = timedelta(seconds=15)
 MOST_READINGS = 8
@@ -87,8 +89,7 @@ async def keep(
     now: datetime,
 ) -> Reading:
     """Keep a verified callback and read it; one that was posted before is not read again where all of it is known."""
-    given = {name.lower(): value for name, value in headers.items()}
-    kept_headers = {name: given[name] for name in KEPT_HEADERS if name in given}
+    kept_headers = _kept(headers)
     values = {
         "channel_id": channel_id,
         "body_hash": hashlib.sha256(body).digest(),
@@ -187,6 +188,13 @@ async def _read(
         return await _settle(conn, kept, Reading(Status.UNREADABLE, Recorded(), str(error)), now=now)
     status = Status.UNKNOWN if recorded.unknown else Status.READ
     return await _settle(conn, kept, Reading(status, recorded), now=now)
+
+
+def _kept(headers: Mapping[str, str]) -> dict[str, str]:
+    given = {name.lower(): value for name, value in headers.items()}
+    known = {name: given[name] for name in KEPT_HEADERS if name in given}
+    own = [name for name in given if name.startswith("x-") and name not in known]
+    return {**dict.fromkeys(sorted(own)[:MOST_HEADERS], ""), **known}
 
 
 def _parsed(adapter: Adapter, headers: Mapping[str, str], body: bytes) -> Sequence[Incoming] | str:

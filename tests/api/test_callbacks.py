@@ -96,7 +96,7 @@ async def test_a_signed_callback_that_nobody_understands_is_kept_and_no_error(
     assert len(kept) == len(hostile)
     assert all(one["error"] for one in kept)
     whole = await ok(await caller.get(f"/callbacks/{kept[0]['callback_id']}"))
-    assert (whole["body"], whole["headers"]) == ("not json", {})
+    assert (whole["body"], set(whole["headers"].values())) == ("not json", {""})
     too_large = b" " * 1_048_577
     assert (await anybody.post(path, content=too_large, headers=_signed(too_large))).status_code == 413
     for query in ({}, {"hub.mode": "subscribe", "hub.verify_token": "x", "hub.challenge": "1"}):

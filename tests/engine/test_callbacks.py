@@ -58,7 +58,7 @@ async def inbox(db: Database, tenant: Tenant, settings: Settings) -> Inbox:
 async def test_no_signature_and_no_token_is_kept(inbox: Inbox) -> None:
     await inbox.post(at=datetime.now(UTC))
     (row,) = await inbox.world.rows("SELECT headers, body, told FROM callback")
-    assert row == {"headers": {"content-type": "application/json"}, "body": BODY, "told": 1}
+    assert row == {"headers": {"content-type": "application/json", "x-leo-signature": ""}, "body": BODY, "told": 1}
 
 
 async def test_what_is_about_nobody_is_looked_at_less_and_less_often_and_then_left(inbox: Inbox) -> None:
