@@ -14,6 +14,7 @@ from api.routes import (
     activation,
     campaigns,
     channels,
+    console,
     cypher,
     data,
     decisions,
@@ -22,6 +23,8 @@ from api.routes import (
     health,
     identity,
     imports,
+    journeys,
+    letters,
     policies,
     profiles,
     segments,
@@ -37,10 +40,12 @@ from engine.settings import Settings
 
 ROUTERS = (
     health.router,
+    console.router,
     tenants.router,
     channels.router,
     # Before profiles, whose keys may hold a slash.
     explain.router,
+    journeys.router,
     profiles.router,
     identity.router,
     imports.router,
@@ -55,6 +60,7 @@ ROUTERS = (
     activation.router,
     tasks.router,
     decisions.router,
+    letters.router,
     cypher.asking,
     cypher.router,
     webhooks.router,
