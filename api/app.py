@@ -28,12 +28,14 @@ from api.routes import (
     letters,
     operations,
     policies,
+    preferences,
     profiles,
     segments,
     snapshots,
     tasks,
     templates,
     tenants,
+    tracking,
     unsubscribe,
     webhooks,
 )
@@ -68,7 +70,10 @@ ROUTERS = (
     cypher.asking,
     cypher.router,
     webhooks.router,
+    webhooks.inbox,
     unsubscribe.router,
+    preferences.router,
+    tracking.router,
 )
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
