@@ -11,6 +11,7 @@ import hmac
 from dataclasses import dataclass
 from uuid import UUID
 
+from engine.keys import split_keys
 from rules.errors import Unauthorized
 from rules.words import Channel
 
@@ -33,12 +34,12 @@ class Request:
 class Links:
     """Makes and reads the links of one installation.
 
-    `secret` is LEO_CREDENTIAL_KEY: a key for this purpose alone is derived from it. `base_url` is where people reach
-    the API.
+    `secret` is LEO_CREDENTIAL_KEY: a key for this purpose alone is derived from each of its keys; the newest makes
+    links, and those of the others work on. `base_url` is where people reach the API.
     """
 
     def __init__(self, secret: str, base_url: str) -> None:
-        self._key = hmac.digest(secret.encode(), _PURPOSE, hashlib.sha256)
+        self._keys = [hmac.digest(key.encode(), _PURPOSE, hashlib.sha256) for key in split_keys(secret)]
         self._base_url = base_url.rstrip("/")
 
     def url(self, request: Request) -> str:
@@ -51,7 +52,7 @@ class Links:
             + (request.delivery_id or 0).to_bytes(8)
             + request.channel.encode("ascii")
         )
-        return base64.urlsafe_b64encode(body + self._mac(body)).rstrip(b"=").decode("ascii")
+        return base64.urlsafe_b64encode(body + _mac(self._keys[0], body)).rstrip(b"=").decode("ascii")
 
     def verify(self, token: str) -> Request:
         """Give who asks; raises Unauthorized where this installation did not make the token."""
@@ -60,7 +61,7 @@ class Links:
         except (binascii.Error, ValueError) as error:
             raise _refused() from error
         body, mac = signed[:-_MAC_BYTES], signed[-_MAC_BYTES:]
-        if len(body) <= _FIXED_BYTES or not hmac.compare_digest(mac, self._mac(body)):
+        if len(body) <= _FIXED_BYTES or not any(hmac.compare_digest(mac, _mac(key, body)) for key in self._keys):
             raise _refused()
         return Request(
             tenant_id=UUID(bytes=body[:16]),
@@ -69,8 +70,9 @@ class Links:
             delivery_id=int.from_bytes(body[24:32]) or None,
         )
 
-    def _mac(self, body: bytes) -> bytes:
-        return hmac.digest(self._key, body, hashlib.sha256)[:_MAC_BYTES]
+
+def _mac(key: bytes, body: bytes) -> bytes:
+    return hmac.digest(key, body, hashlib.sha256)[:_MAC_BYTES]
 
 
 def _refused() -> Unauthorized:
