@@ -14,6 +14,7 @@ from rules.words import Channel
 
 PROVIDER = "sandbox"
 LOOPBACK = "127.0.0.1"
+PLAYED = frozenset(Channel) - {Channel.CHAT}
 # The browser of the sandbox, so that it can show what would stand in the person's own.
 STAND_IN = (
     '{"endpoint": "https://sandbox.invalid/", "keys": {"p256dh": "BFCC4mbaroOv0x0hJs4KQvttE4qFy1bEMUYXEZUnH-y6WgHEn_A'
@@ -36,8 +37,13 @@ def is_sandboxed(settings: Mapping[str, Any]) -> bool:
     return not settings or settings.get("provider") == PROVIDER
 
 
-def check(settings: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Give the settings that are kept of a channel in the sandbox; raises InvalidInput where there are more."""
+def check(kind: str, settings: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Give the settings that are kept of a channel in the sandbox.
+
+    Raises InvalidInput where there are more, or where the sandbox does not play the channel.
+    """
+    if kind not in PLAYED:
+        raise _not_played(kind)
     if more := sorted(settings.keys() - {"provider"}):
         raise InvalidInput(
             f"A channel in the sandbox has no setting {more[0]!r}.", remedy="Leave it out, or name another provider."
@@ -73,9 +79,13 @@ def settings_of(channel: Channel, place: Place | None) -> dict[str, Any]:
         },
     }
     if channel not in known:
-        raise InvalidInput(f"The sandbox does not play {channel} yet.", remedy=f"It plays {', '.join(sorted(known))}.")
+        raise _not_played(channel)
     found = dict(known[channel])
     return found | {"service_account": _service_account()} if channel is Channel.APP_PUSH else found
+
+
+def _not_played(kind: str) -> InvalidInput:
+    return InvalidInput(f"The sandbox does not play {kind!r}.", remedy=f"It plays {', '.join(sorted(PLAYED))}.")
 
 
 def wrap(adapter: Adapter) -> Adapter:

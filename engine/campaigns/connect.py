@@ -57,7 +57,7 @@ async def connect_channel(
     Conflict where the name is another kind's.
     """
     if sandboxed.is_sandboxed(settings):
-        settings = sandboxed.check(settings)
+        settings = sandboxed.check(kind, settings)
     else:
         await _check(kind, settings)
     plain, secrets = credentials.split(dict(settings))
