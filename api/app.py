@@ -22,6 +22,7 @@ from api.routes import (
     identity,
     imports,
     policies,
+    privacy,
     profiles,
     segments,
     snapshots,
@@ -40,6 +41,7 @@ ROUTERS = (
     channels.router,
     # Before profiles, whose keys may hold a slash.
     explain.router,
+    privacy.router,
     profiles.router,
     identity.router,
     imports.router,
