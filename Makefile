@@ -16,20 +16,31 @@ export CMAKE_ARGS ?= -DGGML_NATIVE=OFF -DLLAVA_BUILD=OFF
 # Words for `leo demo`, `leo bench` and pytest, for example: make test ARGS="tests/rules -x"
 ARGS ?=
 STAMP := .venv/.synced
+# The console's pages, built by Node: from PATH, else from the wheel of the group `console`.
+CONSOLE := api/console/dist/index.html
+NODE_GROUP := $(shell command -v node >/dev/null 2>&1 && command -v npm >/dev/null 2>&1 || echo --group console)
+CONSOLE_SOURCES := $(shell find api/console/src -type f 2>/dev/null) api/console/package-lock.json api/console/build.mjs
 
-.PHONY: force help setup demo test check format openapi docs bench up down doctor clean
+.PHONY: force help setup console demo test check format openapi docs bench up down doctor clean
 
 help: ## Show what can be made
 	@echo "usage: make TARGET"
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r name text; do printf '  %-9s %s\n' "$$name" "$$text"; done
 
-setup: $(STAMP) ## Fetch uv if it is missing and make .venv with the command line at .venv/bin/leo
+setup: $(STAMP) try-console ## Fetch uv if it is missing and make .venv with the command line at .venv/bin/leo
 	@echo "ready: .venv/bin/leo"
 
-demo: $(STAMP) ## Run the whole journey: customers, decisions, deliveries, outcomes, one traced path
+console: $(CONSOLE) ## Build the pages that the API shows at /, with Node from PATH or from a wheel
+
+# Where it cannot be built, everything else works all the same, and / says so.
+.PHONY: try-console
+try-console: $(STAMP)
+	@$(MAKE) --no-print-directory console || echo "make: going on without the console's pages." >&2
+
+demo: $(STAMP) try-console ## Run the whole journey: customers, decisions, deliveries, outcomes, one traced path
 	@.venv/bin/leo demo $(ARGS)
 
-test: $(STAMP) ## Run all tests on embedded servers, or on LEO_DATABASE_URL and LEO_REDIS_URL
+test: $(STAMP) try-console ## Run all tests on embedded servers, or on LEO_DATABASE_URL and LEO_REDIS_URL
 	@.venv/bin/pytest $(ARGS)
 
 check: $(STAMP) ## Check style, format, types and that docs/openapi.json is the API's contract
@@ -53,7 +64,7 @@ bench: $(STAMP) ## Measure the mirror and the trace on a throw-away database
 	@.venv/bin/leo bench mirror --json $(ARGS)
 	@.venv/bin/leo bench trace --json $(ARGS)
 
-up: $(STAMP) ## Run servers, API, workers and sandbox in the foreground
+up: $(STAMP) try-console ## Run servers, API, workers and sandbox in the foreground
 	@.venv/bin/leo up
 
 down: $(STAMP) ## Stop everything that runs in the background
@@ -64,7 +75,7 @@ doctor: $(STAMP) ## Say what is used here, and what is wrong
 
 clean: ## Stop everything and remove .leo with its data, .venv and what was built
 	@if [ -x .venv/bin/leo ]; then .venv/bin/leo down --erase; fi
-	@rm -rf .venv .tools .mypy_cache .ruff_cache .pytest_cache .hypothesis site
+	@rm -rf .venv .tools .mypy_cache .ruff_cache .pytest_cache .hypothesis site api/console/dist api/console/node_modules
 
 CHECK_PYTHON = "$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
 	echo "make: $(PYTHON) is not there or older than Python 3.11; install one, then: make $(MAKECMDGOALS) PYTHON=/path/to/it" >&2; \
@@ -75,9 +86,12 @@ $(STAMP): pyproject.toml uv.lock $(if $(EXTRAS),force) | $(UV)
 	@$(CHECK_PYTHON)
 	@env -u VIRTUAL_ENV UV_PROJECT_ENVIRONMENT=.venv "$(UV)" sync --frozen --quiet \
 		--python "$$("$(PYTHON)" -c 'import sys; print(sys.executable if sys.version_info < (3, 13) else "3.12")')" \
-		$(foreach extra,$(EXTRAS),--extra $(extra)) || { \
+		$(NODE_GROUP) $(foreach extra,$(EXTRAS),--extra $(extra)) || { \
 		echo "make: the packages could not be fetched; look at the lines above, then run it again." >&2; exit 1; }
 	@touch $(STAMP)
+
+$(CONSOLE): $(CONSOLE_SOURCES) | $(STAMP)
+	@.venv/bin/python -m api.console.build
 
 # venv is missing from some systems' Python; pip alone serves as well.
 .tools/bin/uv:

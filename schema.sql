@@ -540,6 +540,57 @@ CREATE TABLE IF NOT EXISTS channel_credential (
     CONSTRAINT channel_credential_channel_fkey FOREIGN KEY (tenant_id, channel_id) REFERENCES channel ON DELETE CASCADE
 );
 
+-- What the tenant's reader logs in with, sealed as a channel's credentials are; the server holds a hash alone.
+CREATE TABLE IF NOT EXISTS reader_credential (
+    tenant_id   uuid NOT NULL,
+    ciphertext  bytea NOT NULL,
+    key_name    text NOT NULL,
+    created_at  timestamptz NOT NULL DEFAULT now(),
+    updated_at  timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT reader_credential_pkey PRIMARY KEY (tenant_id),
+    CONSTRAINT reader_credential_tenant_fkey FOREIGN KEY (tenant_id) REFERENCES tenant
+);
+
+-- Who asked the graph what, when, and what came of it; what was refused too. `ticket` is the asker's name for a query.
+CREATE TABLE IF NOT EXISTS query_history (
+    tenant_id    uuid NOT NULL,
+    query_id     bigint NOT NULL DEFAULT nextval('leo_id'),
+    ticket       uuid NOT NULL DEFAULT gen_random_uuid(),
+    kind         text NOT NULL,
+    text         text NOT NULL,
+    parameters   jsonb NOT NULL DEFAULT '{}',
+    asked_by     text NOT NULL,
+    status       text NOT NULL DEFAULT 'running',
+    row_count    int,
+    took_ms      double precision,
+    error        text,
+    stop_asked   boolean NOT NULL DEFAULT false,
+    created_at   timestamptz NOT NULL DEFAULT now(),
+    finished_at  timestamptz,
+    updated_at   timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT query_history_pkey PRIMARY KEY (tenant_id, query_id),
+    CONSTRAINT query_history_tenant_fkey FOREIGN KEY (tenant_id) REFERENCES tenant,
+    CONSTRAINT query_history_ticket_unique UNIQUE (tenant_id, ticket),
+    CONSTRAINT query_history_kind_known CHECK (kind IN ('query', 'plan', 'expand')),
+    CONSTRAINT query_history_status_known CHECK (status IN ('running', 'done', 'refused', 'failed', 'stopped', 'timed_out'))
+);
+CREATE INDEX IF NOT EXISTS query_history_asked_by_idx ON query_history (tenant_id, asked_by, query_id);
+
+CREATE TABLE IF NOT EXISTS saved_query (
+    tenant_id   uuid NOT NULL,
+    saved_id    bigint NOT NULL DEFAULT nextval('leo_id'),
+    name        text NOT NULL,
+    note        text,
+    text        text NOT NULL,
+    parameters  jsonb NOT NULL DEFAULT '{}',
+    saved_by    text NOT NULL,
+    created_at  timestamptz NOT NULL DEFAULT now(),
+    updated_at  timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT saved_query_pkey PRIMARY KEY (tenant_id, saved_id),
+    CONSTRAINT saved_query_tenant_fkey FOREIGN KEY (tenant_id) REFERENCES tenant,
+    CONSTRAINT saved_query_name_unique UNIQUE (tenant_id, name)
+);
+
 CREATE TABLE IF NOT EXISTS message_template (
     tenant_id    uuid NOT NULL,
     template_id  bigint NOT NULL DEFAULT nextval('leo_id'),
@@ -691,21 +742,22 @@ CREATE TABLE IF NOT EXISTS campaign_run (
     CONSTRAINT campaign_run_snapshot_fkey FOREIGN KEY (tenant_id, snapshot_id) REFERENCES segment_snapshot,
     CONSTRAINT campaign_run_event_fkey FOREIGN KEY (tenant_id, event_id) REFERENCES marketing_event,
     CONSTRAINT campaign_run_parent_fkey FOREIGN KEY (tenant_id, parent_id) REFERENCES campaign_run,
-    CONSTRAINT campaign_run_kind_known CHECK (kind IN ('snapshot', 'event', 'wake_up', 'request', 'membership')),
+    CONSTRAINT campaign_run_kind_known CHECK (kind IN ('snapshot', 'event', 'wake_up', 'request', 'membership', 'fallback')),
     CONSTRAINT campaign_run_lane_known CHECK (lane IN ('realtime', 'bulk')),
     CONSTRAINT campaign_run_status_known CHECK (status IN ('pending', 'running', 'paused', 'finished', 'cancelled'))
 );
 DO $$
 BEGIN
-    -- Databases of version 1 do not know runs that a change of membership starts.
-    IF NOT EXISTS (SELECT FROM pg_constraint WHERE conname = 'campaign_run_kind_known' AND pg_get_constraintdef(oid) LIKE '%membership%') THEN
+    -- Databases of version 1 do not know runs that a change of membership starts, those before 4 none that follow a failure.
+    IF NOT EXISTS (SELECT FROM pg_constraint WHERE conname = 'campaign_run_kind_known' AND pg_get_constraintdef(oid) LIKE '%fallback%') THEN
         ALTER TABLE campaign_run
             DROP CONSTRAINT campaign_run_kind_known,
-            ADD CONSTRAINT campaign_run_kind_known CHECK (kind IN ('snapshot', 'event', 'wake_up', 'request', 'membership'));
+            ADD CONSTRAINT campaign_run_kind_known CHECK (kind IN ('snapshot', 'event', 'wake_up', 'request', 'membership', 'fallback'));
     END IF;
 END $$;
 -- What its arbiters were forecast to need: {"people": n, "seconds": s, "cost": c, "arbiters": [...]}.
 ALTER TABLE campaign_run ADD COLUMN IF NOT EXISTS forecast jsonb;
+CREATE INDEX IF NOT EXISTS campaign_run_parent_idx ON campaign_run (tenant_id, parent_id) WHERE parent_id IS NOT NULL;
 CREATE INDEX IF NOT EXISTS campaign_run_campaign_idx ON campaign_run (tenant_id, campaign_id, created_at);
 CREATE INDEX IF NOT EXISTS campaign_run_event_idx ON campaign_run (tenant_id, event_id) WHERE event_id IS NOT NULL;
 -- One run for an event and campaign; its wake-ups know the event too.
@@ -805,7 +857,7 @@ CREATE TABLE IF NOT EXISTS decision (
     run_id          bigint NOT NULL,
     campaign_id     bigint NOT NULL,
     profile_id      bigint NOT NULL,
-    -- What asked for it, once per run and profile: "snapshot", "event:<id>", "wake_up:<n>", "request:<key>".
+    -- What asked for it, once per run and profile: "snapshot", "event:<id>", "wake_up:<n>", "request:<key>", "fallback:<run>".
     trigger_key     text NOT NULL,
     snapshot_id     bigint,
     event_id        bigint,
@@ -1809,6 +1861,62 @@ BEGIN
     EXECUTE format('GRANT SELECT ON ALL TABLES IN SCHEMA %I TO %I', graph_name, leo_reader(border));
 END $$;
 
+-- Gives the current tenant's reader a login and its bounds, and its role's name. `verifier` is the SCRAM hash that the caller
+-- computed: a password would stand in the server's log. The owner inherits the reader, never the other way round: so it
+-- may stop the reader's sessions, and the reader stays a member of nothing.
+CREATE OR REPLACE FUNCTION leo_reader_login(verifier text) RETURNS text
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
+DECLARE
+    reader text := leo_reader(leo_tenant());
+BEGIN
+    IF leo_graph() IS NULL THEN
+        RAISE EXCEPTION 'no tenant is set' USING ERRCODE = 'no_data_found', HINT = 'Set leo.tenant to a tenant''s id first.';
+    END IF;
+    IF verifier !~ '^SCRAM-SHA-256\$\d+:[A-Za-z0-9+/=]+\$[A-Za-z0-9+/=]+:[A-Za-z0-9+/=]+$' THEN
+        RAISE EXCEPTION 'that is no SCRAM verifier' USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = reader) THEN
+        -- A database that was restored on another server came without its roles.
+        EXECUTE format('CREATE ROLE %I NOLOGIN NOINHERIT', reader);
+        EXECUTE format('GRANT USAGE ON SCHEMA %I TO %I', leo_graph(), reader);
+        EXECUTE format('GRANT SELECT ON ALL TABLES IN SCHEMA %I TO %I', leo_graph(), reader);
+    END IF;
+    EXECUTE format('GRANT USAGE ON SCHEMA ag_catalog TO %I', reader);
+    EXECUTE format('GRANT %I TO leo_owner WITH INHERIT TRUE, SET FALSE', reader);
+    EXECUTE format('ALTER ROLE %I LOGIN PASSWORD %L CONNECTION LIMIT 4', reader, verifier);
+    EXECUTE format('ALTER ROLE %I SET default_transaction_read_only = on', reader);
+    IF has_parameter_privilege('leo_owner', 'temp_file_limit', 'SET') THEN
+        EXECUTE format('ALTER ROLE %I SET temp_file_limit = ''256MB''', reader);
+    END IF;
+    RETURN reader;
+END $$;
+
+-- Stops a session of the current tenant's reader: cancels its query or, at last, ends it. Gives how many there were.
+CREATE OR REPLACE FUNCTION leo_reader_stop(query_id bigint, ending boolean) RETURNS int
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
+DECLARE
+    stopped int;
+BEGIN
+    SELECT count(CASE WHEN ending THEN pg_terminate_backend(a.pid) ELSE pg_cancel_backend(a.pid) END) INTO stopped
+    FROM pg_stat_activity a
+    WHERE a.datname = current_database() AND a.usename = leo_reader(leo_tenant())
+      AND a.application_name = 'leo explorer ' || leo_reader_stop.query_id;
+    RETURN stopped;
+END $$;
+
+-- Ends sessions of the current tenant's reader that are older than anybody waits for: their API process has died.
+CREATE OR REPLACE FUNCTION leo_reader_sweep(longest interval) RETURNS int
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
+DECLARE
+    ended int;
+BEGIN
+    SELECT count(pg_terminate_backend(a.pid)) INTO ended
+    FROM pg_stat_activity a
+    WHERE a.datname = current_database() AND a.usename = leo_reader(leo_tenant())
+      AND a.backend_start < clock_timestamp() - longest;
+    RETURN ended;
+END $$;
+
 CREATE OR REPLACE FUNCTION leo_tenant_created() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
 BEGIN
@@ -1857,7 +1965,8 @@ BEGIN
     END IF;
     -- Children before parents. Outside their own keys the tables point only upwards in this list.
     FOREACH emptied IN ARRAY ARRAY[
-        'erased_record', 'erasure', 'ledger_batch', 'ledger_horizon', 'outbox', 'sync_run', 'sync_position', 'source_credential', 'source', 'outcome', 'delivery_attempt', 'delivery_log', 'decision', 'model_answer', 'task_step',
+        'query_history', 'saved_query', 'reader_credential', 'erased_record', 'erasure',
+        'ledger_batch', 'ledger_horizon', 'outbox', 'sync_run', 'sync_position', 'source_credential', 'source', 'outcome', 'delivery_attempt', 'delivery_log', 'decision', 'model_answer', 'task_step',
         'agent_task', 'run_batch', 'campaign_run', 'campaign_spend', 'campaign_template', 'campaign', 'policy', 'message_template', 'channel_gate', 'channel_credential', 'channel',
         'segment_snapshot_member', 'segment_snapshot', 'recheck', 'segment_change', 'segment_refresh', 'segment_member',
         'segment_version', 'segment', 'event_key', 'marketing_event', 'suppression', 'consent', 'duplicate', 'profile_merge',
@@ -1869,6 +1978,7 @@ BEGIN
         removed := removed || jsonb_build_object(emptied, rows_);
     END LOOP;
     IF EXISTS (SELECT FROM pg_roles WHERE rolname = public.leo_reader(doomed)) THEN
+        EXECUTE format('REVOKE USAGE ON SCHEMA ag_catalog FROM %I', public.leo_reader(doomed));
         EXECUTE format('DROP ROLE %I', public.leo_reader(doomed));
     END IF;
     INSERT INTO public.tenant_removal (tenant_id, slug, reason, removed_by, removed)
@@ -2071,6 +2181,8 @@ REVOKE ALL ON FUNCTION leo_graph_differences(), leo_graph_rebuild(), leo_analyze
 GRANT EXECUTE ON FUNCTION leo_graph_differences(), leo_graph_rebuild(), leo_analyze() TO leo_app;
 REVOKE ALL ON FUNCTION leo_erase_profile(bigint, text, text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION leo_erase_profile(bigint, text, text) TO leo_app;
+REVOKE ALL ON FUNCTION leo_reader_login(text), leo_reader_stop(bigint, boolean), leo_reader_sweep(interval) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION leo_reader_login(text), leo_reader_stop(bigint, boolean), leo_reader_sweep(interval) TO leo_app;
 
 -- A tenant that came after the last ANALYZE is in no list of common values, so the planner takes it for one row and any
 -- index that begins with tenant_id for good enough: upserts of 32,000 people then took 14 to 22 s instead of 4 to 6.

@@ -14,6 +14,8 @@ from api.routes import (
     activation,
     campaigns,
     channels,
+    console,
+    cypher,
     data,
     decisions,
     events,
@@ -21,6 +23,7 @@ from api.routes import (
     health,
     identity,
     imports,
+    journeys,
     policies,
     privacy,
     profiles,
@@ -37,10 +40,12 @@ from engine.settings import Settings
 
 ROUTERS = (
     health.router,
+    console.router,
     tenants.router,
     channels.router,
     # Before profiles, whose keys may hold a slash.
     explain.router,
+    journeys.router,
     privacy.router,
     profiles.router,
     identity.router,
@@ -56,6 +61,8 @@ ROUTERS = (
     activation.router,
     tasks.router,
     decisions.router,
+    cypher.asking,
+    cypher.router,
     webhooks.router,
     unsubscribe.router,
 )

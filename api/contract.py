@@ -31,6 +31,7 @@ TAGS = [
     {"name": "policies", "description": "The rules under which campaigns decide: drafted, compared, switched on."},
     {"name": "tasks", "description": "What an agent is asked, what it means to do, and who lets it."},
     {"name": "decisions", "description": "What was decided for whom, every reason, and the journey around it."},
+    {"name": "cypher", "description": "The tenant's graph, asked in Cypher: read-only, bounded, recorded."},
     {"name": "webhooks", "description": "What providers tell."},
     {"name": "unsubscribe", "description": "The link in every message."},
     {"name": "health", "description": "Whether it lives and can work."},

@@ -76,6 +76,7 @@ class Acting:
 
     services: Services
     tenant_id: UUID
+    caller: Caller | None
 
 
 async def _acting(request: Request) -> Acting:
@@ -161,7 +162,7 @@ class ActRoute(APIRoute):
                     await idempotency.reserve(conn, once)
             if given is not None:
                 return _replayed(given)
-            request.scope["leo.acting"] = Acting(services, work.tenant_id)
+            request.scope["leo.acting"] = Acting(services, work.tenant_id, work.caller)
             return await _reserved(services, once, endpoint, request)
 
         return handle

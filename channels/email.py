@@ -4,11 +4,10 @@ import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from email.utils import format_datetime, parseaddr
+from email.utils import format_datetime
 from typing import Any, ClassVar
-from urllib.parse import urlsplit
 
-from channels import facts, signature
+from channels import facts, letter, signature
 from channels.contract import (
     Incoming,
     MayHaveLeft,
@@ -19,12 +18,11 @@ from channels.contract import (
     ReceiptStatus,
     Request,
     Response,
-    Unsupported,
     evidence,
     fault_receipt,
     redact,
 )
-from channels.markup import as_text
+from channels.letter import DELIVERY_HEADER
 from channels.mime import compose, header, mailbox
 from channels.options import Options
 from channels.smtp import SmtpPool, SmtpSettings
@@ -32,12 +30,9 @@ from channels.told import read_outcomes
 from rules.words import Channel
 
 FACTS = facts.load("email")
-DELIVERY_HEADER = "X-LEO-Delivery"
 TLS_WAYS = ("starttls", "starttls_if_offered", "implicit", "none")
 BEFORE_MESSAGE = frozenset({"connect", "helo", "auth"})
 ENHANCED = re.compile(r"\s*([245]\.\d{1,3}\.\d{1,3})\b")
-MAILBOX = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*")
-DATA_KEYS = frozenset({"recipient_name", "reply_to"})
 
 
 class EmailAdapter:
@@ -78,30 +73,22 @@ class EmailAdapter:
 
     def build(self, message: Message) -> Request:
         """Write the mail; the Date is set when it is sent, so the same message always gives the same octets."""
-        subject = _subject(message)
-        if message.text is None and message.html is None:
-            raise Unsupported("The mail has neither text nor HTML.", remedy="Give the template a body.")
-        if unknown := message.data.keys() - DATA_KEYS:
-            raise Unsupported(
-                f"A mail cannot carry {', '.join(sorted(unknown))}.", remedy=f"It knows {', '.join(sorted(DATA_KEYS))}."
-            )
-        recipient = _mailbox(message.address)
-        sender_name, sender = self._sender_of(message)
+        mail = letter.read(message, sender=self._sender)
+        sender = mail.sender[1]
         message_id = f"{message.event_id}@{sender.rpartition('@')[2]}"
         headers = [
-            f"From: {mailbox(sender_name, sender)}\r\n",
-            f"To: {mailbox(_one_line(str(message.data.get('recipient_name') or '')), recipient)}\r\n",
-            header("Subject", subject),
+            f"From: {mailbox(*mail.sender)}\r\n",
+            f"To: {mailbox(*mail.recipient)}\r\n",
+            header("Subject", mail.subject),
             f"Message-ID: <{message_id}>\r\n",
             f"{DELIVERY_HEADER}: {message.event_id}\r\n",
-            *_reply_to(message),
-            *_unsubscribe(message.unsubscribe_url),
+            *([f"Reply-To: {mailbox(*mail.reply_to)}\r\n"] if mail.reply_to else []),
+            *(f"{name}: {value}\r\n" for name, value in mail.unsubscribe.items()),
         ]
-        text = as_text(message.html) if message.text is None and message.html is not None else message.text
-        body = compose(headers, text=text, html=message.html)
+        body = compose(headers, text=mail.text, html=mail.html)
         return Request(
             event_id=message.event_id,
-            target=recipient,
+            target=mail.recipient[1],
             sender=sender,
             body=body,
             ids={"provider_id": message_id},
@@ -149,69 +136,3 @@ class EmailAdapter:
 
     async def aclose(self) -> None:
         await self._pool.aclose()
-
-    def _sender_of(self, message: Message) -> tuple[str, str]:
-        given = message.sender or self._sender
-        if given is None:
-            raise Unsupported(
-                "The mail has no sender.",
-                remedy="Set sender on the channel or on the campaign.",
-            )
-        return _named(given)
-
-
-def _subject(message: Message) -> str:
-    subject = message.subject
-    if subject is None or not subject.strip():
-        raise Unsupported("The mail has no subject.", remedy="Give the template a subject.")
-    if "\r" in subject or "\n" in subject:
-        raise Unsupported("The subject has more than one line.", remedy="Write the subject on one line.")
-    return subject
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.split())
-
-
-def _named(given: str) -> tuple[str, str]:
-    """Read `Name <mailbox>`; raises Unsupported, for line breaks too: parseaddr would drop what follows them."""
-    name, address = parseaddr(given)
-    if any(ord(letter) < ord(" ") for letter in given) or not address:
-        raise Unsupported(f"{given!r} is no sender.", remedy='Write it as "Name <mailbox>".')
-    return _one_line(name), _mailbox(address)
-
-
-def _mailbox(address: str) -> str:
-    """Give the mailbox in ASCII; raises Unsupported for what SMTP without SMTPUTF8 cannot carry."""
-    local, _, domain = address.strip().rpartition("@")
-    try:
-        ascii_address = f"{local}@{domain.encode('idna').decode('ascii')}"
-    except UnicodeError:
-        ascii_address = ""
-    too_long = len(ascii_address) > FACTS.limit("address_octets") or len(local) > FACTS.limit("local_part_octets")
-    if too_long or MAILBOX.fullmatch(ascii_address) is None:
-        raise Unsupported(
-            f"{address!r} is no e-mail address that can be written to.",
-            remedy="Correct the address or mark it invalid.",
-            klass=ReceiptClass.INVALID_ADDRESS,
-        )
-    return ascii_address
-
-
-def _reply_to(message: Message) -> list[str]:
-    given = message.data.get("reply_to")
-    if given is None:
-        return []
-    return [f"Reply-To: {mailbox(*_named(str(given)))}\r\n"]
-
-
-def _unsubscribe(url: str | None) -> list[str]:
-    """Write the two headers of RFC 8058, with which a mail program unsubscribes by one POST."""
-    if url is None:
-        return []
-    is_plain = url.isascii() and url.isprintable() and not set(url) & set(' <>"')
-    if not is_plain or urlsplit(url).scheme not in ("https", "http") or len(url) > FACTS.limit("line_octets") // 2:
-        raise Unsupported(
-            "The unsubscribe address cannot stand in a header.", remedy="Give an https URL of plain characters."
-        )
-    return [f"List-Unsubscribe: <{url}>\r\n", "List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n"]

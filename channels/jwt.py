@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 P256_OCTETS = 32
+P256Key = ec.EllipticCurvePrivateKey
 
 
 def rsa_key(pem: str) -> rsa.RSAPrivateKey:

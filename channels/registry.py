@@ -14,7 +14,10 @@ from channels.contract import Adapter
 from channels.email import EmailAdapter
 from channels.facebook.messenger import MessengerAdapter
 from channels.fcm import FcmAdapter
+from channels.pushalert import PushAlertAdapter
+from channels.sendgrid import SendGridAdapter
 from channels.telegram import TelegramAdapter
+from channels.web_push import WebPushAdapter
 from channels.zalo.oa import ZaloOaAdapter
 from channels.zalo.template import ZaloTemplateAdapter
 from rules.errors import InvalidInput, Misconfigured
@@ -33,12 +36,13 @@ class Factory(Protocol):
 
 
 BUILT_IN: Mapping[Channel, Mapping[str, Factory]] = {
-    Channel.EMAIL: {"smtp": EmailAdapter},
+    Channel.EMAIL: {"smtp": EmailAdapter, "sendgrid": SendGridAdapter},
     Channel.ZALO_OA: {"oa": ZaloOaAdapter},
     Channel.ZALO_TEMPLATE: {"zbs": ZaloTemplateAdapter},
     Channel.FACEBOOK: {"page": MessengerAdapter},
     Channel.TELEGRAM: {"bot_api": TelegramAdapter},
     Channel.APP_PUSH: {"fcm": FcmAdapter},
+    Channel.WEB_PUSH: {"vapid": WebPushAdapter, "pushalert": PushAlertAdapter},
 }
 
 

@@ -12,8 +12,9 @@ from engine.queries import queries
 from engine.segments.context import context_of
 from engine.segments.gather import gather as gather_people
 from rules.conditions.person import Person
-from rules.facts import Facts, Rival
+from rules.facts import Facts, Failed, Rival
 from rules.policy import CapScope
+from rules.words import Channel
 
 
 async def gather_all(
@@ -35,10 +36,16 @@ async def gather_all(
     )
     people = await _people(conn, frame, known, now)
     rivals = await _rivals(conn, frame, known, now)
-    if not people and not rivals:
+    failed = await _failed(conn, frame, known)
+    if not people and not rivals and not failed:
         return known
     return [
-        replace(facts, person=people.get(facts.profile_id), rivals=tuple(rivals.get(facts.profile_id, ())))
+        replace(
+            facts,
+            person=people.get(facts.profile_id),
+            rivals=tuple(rivals.get(facts.profile_id, ())),
+            failed=tuple(failed.get(facts.profile_id, ())),
+        )
         for facts in known
     ]
 
@@ -72,4 +79,15 @@ async def _rivals(
     for row in await (await conn.execute(queries("decide")["rivals"], asked)).fetchall():
         rival = Rival(row["campaign_id"], row["name"], row["priority"], row["due_at"].astimezone(UTC))
         found[row["profile_id"]].append(rival)
+    return found
+
+
+async def _failed(conn: Transaction, frame: Frame, known: Sequence[Facts]) -> Mapping[int, Sequence[Failed]]:
+    """Ask where messages failed in the runs that this one follows."""
+    if not frame.is_fallback:
+        return {}
+    asked = {"run_id": frame.run_id, "profile_ids": [facts.profile_id for facts in known]}
+    found: defaultdict[int, list[Failed]] = defaultdict(list)
+    for row in await (await conn.execute(queries("decide")["failed"], asked)).fetchall():
+        found[row["profile_id"]].append(Failed(Channel(row["channel"]), row["class"] or row["status"]))
     return found

@@ -34,6 +34,13 @@ WORK_MEM = "16MB"
 # The border of what belongs to no tenant yet: creating one.
 PLATFORM = UUID(int=0)
 
+# Of a session that serves one query of a user's. It notices within a second that its client is gone; one worker, one
+# sort of 16 MB at a time: what a user asks shall not slow down what campaigns need.
+_READER_OPTIONS = (
+    "-c search_path=ag_catalog -c default_transaction_read_only=on -c client_connection_check_interval=1000"
+    " -c max_parallel_workers_per_gather=0 -c work_mem=16MB -c hash_mem_multiplier=1 -c jit=off"
+)
+
 _SET_TENANT = "SELECT set_config('leo.tenant', %s, true)"
 _READ_ONLY = "SET TRANSACTION READ ONLY"
 # Any value of AGE's type loads its library into the session, whoever logs in and whatever the role preloads.
@@ -102,6 +109,17 @@ class Database:
             ) from error
         except psycopg.Error as error:
             raise translate(error, url=self._url) from error
+
+    def reader_conninfo(self, *, role: str, password: str, application: str, statement_ms: int) -> str:
+        """Give the connection string of a tenant's reader: read-only, small, and gone soon after who asked."""
+        return make_conninfo(
+            self._url,
+            user=role,
+            password=password,
+            connect_timeout=max(2, round(self._timeout_s)),
+            application_name=application,
+            options=f"{_READER_OPTIONS} -c statement_timeout={statement_ms}",
+        )
 
     async def _check(self) -> None:
         try:

@@ -32,6 +32,7 @@ class Frame:
 
     `zone` is where people are of whom it is not known, `tenant_zone` whose days a budget counts. `has_rivals`: there
     are active campaigns of higher priority. `people` counts those of the whole run where that was forecast.
+    `is_fallback`: the message of an earlier run failed for these people.
     """
 
     batch_id: int
@@ -56,6 +57,7 @@ class Frame:
     has_rivals: bool = False
     people: int = 0
     started_at: datetime = _LONG_AGO
+    is_fallback: bool = False
 
 
 async def lock_frame(conn: Transaction, batch_id: int) -> Frame | None:
@@ -107,6 +109,7 @@ def frame_of(row: DictRow) -> Frame:
         has_rivals=row.get("has_rivals", False),
         people=row.get("run_people") or 0,
         started_at=row.get("started_at") or _LONG_AGO,
+        is_fallback=bool(row.get("fallbacks")),
     )
 
 
@@ -123,7 +126,7 @@ def _trigger_key(row: DictRow) -> str:
         return f"event:{row['event_id']}"
     if kind is RunKind.WAKE_UP:
         return f"wake_up:{row['wake_ups']}"
-    is_by_run = kind in {RunKind.REQUEST, RunKind.MEMBERSHIP}
+    is_by_run = kind in {RunKind.REQUEST, RunKind.MEMBERSHIP, RunKind.FALLBACK}
     return f"{kind}:{row['run_id']}" if is_by_run else kind.value
 
 

@@ -37,6 +37,21 @@ class Scope(StrEnum):
 ALL_SCOPES = tuple(Scope)
 
 
+class Role(StrEnum):
+    """Whom the console takes the holder of a key for, by what the key allows."""
+
+    MARKETER = "marketer"
+    OPERATOR = "operator"
+    AUDITOR = "auditor"
+
+
+def role_of(scopes: Collection[str]) -> Role:
+    """Give the role of a key: who manages the tenant, who changes or starts something, who looks."""
+    if Scope.ADMIN in scopes:
+        return Role.OPERATOR
+    return Role.MARKETER if {Scope.WRITE, Scope.ACTIVATE, Scope.APPROVE} & set(scopes) else Role.AUDITOR
+
+
 @dataclass(frozen=True, slots=True)
 class Tenant:
     tenant_id: UUID

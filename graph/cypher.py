@@ -14,7 +14,7 @@ psycopg reads without a parser of its own: text, bigint, double precision, boole
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
 from types import MappingProxyType
@@ -25,7 +25,7 @@ from rules.errors import InvalidInput, LeoError
 COLUMN_TYPES = frozenset({"text", "bigint", "double precision", "boolean", "json"})
 GRAPH_NAME = re.compile(r"^leo_[a-z][a-z0-9_]{2,40}$")
 
-_HEADER = re.compile(r"^// (?P<key>kind|params|returns): (?P<value>.*)$")
+_HEADER = re.compile(r"^// (?P<key>kind|params|returns|en|vi): (?P<value>.*)$")
 _PARAMETER = re.compile(r"\$([a-z_][a-z0-9_]*)")
 _LABELS = re.compile(r"[(\[]\s*\w*\s*:\s*([A-Za-z_]+(?:\s*\|\s*[A-Za-z_]+)*)")
 _NOT_CODE = re.compile(r"//[^\n]*|'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"")
@@ -50,6 +50,8 @@ class CypherQuery:
     columns: tuple[tuple[str, str], ...]
     labels: frozenset[str]
     text: LiteralString
+    # What people would ask in words, by language; none for a query that nobody asks by itself.
+    phrases: Mapping[str, str] = field(default_factory=dict)
 
     def sql(self, graph: str) -> LiteralString:
         """Wrap the text for one tenant's graph; `$1` is the map of parameters, as one JSON text.
@@ -91,6 +93,14 @@ class CypherQuery:
         return json.dumps(dict(given), ensure_ascii=False)
 
 
+def quoted(text: str) -> str:
+    """Give the text between dollar quotes that it does not hold: a text of a query may be any, `$leo$` too."""
+    number = 0
+    while f"$leo{number}$" in text:
+        number += 1
+    return f"$leo{number}$\n{text}\n$leo{number}$"
+
+
 def parse(name: str, text: str) -> CypherQuery:
     """Read one file; raises CypherFileError on a header that is missing or says something unknown."""
     header: dict[str, str] = {}
@@ -129,6 +139,7 @@ def parse(name: str, text: str) -> CypherQuery:
         labels=frozenset(label.strip() for found in _LABELS.findall(code) for label in found.split("|")),
         # The text comes from files of this package alone, which is what LiteralString promises.
         text=text.rstrip(),
+        phrases={language: header[language] for language in ("en", "vi") if language in header},
     )
 
 

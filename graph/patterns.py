@@ -16,7 +16,7 @@ from types import MappingProxyType
 from typing import LiteralString
 
 from graph import guard
-from graph.cypher import GRAPH_NAME, CypherFileError, parse
+from graph.cypher import GRAPH_NAME, CypherFileError, parse, quoted
 from rules.conditions.nodes import Pattern, Scalar
 from rules.errors import InvalidInput, NotFound
 
@@ -150,19 +150,10 @@ def _wrapped(graph: str, text: str, placeholder: str) -> LiteralString:
         raise InvalidInput(f"{graph!r} is no graph of ours.", remedy="Pass the tenant's graph_name.")
     if not placeholder.isidentifier():
         raise InvalidInput(f"{placeholder!r} is no name of a placeholder.", remedy="Use letters, digits and _.")
-    quote = _quote(text)
     # psycopg reads %% as one sign; a bare one would begin a placeholder.
-    text = text.replace("%", "%%")
+    body = quoted(text.replace("%", "%%"))
     # A checked identifier, and text between quotes that it does not hold: nothing else is written into the statement.
     return (
-        f"SELECT profile_id FROM ag_catalog.cypher('{graph}', {quote}\n{text}\n{quote}, %({placeholder})s)\n"  # noqa: S608
+        f"SELECT profile_id FROM ag_catalog.cypher('{graph}', {body}, %({placeholder})s)\n"  # noqa: S608
         f"AS (profile_id bigint) WHERE (SELECT leo_graph()) = '{graph}'"
     )
-
-
-def _quote(text: str) -> str:
-    """Give dollar quotes that the text does not hold: a text of the query may be any, `$leo$` too."""
-    number = 0
-    while f"$leo{number}$" in text:
-        number += 1
-    return f"$leo{number}$"

@@ -83,6 +83,7 @@ class RunKind(StrEnum):
     WAKE_UP = "wake_up"
     REQUEST = "request"
     MEMBERSHIP = "membership"
+    FALLBACK = "fallback"
 
 
 class RunStatus(StrEnum):

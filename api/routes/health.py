@@ -1,14 +1,18 @@
 """Whether the process lives, whether it can work, and where to look first."""
 
 from importlib.metadata import version
+from typing import Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Request, Response
 from redis.exceptions import RedisError
 
+from api.routes import console
 from api.schemas.base import Output, example
 from api.services import Services
 
 router = APIRouter(tags=["health"])
+
+_CONSOLE: dict[int | str, dict[str, Any]] = {200: {"content": {"text/html": {"example": "<!doctype html>..."}}}}
 
 
 class Landing(Output):
@@ -33,9 +37,11 @@ class Ready(Output):
     redis: str
 
 
-@router.get("/", operation_id="landing")
-async def landing() -> Landing:
-    """Say what this is and where its documentation is."""
+@router.get("/", operation_id="landing", response_model=Landing, responses=_CONSOLE)
+async def landing(request: Request) -> Landing | Response:
+    """Say what this is and where its documentation is; a browser gets the console."""
+    if console.is_wanted(request):
+        return console.start(request)
     return Landing(name="LEO Activation", version=version("leo-activation"), docs="/docs", openapi="/openapi.json")
 
 

@@ -5,7 +5,7 @@ from uuid import uuid4
 
 from fastapi import APIRouter, Path
 
-from api.schemas.tenants import KeyIn, KeyOut, TenantIn, TenantOut
+from api.schemas.tenants import CallerOut, KeyIn, KeyOut, TenantIn, TenantOut
 from api.work import OWNER, Working, WorkRoute, needs
 from engine import tenants
 from engine.tenants import Scope
@@ -50,3 +50,10 @@ async def create_api_key(slug: Slug, body: KeyIn, work: Working) -> KeyOut:
 async def get_tenant(work: Working) -> TenantOut:
     """Show the tenant that the key belongs to."""
     return TenantOut.model_validate(await tenants.get_tenant(work.conn, tenant_id=work.tenant_id))
+
+
+@router.get("/caller", operation_id="getCaller", openapi_extra=needs(*Scope))
+async def get_caller(work: Working) -> CallerOut:
+    """Show what the key may do, the role that follows, and the tenant it belongs to."""
+    tenant = await tenants.get_tenant(work.conn, tenant_id=work.tenant_id)
+    return CallerOut.of(work.caller, tenant)

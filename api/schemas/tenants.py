@@ -1,13 +1,13 @@
 """Tenants and API keys."""
 
-from typing import Annotated
+from typing import Annotated, Self
 from uuid import UUID
 
 from annotated_types import Len
-from pydantic import AwareDatetime, StringConstraints
+from pydantic import AwareDatetime, Field, StringConstraints
 
 from api.schemas.base import Input, Key, Name, Output, example
-from engine.tenants import Scope
+from engine.tenants import Caller, Role, Scope, Tenant, role_of
 
 
 class TenantIn(Input):
@@ -65,3 +65,39 @@ class KeyOut(Output):
     scopes: list[Scope]
     expires_at: AwareDatetime | None
     secret: str
+
+
+class CallerOut(Output):
+    """Who asks: the key's tenant, what the key may do, and the role that the console takes from that."""
+
+    model_config = example(
+        {
+            "slug": "hoa_sen",
+            "name": "Cửa hàng Hoa Sen",
+            "zone": "Asia/Ho_Chi_Minh",
+            "locale": "vi",
+            "api_key_id": 17,
+            "scopes": ["read", "write"],
+            "role": "marketer",
+        }
+    )
+    slug: str
+    name: str
+    zone: str
+    locale: str
+    api_key_id: int | None = Field(description="null where the platform's key was sent.")
+    scopes: list[Scope]
+    role: Role
+
+    @classmethod
+    def of(cls, caller: Caller | None, tenant: Tenant) -> Self:
+        scopes = frozenset[str]() if caller is None else caller.scopes
+        return cls(
+            slug=tenant.slug,
+            name=tenant.name,
+            zone=tenant.zone,
+            locale=tenant.locale,
+            api_key_id=None if caller is None else caller.api_key_id,
+            scopes=[scope for scope in Scope if scope in scopes],
+            role=role_of(scopes),
+        )

@@ -27,12 +27,14 @@ from channels.sandbox.google import GoogleAccounts
 from channels.sandbox.mail import MailHandler, protocol_factory
 from channels.sandbox.plan import DEFAULT_CHANCES, Chances
 from channels.sandbox.record import Record
+from channels.sandbox.sendgrid import SendGridApi
 from channels.sandbox.social.base import Town
 from channels.sandbox.social.control import SocialControl
 from channels.sandbox.social.facebook import GraphApi
 from channels.sandbox.social.templates import TemplateApi
 from channels.sandbox.social.zalo import ZaloApi
 from channels.sandbox.telegram import BotApi
+from channels.sandbox.web_push import WebPushApi
 from rules.errors import LeoError
 
 HOST = "127.0.0.1"
@@ -105,6 +107,8 @@ async def _serve(arguments: argparse.Namespace) -> None:
     control = Control(record=record, faults=faults, outcomes=outcomes, callback=callback, more=(arango, town, google))
     more = [*arango.routes(), *ArangoControl(worlds, arango).routes(), *zalo.routes()]
     more += [*google.routes(), *fcm.routes()]
+    more += WebPushApi(record, faults, on_message=outcomes.on_message).routes()
+    more += SendGridApi(record, faults, on_message=outcomes.on_message).routes()
     more += [*SocialControl(town, zalo, graph).routes(), *TemplateApi(town).routes(), *graph.routes()]
     handler = MailHandler(record, faults, on_message=outcomes.on_message)
     make = protocol_factory(handler, login=_login(arguments.smtp_login), tls=_tls(arguments))

@@ -19,6 +19,7 @@ async def fail(
         response = answer(fault)
         if fault.retry_after is not None:
             response.headers["Retry-After"] = str(fault.retry_after)
+        response.headers.update({str(name): str(value) for name, value in dict(fault.headers).items()})
         return response
     if fault.mode == "hang":
         await asyncio.sleep(HANG_S)

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from rules.errors import InvalidInput
@@ -25,8 +25,8 @@ LONGEST_DELAY_S = 600.0
 REMEDY = (
     f'Post {{"channel": {"|".join(map(json.dumps, MODES))}, '
     '"mode"?: "reply"|"hang"|"cut", "status"?: 429, "text"?: "...", '
-    '"code"?: "-230", "retry_after"?: 1, "times"?: 3, "address"?: "...", "stage"?: "rcpt"|"content"|"token", '
-    '"keep"?: false}. '
+    '"code"?: "-230", "retry_after"?: 1, "headers"?: {}, "times"?: 3, "address"?: "...", '
+    '"stage"?: "rcpt"|"content"|"token", "keep"?: false}. '
     'Of arango also "mode": "slow"|"expired"|"torn", "delay"?: 2.5 and "query"?: "profiles_changed".'
 )
 
@@ -44,6 +44,7 @@ class PlannedFault:
     status: int = 0
     text: str = ""
     retry_after: int | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
     times: int | None = 1
     address: str | None = None
     stage: str = "content"
@@ -103,6 +104,8 @@ def _parse(document: Any) -> PlannedFault:
         value = fields.get(name)
         if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 0):
             raise InvalidInput(f"The {name} of a fault is a whole number.", remedy=REMEDY)
+    if not isinstance(fields.get("headers", {}), Mapping):
+        raise InvalidInput("The headers of a fault are an object.", remedy=REMEDY)
     delay = fields.get("delay", 0)
     if isinstance(delay, bool) or not isinstance(delay, int | float) or not 0 <= delay <= LONGEST_DELAY_S:
         raise InvalidInput(f"The delay of a fault is 0 to {LONGEST_DELAY_S:.0f} seconds.", remedy=REMEDY)

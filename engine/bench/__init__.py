@@ -10,11 +10,14 @@ from engine.settings import Settings
 from rules.errors import InvalidInput
 
 NAMES: dict[str, str] = {
+    "chaos": "Workers killed, Redis emptied, servers restarted, connections cut: what is lost, doubled or uncertain.",
     "decide": "Deciding for people among 10,000 and among 1,000,000, in batches and for one event at a time.",
     "dispatch": "Sending queued messages: claimed, logged before and after, the provider called over HTTP.",
     "functiongemma": "Choosing one of twelve calls with FunctionGemma's true shape, and the same remembered.",
     "mirror": "Bulk upsert of profiles with the graph mirror on, against the same with only its triggers off.",
+    "realtime": "From an event posted to the provider called, while a bulk campaign of 50,000 runs.",
     "segment": "Refreshing a segment among 1,000,000 people, and one person after an event among 10,000 and 1,000,000.",
+    "smtp": "Sending queued mails over SMTP to a local relay, against a connection for each.",
     "snapshot": "Freezing a segment of 10,000 and of 1,000,000 people, checked and hashed.",
     "sync": "People from the CDP to commit, against a page of two and a statement for each person.",
     "trace": "A journey at 10,000 and at 100,000 deliveries, through the function that leo trace calls.",

@@ -3,7 +3,8 @@
 import secrets
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any, LiteralString
 from uuid import UUID, uuid4
 
@@ -39,7 +40,7 @@ _VACUUM = "VACUUM (ANALYZE)"
 
 @dataclass(frozen=True, slots=True)
 class Audience:
-    """The tenant of a benchmark with its campaign, which `trigger` starts for one person."""
+    """The tenant of a benchmark with its campaign."""
 
     site: Site
     tenant_id: UUID
@@ -68,7 +69,7 @@ class Audience:
         return {row["status"]: row["messages"] for row in await self.rows(_SQL["statuses"])}
 
     async def settled(self, *, seconds: float) -> None:
-        """Wait until no message is due or in somebody's hands."""
+        """Wait until nobody is to be decided for and no message is due or in somebody's hands."""
 
         async def is_settled() -> bool:
             return not (await self.rows(_SQL["unfinished"]))[0]["is_unfinished"]
@@ -78,6 +79,20 @@ class Audience:
     def received(self) -> Counter[str]:
         """How often the sandbox took each message, by event_id."""
         return Counter(line["event_id"] for line in self.site.received())
+
+    async def took_s(self, run_id: int, messages: int) -> float:
+        """Give the seconds from a run's first claim to its last result, after log, record and graph were compared.
+
+        Raises Conflict where one of the messages was not sent, logged before and after, and received once.
+        """
+        took = (await self.rows(_SQL["took"], run_id=run_id))[0]
+        received = self.received()
+        times = [received[row["event_id"]] for row in await self.rows(_SQL["event_ids"], run_id=run_id)]
+        logged = (took["sent"], took["started"], took["ended"])
+        if logged != (messages, messages, messages) or times != [1] * messages:
+            raise Conflict(f"{messages:,} messages came to {took}.", remedy="Run it again and report it.")
+        await self.check_graph()
+        return float(took["seconds"])
 
     async def check_graph(self) -> None:
         differences = (await self.rows(_SQL["graph_differences"]))[0]["differences"]
@@ -93,22 +108,33 @@ def vacuum(url: str) -> None:
 
 
 async def made(
-    site: Site, slug: str, channel: Channel, *, trigger: str = "cart_abandoned", text: str = TEXT
+    site: Site,
+    slug: str,
+    channel: Channel,
+    *,
+    trigger: str = "cart_abandoned",
+    text: str = TEXT,
+    settings: Mapping[str, Any] = MappingProxyType({}),
 ) -> Audience:
-    """Make a tenant with a campaign that may always send over one channel to the sandbox."""
+    """Make a tenant with a campaign that may always send over one channel, with these settings, to the sandbox."""
     tenant_id = uuid4()
     vault = Vault(site.servers.secrets.credential_key)
     async with site.db.transaction(tenant_id) as conn:
         await conn.execute(queries("bench")["tenant"], {"tenant_id": tenant_id, "slug": slug})
-        await connect_channel(
-            conn, vault, tenant_id=tenant_id, kind=channel, name=channel.value, settings=_settings(site, channel)
-        )
-        is_mail = channel is Channel.EMAIL
+        given = _settings(site, channel) | dict(settings)
+        await connect_channel(conn, vault, tenant_id=tenant_id, kind=channel, name=channel.value, settings=given)
+    return await add(Audience(site, tenant_id, 0, channel), "spring", trigger=trigger, text=text)
+
+
+async def add(audience: Audience, key: str, *, trigger: str, text: str) -> Audience:
+    """Give the tenant one more campaign with a template of its own, which `trigger` starts for one person."""
+    tenant_id, is_mail = audience.tenant_id, audience.channel is Channel.EMAIL
+    async with audience.site.db.transaction(tenant_id) as conn:
         template = await save_template(
             conn,
             tenant_id=tenant_id,
-            key="offer",
-            channel=channel,
+            key=key,
+            channel=audience.channel,
             subject="Chào {{ profile.name }}" if is_mail else None,
             body_text=text,
             body_html=HTML if is_mail else None,
@@ -118,14 +144,14 @@ async def made(
         campaign = await save_campaign(
             conn,
             tenant_id=tenant_id,
-            key="spring",
-            name="Spring",
+            key=key,
+            name=key.capitalize(),
             trigger_type=trigger,
             template_ids=[template.template_id],
             policy_id=policy.policy_id,
         )
         await activate_campaign(conn, tenant_id=tenant_id, campaign_id=campaign.campaign_id)
-    return Audience(site, tenant_id, campaign.campaign_id, channel)
+    return replace(audience, campaign_id=campaign.campaign_id)
 
 
 def _settings(site: Site, channel: Channel) -> dict[str, Any]:

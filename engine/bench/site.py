@@ -29,6 +29,7 @@ from rules.words import Lane
 
 START_S = 60.0
 LOOK_S = 0.05
+JSON = {"Content-Type": "application/json"}
 _SANDBOX, _API = "sandbox", "api"
 
 
@@ -79,12 +80,31 @@ class Site:
         with contextlib.suppress(FileNotFoundError), self.record.open(encoding="utf-8") as lines:
             yield from (json.loads(line) for line in lines if line.endswith("\n"))
 
+    def count_received(self) -> int:
+        """Count the messages of the record without reading them."""
+        with contextlib.suppress(FileNotFoundError):
+            return self.record.read_bytes().count(b"\n")
+        return 0
+
+    async def tell_sandbox(self, path: str, document: Any) -> None:
+        """Post to one of the sandbox's control endpoints; raises Unavailable where it refuses."""
+        client = HttpClient(connections=1)
+        body = json.dumps(document).encode()
+        try:
+            answer = await client.post(f"{self.sandbox_url}/_sandbox/{path}", body, JSON)
+        finally:
+            await client.aclose()
+        if answer.status >= 300:  # noqa: PLR2004 - refused
+            raise Unavailable(
+                f"The sandbox refused {path}: {answer.body[:200]!r}.", remedy="Run it again and report it."
+            )
+
     async def _answers(self, url: str) -> None:
         client = HttpClient(connections=1, connect_timeout_s=1.0, total_timeout_s=5.0)
 
         async def does() -> bool:
             try:
-                return (await client.post(url, b"{}", {"Content-Type": "application/json"})).status > 0
+                return (await client.post(url, b"{}", JSON)).status > 0
             except ProviderError:
                 return False
 

@@ -12,7 +12,7 @@ from psycopg.types.json import Jsonb
 from channels.contract import Adapter
 from engine.db import Database, Transaction
 from engine.dispatch.adapters import Adapters
-from engine.dispatch.gates import open_gates, take, taken_by
+from engine.dispatch.gates import Gates, open_gates, take, taken_by
 from engine.queries import queries
 from engine.templates import Reader, Version, context_of, reader_from, version_of
 from rules.circuit import Circuit
@@ -33,6 +33,7 @@ class Claimed:
     """One message in our hands, to go through `channel_id`; `context` is what its template may read.
 
     `attempt` counts from 1; `setbacks`: earlier attempts that count against it.
+    `has_stand_in`: another provider could send it.
     """
 
     delivery_id: int
@@ -47,6 +48,7 @@ class Claimed:
     profile_name: str | None
     expires_at: datetime | None
     resend: bool
+    has_stand_in: bool
     context: Mapping[str, Any]
     reader: Reader
     is_advertising: bool
@@ -91,7 +93,7 @@ async def claim(
             "now": now,
         }
         found = await conn.execute(_SQL["claim"].replace("{which}", which), parameters)
-        messages = tuple(_claimed(row, now) for row in await found.fetchall())
+        messages = tuple(_claimed(row, gates, now) for row in await found.fetchall())
         if not messages:
             return Claim(again_at=gates.again_at({}))
         taken = taken_by([message.channel_id for message in messages])
@@ -105,7 +107,7 @@ async def claim(
         )
 
 
-def _claimed(row: DictRow, now: datetime) -> Claimed:
+def _claimed(row: DictRow, gates: Gates, now: datetime) -> Claimed:
     return Claimed(
         delivery_id=row["delivery_id"],
         attempt=row["attempts"],
@@ -119,6 +121,7 @@ def _claimed(row: DictRow, now: datetime) -> Claimed:
         profile_name=row["name"],
         expires_at=row["expires_at"],
         resend=row["resend"],
+        has_stand_in=gates.has_stand_in(row["channel_id"]),
         context=context_of(row),
         reader=reader_from(row, now=now),
         is_advertising=is_advertising(row["basis"]),

@@ -75,6 +75,14 @@ class Gates:
     def circuits(self) -> dict[int, Circuit]:
         return {channel_id: gate.circuit for channel_id, gate in self.gates.items()}
 
+    def has_stand_in(self, channel_id: int) -> bool:
+        """Whether another provider could send what is this one's."""
+        gate = self.gates[channel_id]
+        return gate.failover is not None and any(
+            one.kind == gate.kind and one.failover is not None and one.is_connected and one is not gate
+            for one in self.gates.values()
+        )
+
     def again_at(self, taken: Mapping[int, int]) -> datetime | None:
         """Give when more may go out than was taken (by channel), where the gates alone were in the way."""
         used_up = {opening.through_id for opening in self.openings if taken.get(opening.through_id, 0) >= opening.most}

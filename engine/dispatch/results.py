@@ -11,7 +11,7 @@ from uuid import UUID
 from psycopg.types.json import Jsonb
 
 from channels.contract import Receipt, ReceiptClass, ReceiptStatus
-from engine.db import Database
+from engine.db import Database, Transaction
 from engine.dispatch.claim import LEASE, Claimed
 from engine.dispatch.gates import tell
 from engine.dispatch.leases import LOOK_AGAIN
@@ -80,12 +80,19 @@ def of_receipt(claimed: Claimed, receipt: Receipt, *, deduplicates: bool, now: d
 
     An uncertain message is sent again only where the provider drops the second or the campaign asks for it.
     """
+    # One provider's refusal of our sender is not another's; that it asks for no end is seen to by the setbacks.
+    is_denied = (
+        receipt.klass is ReceiptClass.PERMISSION_DENIED
+        and receipt.status is ReceiptStatus.REJECTED
+        and claimed.has_stand_in
+        and claimed.setbacks + 1 < MOST_ATTEMPTS
+    )
     status, due_at = DeliveryStatus.UNCERTAIN, None
     if receipt.status is ReceiptStatus.ACCEPTED:
         status = DeliveryStatus.SENT
-    elif receipt.status is ReceiptStatus.REJECTED:
+    elif receipt.status is ReceiptStatus.REJECTED and not is_denied:
         status = DeliveryStatus.FAILED
-    elif receipt.status is ReceiptStatus.RETRY or deduplicates or claimed.resend:
+    elif is_denied or receipt.status is ReceiptStatus.RETRY or deduplicates or claimed.resend:
         status, due_at = _again(claimed, receipt, now=now, jitter=jitter)
     is_again = status is DeliveryStatus.QUEUED
     return Ended(
@@ -98,7 +105,7 @@ def of_receipt(claimed: Claimed, receipt: Receipt, *, deduplicates: bool, now: d
         due_at=due_at,
         provider_id=receipt.provider_id,
         raw=dict(receipt.raw),
-        is_setback=status is not DeliveryStatus.SENT and receipt.klass not in OF_THE_CHANNEL,
+        is_setback=is_denied or (status is not DeliveryStatus.SENT and receipt.klass not in OF_THE_CHANNEL),
         is_pinned=is_again and receipt.status is ReceiptStatus.UNCERTAIN and not claimed.resend,
         heard=heard_in(receipt),
     )
@@ -143,6 +150,13 @@ def interrupted(code: str, detail: str) -> Receipt:
     )
 
 
+async def _fall_back(conn: Transaction, ended: Sequence[Ended], *, now: datetime) -> None:
+    """Let another channel take the place of messages that failed for good, where their policy says so."""
+    failed = [one.claimed.delivery_id for one in ended if one.status in {DeliveryStatus.FAILED, DeliveryStatus.DEAD}]
+    if failed:
+        await conn.execute(queries("dispatch")["fall_back"], {"delivery_ids": failed, "now": now})
+
+
 async def write(
     db: Database,
     *,
@@ -163,6 +177,7 @@ async def write(
             async with db.transaction(tenant_id) as conn:
                 await conn.execute(queries("dispatch")["results"], {"rows": rows, "owner": owner, "now": now})
                 await tell(conn, heard, now=now)
+                await _fall_back(conn, ended, now=now)
         except Unavailable as error:
             if waited_s >= KEEP_TRYING_S:
                 raise

@@ -49,13 +49,23 @@ RETURNING run_id;
 SELECT status, count(*) AS messages FROM delivery_log GROUP BY status;
 
 -- name: unfinished
-SELECT EXISTS (SELECT FROM delivery_log WHERE status = 'queued') OR EXISTS (SELECT FROM delivery_log WHERE status = 'sending') AS is_unfinished;
+SELECT EXISTS (SELECT FROM run_batch WHERE status = 'pending') OR EXISTS (SELECT FROM delivery_log WHERE status = 'queued')
+    OR EXISTS (SELECT FROM delivery_log WHERE status = 'sending') AS is_unfinished;
 
 -- name: took
 -- Seconds from the first attempt's start to the last one's end, of one run, and what is logged of it.
-SELECT extract(epoch FROM max(a.at) - min(a.at))::float8 AS seconds, count(DISTINCT d.delivery_id) AS messages,
-       count(*) FILTER (WHERE a.phase = 'started') AS started, count(*) FILTER (WHERE a.phase = 'ended') AS ended
+SELECT extract(epoch FROM max(a.at) - min(a.at))::float8 AS seconds, count(*) FILTER (WHERE a.phase = 'started') AS started,
+       count(*) FILTER (WHERE a.phase = 'ended') AS ended, count(DISTINCT d.delivery_id) FILTER (WHERE d.status = 'sent') AS sent
 FROM delivery_log d JOIN delivery_attempt a USING (tenant_id, delivery_id) WHERE d.run_id = %(run_id)s;
+
+-- name: event_ids
+SELECT encode(event_id, 'hex') AS event_id FROM delivery_log WHERE run_id = %(run_id)s;
 
 -- name: graph_differences
 SELECT coalesce(sum(missing + extra + different), 0)::bigint AS differences FROM leo_graph_differences();
+
+-- name: everybody
+SELECT profile_id FROM cdp_profiles ORDER BY profile_id;
+
+-- name: sent
+SELECT count(*) AS messages FROM delivery_log WHERE campaign_id = %(campaign_id)s AND status = 'sent';

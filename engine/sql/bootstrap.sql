@@ -52,6 +52,9 @@ GRANT USAGE ON SCHEMA public TO leo_app, leo_router;
 GRANT USAGE ON SCHEMA ag_catalog TO leo_owner, leo_app WITH GRANT OPTION;
 GRANT SELECT ON ag_catalog.ag_graph, ag_catalog.ag_label TO leo_owner, leo_app;
 
+-- What a reader may write to disk while it sorts is bounded per role, and by a superuser's setting.
+GRANT SET ON PARAMETER temp_file_limit TO leo_owner;
+
 -- LOAD 'age' is refused to ordinary roles; a setting of the role survives a clone of the database, one of the database
 -- does not.
 ALTER ROLE leo_owner SET session_preload_libraries = 'age';

@@ -7,7 +7,7 @@
 -- approved templates with the channel each would go through. No row: another worker has it, or it is done.
 SELECT b.batch_id, b.run_id, b.lane, b.profile_ids,
        r.kind, r.status AS run_status, r.snapshot_id, r.created_at AS started_at, (r.forecast ->> 'people')::int AS run_people,
-       root.event_id, root.wake_ups, c.campaign_id, c.key AS campaign_key, c.name, c.purpose, c.starts_at, c.ends_at, c.priority, c.control_share, c.budget,
+       root.event_id, root.wake_ups, root.fallbacks, c.campaign_id, c.key AS campaign_key, c.name, c.purpose, c.starts_at, c.ends_at, c.priority, c.control_share, c.budget,
        c.status AS campaign_status, p.policy_id, p.version AS policy_version, p.document AS policy,
        t.zone, t.locale, t.inputs_salt, t.graph_name,
        EXISTS (SELECT FROM campaign o
@@ -19,7 +19,7 @@ SELECT b.batch_id, b.run_id, b.lane, b.profile_ids,
         -- A paused channel is a reason to queue, not a reason to say nothing.
         JOIN LATERAL (SELECT ch.channel_id FROM channel ch
                       WHERE ch.tenant_id = m.tenant_id AND ch.kind = m.channel AND ch.status <> 'disconnected'
-                      ORDER BY ch.status, ch.channel_id LIMIT 1) via ON true
+                      ORDER BY ch.status, ch.failover NULLS LAST, ch.channel_id LIMIT 1) via ON true
         WHERE ct.tenant_id = c.tenant_id AND ct.campaign_id = c.campaign_id) AS templates
 FROM run_batch b
 JOIN campaign_run r ON r.tenant_id = b.tenant_id AND r.run_id = b.run_id
@@ -34,11 +34,12 @@ LEFT JOIN LATERAL (
 -- What first asked: a run's event is unique in its campaign, so a wake-up finds it through its parents.
 CROSS JOIN LATERAL (
     WITH RECURSIVE up AS (
-        SELECT r.parent_id, r.event_id, (r.kind = 'wake_up')::int AS wake_ups
+        SELECT r.parent_id, r.event_id, (r.kind = 'wake_up')::int AS wake_ups, (r.kind = 'fallback')::int AS fallbacks
         UNION ALL
-        SELECT a.parent_id, coalesce(up.event_id, a.event_id), up.wake_ups + (a.kind = 'wake_up')::int
+        SELECT a.parent_id, coalesce(up.event_id, a.event_id), up.wake_ups + (a.kind = 'wake_up')::int,
+               up.fallbacks + (a.kind = 'fallback')::int
         FROM up JOIN campaign_run a ON a.tenant_id = b.tenant_id AND a.run_id = up.parent_id)
-    SELECT event_id, wake_ups FROM up WHERE parent_id IS NULL) root
+    SELECT event_id, wake_ups, fallbacks FROM up WHERE parent_id IS NULL) root
 WHERE b.tenant_id = leo_tenant() AND b.batch_id = %(batch_id)s AND b.status = 'pending'
 FOR NO KEY UPDATE OF b SKIP LOCKED
 
@@ -103,6 +104,24 @@ CROSS JOIN LATERAL (
     WHERE one.profile_id = kin.profile_id AND one.status NOT IN ('failed', 'cancelled', 'expired', 'dead')
     ORDER BY one.queued_at DESC LIMIT %(countable)s) AS d
 WHERE d.run_id IN (SELECT run_id FROM runs)
+
+-- name: failed
+-- Where messages to some people failed for good in the runs that this one follows. An address that was none is marked by
+-- itself, and the person may have another there.
+WITH RECURSIVE up AS (
+    SELECT r.parent_id AS run_id FROM campaign_run r WHERE r.run_id = %(run_id)s
+    UNION ALL
+    SELECT before.parent_id FROM up CROSS JOIN LATERAL (
+        SELECT r.parent_id FROM campaign_run r WHERE r.run_id = up.run_id LIMIT 1) AS before
+)
+SELECT d.profile_id, d.channel, d.class, d.status
+FROM unnest(%(profile_ids)s::bigint[]) AS person (id)
+CROSS JOIN LATERAL (
+    SELECT one.profile_id, one.run_id, one.channel, one.class, one.status FROM delivery_log one
+    WHERE one.profile_id = person.id AND one.status IN ('failed', 'dead')
+    ORDER BY one.queued_at DESC LIMIT 100) AS d
+WHERE d.run_id IN (SELECT run_id FROM up) AND d.class IS DISTINCT FROM 'invalid_address'
+ORDER BY d.profile_id, d.channel
 
 -- name: facts
 -- Everything a decision may look at, one row a profile; each part is looked up person by person, which no stale

@@ -162,6 +162,45 @@ WITH given AS (
 )
 SELECT count(*) AS changed FROM changed
 
+-- name: fall_back
+-- Of messages that failed for good, those whose policy lets another channel take their place: their people are decided for
+-- again, in a run that follows theirs. Of a message that may have arrived nothing follows. A run that is ending meanwhile
+-- is waited for, and then not used.
+WITH failed AS (
+    SELECT d.profile_id, d.run_id, d.campaign_id, d.lane
+    FROM delivery_log d
+    JOIN campaign c ON c.tenant_id = d.tenant_id AND c.campaign_id = d.campaign_id
+    JOIN campaign_run r ON r.tenant_id = d.tenant_id AND r.run_id = d.run_id
+    CROSS JOIN LATERAL (
+        SELECT (one.document -> 'fallback' ->> 'hours')::float8 AS hours FROM policy one
+        WHERE one.tenant_id = c.tenant_id AND NOT one.draft
+          AND one.key = coalesce((SELECT own.key FROM policy own
+                                  WHERE own.tenant_id = c.tenant_id AND own.policy_id = c.policy_id), 'default')
+        ORDER BY one.version DESC LIMIT 1) AS allowed
+    WHERE d.delivery_id = ANY (%(delivery_ids)s) AND d.status IN ('failed', 'dead')
+      AND d.queued_at > %(now)s::timestamptz - make_interval(secs => 3600 * allowed.hours)
+      AND (d.expires_at IS NULL OR d.expires_at > %(now)s)
+      AND c.status IN ('active', 'paused') AND r.status <> 'cancelled'
+), runs AS MATERIALIZED (
+    SELECT failed.run_id, failed.campaign_id, failed.lane, array_agg(DISTINCT failed.profile_id) AS profile_ids
+    FROM failed GROUP BY failed.run_id, failed.campaign_id, failed.lane
+), there AS MATERIALIZED (
+    SELECT one.run_id, one.parent_id, one.lane FROM campaign_run one
+    WHERE one.parent_id = ANY (ARRAY(SELECT run_id FROM runs)) AND one.kind = 'fallback' AND one.status IN ('pending', 'running')
+    ORDER BY one.run_id FOR NO KEY UPDATE
+), made AS (
+    INSERT INTO campaign_run (tenant_id, campaign_id, kind, lane, snapshot_id, parent_id)
+    SELECT leo_tenant(), runs.campaign_id, 'fallback', runs.lane,
+           (SELECT r.snapshot_id FROM campaign_run r WHERE r.run_id = runs.run_id), runs.run_id
+    FROM runs WHERE NOT EXISTS (SELECT FROM there WHERE there.parent_id = runs.run_id AND there.lane = runs.lane)
+    RETURNING run_id, parent_id, lane
+)
+INSERT INTO run_batch (tenant_id, run_id, lane, due_at, profile_ids)
+SELECT leo_tenant(), follower.run_id, runs.lane, %(now)s, runs.profile_ids
+FROM runs CROSS JOIN LATERAL (
+    SELECT one.run_id FROM (SELECT * FROM there UNION ALL SELECT * FROM made) AS one
+    WHERE one.parent_id = runs.run_id AND one.lane = runs.lane ORDER BY one.run_id LIMIT 1) AS follower
+
 -- name: put_aside
 -- What is due and may not be sent now: past its time, its run or campaign ended, or paused. The last stays queued and is
 -- looked at again a little later, so that the claim does not read past it each time.

@@ -92,7 +92,7 @@ SELECT NULL::bigint AS batch_id, run.run_id, 'bulk' AS lane, '{}'::bigint[] AS p
         JOIN message_template m ON m.tenant_id = ct.tenant_id AND m.template_id = ct.template_id AND m.status = 'approved'
         JOIN LATERAL (SELECT ch.channel_id FROM channel ch
                       WHERE ch.tenant_id = m.tenant_id AND ch.kind = m.channel AND ch.status <> 'disconnected'
-                      ORDER BY ch.status, ch.channel_id LIMIT 1) via ON true
+                      ORDER BY ch.status, ch.failover NULLS LAST, ch.channel_id LIMIT 1) via ON true
         WHERE ct.tenant_id = c.tenant_id AND ct.campaign_id = c.campaign_id) AS templates
 FROM campaign c
 JOIN tenant t ON t.tenant_id = c.tenant_id

@@ -69,12 +69,13 @@ WITH path AS MATERIALIZED (
            l.provider_id, l.code, l.class, encode(l.event_id, 'hex') AS event_id, c.name AS channel_name
     FROM path
     JOIN delivery_log l ON l.tenant_id = (SELECT leo_tenant()) AND l.delivery_id = path.delivery_id
-    JOIN channel c ON c.tenant_id = l.tenant_id AND c.channel_id = l.channel_id
+    JOIN channel c ON c.tenant_id = l.tenant_id AND c.channel_id = l.through_id
 ), steps AS (
     SELECT p.decision_id, 1 AS place, 'event' AS step, p.event_at AS at, p.event_id AS record_id, p.event_type AS what,
            CASE WHEN p.event_id IS NOT NULL THEN NULL
                 WHEN p.run_kind = 'snapshot' THEN 'the run decided for everyone in a snapshot; no event asked for it'
                 WHEN p.run_kind = 'wake_up' THEN 'a wake-up decided again what an earlier run let wait; no event asked for it'
+                WHEN p.run_kind = 'fallback' THEN 'the message of an earlier run failed; another channel was to take its place'
                 ELSE 'a request asked for it; no event did' END AS why,
            CASE WHEN p.event_id IS NOT NULL
                 THEN jsonb_build_object('ext_id', e.ext_id, 'source', e.source, 'received_at', leo_iso(e.received_at)) END AS detail

@@ -41,6 +41,8 @@ class Clauses:
         self.columns: list[Column] = []
         # Rows of the MATCHes before this one were cut off by a LIMIT or a SKIP: fewer people there, others here.
         self.cut_before = 0
+        # How many rows RETURN is given at most, where a WITH says so; collect() needs that.
+        self._most_rows: int | None = None
 
     def read(self) -> None:
         unwound = self._unwind() if self._cursor.accept("UNWIND") else None
@@ -71,6 +73,7 @@ class Clauses:
         is_optional = bool(self.matches) and self._cursor.accept("OPTIONAL")
         self._cursor.expect("MATCH")
         self.scope.match_count = len(self.matches)
+        self._most_rows = None
         self._paths.read_all(is_first=not self.matches)
         condition = self._where()
         if unwound and unwound not in self.scope.mentioned:
@@ -102,7 +105,7 @@ class Clauses:
                 break
         # ORDER BY may still use what WITH does not list.
         self.scope.variables = {**self.scope.variables, **kept}
-        self._order()
+        self._most_rows = self._order() or self._most_rows
         self._expressions.may_aggregate = False
         self.scope.variables = kept
         self._where()
@@ -126,6 +129,7 @@ class Clauses:
 
     def _return(self) -> None:
         self._expressions.may_aggregate = self._expressions.may_collect = True
+        self._expressions.collected_from = self._most_rows
         self._cursor.accept("DISTINCT")
         while True:
             self._column()
@@ -151,8 +155,9 @@ class Clauses:
         variable = self.scope.variables.get(value.variable) if value.variable else None
         return variable.element if variable and variable.kind == "node" else None
 
-    def _order(self) -> None:
-        """Read ORDER BY, SKIP and LIMIT."""
+    def _order(self) -> int | None:
+        """Read ORDER BY, SKIP and LIMIT; give the limit where it is written out."""
+        most = None
         if self._cursor.accept("ORDER", "BY"):
             while True:
                 self._expressions.read()
@@ -161,14 +166,18 @@ class Clauses:
                     break
         for word in ("SKIP", "LIMIT"):
             if self._cursor.accept(word):
-                self._whole_number()
+                most = self._whole_number()
                 self.cut_before = len(self.matches)
+            else:
+                most = None
+        return most
 
-    def _whole_number(self) -> None:
+    def _whole_number(self) -> int | None:
         token = self._cursor.here
         if token.kind == "parameter":
             self.scope.parameter()
         elif token.kind == "number" and token.text.isdigit():
-            self._cursor.take()
+            return int(self._cursor.take().text)
         else:
             self._cursor.refuse_here("A whole number or a parameter is expected here.")
+        return None

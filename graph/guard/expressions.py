@@ -10,6 +10,8 @@ from graph.guard.words import (
     AGGREGATES,
     FUNCTIONS,
     LONGEST_NAME,
+    MOST_COLLECTED,
+    MOST_COLLECTS,
     MOST_LISTED,
     MOST_NESTED,
     MOST_WEIGHT,
@@ -47,6 +49,8 @@ class Expressions:
         # the server's memory, so RETURN alone collects.
         self.may_aggregate = False
         self.may_collect = False
+        self.collected_from: int | None = None
+        self._collect_count = 0
 
     def read(self, floor: int = 0) -> Value:
         """Read an expression whose operators bind at least as tightly as `floor`."""
@@ -92,9 +96,22 @@ class Expressions:
             return Value()
         if operator in {"STARTS", "ENDS"}:
             self._cursor.expect("WITH")
+        if operator == "IN":
+            self._expect_list()
         right = self.read(strength + 1)
         weight = left.weight + right.weight if operator == "+" else max(left.weight, right.weight)
         return Value(self._bounded(weight))
+
+    def _expect_list(self) -> None:
+        """Let what plainly is a list stand behind IN.
+
+        A condition there, as in `(NOT a) IN (NOT b)`, ends the whole server in AGE 1.7.0.
+        """
+        here, following = self._cursor.here, self._cursor.following
+        is_property = here.kind == "name" and following.is_word(".")
+        is_labels = here.text.lower() == "labels" and following.is_word("(")
+        if not (here.is_word("[") or here.kind == "parameter" or is_property or is_labels):
+            self._cursor.refuse_here("A list is expected behind IN.", remedy="Write [value, ...] or a parameter.")
 
     def _atom(self) -> Value:
         token = self._cursor.here
@@ -214,6 +231,8 @@ class Expressions:
             self._cursor.refuse_here(f"{function}() is not taken here.", remedy="Compute it in WITH or RETURN.")
         if function == "collect" and not self.may_collect:
             self._cursor.refuse_here("collect() is taken in RETURN alone.", remedy="Use count() before it.")
+        if function == "collect":
+            self._count_collect()
         self._cursor.take()
         self._cursor.expect("(")
         at = self._cursor.here.at
@@ -228,6 +247,16 @@ class Expressions:
             self._cursor.refuse("collect() takes a variable or a property.", at=at, remedy="Collect one of them.")
         self._cursor.expect(")")
         return Value(value.weight)
+
+    def _count_collect(self) -> None:
+        if self.collected_from is None or self.collected_from > MOST_COLLECTED:
+            self._cursor.refuse_here(
+                "collect() has no bound here.",
+                remedy=f"Write before it: WITH what you need LIMIT {MOST_COLLECTED}, or fewer.",
+            )
+        self._collect_count += 1
+        if self._collect_count > MOST_COLLECTS:
+            self._cursor.refuse_here(f"There are more than {MOST_COLLECTS} collect().", remedy="Ask for less at once.")
 
     def _bounded(self, weight: int) -> int:
         if weight > MOST_WEIGHT:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 MOST_CHARACTERS = 10_000
-MOST_ELEMENTS = 12
+MOST_ELEMENTS = 16
 MOST_NESTED = 50
 MOST_LISTED = 1_000
 LONGEST_NAME = 63
@@ -14,6 +14,9 @@ OWN_PREFIX = "leo_"
 # as so many. `s + s` in one WITH after another would else double a text until the server has no memory left.
 MOST_WEIGHT = 10_000
 WEIGHT_OF_VALUE = 10
+# Collecting keeps every value in the server's memory at once, which no setting bounds: so few rows, and so few lists.
+MOST_COLLECTED = 1_000
+MOST_COLLECTS = 5
 
 _RELATION = ("weight", "occurred_at")
 

@@ -8,7 +8,7 @@ from typing import Any, Self
 from rules.conditions.person import Person
 from rules.consent import Consent
 from rules.facts import people
-from rules.facts.parts import Address, Budget, Contact, Neighbourhood, Reached, Rival, Suppression, Tie
+from rules.facts.parts import Address, Budget, Contact, Failed, Neighbourhood, Reached, Rival, Suppression, Tie
 from rules.words import Channel
 
 _KINDS = tuple(one.name for one in fields(Neighbourhood))
@@ -34,6 +34,7 @@ class Facts:
     contacts: tuple[Contact, ...] = ()
     outcomes: Mapping[str, int] = field(default_factory=dict)
     reached: tuple[Reached, ...] = ()
+    failed: tuple[Failed, ...] = ()
     heard: Mapping[Channel, datetime] = field(default_factory=dict)
     rivals: tuple[Rival, ...] = ()
     budget: Budget | None = None
@@ -96,6 +97,7 @@ def _lists(facts: Facts) -> dict[str, list[Any]]:
         "suppressions": [[s.channel, s.address, s.reason] for s in facts.suppressions],
         "contacts": [_contact(contact) for contact in facts.contacts],
         "reached": [[r.channel, r.address, r.profile, r.is_person] for r in facts.reached],
+        "failed": [[f.channel, f.why] for f in facts.failed],
         "rivals": [[r.campaign_id, r.name, r.priority, r.due_at.isoformat()] for r in facts.rivals],
     }
     return {name: listed for name, listed in written.items() if listed}
@@ -114,6 +116,7 @@ def _parts(document: Mapping[str, Any]) -> dict[str, Any]:
             for channel, campaign_id, at, *purpose in read("contacts")
         ),
         "reached": tuple(Reached(Channel(channel), *rest) for channel, *rest in read("reached")),
+        "failed": tuple(Failed(Channel(channel), why) for channel, why in read("failed")),
         "rivals": tuple(
             Rival(campaign_id, name, priority, datetime.fromisoformat(due_at))
             for campaign_id, name, priority, due_at in read("rivals")

@@ -50,6 +50,14 @@ class Reached:
 
 
 @dataclass(frozen=True, slots=True)
+class Failed:
+    """A message of the same campaign run that failed for good on a channel, and the class of the failure."""
+
+    channel: Channel
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class Rival:
     """A campaign of higher priority that has yet to decide for the person, due at `due_at`."""
 

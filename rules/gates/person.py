@@ -54,8 +54,11 @@ def suppression(case: Case, candidate: Candidate) -> Reason | None:
 
 
 def reachable(case: Case, candidate: Candidate) -> Reason | None:
-    """There is a valid address on the channel."""
+    """There is a valid address on the channel, and no message of the same run failed there."""
     there, channel = _there(case, candidate), candidate.channel
+    for failed in case.facts.failed:
+        if failed.channel == channel:
+            return Reason(Gate.UNREACHABLE, f"The message on {channel} failed: {failed.why}.", {"failed": failed.why})
     for address in there:
         if address.valid:
             return None

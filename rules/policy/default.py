@@ -34,6 +34,7 @@ DEFAULT_POLICY: Mapping[str, Any] = MappingProxyType(
         "yields": {"minutes": 60},
         "control_share": 0.0,
         "costs": {},
+        "fallback": None,
         "arbitration": {"order": ["score"], "within_ms": 2000, "budget": {}},
         "weights": {
             "channel": {"telegram": 1.2, "email": 1.0},

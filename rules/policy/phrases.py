@@ -57,6 +57,8 @@ _ENGLISH: Mapping[str, str] = {
     "weights": "The score adds the weight of the channel ({channels}), {engagement} times how often the person reacted "
     "to messages, {interest} times the share of the message's topics that the person cares about, and takes off "
     "{fatigue} for each message on the channel that the caps look back on; doing nothing has {do_nothing}.",
+    "fallback": "Where a message fails for good within {span}, another channel that may be used takes its place.",
+    "no fallback": "A message that fails for good is not sent on another channel.",
     "weight": "{channel} {weight}",
     "other weight": "any other {weight}",
 }
@@ -113,6 +115,8 @@ _VIETNAMESE: Mapping[str, str] = {
     "weights": "Điểm số cộng trọng số của kênh ({channels}), {engagement} lần mức khách phản hồi tin, {interest} lần "
     "tỷ lệ chủ đề của tin mà khách quan tâm, và trừ {fatigue} cho mỗi tin trên kênh đó trong thời gian mà hạn mức "
     "xét đến; không làm gì được {do_nothing}.",
+    "fallback": "Nếu trong {span} tin không gửi được hẳn thì một kênh khác được phép sẽ gửi thay.",
+    "no fallback": "Tin không gửi được hẳn thì không gửi qua kênh khác.",
     "weight": "{channel} {weight}",
     "other weight": "kênh khác {weight}",
 }

@@ -15,7 +15,10 @@ from rules.words import Channel
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """`requirements` are the conditions of all layers, in the order of the funnel."""
+    """`requirements` are the conditions of all layers, in the order of the funnel.
+
+    `fallback`: so long after a message was queued another channel may take its place if it failed; None: never.
+    """
 
     version: int
     zone: str
@@ -29,6 +32,7 @@ class Policy:
     yields: timedelta | None
     control_share: float
     costs: Mapping[Channel, float]
+    fallback: timedelta | None
     arbitration: Arbitration
     weights: Weights
     document: Mapping[str, Any] = field(compare=False, repr=False)
@@ -51,6 +55,7 @@ class Policy:
             yields=read.yields("yields", whole["yields"]),
             control_share=values.share("control_share", whole["control_share"]),
             costs=read.costs("costs", whole["costs"]),
+            fallback=read.fallback("fallback", whole["fallback"]),
             arbitration=read.arbitration("arbitration", whole["arbitration"]),
             weights=read.weights("weights", whole["weights"]),
             document=document,

@@ -31,6 +31,7 @@ LONGEST_CAP = timedelta(days=366)
 LONGEST_PERIOD: Mapping[Period, timedelta] = MappingProxyType(
     {Period.DAY: timedelta(days=2), Period.WEEK: timedelta(days=8), Period.MONTH: timedelta(days=32)}
 )
+LONGEST_FALLBACK = timedelta(days=30)
 LAYERS = (Gate.ELIGIBILITY, Gate.APPLICABILITY, Gate.SUITABILITY)
 
 T = TypeVar("T")
@@ -103,6 +104,17 @@ def yields(name: str, value: Any) -> timedelta | None:
 
 def costs(name: str, value: Any) -> Mapping[Channel, float]:
     return _by_channel(name, value, values.amount)
+
+
+def fallback(name: str, value: Any) -> timedelta | None:
+    if value is None:
+        return None
+    given = values.mapping(name, value)
+    values.only(given, ("hours",), f"{name}.")
+    hours = values.positive(f"{name}.hours", given.get("hours"))
+    if timedelta(hours=min(hours, 1e6)) > LONGEST_FALLBACK:
+        raise wrong(f"{name}.hours", "must be at most 720")
+    return timedelta(hours=hours)
 
 
 def arbitration(name: str, value: Any) -> Arbitration:

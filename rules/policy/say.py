@@ -22,7 +22,7 @@ _Parts: TypeAlias = Mapping[str, Collection[str] | None]
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """One sentence of a policy; `layer` is the gate that asks it, else "zone" or "arbitration"."""
+    """One sentence of a policy; `layer` is the gate that asks it, else "zone", "arbitration" or "fallback"."""
 
     layer: str
     text: str
@@ -55,6 +55,7 @@ class _Words:
         yield from _of(Gate.SENDING_HOURS, self._sending())
         yield Said(Gate.QUIET_HOURS, self._quiet())
         yield from _of("arbitration", self._arbitration())
+        yield Said("fallback", self._fallback())
 
     def _bases(self) -> Iterator[str]:
         for purpose, basis in sorted(self.policy.purposes.items()):
@@ -133,6 +134,10 @@ class _Words:
         if given.most_cost is not None:
             yield self._say("most cost", cost=self._number(given.most_cost))
         yield self._weights()
+
+    def _fallback(self) -> str:
+        fallback = self.policy.fallback
+        return self._say("no fallback") if fallback is None else self._say("fallback", span=self._span(fallback))
 
     def _weights(self) -> str:
         weights = self.policy.weights

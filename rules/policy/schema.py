@@ -13,7 +13,7 @@ from rules.conditions import JSON_SCHEMA as CONDITIONS
 from rules.consent import Basis
 from rules.policy.default import DEFAULT_POLICY
 from rules.policy.parts import CapScope, Period
-from rules.policy.read import LONGEST_CAP
+from rules.policy.read import LONGEST_CAP, LONGEST_FALLBACK
 from rules.policy.values import LARGEST_NUMBER, MOST_LETTERS, MOST_PARTS
 from rules.words import Arbiter, Channel
 
@@ -98,6 +98,10 @@ _FIELDS: Mapping[str, _Schema] = {
     },
     "control_share": {"type": "number", "minimum": 0, "maximum": 1, "description": "Held back from every campaign."},
     "costs": {**_by(_CHANNEL, _AMOUNT), "description": "Of one message, in the tenant's money."},
+    "fallback": {
+        "anyOf": [{"type": "null"}, _object({"hours": _up_to(LONGEST_FALLBACK / timedelta(hours=1))})],
+        "description": "So long after a message was queued, another channel takes its place if it failed; null: never.",
+    },
     "arbitration": _object(
         {},
         {

@@ -7,7 +7,7 @@ import pytest
 from channels import facts
 from channels.contract import ReceiptClass, ReceiptStatus
 
-PROVIDERS = ("email", "telegram", "zalo_oa", "zalo_template", "facebook", "fcm")
+PROVIDERS = ("email", "telegram", "zalo_oa", "zalo_template", "facebook", "fcm", "web_push", "pushalert", "sendgrid")
 
 
 @pytest.mark.parametrize("name", PROVIDERS)

@@ -56,6 +56,11 @@ def test_an_unknown_name_is_told_in_one_sentence(capsys: pytest.CaptureFixture[s
             {"refresh_s_10k", "first_fill_s_10k"}
             | {f"one_profile_{which}_{size}" for which in ("ms", "p95_ms") for size in ("100", "10k")},
         ),
+        (
+            "realtime",
+            {"p50_ms", "p99_ms", "most_ms", "events_per_s", "bulk_deliveries", "quiet_p50_ms", "quiet_p99_ms"},
+        ),
+        ("smtp", {"per_s", "baseline_per_s", "rss_mb"}),
         ("snapshot", {"ms_10", "s_1k", "growth_per_member", "baseline_ms_10"}),
         ("trace", {"p50_ms_200", "p95_ms_200", "p50_ms_2k", "p95_ms_2k"}),
     ],
@@ -64,7 +69,15 @@ def test_a_benchmark_ends_with_one_json_object_and_leaves_nothing(
     admin_url: str, capsys: pytest.CaptureFixture[str], name: str, figures: set[str]
 ) -> None:
     before = left(admin_url)
-    size = {"dispatch": "500", "mirror": "1000", "segment": "10000", "snapshot": "1000", "trace": "2000"}[name]
+    size = {
+        "dispatch": "500",
+        "mirror": "1000",
+        "realtime": "1000",
+        "segment": "10000",
+        "smtp": "300",
+        "snapshot": "1000",
+        "trace": "2000",
+    }[name]
     assert run(["bench", name, "--json", "--n", size]) == 0
     shown = capsys.readouterr()
     document = json.loads(shown.out.splitlines()[-1])

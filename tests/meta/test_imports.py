@@ -31,6 +31,9 @@ PRIVATE_PARTS: Mapping[str, tuple[tuple[str, ...], str]] = {
     "channels.facebook": (("channels.registry",), "adapters are made by their registry, from settings"),
     "channels.zalo": (("channels.registry",), "adapters are made by their registry, from settings"),
     "channels.telegram": (("channels.registry",), "adapters are made by their registry, from settings"),
+    "channels.web_push": (("channels.registry",), "adapters are made by their registry, from settings"),
+    "channels.pushalert": (("channels.registry",), "adapters are made by their registry, from settings"),
+    "channels.sendgrid": (("channels.registry",), "adapters are made by their registry, from settings"),
     "channels.fcm": (("channels.registry",), "adapters are made by their registry, from settings"),
 }
 
@@ -61,7 +64,7 @@ SPOKEN_TO: Mapping[str, tuple[str, ...]] = {
     "croniter": ("engine.segments.store",),
     "cryptography": (
         *("engine.credentials", "engine.audit.checkpoint", "channels.callbacks.sendgrid"),
-        *("channels.jwt", "channels.sandbox.google"),
+        *("channels.jwt", "channels.sandbox.google", "channels.sandbox.web_push", "channels.subscription"),
     ),
     "email_validator": ("engine.addresses",),
     "fastapi_offline": ("api.app",),
@@ -87,6 +90,7 @@ SPOKEN_TO: Mapping[str, tuple[str, ...]] = {
     # Beside the schemas: the settings, and the secrets of the embedded servers, which settings hand out.
     "pydantic": ("api", "engine.settings", "engine.embedded"),
     "pydantic_settings": ("engine.settings",),
+    "pywebpush": ("channels.subscription",),
     "redis": ("engine.lanes", "engine.worker", "engine.doctor", "engine.embedded.redis", "api.routes.health"),
     "rich": ("engine.cli", "engine.demo.report"),
     "starlette": ("api.envelope", "api.problems"),
@@ -98,6 +102,7 @@ SPOKEN_TO: Mapping[str, tuple[str, ...]] = {
 # Who opens a connection to PostgreSQL instead of being given a transaction.
 CONNECTS = {
     "engine.db": "the pool, and an administrator's connection",
+    "engine.explorer.reader": "logs in as a tenant's reader, once a query",
     "engine.doctor": "looks at a server that may not be set up yet",
     "engine.embedded.postgres": "waits for its own server and makes its database",
     "engine.bench.throwaway": "makes and drops a whole database",

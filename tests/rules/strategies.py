@@ -17,6 +17,7 @@ from rules.facts import (
     Consent,
     Contact,
     Facts,
+    Failed,
     Neighbourhood,
     Reached,
     Rival,
@@ -61,6 +62,7 @@ addresses = st.builds(
 )
 consents = st.builds(Consent, any_channel, st.sampled_from(PURPOSES), st.booleans(), instants())
 suppressions = st.builds(Suppression, any_channel, st.none() | st.sampled_from(ADDRESSES), words)
+failed = st.builds(Failed, channels, words)
 reached = st.builds(Reached, channels, st.sampled_from(ADDRESSES), words, st.booleans())
 contacts = st.builds(Contact, channels, st.integers(1, 2), instants(), st.none() | st.sampled_from(PURPOSES))
 heard = st.dictionaries(channels, instants(), max_size=2)
@@ -129,6 +131,7 @@ people = st.builds(
     contacts=st.lists(contacts, max_size=4).map(tuple),
     outcomes=st.dictionaries(st.sampled_from(("delivered", "read", "bought")), st.integers(0, 9), max_size=3),
     reached=st.lists(reached, max_size=1).map(tuple),
+    failed=st.lists(failed, max_size=1).map(tuple),
     heard=heard,
     rivals=st.lists(rivals, max_size=2).map(tuple),
     budget=st.none() | budgets,
@@ -208,6 +211,7 @@ policy_documents = st.fixed_dictionaries(
         "sending_hours": st.lists(sending_hours, max_size=2),
         "windows": st.lists(windows, max_size=2, unique_by=lambda one: str(one["channel"])),
         "yields": st.none() | st.just({"minutes": 720}),
+        "fallback": st.none() | st.just({"hours": 24}),
         "costs": st.dictionaries(
             st.sampled_from([str(channel) for channel in CHANNELS]), st.sampled_from((0, 0.5, 300))
         ),

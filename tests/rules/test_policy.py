@@ -43,6 +43,7 @@ def test_the_default_says_what_it_says() -> None:
     assert policy.longest_window == timedelta(days=7)
     assert policy.control_share == 0
     assert policy.yields == timedelta(hours=1)
+    assert policy.fallback is None
     assert policy.arbitration == Arbitration((Arbiter.SCORE,), 2000)
     assert not policy.needs_person
     assert policy.rules() == ()
@@ -83,6 +84,7 @@ def test_every_field_is_read() -> None:
             "windows": [{"channel": "chat", "hours": 2, "except": {"templates": ["otp"], "purposes": ["order"]}}],
             "caps": [{"limit": 4, "per": "month", "channels": ["email"], "purposes": ["marketing"]}],
             "yields": {"minutes": 15},
+            "fallback": {"hours": 6},
             "costs": {"zalo_template": 300},
             "arbitration": {"order": ["functiongemma", "score"], "budget": {"hours": 8, "cost": 10.5}},
         }
@@ -103,6 +105,7 @@ def test_every_field_is_read() -> None:
     assert policy.caps == (replace(monthly, purposes=frozenset({"marketing"})),)
     assert policy.longest_window == timedelta(days=32)
     assert policy.yields == timedelta(minutes=15)
+    assert policy.fallback == timedelta(hours=6)
     assert policy.costs == {Channel.ZALO_TEMPLATE: 300}
     assert policy.arbitration == Arbitration((Arbiter.FUNCTIONGEMMA, Arbiter.SCORE), 2000, 8, 10.5)
 
@@ -199,6 +202,10 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"yields": {}}, "yields.minutes"),
     ({"yields": {"minutes": 0}}, "yields.minutes"),
     ({"yields": 60}, "yields"),
+    ({"fallback": {}}, "fallback.hours"),
+    ({"fallback": {"hours": 0}}, "fallback.hours"),
+    ({"fallback": {"hours": 721}}, "fallback.hours"),
+    ({"fallback": True}, "fallback"),
     ({"costs": {"email": -1}}, "costs.email"),
     ({"costs": {"fax": 1}}, "costs"),
     ({"arbitration": {"order": []}}, "arbitration.order"),

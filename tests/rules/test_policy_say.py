@@ -33,6 +33,7 @@ WHOLE: dict[str, Any] = {
     "windows": [{"channel": "facebook", "hours": 24, "except": {"purposes": ["order"]}, "source": "Messenger"}],
     "caps": [{"limit": 1, "days": 1}, {"limit": 3, "hours": 5, "scope": "channel"}, {"limit": 9, "per": "month"}],
     "yields": None,
+    "fallback": {"hours": 12},
     "control_share": 0.05,
     "costs": {"zalo_template": 300},
     "arbitration": {"order": ["gemini", "score"], "within_ms": 1500, "budget": {"hours": 2, "cost": 1}},
@@ -89,6 +90,11 @@ def said(document: dict[str, Any], language: Language = Language.EN) -> list[str
             ],
         ),
         ({"yields": None}, ["Campaigns do not wait for those of higher priority."]),
+        ({}, ["A message that fails for good is not sent on another channel."]),
+        (
+            {"fallback": {"hours": 6}},
+            ["Where a message fails for good within 6 hours, another channel that may be used takes its place."],
+        ),
         (
             {"yields": {"minutes": 90}},
             [
@@ -151,13 +157,13 @@ def test_no_field_is_left_unsaid(field: str, language: Language) -> None:
 
 def test_sentences_come_in_the_order_of_the_funnel() -> None:
     layers = [one.layer for one in say(Policy.parse(WHOLE))]
-    funnel = ["zone", *(str(gate) for gate in Gate), "arbitration"]
+    funnel = ["zone", *(str(gate) for gate in Gate), "arbitration", "fallback"]
     assert sorted(layers, key=funnel.index) == layers
 
 
 def test_only_gates_that_no_policy_sets_are_left_out() -> None:
     unset = {"not_approved", "unknown_profile", "suppression", "unreachable", "duplicate", "campaign_window"}
-    assert {one.layer for one in say(Policy.parse(WHOLE))} == {*Gate, "zone", "arbitration"} - unset
+    assert {one.layer for one in say(Policy.parse(WHOLE))} == {*Gate, "zone", "arbitration", "fallback"} - unset
 
 
 @quick

@@ -8,7 +8,9 @@ from tests.channels.samples.bot_api import BOT_API, TOKEN
 from tests.channels.samples.facebook import FACEBOOK
 from tests.channels.samples.fcm import FCM
 from tests.channels.samples.sample import HTML, NOW, TEXT, WEBHOOK_SECRET, Sample, event_id
+from tests.channels.samples.sendgrid import SENDGRID
 from tests.channels.samples.smtp import SMTP
+from tests.channels.samples.web_push import PUSHALERT, VAPID
 from tests.channels.samples.zalo_oa import ZALO_OA
 from tests.channels.samples.zalo_template import ZALO_TEMPLATE
 
@@ -16,6 +18,9 @@ SAMPLES = (
     SMTP,
     BOT_API,
     FCM,
+    VAPID,
+    PUSHALERT,
+    SENDGRID,
     ZALO_OA,
     ZALO_TEMPLATE,
     FACEBOOK,

@@ -25,7 +25,8 @@ class Sample:
 
     `{smtp_port}` and `{http_port}` in the texts of `settings` stand for the sandbox's ports, and a value that is one of
     them and no more for the number. `secrets` are the credentials among the settings, `more` are settings that only the
-    test of credentials adds. `content` is the message, `shown` what of it must arrive. `silent` is what an attempt to
+    test of credentials adds. `content` is the message, `shown` what of it must arrive; `arrives_at` is
+    what the provider sees of an address that is more than a name. `silent` is what an attempt to
     a server that never says a word comes to: uncertain where the request was sent first. `foreign` is data that the
     channel cannot carry, `refusal` the words that say so.
     """
@@ -37,6 +38,7 @@ class Sample:
     secrets: tuple[str, ...]
     more: Mapping[str, Any] = field(default_factory=dict)
     shown: tuple[str, ...] = ("Nguyễn Thị Ánh", "Ưu đãi 20% < 3 ngày & miễn phí ship.")
+    arrives_at: str | None = None
     silent: ReceiptStatus = ReceiptStatus.UNCERTAIN
     foreign: Mapping[str, Any] = field(default_factory=lambda: {"buttons": ["Mua"]})
     refusal: str = "cannot carry buttons"

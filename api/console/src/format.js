@@ -1,0 +1,21 @@
+// Numbers and moments as they are written in the chosen language, moments in the tenant's zone.
+
+const LOCALES = { vi: "vi-VN", en: "en-GB" };
+
+export function formats(language, zone) {
+  const locale = LOCALES[language] ?? LOCALES.en;
+  const whole = new Intl.NumberFormat(locale, { maximumFractionDigits: 0 });
+  const parts = new Intl.NumberFormat(locale, { maximumFractionDigits: 2 });
+  const share = new Intl.NumberFormat(locale, { style: "percent", maximumFractionDigits: 1 });
+  const clock = new Intl.DateTimeFormat(locale, { timeZone: zone, hour: "2-digit", minute: "2-digit", second: "2-digit" });
+  const day = new Intl.DateTimeFormat(locale, { timeZone: zone, dateStyle: "full" });
+  const moment = new Intl.DateTimeFormat(locale, { timeZone: zone, dateStyle: "medium", timeStyle: "short" });
+  return {
+    count: (value) => whole.format(value),
+    number: (value) => parts.format(value),
+    share: (value) => share.format(value),
+    time: (at) => clock.format(new Date(at)),
+    day: (at) => day.format(new Date(at)),
+    moment: (at) => (at ? moment.format(new Date(at)) : ""),
+  };
+}

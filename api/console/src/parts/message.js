@@ -1,0 +1,29 @@
+// A message as its person saw it: HTML in a frame without scripts, network or origin, everything else as text.
+import { el } from "../dom.js";
+
+const FRAME = "/console/message.html";
+
+export function message({ t, say }, told) {
+  return el(
+    "figure",
+    { class: "message" },
+    el(
+      "figcaption",
+      { class: "soft small" },
+      `${say("channel", told.channel)} · ${told.template} v${told.template_version}`,
+      told.has_changed && el("span", null, " · ", t("message.changed")),
+    ),
+    told.subject && el("p", { class: "strong subject" }, told.subject),
+    told.html ? framed(t, told.html) : el("div", { class: "bubble" }, told.text ?? ""),
+    told.html &&
+      told.text &&
+      el("details", null, el("summary", null, t("message.text")), el("div", { class: "bubble" }, told.text)),
+  );
+}
+
+function framed(t, html) {
+  const frame = el("iframe", { class: "mail", sandbox: "allow-scripts", src: FRAME, title: t("message.title") });
+  // The frame has no origin of its own to name; what it gets is the message alone.
+  frame.addEventListener("load", () => frame.contentWindow.postMessage({ html }, "*"));
+  return frame;
+}

@@ -1,0 +1,28 @@
+// What this browser keeps: the key for as long as the tab lives, language and theme for good.
+
+const KEY = "leo.key";
+const LANGUAGE = "leo.language";
+const THEME = "leo.theme";
+
+export const session = {
+  key: () => sessionStorage.getItem(KEY),
+  open: (key) => sessionStorage.setItem(KEY, key),
+  close: () => sessionStorage.removeItem(KEY),
+};
+
+export const wishes = {
+  language: (known) => {
+    const kept = localStorage.getItem(LANGUAGE);
+    if (known.includes(kept)) return kept;
+    return navigator.language.toLowerCase().startsWith("vi") ? "vi" : "en";
+  },
+  keepLanguage: (language) => localStorage.setItem(LANGUAGE, language),
+  theme: () => localStorage.getItem(THEME),
+  keepTheme: (theme) => localStorage.setItem(THEME, theme),
+};
+
+/** Whether what is shown now is dark, by choice or by the system. */
+export function isDark() {
+  const chosen = document.documentElement.dataset.theme;
+  return chosen ? chosen === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
+}

@@ -1,0 +1,69 @@
+// What stands around every page: where one can go, who is logged in, language and theme.
+import { el, fill } from "./dom.js";
+import { icon } from "./parts/icon.js";
+import { isDark } from "./session.js";
+
+const PLACES = ["people", "campaigns", "explorer", "operations"];
+const OF = { person: "people", campaign: "campaigns", task: "operations" };
+
+export function toggles({ t, language, languages, setLanguage, turnTheme }) {
+  const other = languages.find((one) => one !== language);
+  return [
+    el("button", { class: "quiet", type: "button", lang: other, onclick: () => setLanguage(other) }, t("language.other")),
+    el(
+      "button",
+      { class: "quiet square", type: "button", "aria-label": t("theme.turn"), title: t("theme.turn"), onclick: turnTheme },
+      icon(isDark() ? "sun" : "moon"),
+    ),
+  ];
+}
+
+/** Give the frame and a function that shows a page in it. */
+export function shell(context, name, actions) {
+  const { t, caller, link } = context;
+  const places = PLACES.filter((place) => context.places.includes(place));
+  const here = OF[name] ?? name;
+  const main = el("main", { id: "main", tabindex: "-1" }, el("p", { class: "waiting", role: "status" }, t("loading")));
+  const node = el(
+    "div",
+    { class: "shell" },
+    el(
+      "button",
+      { class: "skip", type: "button", onclick: () => main.focus() },
+      t("skip"),
+    ),
+    el(
+      "header",
+      { class: "top" },
+      el("a", { class: "brand", href: link("people") }, el("span", { class: "mark", "aria-hidden": "true" }), "LEO"),
+      el(
+        "nav",
+        { "aria-label": t("nav.label") },
+        places.map((place) =>
+          el("a", { href: link(place), "aria-current": place === here ? "page" : null }, icon(place), t(`nav.${place}`)),
+        ),
+      ),
+      el(
+        "div",
+        { class: "who" },
+        el("span", { class: "tenant", title: caller.slug }, caller.name, el("small", null, t(`role.${caller.role}`))),
+        toggles({ ...context, ...actions }),
+        el(
+          "button",
+          { class: "quiet square", type: "button", "aria-label": t("logout"), title: t("logout"), onclick: actions.logout },
+          icon("leave"),
+        ),
+      ),
+    ),
+    main,
+  );
+  return {
+    node,
+    show(page) {
+      fill(main, page);
+      const heading = main.querySelector("h1");
+      heading?.setAttribute("tabindex", "-1");
+      heading?.focus({ preventScroll: true });
+    },
+  };
+}

@@ -1,0 +1,147 @@
+"""The reader: the role that the explorer logs in as, one for each tenant, and its sessions.
+
+It is a member of nothing and may read its tenant's graph alone, so a query that got past everything else finds nothing
+of others. `SET ROLE` would not do: a query can undo that. A session serves one query and ends: nothing that a query
+left in it, neither memory nor a setting, meets the next one.
+"""
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from uuid import UUID
+
+import psycopg
+from psycopg import AsyncConnection
+from psycopg.rows import TupleRow
+
+from engine.credentials import KEY_NAME, Vault
+from engine.db import Database, Transaction
+from engine.explorer.limits import Limits
+from engine.queries import queries
+from rules.errors import Conflict, Misconfigured, NotFound, Unavailable
+
+_SQL = queries("explorer")
+# Of a channel a sealed value names the id, which is never 0.
+_NO_CHANNEL = 0
+_NAME = "reader_password"
+_LOAD_AGE = "SELECT '0'::ag_catalog.agtype"
+APPLICATION = "leo explorer"
+
+Session = AsyncConnection[TupleRow]
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """Who to log in as, and where to read."""
+
+    role: str
+    graph: str
+    password: str
+
+
+@asynccontextmanager
+async def session(
+    db: Database, vault: Vault, *, tenant_id: UUID, query_id: int, limits: Limits
+) -> AsyncIterator[tuple[Session, str]]:
+    """Log in as the tenant's reader for one query; give the session and the graph's name.
+
+    The reader is given a password where it has none, and another where the server does not take the one that is known
+    (a database restored elsewhere, another LEO_CREDENTIAL_KEY). Raises Conflict where the tenant asks too much at once.
+    """
+    login = await _login(db, vault, tenant_id)
+    try:
+        connection = await _connect(db, login, query_id, limits)
+    except _Refused:
+        login = await _renewed(db, vault, tenant_id, was=login.password)
+        connection = await _connect(db, login, query_id, limits)
+    try:
+        yield connection, login.graph
+    finally:
+        # Not `async with`: that would wait for a query that does not end.
+        await asyncio.shield(connection.close())
+
+
+class _Refused(Misconfigured):
+    """The server does not take the password."""
+
+
+async def _connect(db: Database, login: Login, query_id: int, limits: Limits) -> Session:
+    conninfo = db.reader_conninfo(
+        role=login.role,
+        password=login.password,
+        application=f"{APPLICATION} {query_id}",
+        statement_ms=round((limits.time_s + limits.grace_s) * 1000),
+    )
+    try:
+        connection = await AsyncConnection.connect(conninfo, autocommit=True)
+        await connection.execute(_LOAD_AGE)
+    except psycopg.errors.TooManyConnections as error:
+        raise _busy() from error
+    except psycopg.OperationalError as error:
+        raise _not_connected(error) from error
+    return connection
+
+
+def _not_connected(error: psycopg.OperationalError) -> Exception:
+    """Say why there is no session; a refusal at login has no code of its own in libpq's error, only its sentence."""
+    said = str(error)
+    if "too many connections for role" in said:
+        return _busy()
+    if "password authentication failed" in said or "is not permitted to log in" in said or "does not exist" in said:
+        return _Refused(
+            "The server does not let the tenant's reader log in.",
+            remedy="Allow roles named leo_reader_* a password login from this host in pg_hba.conf.",
+        )
+    return Unavailable("The database does not let the explorer in.", remedy="Run: leo doctor")
+
+
+def _busy() -> Conflict:
+    return Conflict("Four queries of this tenant are running.", remedy="Wait for one to end, or stop it.")
+
+
+async def _login(db: Database, vault: Vault, tenant_id: UUID) -> Login:
+    async with db.transaction(tenant_id, read_only=True) as connection:
+        password = await _stored(connection, vault, tenant_id)
+        if password is not None:
+            return await _known(connection, password)
+    return await _renewed(db, vault, tenant_id, was=None)
+
+
+async def _renewed(db: Database, vault: Vault, tenant_id: UUID, *, was: str | None) -> Login:
+    """Give the reader another password, unless another process just did."""
+    async with db.transaction(tenant_id) as connection:
+        await connection.execute(_SQL["lock_credential"])
+        password = await _stored(connection, vault, tenant_id)
+        if password is None or password == was:
+            password = secrets.token_urlsafe(32)
+            await _give(connection, vault, tenant_id, password)
+        return await _known(connection, password)
+
+
+async def _give(connection: Transaction, vault: Vault, tenant_id: UUID, password: str) -> None:
+    known = await _known(connection, password)
+    # Hashed here (SCRAM), so that the password itself is in no server log.
+    verifier = connection.pgconn.encrypt_password(password.encode(), known.role.encode(), b"scram-sha-256").decode()
+    await connection.execute(_SQL["login"], {"verifier": verifier})
+    sealed = vault.seal(password, tenant_id=tenant_id, channel_id=_NO_CHANNEL, name=_NAME)
+    await connection.execute(_SQL["store_credential"], {"ciphertext": sealed.decode(), "key_name": KEY_NAME})
+
+
+async def _known(connection: Transaction, password: str) -> Login:
+    row = await (await connection.execute(_SQL["reader"])).fetchone()
+    if row is None:
+        raise NotFound("There is no such tenant.", remedy="Run leo tenants list for those there are.")
+    return Login(row["role"], row["graph"], password)
+
+
+async def _stored(connection: Transaction, vault: Vault, tenant_id: UUID) -> str | None:
+    """Give the password that is kept; None where there is none, or where it was sealed with another key."""
+    row = await (await connection.execute(_SQL["credential"])).fetchone()
+    if row is None:
+        return None
+    try:
+        return vault.open(bytes(row["ciphertext"]), tenant_id=tenant_id, channel_id=_NO_CHANNEL, name=_NAME)
+    except Misconfigured:
+        return None

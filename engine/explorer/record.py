@@ -1,0 +1,129 @@
+"""Who asked what: a row before the server is asked, completed with what came of it. Refusals are recorded too."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from psycopg.types.json import Jsonb
+
+from engine.db import Database, Transaction
+from engine.explorer.limits import LIMITS, Limits
+from engine.queries import queries
+from rules.errors import Conflict, NotFound
+
+_SQL = queries("explorer")
+# What is kept of a text that was refused for its length.
+MOST_KEPT = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """Who asks: `name` is how the record calls them; `sees_all` whether the queries of others are shown to them."""
+
+    tenant_id: UUID
+    name: str
+    sees_all: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A query as the record has it; its status is `lost` where nobody will write its end."""
+
+    query_id: int
+    ticket: UUID
+    kind: str
+    text: str
+    parameters: dict[str, Any]
+    asked_by: str
+    status: str
+    row_count: int | None
+    took_ms: float | None
+    error: str | None
+    created_at: datetime
+    finished_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked, and the asker's name for it, by which it can be stopped."""
+
+    kind: str
+    text: str
+    parameters: dict[str, Any]
+    ticket: UUID
+
+
+async def begin(db: Database, asker: Asker, question: Question, limits: Limits) -> int:
+    """Record what will be asked; raises Conflict where the ticket was used before."""
+    return await _written(db, asker, question, limits, status="running", error=None)
+
+
+async def refused(db: Database, asker: Asker, question: Question, limits: Limits, why: str) -> None:
+    """Record what was not asked, and why."""
+    await _written(db, asker, question, limits, status="refused", error=why)
+
+
+async def end(
+    db: Database,
+    asker: Asker,
+    query_id: int,
+    *,
+    status: str,
+    row_count: int | None = None,
+    took_ms: float | None = None,
+    error: str | None = None,
+) -> str:
+    """Record what came of it; give its status, which is `stopped` where somebody asked for its end."""
+    values = {"query_id": query_id, "status": status, "row_count": row_count, "took_ms": took_ms, "error": error}
+    async with db.transaction(asker.tenant_id) as connection:
+        row = await (await connection.execute(_SQL["end"], values)).fetchone()
+    return status if row is None else str(row["status"])
+
+
+async def history(connection: Transaction, asker: Asker, *, before: int | None = None, limit: int = 100) -> list[Asked]:
+    """Give what was asked, the newest first: the asker's own, or everybody's for who may see all."""
+    values = {
+        "asked_by": asker.name,
+        "sees_all": asker.sees_all,
+        "before": before,
+        "limit": limit,
+        "longest_s": LIMITS.longest_s,
+    }
+    rows = await (await connection.execute(_SQL["history"], values)).fetchall()
+    return [Asked(**row) for row in rows]
+
+
+async def stop(connection: Transaction, asker: Asker, ticket: UUID) -> bool:
+    """Cancel a running query from outside; whether there was one to cancel. Raises NotFound."""
+    values = {"ticket": ticket, "asked_by": asker.name, "sees_all": asker.sees_all}
+    row = await (await connection.execute(_SQL["ask_to_stop"], values)).fetchone()
+    if row is None:
+        raise NotFound(f"You have no query {ticket}.", remedy="See GET /cypher/history.")
+    return row["status"] == "running" and await told_to_end(connection, row["query_id"], ending=False)
+
+
+async def told_to_end(connection: Transaction, query_id: int, *, ending: bool) -> bool:
+    """Cancel the query's session, or end it; whether there was one."""
+    row = await (await connection.execute(_SQL["stop"], {"query_id": query_id, "ending": ending})).fetchone()
+    return row is not None and row["stopped"] > 0
+
+
+async def _written(
+    db: Database, asker: Asker, question: Question, limits: Limits, *, status: str, error: str | None
+) -> int:
+    values = {
+        "ticket": question.ticket,
+        "kind": question.kind,
+        "text": question.text[:MOST_KEPT].replace("\x00", "�"),
+        "parameters": Jsonb(question.parameters if status == "running" else {}),
+        "asked_by": asker.name,
+        "status": status,
+        "error": error,
+        "longest_s": limits.longest_s,
+    }
+    async with db.transaction(asker.tenant_id) as connection:
+        row = await (await connection.execute(_SQL["begin"], values)).fetchone()
+    if row is None:
+        raise Conflict(f"The query {question.ticket} was not recorded.", remedy="Send it again.")
+    return int(row["query_id"])

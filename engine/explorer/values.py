@@ -1,0 +1,75 @@
+"""Values in and out: parameters are plain and small, what AGE writes becomes plain Python.
+
+AGE writes JSON with a kind behind what is not JSON: `{"id": 1, ...}::vertex`. Maps cannot be asked for, so what has an
+id and properties is a node or an edge, whichever version of AGE wrote it. Ids are texts: an id in the graph has 64
+bits, more than a JavaScript number holds.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from engine.explorer.limits import LONGEST_TEXT, MOST_LISTED, MOST_PARAMETER_OCTETS
+from rules.errors import InvalidInput
+
+Scalar = str | int | float | bool | None
+_KIND = re.compile(r'("(?:[^"\\]|\\.)*")|::(?:vertex|edge|path|numeric)\b')
+_GRAPH_IDS = ("id", "start_id", "end_id")
+
+
+def parameters(given: Mapping[str, Any], *, wanted: frozenset[str]) -> str:
+    """Give `$1`: exactly the parameters that the query names, as JSON.
+
+    A parameter is a text, a number, true, false, null, or a list of those. Raises InvalidInput on others, on large
+    ones, and on names that differ from the query's.
+    """
+    if given.keys() != wanted:
+        wrong = ", ".join(f"${name[:60]}" for name in sorted(given.keys() ^ wanted)[:5])
+        raise InvalidInput(
+            f"The parameters are not those of the query: {wrong}.",
+            remedy=f"Give: {', '.join(sorted(wanted)) or 'none'}.",
+        )
+    for name, value in given.items():
+        _check(name, value)
+    written = json.dumps(dict(given), ensure_ascii=False, allow_nan=False)
+    if len(written.encode()) > MOST_PARAMETER_OCTETS:
+        raise InvalidInput(
+            f"The parameters have more than {MOST_PARAMETER_OCTETS:,} octets.", remedy="Send fewer or shorter ones."
+        )
+    return written
+
+
+def read(text: str | None) -> Any:
+    """Give the value that AGE wrote; null and what is not there are None."""
+    if text is None:
+        return None
+    return json.loads(_KIND.sub(lambda found: found[1] or "", text), object_hook=_with_text_ids, parse_constant=str)
+
+
+def _with_text_ids(document: dict[str, Any]) -> dict[str, Any]:
+    if "properties" not in document:
+        return document
+    return {name: str(value) if name in _GRAPH_IDS else value for name, value in document.items()}
+
+
+def _check(name: str, value: Any) -> None:
+    values = value if isinstance(value, list) else [value]
+    if len(values) > MOST_LISTED:
+        raise InvalidInput(
+            f"The parameter ${name} has {len(values):,} values.", remedy=f"Send {MOST_LISTED:,} at most."
+        )
+    for one in values:
+        if not isinstance(one, Scalar):
+            raise InvalidInput(
+                f"The parameter ${name} is no plain value.",
+                remedy="Send a text, a number, true, false, null or a list.",
+            )
+        if isinstance(one, str) and (len(one) > LONGEST_TEXT or "\x00" in one):
+            raise InvalidInput(
+                f"The parameter ${name} is too long or holds NUL.", remedy=f"Send {LONGEST_TEXT} characters at most."
+            )
+        if isinstance(one, int) and not -(2**63) <= one < 2**63:
+            raise InvalidInput(f"The parameter ${name} is too large.", remedy="Send a number of 64 bits.")
+        if isinstance(one, float) and (one != one or one in (float("inf"), float("-inf"))):  # noqa: PLR0124
+            raise InvalidInput(f"The parameter ${name} is no number.", remedy="Send a number.")

@@ -1,0 +1,71 @@
+"""A message as its person saw it: written again from the version of the template that was sent, which never changes.
+
+What it reads of the person is what is known today; `has_changed` says that this may differ from what was sent. The link
+to unsubscribe is left out: whoever looks at a message must not be able to unsubscribe its person.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from psycopg.rows import DictRow
+
+from engine.db import Transaction
+from engine.queries import queries
+from engine.templates import Bodies, render
+from rules.errors import NotFound
+from rules.words import Channel, DeliveryStatus
+
+NO_LINK = "#unsubscribe"
+_SQL = queries("journey")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    delivery_id: int
+    channel: Channel
+    status: DeliveryStatus
+    address: str
+    sent_at: datetime | None
+    template: str
+    template_version: int
+    has_changed: bool
+    subject: str | None
+    text: str | None
+    html: str | None
+
+
+async def message(conn: Transaction, *, delivery_id: int) -> Message:
+    """Write a delivery's message again; raises NotFound, and InvalidInput where the person lacks what it needs."""
+    row = await (await conn.execute(_SQL["message"], {"delivery_id": delivery_id})).fetchone()
+    if row is None:
+        raise NotFound(f"There is no delivery {delivery_id}.", remedy="Check the id: GET /decisions has them.")
+    name = f"{row['key']} v{row['version']} ({row['channel']})"
+    bodies = Bodies(name=name, subject=row["subject"], text=row["body_text"], html=row["body_html"])
+    rendered = render(bodies, _context(row))
+    return Message(
+        delivery_id=row["delivery_id"],
+        channel=Channel(row["channel"]),
+        status=DeliveryStatus(row["status"]),
+        address=row["address"],
+        sent_at=row["sent_at"],
+        template=row["key"],
+        template_version=row["version"],
+        has_changed=row["has_changed"],
+        subject=rendered.subject,
+        text=rendered.text,
+        html=rendered.html,
+    )
+
+
+def _context(row: DictRow) -> dict[str, Any]:
+    profile = {"ext_id": row["ext_id"], "locale": row["locale"], "attributes": row["attributes"]}
+    if row["name"] is not None:
+        profile["name"] = row["name"]
+    context = {
+        # As a claim gives it: an attribute can be written profile.city too.
+        "profile": {**row["attributes"], **profile},
+        "campaign": {"key": row["campaign_key"], "name": row["campaign_name"], "purpose": row["purpose"]},
+        "unsubscribe_url": NO_LINK,
+    }
+    return context if row["event"] is None else {**context, "event": row["event"]}

@@ -1,0 +1,215 @@
+"""Who takes over, another provider or another channel; never with a message that may be one too many."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, ClassVar
+
+import pytest
+
+from channels.registry import factories
+from channels.telegram import TelegramAdapter
+from engine.dispatch import Adapters, give_up_leases, put_aside
+from engine.settings import Settings
+from rules.circuit import FAILURES
+from rules.words import Channel, Lane
+from tests.engine.acts import Act
+from tests.engine.world import ALWAYS, SQL
+
+DEAD_PORT = '{"port": 9}'
+
+
+async def _two_providers(act: Act, count: int) -> tuple[int, int]:
+    """Queue messages for A, of which nobody listens; B stands in."""
+    await act.queue(count)
+    first = act.world.channel_ids["email"]
+    second = await act.connect()
+    await act.world.rows("UPDATE channel SET failover = CASE channel_id WHEN %(a)s THEN 1 ELSE 2 END", a=first)
+    return first, second
+
+
+async def _called(act: Act) -> list[int]:
+    """Give through which channel each attempt went, in the order of the attempts."""
+    rows = await act.world.rows(
+        "SELECT channel_id FROM delivery_attempt WHERE phase = 'started' ORDER BY at, delivery_id"
+    )
+    return [row["channel_id"] for row in rows]
+
+
+async def test_while_one_provider_is_down_the_next_one_sends_and_then_gives_back(act: Act) -> None:
+    first, second = await _two_providers(act, 20)
+    await act.world.rows(
+        "UPDATE channel SET settings = settings || %(port)s WHERE channel_id = %(a)s", port=DEAD_PORT, a=first
+    )
+    assert (await act.send(calls=1)).retried == FAILURES
+    assert (await act.gate(first))["circuit"] == "broken"
+    await act.world.rows("UPDATE delivery_log SET due_at = now() WHERE status = 'queued'")
+    assert (await act.send()).sent == 20
+    rows = await act.world.rows("SELECT DISTINCT channel_id, moved_to, through_id, status FROM delivery_log")
+    assert rows == [{"channel_id": first, "moved_to": second, "through_id": second, "status": "sent"}]
+    assert len({one["event_id"] for one in await act.sandbox.messages()}) == 20
+
+    await act.world.rows("UPDATE channel SET settings = settings || %(p)s", p=f'{{"port": {act.sandbox.smtp_port}}}')
+    _, (batch_id,) = await act.world.run(act.campaign_id, act.people)
+    await act.world.decide(batch_id)
+    assert (await act.send()).sent == 20, "its probe is not due, so the other one sends"
+    await act.due_again()
+    _, (batch_id,) = await act.world.run(act.campaign_id, act.people)
+    await act.world.decide(batch_id)
+    assert [(await act.send()).sent for _ in range(2)] == [1, 19]
+    assert (await _called(act))[-20:] == [first] * 20
+    assert await act.world.graph_differences() == 0
+
+
+async def test_a_paused_provider_holds_nobody_up_where_another_stands_in(act: Act) -> None:
+    first, second = await _two_providers(act, 3)
+    await act.world.rows("UPDATE channel SET status = 'paused' WHERE channel_id = %(a)s", a=first)
+    async with act.world.db.transaction(act.world.tenant.tenant_id) as conn:
+        assert (await put_aside(conn, lane=Lane.BULK, now=datetime.now(UTC))).held == 0
+    assert (await act.send()).sent == 3
+    assert await _called(act) == [second] * 3
+
+
+async def test_what_one_provider_forbids_our_sender_the_other_one_sends(act: Act) -> None:
+    first, second = await _two_providers(act, 4)
+    text = "5.7.1 sender not allowed"
+    await act.sandbox.ask("faults", {"channel": "email", "status": 550, "text": text, "times": 3})
+    done = await act.send(calls=1)
+    assert (done.failed, done.retried, done.released) == (0, 3, 1)
+    assert (await act.gate(first))["status"] == "paused"
+    await act.due_again()
+    assert (await act.send()).sent == 4
+    assert (await _called(act))[-4:] == [second] * 4
+
+
+async def test_channels_without_a_place_do_not_stand_in(act: Act) -> None:
+    await act.queue(2)
+    await act.connect()
+    await act.world.rows(
+        "UPDATE channel SET status = 'paused' WHERE channel_id = %(a)s", a=act.world.channel_ids["email"]
+    )
+    assert (await act.send()).claimed == 0
+
+
+class Dropping(TelegramAdapter):
+    """A provider that drops a second message with the same event_id."""
+
+    deduplicates: ClassVar[bool] = True
+
+
+def _make(_kind: Channel, settings: Mapping[str, Any]) -> Dropping:
+    return Dropping({name: value for name, value in settings.items() if name != "limits"})
+
+
+async def test_what_may_have_arrived_is_sent_again_by_the_same_provider_alone(
+    act: Act, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: dict[Any, Any] = {**factories(), (Channel.TELEGRAM, "bot_api"): Dropping}
+    monkeypatch.setattr("engine.dispatch.leases.factories", lambda: made)
+    act.adapters = Adapters.of(settings, make=_make)
+    await act.queue(2, channel="telegram", limits={"per_second": None, "recipient_s": None})
+    first = act.world.channel_ids["telegram"]
+    second = await act.connect("telegram")
+    await act.world.rows("UPDATE channel SET failover = CASE channel_id WHEN %(a)s THEN 1 ELSE 2 END", a=first)
+    await act.sandbox.ask("faults", {"channel": "telegram", "mode": "cut", "keep": True})
+    assert (await act.send(most=1)).retried == 1
+    await act.world.rows(
+        """
+        UPDATE delivery_log SET status = 'sending', lease_owner = 'x', lease_until = now(), attempts = 1
+        WHERE NOT pinned
+        """
+    )
+    async with act.world.db.transaction(act.world.tenant.tenant_id) as conn:
+        assert (await give_up_leases(conn, lane=Lane.BULK, now=datetime.now(UTC))).requeued == 1
+    await act.due_again()
+    await act.world.rows("UPDATE channel SET status = 'paused' WHERE channel_id = %(a)s", a=first)
+    assert (await act.send()).claimed == 0
+    await act.world.rows("UPDATE channel SET status = 'connected'")
+    assert (await act.send()).sent == 2
+    assert set(await _called(act)) == {first}
+    assert second not in set(await _called(act))
+    await act.adapters.aclose()
+
+
+async def _two_channels(act: Act, count: int, *, fallback: dict[str, Any] | None) -> None:
+    """Queue e-mails of a campaign that may write on Telegram too."""
+    await act.connect("telegram", limits={"per_second": None, "recipient_s": None})
+    hello = await act.world.template("telegram", key="hello")
+    weights = {"channel": {"email": 2.0, "telegram": 1.0}}
+    await act.queue(0, policy={**ALWAYS, "weights": weights, "fallback": fallback})
+    await act.world.rows(SQL["campaign_template"], campaign_id=act.campaign_id, template_id=hello, position=1)
+    act.people = await act.world.people(count, channels=("email", "telegram"))
+    _, (batch_id,) = await act.world.run(act.campaign_id, act.people)
+    await act.world.decide(batch_id)
+
+
+async def _fallbacks(act: Act) -> list[int]:
+    rows = await act.world.rows(
+        """
+        SELECT b.batch_id FROM run_batch b JOIN campaign_run r USING (tenant_id, run_id)
+        WHERE r.kind = 'fallback' AND b.status = 'pending' ORDER BY 1
+        """
+    )
+    return [row["batch_id"] for row in rows]
+
+
+async def _refuse(act: Act, text: str = "5.6.0 cannot be read", **more: Any) -> None:
+    await act.sandbox.ask("faults", {"channel": "email", "status": 550, "text": text, **more})
+
+
+async def test_where_a_message_fails_for_good_another_channel_takes_its_place(act: Act) -> None:
+    await _two_channels(act, 5, fallback={"hours": 24})
+    await _refuse(act, times=2)
+    done = await act.send(calls=1)
+    assert (done.sent, done.failed) == (3, 2)
+    (batch_id,) = await _fallbacks(act)
+    decided = await act.world.decide(batch_id)
+    assert (decided.deliveries, dict(decided.actions)) == (2, {"send": 2})
+    assert (await act.send()).sent == 2
+    rows = await act.world.rows("SELECT profile_id, channel, status FROM delivery_log ORDER BY profile_id, delivery_id")
+    by_person: dict[int, list[tuple[str, str]]] = {}
+    for row in rows:
+        by_person.setdefault(row["profile_id"], []).append((row["channel"], row["status"]))
+    assert sorted(by_person.values()) == sorted(
+        [[("email", "sent")]] * 3 + [[("email", "failed"), ("telegram", "sent")]] * 2
+    )
+    decision = (await act.world.decisions())[-1]
+    assert "The message on email failed: bad_request." in str(decision["candidates"])
+    assert await act.world.graph_differences() == 0
+
+
+async def test_when_the_last_channel_failed_too_nothing_more_is_sent(act: Act) -> None:
+    await _two_channels(act, 1, fallback={"hours": 24})
+    await _refuse(act)
+    await act.send()
+    await act.world.decide((await _fallbacks(act))[0])
+    await act.sandbox.ask("faults", {"channel": "telegram", "status": 400, "text": "Bad Request: what"})
+    assert (await act.send()).failed == 1
+    decided = await act.world.decide((await _fallbacks(act))[0])
+    assert (dict(decided.actions), dict(decided.reasons)) == ({"do_nothing": 1}, {"unreachable": 1})
+
+
+@pytest.mark.parametrize("fallback", [None, {"hours": 0.001}])
+async def test_no_other_channel_where_the_policy_does_not_want_it_or_it_is_too_late(
+    act: Act, fallback: dict[str, Any] | None
+) -> None:
+    await _two_channels(act, 1, fallback=fallback)
+    await act.world.rows("UPDATE delivery_log SET queued_at = queued_at - interval '1 minute'")
+    await _refuse(act)
+    assert (await act.send()).failed == 1
+    assert await _fallbacks(act) == []
+
+
+async def test_what_may_have_arrived_is_never_followed_by_another_channel(act: Act) -> None:
+    await _two_channels(act, 3, fallback={"hours": 24})
+    await act.sandbox.ask("faults", {"channel": "email", "mode": "cut", "keep": True, "times": 3})
+    assert (await act.send()).uncertain == 3
+    assert await _fallbacks(act) == []
+
+
+async def test_a_cancelled_campaign_is_followed_by_nothing(act: Act) -> None:
+    await _two_channels(act, 1, fallback={"hours": 24})
+    await _refuse(act)
+    await act.send()
+    (batch_id,) = await _fallbacks(act)
+    await act.world.rows("UPDATE campaign SET status = 'ended'")
+    assert (await act.world.decide(batch_id)).deliveries == 0
