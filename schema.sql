@@ -540,6 +540,25 @@ CREATE TABLE IF NOT EXISTS channel_credential (
     CONSTRAINT channel_credential_channel_fkey FOREIGN KEY (tenant_id, channel_id) REFERENCES channel ON DELETE CASCADE
 );
 
+-- The OAuth token of a channel: when it ends and when to look at it next; the row is the lock under which it is renewed.
+CREATE TABLE IF NOT EXISTS channel_token (
+    tenant_id    uuid NOT NULL,
+    channel_id   bigint NOT NULL,
+    -- NULL: it has no end, or nobody says.
+    ends_at      timestamptz,
+    -- NULL: there is nothing to keep, or only a person can mend it.
+    due_at       timestamptz,
+    renewed_at   timestamptz,
+    -- A renewal that nobody ended: its worker was killed while the provider was asked.
+    begun_at     timestamptz,
+    warning      text,
+    created_at   timestamptz NOT NULL DEFAULT now(),
+    updated_at   timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT channel_token_pkey PRIMARY KEY (tenant_id, channel_id),
+    CONSTRAINT channel_token_channel_fkey FOREIGN KEY (tenant_id, channel_id) REFERENCES channel ON DELETE CASCADE
+);
+CREATE INDEX IF NOT EXISTS channel_token_due_idx ON channel_token (tenant_id, due_at) WHERE due_at IS NOT NULL;
+
 -- What the tenant's reader logs in with, sealed as a channel's credentials are; the server holds a hash alone.
 CREATE TABLE IF NOT EXISTS reader_credential (
     tenant_id   uuid NOT NULL,
@@ -1967,7 +1986,7 @@ BEGIN
     FOREACH emptied IN ARRAY ARRAY[
         'query_history', 'saved_query', 'reader_credential', 'erased_record', 'erasure',
         'ledger_batch', 'ledger_horizon', 'outbox', 'sync_run', 'sync_position', 'source_credential', 'source', 'outcome', 'delivery_attempt', 'delivery_log', 'decision', 'model_answer', 'task_step',
-        'agent_task', 'run_batch', 'campaign_run', 'campaign_spend', 'campaign_template', 'campaign', 'policy', 'message_template', 'channel_gate', 'channel_credential', 'channel',
+        'agent_task', 'run_batch', 'campaign_run', 'campaign_spend', 'campaign_template', 'campaign', 'policy', 'message_template', 'channel_token', 'channel_gate', 'channel_credential', 'channel',
         'segment_snapshot_member', 'segment_snapshot', 'recheck', 'segment_change', 'segment_refresh', 'segment_member',
         'segment_version', 'segment', 'event_key', 'marketing_event', 'suppression', 'consent', 'duplicate', 'profile_merge',
         'profile_relation', 'relation_target', 'profile_address',
@@ -2208,13 +2227,14 @@ GRANT SELECT (tenant_id, lane, status, through_id, due_at, lease_until) ON deliv
 GRANT SELECT (tenant_id, due_at, done_at) ON outbox TO leo_router;
 GRANT SELECT (tenant_id, due_at) ON segment TO leo_router;
 GRANT SELECT (tenant_id, due_at) ON recheck TO leo_router;
+GRANT SELECT (tenant_id, due_at) ON channel_token TO leo_router;
 GRANT SELECT (tenant_id, status, due_at, lease_until) ON agent_task TO leo_router;
 GRANT SELECT (tenant_id, due_at, status) ON source TO leo_router;
 DO $$
 DECLARE
     routed text;
 BEGIN
-    FOREACH routed IN ARRAY ARRAY['tenant', 'api_key', 'channel', 'run_batch', 'delivery_log', 'outbox', 'segment', 'recheck', 'source', 'agent_task'] LOOP
+    FOREACH routed IN ARRAY ARRAY['tenant', 'api_key', 'channel', 'run_batch', 'delivery_log', 'outbox', 'segment', 'recheck', 'channel_token', 'source', 'agent_task'] LOOP
         IF NOT EXISTS (SELECT FROM pg_policies WHERE schemaname = 'public' AND tablename = routed AND policyname = 'router') THEN
             EXECUTE format('CREATE POLICY router ON %I FOR SELECT TO leo_router USING (true)', routed);
         END IF;
@@ -2294,10 +2314,21 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_te
           AND a.due_at <= at AND (a.lease_until IS NULL OR a.lease_until <= at))
 $$;
 
+-- Tenants with a token to be looked at.
+CREATE OR REPLACE FUNCTION leo_route_tokens(at timestamptz)
+RETURNS TABLE (tenant_id uuid)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
+    SELECT t.tenant_id FROM tenant t
+    WHERE t.status = 'active' AND EXISTS (
+        SELECT FROM channel_token k WHERE k.tenant_id = t.tenant_id AND k.due_at <= at)
+$$;
+
 REVOKE ALL ON FUNCTION leo_route_api_key(bytea), leo_route_webhook(text), leo_route_slug(text), leo_route_tenants(),
-    leo_route_due(text, timestamptz), leo_route_upkeep(timestamptz), leo_route_tasks(timestamptz) FROM PUBLIC;
+    leo_route_due(text, timestamptz), leo_route_upkeep(timestamptz), leo_route_tasks(timestamptz),
+    leo_route_tokens(timestamptz) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION leo_route_api_key(bytea), leo_route_webhook(text), leo_route_slug(text), leo_route_tenants(),
-    leo_route_due(text, timestamptz), leo_route_upkeep(timestamptz), leo_route_tasks(timestamptz) TO leo_app, leo_owner;
+    leo_route_due(text, timestamptz), leo_route_upkeep(timestamptz), leo_route_tasks(timestamptz),
+    leo_route_tokens(timestamptz) TO leo_app, leo_owner;
 
 RESET ROLE;
 SET ROLE leo_owner;

@@ -4,6 +4,7 @@ A sealed value is bound to its tenant, channel and name: moved to another row it
 """
 
 import json
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
@@ -68,14 +69,27 @@ def split(settings: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
 
 
 async def store(
-    connection: Transaction, vault: Vault, *, tenant_id: UUID, channel_id: int, secrets: dict[str, str]
+    connection: Transaction, vault: Vault, *, tenant_id: UUID, channel_id: int, secrets: Mapping[str, str]
 ) -> None:
     """Seal and store a channel's credentials in place of those it had."""
+    await _write(connection, vault, "replace", tenant_id, channel_id, secrets)
+
+
+async def put(
+    connection: Transaction, vault: Vault, *, tenant_id: UUID, channel_id: int, secrets: Mapping[str, str]
+) -> None:
+    """Seal and store some of a channel's credentials; the others stay as they are."""
+    await _write(connection, vault, "put", tenant_id, channel_id, secrets)
+
+
+async def _write(
+    connection: Transaction, vault: Vault, query: str, tenant_id: UUID, channel_id: int, secrets: Mapping[str, str]
+) -> None:
     sealed = [
         {"name": name, "ciphertext": vault.seal(value, tenant_id=tenant_id, channel_id=channel_id, name=name).decode()}
         for name, value in secrets.items()
     ]
-    await connection.execute(_SQL["replace"], {"channel_id": channel_id, "sealed": Jsonb(sealed), "key_name": KEY_NAME})
+    await connection.execute(_SQL[query], {"channel_id": channel_id, "sealed": Jsonb(sealed), "key_name": KEY_NAME})
 
 
 async def load(connection: Transaction, vault: Vault, *, tenant_id: UUID, channel_id: int) -> dict[str, str]:

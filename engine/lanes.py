@@ -24,6 +24,7 @@ DECIDE, DISPATCH = "decide", "dispatch"
 RECHECK, REFRESH, SYNC = "recheck", "refresh", "sync"
 EMBED, TIDY, SEAL = "embed", "tidy", "seal"
 TASKS = "tasks"
+TOKENS = "tokens"
 # Batches of one tenant that wait in the queue at once: the rest follow one by one, behind other tenants.
 AHEAD = 4
 CONNECT_TIMEOUT_S = 2.0

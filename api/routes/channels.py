@@ -42,6 +42,15 @@ async def resume_channel(channel_id: PathId, work: Working) -> ChannelOut:
     return _channel(await campaigns.resume_channel(work.conn, tenant_id=work.tenant_id, channel_id=channel_id))
 
 
+@router.post("/channels/{channel_id}/renew", operation_id="renewToken", openapi_extra=needs(Scope.ADMIN))
+async def renew_token(channel_id: PathId, work: Working) -> ChannelOut:
+    """Have the channel's OAuth token looked at within seconds and renewed where that can be done.
+
+    A channel that its token had paused goes on by itself; `reason` says what a person has to do otherwise.
+    """
+    return _channel(await campaigns.ask_for_token(work.conn, tenant_id=work.tenant_id, channel_id=channel_id))
+
+
 def _channel(channel: campaigns.Channel) -> ChannelOut:
     return ChannelOut(
         channel_id=channel.channel_id,

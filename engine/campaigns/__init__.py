@@ -1,6 +1,13 @@
 """Campaigns and what they are made of: channels, templates, policies, campaigns, and their runs."""
 
-from engine.campaigns.connect import Channel, connect_channel, list_channels, pause_channel, resume_channel
+from engine.campaigns.connect import (
+    Channel,
+    ask_for_token,
+    connect_channel,
+    list_channels,
+    pause_channel,
+    resume_channel,
+)
 from engine.campaigns.content import (
     Policy,
     Template,
@@ -37,6 +44,7 @@ __all__ = [
     "Trial",
     "activate_campaign",
     "approve_template",
+    "ask_for_token",
     "cancel_campaign",
     "connect_channel",
     "get_campaign",

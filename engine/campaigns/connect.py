@@ -2,14 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
 from psycopg.types.json import Jsonb
 
 from channels import registry
-from engine import credentials, dispatch
+from engine import credentials, dispatch, tokens
 from engine.credentials import Vault
 from engine.db import Transaction
 from engine.queries import queries
@@ -69,6 +69,8 @@ async def connect_channel(
         raise Conflict(f"The channel {name!r} is of another kind.", remedy="Give the new channel another name.")
     channel_id: int = row["channel_id"]
     await credentials.store(conn, vault, tenant_id=tenant_id, channel_id=channel_id, secrets=secrets)
+    now = datetime.now(UTC)
+    await tokens.begin(conn, channel_id=channel_id, kind=words.Channel(kind), settings=settings, now=now)
     return await resume_channel(conn, tenant_id=tenant_id, channel_id=channel_id)
 
 
@@ -87,6 +89,14 @@ async def resume_channel(conn: Transaction, *, tenant_id: UUID, channel_id: int)
     """Let messages go through a channel again, whatever paused or held it; raises NotFound."""
     await dispatch.resume_channel(conn, channel_id=channel_id)
     return await _get(conn, tenant_id, channel_id)
+
+
+async def ask_for_token(conn: Transaction, *, tenant_id: UUID, channel_id: int) -> Channel:
+    """Have a channel's token looked at by the next worker; raises NotFound, Conflict where it has none to look at."""
+    channel = await _get(conn, tenant_id, channel_id)
+    if not await tokens.ask(conn, channel_id=channel_id, now=datetime.now(UTC)):
+        raise Conflict(f"The channel {channel.name!r} has no token to renew.", remedy="Connect it with another.")
+    return channel
 
 
 async def _get(conn: Transaction, tenant_id: UUID, channel_id: int) -> Channel:

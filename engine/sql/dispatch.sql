@@ -26,11 +26,18 @@ SET spent_until = given.spent_until, circuit = given.circuit, held_until = given
 FROM given WHERE g.tenant_id = leo_tenant() AND g.channel_id = given.channel_id
 
 -- name: pause_channel
--- Gives the channel's name where it was connected until now.
+-- Gives the channel's name where it was connected until now. A call that began before the token was renewed may be refused
+-- for the old one, which says nothing of the new; a token that is refused otherwise is looked at at once.
 WITH paused AS (
-    UPDATE channel SET status = 'paused'
-    WHERE tenant_id = leo_tenant() AND channel_id = %(channel_id)s AND status = 'connected'
-    RETURNING tenant_id, channel_id, name
+    UPDATE channel c SET status = 'paused'
+    WHERE c.tenant_id = leo_tenant() AND c.channel_id = %(channel_id)s AND c.status = 'connected'
+      AND NOT (%(reason)s LIKE 'token_expired:%%' AND EXISTS (
+          SELECT FROM channel_token t
+          WHERE t.tenant_id = c.tenant_id AND t.channel_id = c.channel_id AND t.renewed_at > now() - interval '2 minutes'))
+    RETURNING c.tenant_id, c.channel_id, c.name
+), asked AS (
+    UPDATE channel_token t SET due_at = now()
+    FROM paused WHERE t.tenant_id = paused.tenant_id AND t.channel_id = paused.channel_id AND %(reason)s LIKE 'token_expired:%%'
 ), told AS (
     INSERT INTO channel_gate (tenant_id, channel_id, reason) SELECT tenant_id, channel_id, left(%(reason)s, 500) FROM paused
     ON CONFLICT ON CONSTRAINT channel_gate_pkey DO UPDATE SET reason = excluded.reason

@@ -14,7 +14,7 @@ from uuid import UUID
 from arq.worker import Function, func
 from psycopg.rows import DictRow
 
-from engine import audit, identity, lanes, memory
+from engine import audit, identity, lanes, memory, tokens
 from engine.embeddings import centre_compared, embed_profiles
 from engine.idempotency import forget_expired
 from engine.ingest.sync import sync_due
@@ -45,6 +45,7 @@ EVERY_S: Mapping[Lane, Mapping[str, float]] = {
     Lane.REALTIME: {lanes.RECHECK: 1.0},
     Lane.BULK: {lanes.REFRESH: 10.0, lanes.SYNC: 60.0},
 }
+TOKENS_EVERY_S = 5.0
 # Jobs for all tenants, by the clock alone.
 BY_CLOCK_S: Mapping[Lane, Mapping[str, float]] = {
     Lane.REALTIME: {},
@@ -58,7 +59,7 @@ log = logging.getLogger("leo.worker")
 def functions(lane: Lane) -> list[Function]:
     """Give the jobs of a lane."""
     if lane is Lane.REALTIME:
-        return [func(recheck, name=lanes.RECHECK, max_tries=2)]
+        return [func(recheck, name=lanes.RECHECK, max_tries=2), func(look_at_tokens, name=lanes.TOKENS, max_tries=2)]
     return [
         func(refresh, name=lanes.REFRESH, max_tries=2, timeout=REFRESH_TIMEOUT_S),
         func(sync, name=lanes.SYNC, max_tries=2, timeout=SYNC_TIMEOUT_S),
@@ -72,6 +73,8 @@ async def ring_due(hands: Hands) -> None:
     """Ask for what is due in this lane; raises RedisError."""
     async with hands.db.before_tenant() as conn:
         rows = await (await conn.execute(_SQL["due"], {"now": datetime.now(UTC)})).fetchall()
+    if hands.lane is Lane.REALTIME:
+        await ring_tokens(hands)
     for row in rows:
         tenant_id = row["tenant_id"]
         due = {
@@ -82,6 +85,24 @@ async def ring_due(hands: Hands) -> None:
         for job, every_s in EVERY_S[hands.lane].items():
             if due[job]:
                 await lanes.ring_upkeep(hands.client, hands.lane, job, str(tenant_id), every_s=every_s)
+
+
+async def ring_tokens(hands: Hands) -> None:
+    """Ask for tokens to be looked at, in the lane that somebody waits for; raises RedisError."""
+    async with hands.db.before_tenant() as conn:
+        rows = await (await conn.execute(queries("tokens")["tenants"], {"now": datetime.now(UTC)})).fetchall()
+    for row in rows:
+        await lanes.ring_upkeep(hands.client, hands.lane, lanes.TOKENS, str(row["tenant_id"]), every_s=TOKENS_EVERY_S)
+
+
+async def look_at_tokens(ctx: dict[str, Any], tenant_id: str) -> None:
+    """Renew the tokens of a tenant's channels whose time has come."""
+    hands: Hands = ctx["hands"]
+    tenant = UUID(tenant_id)
+    try:
+        await tokens.renew_due(hands.db, hands.adapters.vault, tenant_id=tenant, now=datetime.now(UTC))
+    except Exception as error:  # noqa: BLE001 - a worker goes on, and tells
+        _tell_failed(lanes.TOKENS, tenant, error)
 
 
 async def recheck(ctx: dict[str, Any], tenant_id: str) -> None:

@@ -46,7 +46,7 @@ def test_every_table_and_partition_of_a_tenant_is_fenced(admin_url: str) -> None
     routed = {policy[0]: policy[2:] for policy in policies if policy[1] == "router"}
     assert set(routed) == {
         *("tenant", "api_key", "channel", "run_batch", "delivery_log", "outbox"),
-        *("segment", "recheck", "source", "agent_task"),
+        *("segment", "recheck", "source", "agent_task", "channel_token"),
     }
     assert all(policy[0] == "SELECT" and policy[4] == ["leo_router"] for policy in routed.values())
 

@@ -21,6 +21,8 @@ NOBODY = {"host": "127.0.0.1", "port": 9, "tls": "none", "sender": "shop@shop.ex
 BODIES = {
     "email": ("Chào {{ profile.name }}", "{{ profile.city }}: {{ unsubscribe_url }}"),
     "telegram": (None, "Chào {{ profile.name }} ở {{ profile.attributes.city }}"),
+    "facebook": (None, "Chào {{ profile.name }}"),
+    "zalo_oa": (None, "Chào {{ profile.name }}"),
 }
 
 

@@ -7,7 +7,8 @@ WITH made AS (
     RETURNING profile_id, ext_id
 ), addresses AS (
     INSERT INTO profile_address (tenant_id, profile_id, channel, value)
-    SELECT leo_tenant(), profile_id, channel, CASE channel WHEN 'telegram' THEN profile_id::text ELSE ext_id || '@people.example' END
+    SELECT leo_tenant(), profile_id, channel, CASE channel WHEN 'telegram' THEN profile_id::text WHEN 'facebook' THEN profile_id::text
+           WHEN 'zalo_oa' THEN (7000000000000000 + profile_id)::text ELSE ext_id || '@people.example' END
     FROM made, unnest(%(channels)s::text[]) channel
 ), consents AS (
     INSERT INTO consent (tenant_id, profile_id, channel, granted, at)

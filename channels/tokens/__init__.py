@@ -1,0 +1,56 @@
+"""OAuth tokens that end: how each provider's are renewed, looked at and exchanged, apart from sending.
+
+A keeper asks the provider and gives what to store; it stores nothing itself. `GrantEnded` is final: only a person who
+authorises again mends it. Anything else that it raises may be tried again.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from channels.contract import ProviderError, Secret
+
+
+class GrantEnded(ProviderError):
+    """The provider renews no more: expired, revoked, used already, or the application is gone."""
+
+    code = "grant_ended"
+
+
+class TryAgain(ProviderError):
+    """The provider could not be asked, or not now."""
+
+    code = "token_try_again"
+    retryable = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """What a keeper learnt: new values by their setting's name, when the one we send with ends, when to look again.
+
+    `ends_at` is None where it has no end, or nobody says; `warning` is what a person should do before it ends.
+    """
+
+    secrets: Mapping[str, Secret] = field(default_factory=dict)
+    ends_at: datetime | None = None
+    look_at: datetime
+    warning: str | None = None
+
+
+Keep = Callable[[Mapping[str, Any], datetime], Awaitable[Kept]]
+"""Asks about the tokens of a channel with these settings, credentials among them; raises GrantEnded or TryAgain."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Keeper:
+    """How one kind of channel's tokens are kept.
+
+    `needs` are the settings without which nothing can be asked, `shared_by` those that two channels of one grant have
+    alike, `first_look` gives when to look at one that was just connected.
+    """
+
+    keep: Keep
+    needs: tuple[str, ...]
+    shared_by: tuple[str, ...]
+    first_look: Callable[[Mapping[str, Any], datetime], datetime]

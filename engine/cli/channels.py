@@ -1,0 +1,108 @@
+"""`leo channels`: what a tenant's channels are doing, and letting one stop, go on, or renew its token."""
+
+import asyncio
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from engine import campaigns, embedded, tokens
+from engine.cli import reach
+from engine.credentials import Vault
+from engine.db import Database, Transaction
+from engine.settings import Settings
+from engine.tokens import Listed, Renewal
+from rules.errors import NotFound
+
+app = typer.Typer(no_args_is_help=True)
+
+TenantOption = Annotated[str | None, typer.Option("--tenant", help="The tenant's slug; not needed where there is one.")]
+NameArgument = Annotated[str, typer.Argument(help="The channel's name.")]
+SAID = {
+    Renewal.NOT_DUE: "The channel {name} has no token that could be renewed: connect it with app_id and app_secret.",
+    Renewal.GOOD: "The token of {name} is good.",
+    Renewal.RENEWED: "The token of {name} is renewed.",
+    Renewal.LATER: "The provider of {name} could not be asked; it is tried again within a minute.",
+    Renewal.ENDED: "The token of {name} has ended: leo channels list says why and what to do.",
+}
+
+
+@app.command("list")
+def list_(tenant: TenantOption = None) -> None:
+    """List the channels, why one is paused, and when its token ends."""
+    table = Table("channel", "kind", "status", "token ends", "looked at", "why")
+    for one in asyncio.run(_all(tenant)):
+        ends, due = (f"{at:%Y-%m-%d %H:%M} UTC" if at else "" for at in (one.ends_at, one.due_at))
+        table.add_row(one.name, one.kind, one.status, ends, due, one.reason or one.warning or "")
+    Console().print(table)
+
+
+@app.command()
+def pause(
+    name: NameArgument,
+    reason: Annotated[str, typer.Option(help="Why; it is shown with the channel.")] = "by hand",
+    tenant: TenantOption = None,
+) -> None:
+    """Let nothing go through a channel until it is resumed; its messages wait."""
+    asyncio.run(_pause(tenant, name, reason))
+    typer.echo(f"The channel {name} is paused.")
+
+
+@app.command()
+def resume(name: NameArgument, tenant: TenantOption = None) -> None:
+    """Let messages go through a channel again, whatever paused or held it."""
+    asyncio.run(_resume(tenant, name))
+    typer.echo(f"The channel {name} goes on.")
+
+
+@app.command()
+def renew(name: NameArgument, tenant: TenantOption = None) -> None:
+    """Look at a channel's token now, and renew it where that can be done; a channel that it paused goes on."""
+    typer.echo(SAID[asyncio.run(_renew(tenant, name))].format(name=name))
+
+
+async def _all(slug: str | None) -> list[Listed]:
+    async with reach.database() as db:
+        tenant = await reach.one_tenant(db, slug)
+        async with db.transaction(tenant.tenant_id, read_only=True) as conn:
+            return await tokens.list_tokens(conn)
+
+
+async def _find(conn: Transaction, name: str) -> int:
+    found = {one.name: one.channel_id for one in await tokens.list_tokens(conn)}
+    if name not in found:
+        raise NotFound(f"There is no channel {name!r}.", remedy=f"There are: {', '.join(sorted(found)) or 'none'}.")
+    return found[name]
+
+
+async def _pause(slug: str | None, name: str, reason: str) -> None:
+    async with reach.database() as db:
+        tenant = await reach.one_tenant(db, slug)
+        async with db.transaction(tenant.tenant_id) as conn:
+            channel_id = await _find(conn, name)
+            why = f"paused: {reason}"
+            await campaigns.pause_channel(conn, tenant_id=tenant.tenant_id, channel_id=channel_id, reason=why)
+
+
+async def _resume(slug: str | None, name: str) -> None:
+    async with reach.database() as db:
+        tenant = await reach.one_tenant(db, slug)
+        async with db.transaction(tenant.tenant_id) as conn:
+            channel_id = await _find(conn, name)
+            await campaigns.resume_channel(conn, tenant_id=tenant.tenant_id, channel_id=channel_id)
+
+
+async def _renew(slug: str | None, name: str) -> Renewal:
+    async with reach.database() as db:
+        tenant = await reach.one_tenant(db, slug)
+        return await _renew_now(db, tenant, name)
+
+
+async def _renew_now(db: Database, tenant: reach.Tenant, name: str) -> Renewal:
+    vault = Vault(embedded.load_secrets(Settings.load()).credential_key)
+    async with db.transaction(tenant.tenant_id) as conn:
+        channel_id = await _find(conn, name)
+        await tokens.ask(conn, channel_id=channel_id, now=datetime.now(UTC))
+    return await tokens.renew(db, vault, tenant_id=tenant.tenant_id, channel_id=channel_id)
