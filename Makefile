@@ -13,6 +13,8 @@ PYTHON ?= $(shell for p in python3.12 python3.11 python3; do \
 EXTRAS ?=
 # llama.cpp for any x86-64 server of the last ten years, not for this machine's processor alone, and without its tools.
 export CMAKE_ARGS ?= -DGGML_NATIVE=OFF -DLLAVA_BUILD=OFF
+# Processes that run the tests, each with servers of its own.
+JOBS ?= 2
 # Words for `leo demo`, `leo bench` and pytest, for example: make test ARGS="tests/rules -x"
 ARGS ?=
 STAMP := .venv/.synced
@@ -41,7 +43,7 @@ demo: $(STAMP) try-console ## Run the whole journey: customers, decisions, deliv
 	@.venv/bin/leo demo $(ARGS)
 
 test: $(STAMP) try-console ## Run all tests on embedded servers, or on LEO_DATABASE_URL and LEO_REDIS_URL
-	@.venv/bin/pytest $(ARGS)
+	@.venv/bin/pytest --numprocesses $(JOBS) --dist loadfile $(ARGS)
 
 check: $(STAMP) ## Check style, format, types and that docs/openapi.json is the API's contract
 	@.venv/bin/ruff check .

@@ -47,17 +47,22 @@ def as_text(html: str) -> str:
     return "\n".join(kept).strip()
 
 
+def utf16_length(text: str) -> int:
+    """Count as Telegram counts entities: a character beyond U+FFFF is two."""
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2
+
+
 class _Length(HTMLParser):
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
         self.characters = 0
 
     def handle_data(self, data: str) -> None:
-        self.characters += len(data)
+        self.characters += utf16_length(data)
 
 
 def visible_length(html: str) -> int:
-    """Count the code points left when tags are gone and references are decoded."""
+    """Count the UTF-16 units left when tags are gone and references are decoded."""
     counter = _Length()
     counter.feed(html)
     counter.close()

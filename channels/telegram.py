@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from html import escape
 from typing import Any, ClassVar
 
-from channels import facts, signature
+from channels import facts, markdown, signature
 from channels.contract import (
     Incoming,
     MayHaveLeft,
@@ -31,7 +31,7 @@ from channels.contract import (
 )
 from channels.documents import DAY_S, document, part
 from channels.http import HttpClient
-from channels.markup import visible_length
+from channels.markup import utf16_length, visible_length
 from channels.options import Options
 from rules.errors import InvalidInput
 from rules.limits import Pace
@@ -42,7 +42,9 @@ SECRET_HEADER = "x-telegram-bot-api-secret-token"  # noqa: S105 - the name of a 
 DELIVERY_HEADER = "X-LEO-Delivery"
 CHAT_NUMBER = re.compile(r"-?[0-9]{1,19}")
 CHAT_NAME = re.compile(r"@[A-Za-z][A-Za-z0-9_]{3,31}")
-DATA_KEYS = frozenset({"disable_notification", "protect_content", "link_preview_options", "reply_markup"})
+DATA_KEYS = frozenset({"disable_notification", "protect_content", "link_preview_options", "reply_markup", "parse_mode"})
+MARKDOWN = "MarkdownV2"
+MODES = ("HTML", MARKDOWN)
 HTTP_OK, TOO_MANY = 200, 429
 
 
@@ -76,14 +78,21 @@ class TelegramAdapter:
     def build(self, message: Message) -> Request:
         """Write the call; the token is no part of it.
 
-        HTML is taken as escaped, plain text is escaped here; a subject becomes a bold first line. The unsubscribe
-        address has no header of its own on Telegram: the template shows it.
+        HTML is taken as escaped, plain text is escaped here; with `parse_mode` MarkdownV2 among the data the text is
+        markup, escaped by whoever wrote it. A subject becomes a bold first line. The unsubscribe address has no header
+        of its own on Telegram: the template shows it.
         """
-        html = message.html if message.html is not None else escape(message.text or "", quote=False)
-        if message.subject:
-            html = f"<b>{escape(message.subject, quote=False)}</b>\n\n{html}"
-        characters = visible_length(html)
-        if not html.strip() or not characters:
+        if unknown := message.data.keys() - DATA_KEYS:
+            raise Unsupported(
+                f"A Telegram message cannot carry {', '.join(sorted(unknown))}.",
+                remedy=f"It knows {', '.join(sorted(DATA_KEYS))}.",
+            )
+        chat_id = _chat(message.address)
+        mode = message.data.get("parse_mode", MODES[0])
+        if mode not in MODES:
+            raise Unsupported("The parse_mode of the Telegram message is wrong.", remedy=f"Use {' or '.join(MODES)}.")
+        markup, characters = _markdown(message) if mode == MARKDOWN else _html(message)
+        if not characters:
             raise Unsupported("The Telegram message is empty.", remedy="Give the template a text.")
         if characters > FACTS.limit("text_characters"):
             raise Unsupported(
@@ -91,13 +100,7 @@ class TelegramAdapter:
                 remedy="Shorten the template.",
                 klass=ReceiptClass.TOO_LARGE,
             )
-        if unknown := message.data.keys() - DATA_KEYS:
-            raise Unsupported(
-                f"A Telegram message cannot carry {', '.join(sorted(unknown))}.",
-                remedy=f"It knows {', '.join(sorted(DATA_KEYS))}.",
-            )
-        chat_id = _chat(message.address)
-        call = {**message.data, "chat_id": chat_id, "text": html, "parse_mode": "HTML"}
+        call = {**message.data, "chat_id": chat_id, "text": markup, "parse_mode": mode}
         return Request(
             event_id=message.event_id,
             target="/sendMessage",
@@ -165,6 +168,32 @@ class TelegramAdapter:
 
     async def aclose(self) -> None:
         await self._http.aclose()
+
+
+def _html(message: Message) -> tuple[str, int]:
+    """Give the markup, and its length for a reader."""
+    html = message.html if message.html is not None else escape(message.text or "", quote=False)
+    if message.subject:
+        html = f"<b>{escape(message.subject, quote=False)}</b>\n\n{html}"
+    return html, visible_length(html) if html.strip() else 0
+
+
+def _markdown(message: Message) -> tuple[str, int]:
+    """The same of MarkdownV2; raises Unsupported where Telegram would not take the markup."""
+    if message.html is not None:
+        raise Unsupported(
+            "A Telegram message in MarkdownV2 has no HTML.", remedy="Give the template a text alone, or no parse_mode."
+        )
+    text = message.text or ""
+    if message.subject:
+        text = f"*{markdown.escape(message.subject)}*\n\n{text}"
+    try:
+        visible = markdown.read(text)
+    except markdown.MarkupError as error:
+        raise Unsupported(
+            f"Telegram would not take the markup: {error}.", remedy="Correct the template or escape its values."
+        ) from error
+    return text, utf16_length(visible) if visible.strip() else 0
 
 
 def _chat(address: str) -> int | str:

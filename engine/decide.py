@@ -24,6 +24,7 @@ from engine.think.ask import UNASKED, Thought, wants_thought
 from engine.think.recall import Choose, recall
 from rules.decide import conclude, weigh
 from rules.facts import Facts
+from rules.identity import canonical
 from rules.verdicts import Decision
 from rules.words import Action, BatchStatus, Channel, Lane
 
@@ -184,7 +185,7 @@ async def _gather(conn: Transaction, frame: Frame, now: datetime) -> tuple[list[
 
 async def _decide_all(table: _Table, everybody: Sequence[Facts]) -> tuple[dict[int, Decision], list[bytes]]:
     """Decide for each and give the rows to write; of twins the first is written to."""
-    sheet = Sheet.of(table.frame, table.tenant_id)
+    sheet = Sheet(table.frame, table.tenant_id, canonical(table.frame.campaign.to_document()))
     decisions: dict[int, Decision] = {}
     rows: list[bytes] = []
     for place, known in enumerate(everybody, start=1):

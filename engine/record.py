@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, Self
+from typing import Any
 from uuid import UUID
 
 import orjson
@@ -35,17 +35,11 @@ class Made:
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """What all rows of a batch share; the campaign and what it offers are written once."""
+    """What all rows of a batch share; `campaign` is written once."""
 
     frame: Frame
     tenant_id: UUID
     campaign: bytes
-    candidates: bytes
-
-    @classmethod
-    def of(cls, frame: Frame, tenant_id: UUID) -> Self:
-        offered = orjson.dumps([candidate.to_document() for candidate in frame.candidates])
-        return cls(frame, tenant_id, canonical(frame.campaign.to_document()), offered)
 
     def row(self, facts: Facts, decision: Decision, *, address: str | None, latency_us: int) -> bytes:
         """Write one row; the inputs are written once, and hashed as they are written. `address`: where it goes."""
@@ -54,6 +48,7 @@ class Sheet:
             "profile_id": facts.profile_id,
             "action": decision.action,
             "reason": decision.reason,
+            "standings": write_standings(decision.verdicts),
             "inputs_hash": written_hash(inputs, self.frame.salt).hex(),
             "arbiter": decision.arbiter,
             "latency_us": latency_us,
@@ -66,11 +61,7 @@ class Sheet:
             row["model_hash"] = None if hashed is None else hashed.hex()
         if decision.action is Action.SEND:
             row |= self._delivery(facts, decision, address)
-        standings = _written(write_standings(decision.verdicts))[:-1]
-        return b'%b,"candidates":%b,"candidates":%b},"inputs":%b}' % (
-            *(_written(row)[:-1], standings),
-            *(self.candidates, inputs),
-        )
+        return b'%b,"inputs":%b}' % (_written(row)[:-1], inputs)
 
     def _delivery(self, facts: Facts, decision: Decision, address: str | None) -> dict[str, Any]:
         chosen, frame = decision.chosen, self.frame
@@ -100,6 +91,7 @@ async def record(conn: Transaction, frame: Frame, rows: Sequence[bytes], *, now:
     """Store decisions, and for each that is new and sends its delivery, due at once; gives those that are new."""
     parameters = {
         "rows": Jsonb(b"[" + b",".join(rows) + b"]", dumps=bytes),
+        "offered": Jsonb({"candidates": [candidate.to_document() for candidate in frame.candidates]}),
         "run_id": frame.run_id,
         "campaign_id": frame.campaign.campaign_id,
         "trigger_key": frame.trigger_key,

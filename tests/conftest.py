@@ -25,7 +25,10 @@ from engine.embedded import Servers
 from engine.settings import Settings
 
 _GIVEN = {name: os.environ.pop(name) for name in sorted(os.environ) if name.startswith("LEO_")}
-_REDIS_DATABASES = itertools.cycle(range(1, 16))
+# Where the suite runs in several processes (make test JOBS=2), each has servers of its own, and of yours its own share.
+_PROCESS = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+_PROCESSES = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+_REDIS_DATABASES = itertools.cycle(range(1 + _PROCESS % 15, 16, min(_PROCESSES, 15)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ from channels.sandbox.faults import Faults
 from channels.sandbox.fcm import FcmApi
 from channels.sandbox.google import GoogleAccounts
 from channels.sandbox.mail import MailHandler, protocol_factory
+from channels.sandbox.page import Page
 from channels.sandbox.plan import DEFAULT_CHANCES, Chances
 from channels.sandbox.record import Record
 from channels.sandbox.sendgrid import SendGridApi
@@ -106,7 +107,7 @@ async def _serve(arguments: argparse.Namespace) -> None:
     zalo, graph = ZaloApi(town), GraphApi(town)
     control = Control(record=record, faults=faults, outcomes=outcomes, callback=callback, more=(arango, town, google))
     more = [*arango.routes(), *ArangoControl(worlds, arango).routes(), *zalo.routes()]
-    more += [*google.routes(), *fcm.routes()]
+    more += [*Page(record).routes(), *google.routes(), *fcm.routes()]
     more += WebPushApi(record, faults, on_message=outcomes.on_message).routes()
     more += SendGridApi(record, faults, on_message=outcomes.on_message).routes()
     more += [*SocialControl(town, zalo, graph).routes(), *TemplateApi(town).routes(), *graph.routes()]

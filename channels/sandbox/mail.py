@@ -8,6 +8,7 @@ from collections.abc import Callable
 from email import message_from_bytes
 from email.header import decode_header, make_header
 from email.message import Message as Mail
+from functools import partial
 from typing import Any
 
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
@@ -93,7 +94,12 @@ class MailHandler:
         number = 0
         for rcpt in envelope.rcpt_tos:
             number = self._record.add(
-                event_id=event_id, channel="email", address=rcpt, subject=_header(mail, "Subject"), text=_text(mail)
+                event_id=event_id,
+                channel="email",
+                address=rcpt,
+                subject=_header(mail, "Subject"),
+                text=_text(mail),
+                html=partial(_html, mail),
             )
         if event_id is not None:
             self._on_message(Sent(event_id, "email", address, session.auth_data))
@@ -147,6 +153,12 @@ def _header(mail: Mail, name: str) -> str | None:
         return None
     value = str(value)
     return str(make_header(decode_header(value))) if "=?" in value else value
+
+
+def _html(mail: Mail) -> str | None:
+    part = next((part for part in mail.walk() if part.get_content_type() == "text/html"), None)
+    payload = None if part is None else part.get_payload(decode=True)
+    return payload.decode("utf-8", "replace") if isinstance(payload, bytes) else None
 
 
 def _text(mail: Mail) -> str:

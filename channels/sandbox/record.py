@@ -4,6 +4,7 @@ import json
 import os
 import time
 from collections import Counter, deque
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +17,26 @@ class Record:
     def __init__(self, path: Path | None, *, keep: int) -> None:
         self._file = None if path is None else os.open(path, FLAGS, 0o600)
         self._last: deque[dict[str, Any]] = deque(maxlen=keep)
+        self._html: deque[tuple[int, Callable[[], str | None]]] = deque(maxlen=keep)
         self._seen: set[int] = set()
         self._messages: Counter[str] = Counter()
         self._repeated: Counter[str] = Counter()
         self._number = 0
 
-    def add(self, *, event_id: str | None, channel: str, address: str, subject: str | None, text: str) -> int:
-        """Write one message down and give its number; the write is one call, so a kill leaves no half line."""
+    def add(
+        self,
+        *,
+        event_id: str | None,
+        channel: str,
+        address: str,
+        subject: str | None,
+        text: str,
+        html: Callable[[], str | None] = lambda: None,
+    ) -> int:
+        """Write one message down and give its number; the write is one call, so a kill leaves no half line.
+
+        `html` gives the markup of a mail when somebody looks at it, which is seldom.
+        """
         self._number += 1
         line = {
             "number": self._number,
@@ -36,6 +50,7 @@ class Record:
         if self._file is not None:
             os.write(self._file, json.dumps(line, ensure_ascii=False).encode("utf-8", "replace") + b"\n")
         self._last.append(line)
+        self._html.append((self._number, html))
         self._messages[channel] += 1
         self._count_repeats(event_id, channel)
         return self._number
@@ -43,6 +58,15 @@ class Record:
     def last(self, limit: int) -> list[dict[str, Any]]:
         """Give the newest messages, oldest of them first."""
         return list(self._last)[-limit:] if limit > 0 else []
+
+    def newest(self) -> Iterable[dict[str, Any]]:
+        """Give what is in memory, the newest first."""
+        yield from reversed(self._last)
+
+    def html_of(self, number: int) -> str | None:
+        """Give the markup of a message that is still in memory; None for one that has none."""
+        place = number - self._html[0][0] if self._html else -1
+        return self._html[place][1]() if 0 <= place < len(self._html) else None
 
     def stats(self) -> dict[str, Any]:
         return {
@@ -54,6 +78,7 @@ class Record:
     def clear(self) -> None:
         """Forget what is in memory; the file stays."""
         self._last.clear()
+        self._html.clear()
         self._seen.clear()
         self._messages.clear()
         self._repeated.clear()

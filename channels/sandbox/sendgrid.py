@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from aiohttp import web
@@ -81,9 +82,14 @@ class SendGridApi:
                     address=one["email"],
                     subject=personalization.get("subject") or mail.get("subject"),
                     text=str(mail["content"][0]["value"]),
+                    html=partial(_html, mail),
                 )
                 if event_id is not None:
                     self._on_message(Sent(event_id, "email", one["email"], key))
+
+
+def _html(mail: Mapping[str, Any]) -> str | None:
+    return next((str(one["value"]) for one in mail["content"] if one.get("type") == "text/html"), None)
 
 
 def _checked(document: Any) -> Mapping[str, Any]:

@@ -8,10 +8,10 @@ from typing import Any
 
 from aiohttp import web
 
-from channels import facts
+from channels import facts, markdown
 from channels.contract import Secret
 from channels.sandbox.callback import Callback, Sent, Target
-from channels.sandbox.entities import EntityError, parse
+from channels.sandbox.entities import PREFIX, EntityError, parse
 from channels.sandbox.faults import Faults, PlannedFault
 from channels.sandbox.mail import HANG_S
 from channels.sandbox.record import Record
@@ -105,6 +105,8 @@ def _checked(chat: str, fields: Mapping[str, Any]) -> str:
     mode = str(fields.get("parse_mode") or "").lower()
     if mode == "html":
         text = parse(text)
+    elif mode == "markdownv2":
+        text = _markdown(text)
     elif mode:
         raise EntityError("Bad Request: unsupported parse_mode")
     if not text.strip():
@@ -112,6 +114,13 @@ def _checked(chat: str, fields: Mapping[str, Any]) -> str:
     if len(text) > FACTS.limit("text_characters"):
         raise EntityError("Bad Request: message is too long")
     return text
+
+
+def _markdown(text: str) -> str:
+    try:
+        return markdown.read(text)
+    except markdown.MarkupError as error:
+        raise EntityError(f"{PREFIX}{error}") from error
 
 
 async def _fields(request: web.Request) -> Mapping[str, Any]:

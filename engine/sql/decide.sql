@@ -258,10 +258,10 @@ UPDATE campaign_spend SET messages = messages + %(messages)s, amount = amount + 
 WHERE tenant_id = leo_tenant() AND campaign_id = %(campaign_id)s AND day = %(day)s
 
 -- name: write
--- The decisions, and for each that is new and sends its delivery, due at once.
+-- The decisions, and for each that is new and sends its delivery, due at once. What is offered to all comes once.
 WITH given AS (
     SELECT * FROM jsonb_to_recordset(%(rows)s) AS given (
-        profile_id bigint, action text, channel text, template_id bigint, reason text, candidates jsonb, inputs jsonb,
+        profile_id bigint, action text, channel text, template_id bigint, reason text, standings jsonb, inputs jsonb,
         inputs_hash text, arbiter text, arbitration jsonb, model_hash text, latency_us bigint, wait_until timestamptz,
         delivery_event text, channel_id bigint, address text)
 ), made AS (
@@ -270,7 +270,7 @@ WITH given AS (
         candidates, inputs, inputs_hash, policy_id, policy_version, arbiter, arbitration, model_hash, latency_us, wait_until,
         decided_at)
     SELECT leo_tenant(), %(run_id)s, %(campaign_id)s, profile_id, %(trigger_key)s, %(snapshot_id)s, %(event_id)s, template_id,
-           action, channel, reason, candidates, inputs, decode(inputs_hash, 'hex'), %(policy_id)s, %(policy_version)s,
+           action, channel, reason, standings || %(offered)s, inputs, decode(inputs_hash, 'hex'), %(policy_id)s, %(policy_version)s,
            arbiter, arbitration, decode(model_hash, 'hex'), latency_us, wait_until, %(now)s
     FROM given
     ON CONFLICT ON CONSTRAINT decision_trigger_unique DO NOTHING

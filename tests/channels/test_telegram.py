@@ -6,9 +6,13 @@ from html import unescape
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from telegram import Bot
+from telegram.error import BadRequest, Forbidden, RetryAfter
+from telegram.helpers import escape_markdown
 
+from channels import markdown
 from channels.contract import ReceiptClass, ReceiptStatus, Response, Unsupported
-from channels.markup import visible_length
+from channels.markup import utf16_length, visible_length
 from channels.sandbox.entities import EntityError, parse
 from rules.words import Channel
 from tests.channels.samples import TOKEN, adapter, event_id, message
@@ -33,6 +37,80 @@ def test_any_text_reads_the_same_after_the_servers_own_parsing(text: str) -> Non
     assert parse(str(body(text=text)["text"])) == text
 
 
+def test_the_limit_counts_a_character_beyond_the_basic_plane_as_two() -> None:
+    assert body(text="🎁" * 2048)["chat_id"] == 84901234567
+    with pytest.raises(Unsupported, match="4098 characters of 4096"):
+        body(text="🎁" * 2049)
+
+
+@given(text=st.text(), subject=st.text())
+def test_any_text_that_is_escaped_for_markdown_reads_the_same(text: str, subject: str) -> None:
+    assert markdown.read(markdown.escape(text)) == text
+    assert markdown.escape(text) == escape_markdown(text, version=2)
+    shown = f"*{markdown.escape(subject)}* _{markdown.escape(text)}_"
+    # An empty italic is read as an underline that begins: the server's own rule.
+    if text:
+        assert markdown.read(shown) == f"{subject} {text}"
+
+
+@given(st.text())
+def test_any_text_that_is_escaped_for_code_or_a_link_reads_the_same(text: str) -> None:
+    assert markdown.read(f"`{markdown.escape_code(text)}`") == text or text.startswith("`")
+    assert markdown.read(f"[x]({markdown.escape_link(text)})") == "x"
+    assert markdown.escape_code(text) == escape_markdown(text, version=2, entity_type="code")
+    assert markdown.escape_link(text) == escape_markdown(text, version=2, entity_type="text_link")
+
+
+@pytest.mark.parametrize(
+    ("markup", "seen"),
+    [
+        ("*đậm* _nghiêng_ __gạch__ ~bỏ~ ||ẩn||", "đậm nghiêng gạch bỏ ẩn"),
+        ("*đậm _và nghiêng_*", "đậm và nghiêng"),
+        ("[Mua](https://leo.example/a_b\\)c)", "Mua"),
+        ("```python\nprint(1)\n```", "print(1)\n"),
+        (">trích\n>dẫn", "trích\ndẫn"),
+        ("giá 5\\.000đ \\- hôm nay\\!", "giá 5.000đ - hôm nay!"),
+    ],
+)
+def test_markup_is_read_as_telegram_reads_it(markup: str, seen: str) -> None:
+    assert markdown.read(markup) == seen
+
+
+@pytest.mark.parametrize(
+    ("markup", "words"),
+    [
+        ("5.000", r"Character '\.' is reserved and must be escaped"),
+        ("a > b", "Character '>' is reserved"),
+        ("*đậm", "Can't find end of Bold entity at byte offset 0"),
+        ("á [x](y", "Can't find end of a URL at byte offset 6"),
+        ("`x", "Can't find end of Code entity"),
+    ],
+)
+def test_markup_that_telegram_would_not_take_is_refused_before_it_is_asked(markup: str, words: str) -> None:
+    with pytest.raises(Unsupported, match=words):
+        body(text=markup, html=None, data={"parse_mode": "MarkdownV2"})
+
+
+async def test_the_bot_library_takes_the_sandbox_for_telegram(
+    sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # What the library's next release does by itself, and warns of until then.
+    monkeypatch.setenv("PTB_TIMEDELTA", "true")
+    async with Bot("1:library", base_url=f"{sandbox.base_url}/bot") as bot:
+        assert (await bot.get_me()).is_bot
+        sent = await bot.send_message(84901234567, "*Tin* mới\\!", parse_mode="MarkdownV2")
+        assert (sent.text, sent.chat.id) == ("Tin mới!", 84901234567)
+        assert (await bot.send_message(1, "<b>a &lt; b</b>", parse_mode="HTML")).text == "a < b"
+        with pytest.raises(BadRequest, match=r"character '\.' is reserved"):
+            await bot.send_message(1, "5.000", parse_mode="MarkdownV2")
+        await sandbox.ask("faults", {"channel": "telegram", "status": 403})
+        with pytest.raises(Forbidden, match="bot was blocked by the user"):
+            await bot.send_message(1, "x")
+        await sandbox.ask("faults", {"channel": "telegram", "status": 429, "retry_after": 3})
+        with pytest.raises(RetryAfter, match="Retry in 0:00:03"):
+            await bot.send_message(1, "x")
+
+
 def test_the_limit_counts_what_is_left_after_parsing() -> None:
     assert body(html=f"<b>{'&amp;' * 4096}</b>")["chat_id"] == 84901234567
     with pytest.raises(Unsupported, match="4097 characters of 4096") as caught:
@@ -43,7 +121,7 @@ def test_the_limit_counts_what_is_left_after_parsing() -> None:
 @given(st.text())
 def test_the_length_is_what_the_reader_gets(text: str) -> None:
     escaped = text.replace("&", "&amp;").replace("<", "&lt;")
-    assert visible_length(f"<i>{escaped}</i>") == len(unescape(text.replace("&", "&amp;")))
+    assert visible_length(f"<i>{escaped}</i>") == utf16_length(unescape(text.replace("&", "&amp;")))
 
 
 @pytest.mark.parametrize("address", ["", "anh", "12a", "@ab", "+84901234567", "1" * 20, "12\n34"])
