@@ -957,6 +957,10 @@ ALTER TABLE delivery_log
     ADD COLUMN IF NOT EXISTS setbacks int NOT NULL DEFAULT 0;
 ALTER TABLE delivery_log
     ADD COLUMN IF NOT EXISTS through_id bigint GENERATED ALWAYS AS (coalesce(moved_to, channel_id)) STORED;
+-- Who settled a message that failed or may have arrived, as what, when and why.
+ALTER TABLE delivery_log ADD COLUMN IF NOT EXISTS settled jsonb;
+CREATE INDEX IF NOT EXISTS delivery_log_letter_idx ON delivery_log (tenant_id, delivery_id)
+    WHERE status IN ('failed', 'dead', 'uncertain') AND settled IS NULL;
 -- By channel, for one that is held must not be read past by each claim.
 DROP INDEX IF EXISTS delivery_log_due_idx;
 CREATE INDEX IF NOT EXISTS delivery_log_channel_due_idx ON delivery_log (tenant_id, lane, through_id, due_at)

@@ -31,6 +31,10 @@ TAGS = [
     {"name": "policies", "description": "The rules under which campaigns decide: drafted, compared, switched on."},
     {"name": "tasks", "description": "What an agent is asked, what it means to do, and who lets it."},
     {"name": "decisions", "description": "What was decided for whom, every reason, and the journey around it."},
+    {
+        "name": "deliveries",
+        "description": "Messages that did not arrive, as far as anybody knows; to settle them.",
+    },
     {"name": "cypher", "description": "The tenant's graph, asked in Cypher: read-only, bounded, recorded."},
     {"name": "webhooks", "description": "What providers tell."},
     {"name": "unsubscribe", "description": "The link in every message."},

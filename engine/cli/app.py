@@ -40,6 +40,7 @@ COMMANDS: dict[str, Command] = {
     "decisions": Command("engine.cli.decisions:app", "List, explain and replay decisions.", LOOK),
     "why-not": Command("engine.cli.why_not:why_not", "Say why somebody got nothing of a campaign.", LOOK),
     "task": Command("engine.cli.tasks:app", "Ask for agent tasks; approve, follow and cancel them.", WORK),
+    "deadletters": Command("engine.cli.letters:app", "See, queue again and settle what did not arrive.", WORK),
     "policy": Command("engine.cli.policies:app", "Draft, check, compare and switch on policies.", WORK),
     "trace": Command("engine.cli.trace:trace", "Show the journey of a profile, event or delivery.", LOOK),
     "graph": Command("engine.cli.graph:app", "Compare the graph with the tables, or rebuild it.", LOOK),

@@ -130,7 +130,7 @@ async def test_what_may_have_arrived_is_sent_again_by_the_same_provider_alone(
     await act.adapters.aclose()
 
 
-async def _two_channels(act: Act, count: int, *, fallback: dict[str, Any] | None) -> None:
+async def two_channels(act: Act, count: int, *, fallback: dict[str, Any] | None) -> None:
     """Queue e-mails of a campaign that may write on Telegram too."""
     await act.connect("telegram", limits={"per_second": None, "recipient_s": None})
     hello = await act.world.template("telegram", key="hello")
@@ -142,7 +142,7 @@ async def _two_channels(act: Act, count: int, *, fallback: dict[str, Any] | None
     await act.world.decide(batch_id)
 
 
-async def _fallbacks(act: Act) -> list[int]:
+async def fallbacks(act: Act) -> list[int]:
     rows = await act.world.rows(
         """
         SELECT b.batch_id FROM run_batch b JOIN campaign_run r USING (tenant_id, run_id)
@@ -157,11 +157,11 @@ async def _refuse(act: Act, text: str = "5.6.0 cannot be read", **more: Any) -> 
 
 
 async def test_where_a_message_fails_for_good_another_channel_takes_its_place(act: Act) -> None:
-    await _two_channels(act, 5, fallback={"hours": 24})
+    await two_channels(act, 5, fallback={"hours": 24})
     await _refuse(act, times=2)
     done = await act.send(calls=1)
     assert (done.sent, done.failed) == (3, 2)
-    (batch_id,) = await _fallbacks(act)
+    (batch_id,) = await fallbacks(act)
     decided = await act.world.decide(batch_id)
     assert (decided.deliveries, dict(decided.actions)) == (2, {"send": 2})
     assert (await act.send()).sent == 2
@@ -178,13 +178,13 @@ async def test_where_a_message_fails_for_good_another_channel_takes_its_place(ac
 
 
 async def test_when_the_last_channel_failed_too_nothing_more_is_sent(act: Act) -> None:
-    await _two_channels(act, 1, fallback={"hours": 24})
+    await two_channels(act, 1, fallback={"hours": 24})
     await _refuse(act)
     await act.send()
-    await act.world.decide((await _fallbacks(act))[0])
+    await act.world.decide((await fallbacks(act))[0])
     await act.sandbox.ask("faults", {"channel": "telegram", "status": 400, "text": "Bad Request: what"})
     assert (await act.send()).failed == 1
-    decided = await act.world.decide((await _fallbacks(act))[0])
+    decided = await act.world.decide((await fallbacks(act))[0])
     assert (dict(decided.actions), dict(decided.reasons)) == ({"do_nothing": 1}, {"unreachable": 1})
 
 
@@ -192,24 +192,24 @@ async def test_when_the_last_channel_failed_too_nothing_more_is_sent(act: Act) -
 async def test_no_other_channel_where_the_policy_does_not_want_it_or_it_is_too_late(
     act: Act, fallback: dict[str, Any] | None
 ) -> None:
-    await _two_channels(act, 1, fallback=fallback)
+    await two_channels(act, 1, fallback=fallback)
     await act.world.rows("UPDATE delivery_log SET queued_at = queued_at - interval '1 minute'")
     await _refuse(act)
     assert (await act.send()).failed == 1
-    assert await _fallbacks(act) == []
+    assert await fallbacks(act) == []
 
 
 async def test_what_may_have_arrived_is_never_followed_by_another_channel(act: Act) -> None:
-    await _two_channels(act, 3, fallback={"hours": 24})
+    await two_channels(act, 3, fallback={"hours": 24})
     await act.sandbox.ask("faults", {"channel": "email", "mode": "cut", "keep": True, "times": 3})
     assert (await act.send()).uncertain == 3
-    assert await _fallbacks(act) == []
+    assert await fallbacks(act) == []
 
 
 async def test_a_cancelled_campaign_is_followed_by_nothing(act: Act) -> None:
-    await _two_channels(act, 1, fallback={"hours": 24})
+    await two_channels(act, 1, fallback={"hours": 24})
     await _refuse(act)
     await act.send()
-    (batch_id,) = await _fallbacks(act)
+    (batch_id,) = await fallbacks(act)
     await act.world.rows("UPDATE campaign SET status = 'ended'")
     assert (await act.world.decide(batch_id)).deliveries == 0

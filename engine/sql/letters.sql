@@ -1,0 +1,107 @@
+-- Dead letters: what ended without arriving, or nobody knows of, and nobody has settled yet.
+
+-- name: letters
+SELECT d.delivery_id, d.campaign_id, c.key AS campaign, d.run_id, d.profile_id, p.ext_id, d.channel, ch.name AS through, d.address,
+       d.status, d.attempts, d.code, d.class AS klass, encode(d.event_id, 'hex') AS event_id, d.queued_at, d.updated_at AS ended_at,
+       (SELECT a.detail FROM delivery_attempt a
+        WHERE a.tenant_id = d.tenant_id AND a.delivery_id = d.delivery_id AND a.phase = 'ended'
+        ORDER BY a.number DESC LIMIT 1) AS detail
+FROM delivery_log d
+JOIN campaign c ON c.tenant_id = d.tenant_id AND c.campaign_id = d.campaign_id
+JOIN cdp_profiles p ON p.tenant_id = d.tenant_id AND p.profile_id = d.profile_id
+JOIN channel ch ON ch.tenant_id = d.tenant_id AND ch.channel_id = d.through_id
+WHERE d.tenant_id = leo_tenant() AND d.status IN ('failed', 'dead', 'uncertain') AND d.settled IS NULL
+  AND d.status = ANY (%(statuses)s) AND d.delivery_id > %(after)s
+  AND (%(campaign_id)s::bigint IS NULL OR d.campaign_id = %(campaign_id)s)
+  AND (%(channel)s::text IS NULL OR d.channel = %(channel)s)
+  AND (%(klass)s::text IS NULL OR d.class = %(klass)s)
+ORDER BY d.delivery_id
+LIMIT %(limit)s
+
+-- name: counts
+SELECT d.status, d.channel, d.class AS klass, count(*) AS messages
+FROM delivery_log d
+WHERE d.tenant_id = leo_tenant() AND d.status IN ('failed', 'dead', 'uncertain') AND d.settled IS NULL
+GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
+
+-- name: redrive
+-- Queues messages again that may be: for each it says why not, and nothing where it was. The rows are locked, so that of two
+-- who ask one finds it queued.
+WITH asked AS MATERIALIZED (
+    SELECT d.tenant_id, d.delivery_id, d.profile_id, d.campaign_id, d.run_id, d.channel, d.address, d.status, d.class, d.expires_at
+    FROM delivery_log d WHERE d.tenant_id = leo_tenant() AND d.delivery_id = ANY (%(delivery_ids)s)
+    ORDER BY d.delivery_id FOR NO KEY UPDATE
+), judged AS (
+    SELECT d.delivery_id,
+           CASE
+               WHEN d.status NOT IN ('failed', 'dead', 'uncertain') THEN 'not_ended'
+               WHEN d.status = 'uncertain' AND NOT %(may_double)s THEN 'may_have_arrived'
+               WHEN c.status NOT IN ('active', 'paused') OR r.status = 'cancelled' THEN 'campaign_ended'
+               WHEN d.expires_at <= %(now)s THEN 'too_late'
+               WHEN NOT EXISTS (
+                   SELECT FROM profile_address a
+                   WHERE a.channel = d.channel AND a.value = d.address AND a.valid
+                     AND a.profile_id IN (SELECT d.profile_id UNION ALL
+                                          SELECT m.profile_id FROM cdp_profiles m WHERE m.merged_into = d.profile_id))
+                   THEN 'address_not_valid'
+               WHEN EXISTS (
+                   SELECT FROM suppression s
+                   WHERE (s.profile_id = d.profile_id OR s.address = d.address) AND (s.channel IS NULL OR s.channel = d.channel)
+                     AND (s.expires_at IS NULL OR s.expires_at > %(now)s))
+                   THEN 'suppressed'
+               WHEN policy.basis IS DISTINCT FROM 'legal_obligation' AND NOT coalesce((
+                   SELECT one.granted FROM consent one
+                   WHERE one.profile_id = d.profile_id AND one.purpose = c.purpose
+                     AND (one.channel IS NULL OR one.channel = d.channel)
+                   ORDER BY one.at DESC, one.granted LIMIT 1), true)
+                   THEN 'consent_withdrawn'
+               WHEN EXISTS (
+                   SELECT FROM campaign_run f
+                   JOIN decision made ON made.tenant_id = f.tenant_id AND made.run_id = f.run_id
+                   WHERE f.tenant_id = d.tenant_id AND f.parent_id = d.run_id AND f.kind = 'fallback'
+                     AND made.profile_id = d.profile_id AND made.action = 'send')
+                   THEN 'another_channel_took_over'
+           END AS refused
+    FROM asked d
+    JOIN campaign c ON c.tenant_id = d.tenant_id AND c.campaign_id = d.campaign_id
+    JOIN campaign_run r ON r.tenant_id = d.tenant_id AND r.run_id = d.run_id
+    LEFT JOIN LATERAL (
+        SELECT one.document -> 'purposes' ->> c.purpose AS basis FROM policy one
+        WHERE one.tenant_id = c.tenant_id AND NOT one.draft
+          AND one.key = coalesce((SELECT own.key FROM policy own
+                                  WHERE own.tenant_id = c.tenant_id AND own.policy_id = c.policy_id), 'default')
+        ORDER BY one.version DESC LIMIT 1) AS policy ON true
+), queued AS (
+    UPDATE delivery_log d
+    SET status = 'queued', due_at = %(now)s, setbacks = 0, pinned = false, moved_to = NULL, settled = NULL
+    FROM judged WHERE judged.refused IS NULL AND d.tenant_id = leo_tenant() AND d.delivery_id = judged.delivery_id
+)
+SELECT given.id AS delivery_id, CASE WHEN judged.delivery_id IS NULL THEN 'not_there' ELSE judged.refused END AS refused
+FROM unnest(%(delivery_ids)s::bigint[]) AS given (id) LEFT JOIN judged ON judged.delivery_id = given.id
+ORDER BY given.id
+
+-- name: resolve
+-- Settles what is uncertain (it arrived, or it did not), and closes what failed: nobody wants to see it any more.
+WITH asked AS MATERIALIZED (
+    SELECT d.delivery_id, d.status, d.sent_at, d.updated_at
+    FROM delivery_log d WHERE d.tenant_id = leo_tenant() AND d.delivery_id = ANY (%(delivery_ids)s)
+    ORDER BY d.delivery_id FOR NO KEY UPDATE
+), judged AS (
+    SELECT asked.*,
+           CASE WHEN asked.status NOT IN ('failed', 'dead', 'uncertain') THEN 'not_ended'
+                WHEN asked.status = 'uncertain' AND %(resolution)s = 'closed' THEN 'say_whether_it_arrived'
+                WHEN asked.status <> 'uncertain' AND %(resolution)s <> 'closed' THEN 'not_uncertain' END AS refused
+    FROM asked
+), settled AS (
+    UPDATE delivery_log d
+    SET status = CASE %(resolution)s WHEN 'arrived' THEN 'sent' WHEN 'lost' THEN 'failed' ELSE d.status END,
+        code = CASE WHEN %(resolution)s = 'closed' THEN d.code ELSE 'resolved' END,
+        class = CASE %(resolution)s WHEN 'arrived' THEN 'accepted' ELSE d.class END,
+        sent_at = CASE %(resolution)s WHEN 'arrived' THEN coalesce(d.sent_at, d.updated_at) ELSE d.sent_at END,
+        settled = CASE WHEN %(resolution)s = 'lost' THEN NULL
+                       ELSE jsonb_build_object('as', %(resolution)s::text, 'by', %(by)s::text, 'note', %(note)s::text, 'at', %(now)s::timestamptz) END
+    FROM judged WHERE judged.refused IS NULL AND d.tenant_id = leo_tenant() AND d.delivery_id = judged.delivery_id
+)
+SELECT given.id AS delivery_id, CASE WHEN judged.delivery_id IS NULL THEN 'not_there' ELSE judged.refused END AS refused
+FROM unnest(%(delivery_ids)s::bigint[]) AS given (id) LEFT JOIN judged ON judged.delivery_id = given.id
+ORDER BY given.id
