@@ -31,6 +31,8 @@ OLDEST_SERVER = 160000
 IDLE_IN_TRANSACTION_MS = 300_000
 # The rows of a batch of 500 decisions are 3 MB and are read three times: PostgreSQL's 4 MB writes them to disk between.
 WORK_MEM = "16MB"
+# Statements about one person take longer to plan than to run, and their plans depend on no value.
+_PLANNED_ONCE = " -c plan_cache_mode=force_generic_plan"
 # The border of what belongs to no tenant yet: creating one.
 PLATFORM = UUID(int=0)
 
@@ -43,6 +45,7 @@ _READER_OPTIONS = (
 
 _SET_TENANT = "SELECT set_config('leo.tenant', %s, true)"
 _READ_ONLY = "SET TRANSACTION READ ONLY"
+_UNHURRIED = "SET LOCAL synchronous_commit = off"
 # Any value of AGE's type loads its library into the session, whoever logs in and whatever the role preloads.
 _LOAD_AGE = "SELECT '0'::ag_catalog.agtype"
 _LONG_NUMBER = re.compile(rb"\d{16}")
@@ -52,10 +55,10 @@ _HAS_SCHEMA = "SELECT to_regclass('public.schema_migration') IS NOT NULL AS appl
 class Database:
     """A pool of connections as `leo_app`. Open it with `async with Database.open(url, settings) as db`."""
 
-    def __init__(self, url: str, settings: Settings) -> None:
+    def __init__(self, url: str, settings: Settings, *, is_planned_once: bool = False) -> None:
         self._url = url
         self._timeout_s = settings.database_connect_timeout_s
-        self._conninfo = app_conninfo(url, settings)
+        self._conninfo = app_conninfo(url, settings, more=_PLANNED_ONCE if is_planned_once else "")
         self._pool: AsyncConnectionPool[Transaction] = AsyncConnectionPool(
             self._conninfo,
             connection_class=AsyncConnection[DictRow],
@@ -69,12 +72,14 @@ class Database:
 
     @classmethod
     @asynccontextmanager
-    async def open(cls, url: str, settings: Settings) -> AsyncIterator[Self]:
+    async def open(cls, url: str, settings: Settings, *, is_planned_once: bool = False) -> AsyncIterator[Self]:
         """Connect, check server and schema, and close at the end.
 
-        Raises Unavailable where the server cannot be reached, Misconfigured where it is too old or not set up.
+        `is_planned_once`: for a process whose statements are about a few people each. Raises Unavailable where the
+        server cannot be reached, Misconfigured where it is too old or not set up.
+        server cannot be reached, Misconfigured where it is too old or not set up.
         """
-        db = cls(url, settings)
+        db = cls(url, settings, is_planned_once=is_planned_once)
         await db._check()
         await db._pool.open()
         try:
@@ -83,9 +88,17 @@ class Database:
             await db._pool.close()
 
     @asynccontextmanager
-    async def transaction(self, tenant_id: UUID, *, read_only: bool = False) -> AsyncIterator[Transaction]:
-        """One transaction inside one tenant's border; it commits at the end and rolls back on any error."""
+    async def transaction(
+        self, tenant_id: UUID, *, read_only: bool = False, is_repeatable: bool = False
+    ) -> AsyncIterator[Transaction]:
+        """One transaction inside one tenant's border; it commits at the end and rolls back on any error.
+
+        `is_repeatable`: where the server crashes within a second this may be undone as a whole, and would be done
+        again; so its commit waits for no disk. What commits later on the server is never kept without it.
+        """
         async with self._transaction(read_only=read_only) as connection:
+            if is_repeatable:
+                await connection.execute(_UNHURRIED)
             await connection.execute(_SET_TENANT, (str(tenant_id),))
             yield connection
 
@@ -154,15 +167,15 @@ def _check_server(version: int) -> None:
         )
 
 
-def app_conninfo(url: str, settings: Settings) -> str:
-    """Give the connection string of a process: as leo_app, whoever logs in, and bounded in time.
+def app_conninfo(url: str, settings: Settings, *, more: str = "") -> str:
+    """Give the connection string of a process: as leo_app, whoever logs in, and bounded in time; `more`: options.
 
     Raises Misconfigured where the URL cannot be read.
     """
     statement_ms = round(settings.database_statement_timeout_s * 1000)
     options = (
         f"-c search_path=public,ag_catalog -c statement_timeout={statement_ms} -c work_mem={WORK_MEM}"
-        f" -c idle_in_transaction_session_timeout={IDLE_IN_TRANSACTION_MS}"
+        f" -c idle_in_transaction_session_timeout={IDLE_IN_TRANSACTION_MS}{more}"
     )
     try:
         if conninfo_to_dict(url).get("user") != APP_ROLE:

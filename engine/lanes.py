@@ -40,7 +40,7 @@ EXPIRES_S = 600
 
 log = logging.getLogger(__name__)
 
-# So many batches one worker decides at once: one computes while the other waits for PostgreSQL; more only hold locks.
+# So many bulk batches one worker decides at once: one computes while the other waits for PostgreSQL; more hold locks.
 DECIDING = 2
 
 
@@ -49,18 +49,25 @@ class Pace:
     """How a worker of a lane works.
 
     `poll_s`: between its looks at the queue; `jobs`: at the same time, of which most wait for a provider; `abreast`:
-    claims of one tenant that are sent at the same time.
+    claims of one tenant that are sent at the same time; `deciding`: batches decided at the same time; `nice`: how far
+    it steps back for other processes of the host.
     """
 
     poll_s: float
     jobs: int
     abreast: int
+    deciding: int
+    nice: int
 
 
 # arq looks every 0.5 s by default: too long for somebody who has just left a basket. Jobs are many, so that tenants
 # whose provider hangs do not keep the others waiting; claims abreast are few, for all of them are in flight when a
-# worker is killed.
-PACES = {Lane.REALTIME: Pace(poll_s=0.02, jobs=100, abreast=4), Lane.BULK: Pace(poll_s=0.1, jobs=32, abreast=2)}
+# worker is killed. An urgent batch may have to wait until a bulk one that decides for the same person is done (half a
+# second): with two at a time, two such would have kept everybody waiting.
+PACES = {
+    Lane.REALTIME: Pace(poll_s=0.02, jobs=100, abreast=4, deciding=6, nice=0),
+    Lane.BULK: Pace(poll_s=0.1, jobs=32, abreast=2, deciding=DECIDING, nice=10),
+}
 
 
 def queue_name(lane: Lane) -> str:

@@ -25,6 +25,12 @@ _ROLES = ("leo_app", "leo_owner", "leo_router")
 _CREATE = "CREATE DATABASE {}"
 _DROP = "DROP DATABASE IF EXISTS {} WITH (FORCE)"
 _DROP_ROLE = "DROP ROLE IF EXISTS {}"
+# Rights to settings are the server's, and stay when the database goes.
+_SETTABLE = (
+    "SELECT DISTINCT p.parname FROM pg_parameter_acl p CROSS JOIN aclexplode(p.paracl) a"
+    " JOIN pg_roles r ON r.oid = a.grantee WHERE r.rolname = %s"
+)
+_REVOKE = "REVOKE ALL ON PARAMETER {} FROM {}"
 _HAS_ROLES = "SELECT rolname FROM pg_roles WHERE rolname = ANY (%s)"
 _HAS_TENANTS = "SELECT to_regclass('public.tenant') IS NOT NULL"
 _READERS = "SELECT leo_reader(tenant_id) FROM tenant"
@@ -59,6 +65,8 @@ def _drop(admin_url: str, name: str, url: str, *, own_roles: list[str]) -> None:
     with _administrator(admin_url) as connection:
         connection.execute(sql.SQL(_DROP).format(sql.Identifier(name)))
         for role in (*readers, *own_roles):
+            for (parameter,) in connection.execute(_SETTABLE, (role,)).fetchall():
+                connection.execute(sql.SQL(_REVOKE).format(sql.Identifier(parameter), sql.Identifier(role)))
             connection.execute(sql.SQL(_DROP_ROLE).format(sql.Identifier(role)))
 
 

@@ -6,15 +6,19 @@ blindly.
 """
 
 from engine.dispatch.adapters import Adapters
+from engine.dispatch.claim import Claim, claim_within
 from engine.dispatch.gates import pause_channel, resume_channel
 from engine.dispatch.leases import GivenUp, PutAside, give_up_leases, lease_owners, put_aside
-from engine.dispatch.send import Dispatched, dispatch_due
+from engine.dispatch.send import MOST_CLAIMED, Dispatched, dispatch_due
 
 __all__ = [
+    "MOST_CLAIMED",
     "Adapters",
+    "Claim",
     "Dispatched",
     "GivenUp",
     "PutAside",
+    "claim_within",
     "dispatch_due",
     "give_up_leases",
     "lease_owners",

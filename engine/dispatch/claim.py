@@ -80,31 +80,48 @@ async def claim(
     now: datetime,
 ) -> Claim:
     """Claim up to `most` messages that are due, of one run or of a lane; when this returns it is committed."""
-    which = _SQL["which_lane"] if run_id is None else _SQL["which_run"]
     async with db.transaction(tenant_id) as conn:
-        gates = await open_gates(conn, lane=lane, now=now, most=most)
-        parameters = {
-            "open": Jsonb([opening.to_row() for opening in gates.openings if opening.most > 0]),
-            "lane": lane,
-            "run_id": run_id,
-            "owner": owner,
-            "lease_until": now + LEASE,
-            "most": most,
-            "now": now,
-        }
-        found = await conn.execute(_SQL["claim"].replace("{which}", which), parameters)
-        messages = tuple(_claimed(row, gates, now) for row in await found.fetchall())
-        if not messages:
-            return Claim(again_at=gates.again_at({}))
-        taken = taken_by([message.channel_id for message in messages])
-        await take(conn, gates, taken)
-        return Claim(
-            messages,
-            await _load_templates(conn, tenant_id, sorted({message.template_id for message in messages})),
-            await adapters.load(conn, tenant_id=tenant_id, channel_ids=sorted(taken)),
-            gates.circuits,
-            gates.again_at(taken),
+        return await claim_within(
+            conn, adapters, tenant_id=tenant_id, lane=lane, run_id=run_id, owner=owner, most=most, now=now
         )
+
+
+async def claim_within(
+    conn: Transaction,
+    adapters: Adapters,
+    *,
+    tenant_id: UUID,
+    lane: Lane,
+    run_id: int | None,
+    owner: str,
+    most: int,
+    now: datetime,
+) -> Claim:
+    """Claim in the caller's transaction, such as the one that queues: nothing may be called before it is committed."""
+    which = _SQL["which_lane"] if run_id is None else _SQL["which_run"]
+    gates = await open_gates(conn, lane=lane, now=now, most=most)
+    parameters = {
+        "open": Jsonb([opening.to_row() for opening in gates.openings if opening.most > 0]),
+        "lane": lane,
+        "run_id": run_id,
+        "owner": owner,
+        "lease_until": now + LEASE,
+        "most": most,
+        "now": now,
+    }
+    found = await conn.execute(_SQL["claim"].replace("{which}", which), parameters)
+    messages = tuple(_claimed(row, gates, now) for row in await found.fetchall())
+    if not messages:
+        return Claim(again_at=gates.again_at({}))
+    taken = taken_by([message.channel_id for message in messages])
+    await take(conn, gates, taken)
+    return Claim(
+        messages,
+        await _load_templates(conn, tenant_id, sorted({message.template_id for message in messages})),
+        await adapters.load(conn, tenant_id=tenant_id, channel_ids=sorted(taken)),
+        gates.circuits,
+        gates.again_at(taken),
+    )
 
 
 def _claimed(row: DictRow, gates: Gates, now: datetime) -> Claimed:

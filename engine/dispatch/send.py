@@ -76,19 +76,22 @@ async def dispatch_due(
     lane: Lane,
     owner: str,
     run_id: int | None = None,
+    taken: Claim | None = None,
     most: int = MOST_CLAIMED,
     calls: int = MOST_CALLS,
     is_stopping: Callable[[], bool] = bool,
 ) -> Dispatched:
     """Send up to `most` messages that are due, `calls` at a time; `run_id` narrows it to one run.
 
-    `is_stopping` says whether to give back what has not been begun. Where this is cancelled, calls in the middle become
-    `uncertain` and the results are written first. Raises Unavailable where the log cannot be written: before the claim
-    nothing was sent, after it the leases of what is not written end by themselves.
+    `taken` is a claim that was made and committed already; `is_stopping` says whether to give back what has not been
+    begun. Where this is cancelled, calls in the middle become `uncertain` and the results are written first. Raises
+    Unavailable where the log cannot be written: before the claim nothing was sent, after it the leases of what is not
+    written end by themselves.
     """
-    taken = await claim(
-        db, adapters, tenant_id=tenant_id, lane=lane, run_id=run_id, owner=owner, most=most, now=datetime.now(UTC)
-    )
+    if taken is None:
+        taken = await claim(
+            db, adapters, tenant_id=tenant_id, lane=lane, run_id=run_id, owner=owner, most=most, now=datetime.now(UTC)
+        )
     if not taken.messages:
         return Dispatched(again_at=taken.again_at)
     watch = Watch(taken.circuits)

@@ -77,6 +77,8 @@ async def _connect(db: Database, login: Login, query_id: int, limits: Limits) ->
     try:
         connection = await AsyncConnection.connect(conninfo, autocommit=True)
         await connection.execute(_LOAD_AGE)
+    except psycopg.errors.AdminShutdown as error:
+        raise Conflict("The query was stopped before it began.", remedy="Send it again.") from error
     except psycopg.errors.TooManyConnections as error:
         raise _busy() from error
     except psycopg.OperationalError as error:

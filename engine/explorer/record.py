@@ -95,12 +95,15 @@ async def history(connection: Transaction, asker: Asker, *, before: int | None =
 
 
 async def stop(connection: Transaction, asker: Asker, ticket: UUID) -> bool:
-    """Cancel a running query from outside; whether there was one to cancel. Raises NotFound."""
+    """End a running query's session from outside; whether there was one. Raises NotFound.
+
+    A cancellation that comes just before the query would be lost; a session serves one query, so it can go as well.
+    """
     values = {"ticket": ticket, "asked_by": asker.name, "sees_all": asker.sees_all}
     row = await (await connection.execute(_SQL["ask_to_stop"], values)).fetchone()
     if row is None:
         raise NotFound(f"You have no query {ticket}.", remedy="See GET /cypher/history.")
-    return row["status"] == "running" and await told_to_end(connection, row["query_id"], ending=False)
+    return row["status"] == "running" and await told_to_end(connection, row["query_id"], ending=True)
 
 
 async def told_to_end(connection: Transaction, query_id: int, *, ending: bool) -> bool:

@@ -32,7 +32,7 @@ RETURNING query_id
 
 -- name: end
 UPDATE query_history
-SET status = CASE WHEN %(status)s = 'timed_out' AND stop_asked THEN 'stopped' ELSE %(status)s END,
+SET status = CASE WHEN %(status)s <> 'done' AND stop_asked THEN 'stopped' ELSE %(status)s END,
     row_count = %(row_count)s, took_ms = %(took_ms)s, error = %(error)s, finished_at = now()
 WHERE tenant_id = leo_tenant() AND query_id = %(query_id)s
 RETURNING status

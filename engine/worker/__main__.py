@@ -2,9 +2,10 @@
 
 import argparse
 import asyncio
+import os
 import sys
 
-from engine import embedded
+from engine import embedded, lanes
 from engine.settings import Settings
 from engine.worker import lines
 from engine.worker.run import run
@@ -23,6 +24,7 @@ def main() -> int:
         settings = Settings.load()
         lines.configure(settings.log_level)
         servers = embedded.ensure(settings)
+        os.nice(lanes.PACES[lane].nice)
         asyncio.run(run(settings, database_url=servers.database_url, redis_url=servers.redis_url, lane=lane))
     except LeoError as error:
         sys.stderr.write(f"{error}\n")

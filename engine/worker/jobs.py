@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import logging
 import time
+from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -15,7 +16,15 @@ from redis.exceptions import RedisError
 from engine import lanes
 from engine.db import Database
 from engine.decide import BatchState, Decided, decide_batch, due_batches, put_off
-from engine.dispatch import Adapters, Dispatched, dispatch_due, put_aside
+from engine.dispatch import (
+    MOST_CLAIMED,
+    Adapters,
+    Claim,
+    Dispatched,
+    claim_within,
+    dispatch_due,
+    put_aside,
+)
 from engine.memory import Embedder, LocalEmbedder
 from engine.tasks import Reader
 from engine.think.ask import UNASKED, Thought, think
@@ -49,22 +58,32 @@ class Hands:
         # What templates and tasks are remembered with.
         self.embedder: Embedder = LocalEmbedder()
         self.stop = asyncio.Event()
-        self.deciding = asyncio.Semaphore(lanes.DECIDING)
+        self.deciding = asyncio.Semaphore(lanes.PACES[lane].deciding)
         self.thinking = asyncio.Semaphore(1)
         # One sync at a time, however many tenants wait for theirs; a waiting one takes no place among the jobs.
         self.syncing = asyncio.Lock()
         self.to_sync: dict[UUID, None] = {}
         self._generation = 0
         self._held: set[str] = set()
+        self._decided_for: Counter[UUID | None] = Counter()
 
     @contextlib.contextmanager
-    def holding(self, job_id: str) -> Iterator[None]:
-        """Remember that a job is in hand: with Redis emptied it would be taken twice, which arq cannot bear."""
+    def holding(self, job_id: str, tenant_id: UUID | None = None) -> Iterator[None]:
+        """Remember that a job is in hand: with Redis emptied it would be taken twice, which arq cannot bear.
+
+        `tenant_id` is whom it decides for.
+        """
         self._held.add(job_id)
+        self._decided_for[tenant_id] += 1
         try:
             yield
         finally:
             self._held.discard(job_id)
+            self._decided_for[tenant_id] -= 1
+
+    def is_deciding_for(self, tenant_id: UUID) -> bool:
+        """Whether a batch of the tenant is in hand."""
+        return self._decided_for[tenant_id] > 0
 
     def begin_anew(self) -> None:
         """Name our jobs anew: those of before Redis was lost may still count as running there."""
@@ -96,7 +115,7 @@ class Hands:
 async def decide(ctx: dict[str, Any], tenant_id: str, batch_id: int) -> None:
     """Decide one batch and see to it that what it queued is sent at once."""
     hands: Hands = ctx["hands"]
-    with hands.holding(ctx["job_id"]):
+    with hands.holding(ctx["job_id"], UUID(tenant_id)):
         await _decide(hands, ctx, tenant_id, batch_id)
 
 
@@ -111,11 +130,11 @@ async def _decide(hands: Hands, ctx: dict[str, Any], tenant_id: str, batch_id: i
     tenant = UUID(tenant_id)
     started = time.perf_counter()
     try:
-        decided = await _decided(hands, tenant, batch_id, None)
+        decided, taken = await _decided(hands, tenant, batch_id, None)
         if decided.state is BatchState.UNTHOUGHT:
             thought = await _think(hands, tenant, batch_id)
             if thought.is_whole:
-                decided = await _decided(hands, tenant, batch_id, thought)
+                decided, taken = await _decided(hands, tenant, batch_id, thought)
     except Unavailable as error:
         _tell_failed(lanes.DECIDE, tenant_id, error, batch=batch_id)
         return
@@ -129,8 +148,8 @@ async def _decide(hands: Hands, ctx: dict[str, Any], tenant_id: str, batch_id: i
         return
     ctx[AGAIN] = lanes.DECIDE, tenant, None
     _tell_decided(hands, tenant, decided, time.perf_counter() - started)
-    if decided.deliveries and hands.lane is Lane.REALTIME:
-        sent = await _send(hands, tenant, run_id=decided.run_id)
+    if taken is not None:
+        sent = await _send(hands, tenant, taken=taken)
         if sent.claimed < decided.deliveries:  # a limit was in the way
             with contextlib.suppress(RedisError, OSError):
                 await hands.ring_dispatch(tenant, after_s=_wait_s(sent))
@@ -139,9 +158,32 @@ async def _decide(hands: Hands, ctx: dict[str, Any], tenant_id: str, batch_id: i
             await hands.ring_dispatch(tenant)
 
 
-async def _decided(hands: Hands, tenant_id: UUID, batch_id: int, thought: Thought | None) -> Decided:
-    async with hands.deciding, hands.db.transaction(tenant_id) as conn:
-        return await decide_batch(conn, tenant_id=tenant_id, batch_id=batch_id, now=datetime.now(UTC), thought=thought)
+async def _decided(
+    hands: Hands, tenant_id: UUID, batch_id: int, thought: Thought | None
+) -> tuple[Decided, Claim | None]:
+    """Decide; what is urgent comes into our hands in the same transaction, and is sent once that is committed.
+
+    A bulk batch whose transaction the server forgets in a crash is decided again, for no message of it has left then:
+    a claim's commit comes later.
+    """
+    is_bulk = hands.lane is Lane.BULK
+    async with hands.deciding, hands.db.transaction(tenant_id, is_repeatable=is_bulk) as conn:
+        decided = await decide_batch(
+            conn, tenant_id=tenant_id, batch_id=batch_id, now=datetime.now(UTC), thought=thought
+        )
+        if is_bulk or not decided.deliveries:
+            return decided, None
+        taken = await claim_within(
+            conn,
+            hands.adapters,
+            tenant_id=tenant_id,
+            lane=hands.lane,
+            run_id=decided.run_id,
+            owner=hands.owner,
+            most=MOST_CLAIMED,
+            now=datetime.now(UTC),
+        )
+        return decided, taken
 
 
 async def _think(hands: Hands, tenant_id: UUID, batch_id: int) -> Thought:
@@ -166,9 +208,9 @@ async def _think(hands: Hands, tenant_id: UUID, batch_id: int) -> Thought:
 async def _dispatch(hands: Hands, ctx: dict[str, Any], tenant_id: str) -> None:
     tenant = UUID(tenant_id)
     turn_ends = time.monotonic() + lanes.TURN_S
-    dispatched = await _send(hands, tenant, run_id=None)
+    dispatched = await _send(hands, tenant)
     while dispatched.is_full and time.monotonic() < turn_ends and not hands.stop.is_set():
-        dispatched = await _send(hands, tenant, run_id=None)
+        dispatched = await _send(hands, tenant)
     if dispatched.is_full:
         ctx[AGAIN] = lanes.DISPATCH, tenant, None
         return
@@ -195,6 +237,8 @@ async def after(ctx: dict[str, Any]) -> None:
         return
     job, tenant_id, after_s = ctx[AGAIN]
     with contextlib.suppress(LeoError, RedisError, OSError):  # the sweeper rings within a second
+        if job == lanes.DECIDE and hands.lane is Lane.REALTIME and hands.is_deciding_for(tenant_id):
+            return  # each event has rung for its own batch: the last of those in hand looks for more
         if job == lanes.DECIDE:
             await hands.ring_batches(tenant_id)
         else:
@@ -209,7 +253,8 @@ def _wait_s(dispatched: Dispatched) -> float | None:
     return max(wait_s, 0.0) if wait_s < LONGEST_WAIT_S else None
 
 
-async def _send(hands: Hands, tenant_id: UUID, *, run_id: int | None) -> Dispatched:
+async def _send(hands: Hands, tenant_id: UUID, *, taken: Claim | None = None) -> Dispatched:
+    """Send what was taken; without it, one claim of what is due."""
     started = time.perf_counter()
     try:
         dispatched = await dispatch_due(
@@ -217,8 +262,8 @@ async def _send(hands: Hands, tenant_id: UUID, *, run_id: int | None) -> Dispatc
             hands.adapters,
             tenant_id=tenant_id,
             lane=hands.lane,
-            run_id=run_id,
             owner=hands.owner,
+            taken=taken,
             is_stopping=hands.stop.is_set,
         )
     except LeoError as error:
@@ -226,7 +271,7 @@ async def _send(hands: Hands, tenant_id: UUID, *, run_id: int | None) -> Dispatc
         return Dispatched()
     if dispatched.claimed:
         counts = {name: count for name, count in dispatched.counts().items() if count}
-        extra = {"tenant": str(tenant_id), "run": run_id, **counts, "ms": _ms(time.perf_counter() - started)}
+        extra = {"tenant": str(tenant_id), **counts, "ms": _ms(time.perf_counter() - started)}
         log.info("messages sent", extra=extra)
     return dispatched
 

@@ -38,7 +38,8 @@ async def run(settings: Settings, *, database_url: str, redis_url: str, lane: La
     embedder = embedder_of(settings)
     try:
         await lanes.check(client)
-        async with Database.open(database_url, settings) as db, models.opened(settings) as gateway:
+        opening = Database.open(database_url, settings, is_planned_once=lane is Lane.REALTIME)
+        async with opening as db, models.opened(settings) as gateway:
             hands = Hands(db, adapters, client, lane=lane, owner=owner_name(lane))
             hands.embedder, hands.gateway = embedder, gateway
             hands.reader = gateway if gateway.models else None

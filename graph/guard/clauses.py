@@ -120,6 +120,7 @@ class Clauses:
                 self._cursor.refuse("What WITH computes needs a name.", at=at, remedy="Add AS and a name.")
             return value.variable, held
         name = self.scope.new_name()
+        self._remember(name, value)
         if held and held.kind != "value" and name != value.variable:
             self._cursor.refuse("A node, edge or path keeps its name.", at=at, remedy="Leave out AS and the name.")
         earlier = self.scope.variables.get(name)
@@ -149,7 +150,12 @@ class Clauses:
             self._cursor.refuse("What RETURN computes needs a name.", at=at, remedy="Add AS and a name.")
         if name in {column.name for column in self.columns}:
             self._cursor.refuse(f"There are two columns {name!r}.", at=at, remedy="Name one of them with AS.")
+        self._remember(name, value)
         self.columns.append(Column(name, value.variable, self._label(value), value.property))
+
+    def _remember(self, name: str, value: Value) -> None:
+        if value.is_condition:
+            self.scope.condition_names.add(name)
 
     def _label(self, value: Value) -> str | None:
         variable = self.scope.variables.get(value.variable) if value.variable else None

@@ -26,15 +26,23 @@ _COMPARISON = _STRENGTH["="]
 # AGE takes no two of these in a row ("a IN b IS NULL" is a syntax error there: cypher_gram.y has them as %nonassoc).
 _ALONE = frozenset({"IN", "IS", "CONTAINS", "STARTS", "ENDS"})
 _TIGHTEST = len(_BINDS)
+_LOGIC = frozenset({"AND", "OR", "XOR"})
+# What may compare a condition with something; the others want plain values.
+_EQUALITIES = frozenset({"=", "<>"})
 
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """What an expression gives: how large it may be, and which property of which variable where it is plainly one."""
+    """What an expression gives: how large it may be, and which property of which variable where it is plainly one.
+
+    A condition is true or false to PostgreSQL and no value of AGE's: `(NOT a) IN $list`, and the same with STARTS WITH,
+    ENDS WITH and CONTAINS, ends the whole server in AGE 1.7.0. So a condition is only joined, compared and given.
+    """
 
     weight: int = 1
     variable: str | None = None
     property: str | None = None
+    is_condition: bool = False
 
 
 class Expressions:
@@ -68,9 +76,9 @@ class Expressions:
     def _first(self, floor: int) -> Value:
         if floor <= _COMPARISON and self._cursor.accept("NOT"):
             self.read(_COMPARISON)
-            return Value()
+            return Value(is_condition=True)
         if self._cursor.accept("-"):
-            self.read(_TIGHTEST)
+            self._plain(_TIGHTEST)
             return Value()
         return self._atom()
 
@@ -93,25 +101,28 @@ class Expressions:
         if operator == "IS":
             self._cursor.accept("NOT")
             self._cursor.expect("NULL")
-            return Value()
+            return Value(is_condition=True)
         if operator in {"STARTS", "ENDS"}:
             self._cursor.expect("WITH")
-        if operator == "IN":
-            self._expect_list()
-        right = self.read(strength + 1)
+        if operator in _LOGIC or operator in _EQUALITIES:
+            right = self.read(strength + 1)
+        else:
+            self._refuse_condition(left)
+            right = self._plain(strength + 1)
         weight = left.weight + right.weight if operator == "+" else max(left.weight, right.weight)
-        return Value(self._bounded(weight))
+        return Value(self._bounded(weight), is_condition=strength <= _COMPARISON)
 
-    def _expect_list(self) -> None:
-        """Let what plainly is a list stand behind IN.
+    def _plain(self, floor: int = 0) -> Value:
+        """Read an expression that is no condition."""
+        value = self.read(floor)
+        self._refuse_condition(value)
+        return value
 
-        A condition there, as in `(NOT a) IN (NOT b)`, ends the whole server in AGE 1.7.0.
-        """
-        here, following = self._cursor.here, self._cursor.following
-        is_property = here.kind == "name" and following.is_word(".")
-        is_labels = here.text.lower() == "labels" and following.is_word("(")
-        if not (here.is_word("[") or here.kind == "parameter" or is_property or is_labels):
-            self._cursor.refuse_here("A list is expected behind IN.", remedy="Write [value, ...] or a parameter.")
+    def _refuse_condition(self, value: Value) -> None:
+        if value.is_condition:
+            self._cursor.refuse_here(
+                "A condition is no value here.", remedy="Make one of it: CASE WHEN the condition THEN 1 ELSE 0 END."
+            )
 
     def _atom(self) -> Value:
         token = self._cursor.here
@@ -137,7 +148,7 @@ class Expressions:
             self._cursor.refuse_here("A value is expected here.")
         value = self.read()
         self._cursor.expect(")")
-        return Value(value.weight)
+        return Value(value.weight, is_condition=value.is_condition)
 
     def read_list(self) -> Value:
         """Read `[value, ...]`."""
@@ -147,7 +158,7 @@ class Expressions:
         while not self._cursor.accept("]"):
             if count:
                 self._cursor.expect(",")
-            weight += self.read().weight
+            weight += self._plain().weight
             count += 1
         if count > MOST_LISTED:
             self._cursor.refuse(
@@ -165,26 +176,29 @@ class Expressions:
         name = self._cursor.here.text
         variable = self._scope.known()
         if not self._cursor.accept("."):
-            return Value(variable.weight, name)
+            return Value(variable.weight, name, is_condition=name in self._scope.condition_names)
         if self._cursor.following.is_word("("):
             self._refuse_function(f"{name}.{self._cursor.here.text}")
         return Value(WEIGHT_OF_VALUE, name, self._scope.property_of(variable))
 
     def _case(self) -> Value:
         if not self._cursor.here.is_word("WHEN"):
-            self.read()
+            self._plain()
         weight = 1
+        is_condition = False
         self._cursor.expect("WHEN")
         while True:
             self.read()
             self._cursor.expect("THEN")
-            weight = max(weight, self.read().weight)
+            value = self.read()
+            weight, is_condition = max(weight, value.weight), is_condition or value.is_condition
             if not self._cursor.accept("WHEN"):
                 break
         if self._cursor.accept("ELSE"):
-            weight = max(weight, self.read().weight)
+            value = self.read()
+            weight, is_condition = max(weight, value.weight), is_condition or value.is_condition
         self._cursor.expect("END")
-        return Value(weight)
+        return Value(weight, is_condition=is_condition)
 
     def _call(self) -> Value:
         function = self._cursor.here.text.lower()
@@ -196,9 +210,9 @@ class Expressions:
             self._refuse_function(self._cursor.here.text)
         begun = self._cursor.take()
         self._cursor.expect("(")
-        given = [self.read()]
+        given = [self._plain()]
         while self._cursor.accept(","):
-            given.append(self.read())
+            given.append(self._plain())
         self._cursor.expect(")")
         least, most = FUNCTIONS[function]
         if not least <= len(given) <= most:
@@ -224,7 +238,7 @@ class Expressions:
         elif not self._paths.read(may_name=False):
             self._cursor.refuse("This pattern names no node that is known.", at=at, remedy="Begin it with one.")
         self._cursor.expect(")")
-        return Value()
+        return Value(is_condition=True)
 
     def _aggregate(self, function: str) -> Value:
         if not self.may_aggregate:
@@ -241,7 +255,7 @@ class Expressions:
             return Value()
         self._cursor.accept("DISTINCT")
         self.may_aggregate = False
-        value = self.read()
+        value = self._plain()
         self.may_aggregate = True
         if function == "collect" and value.weight > WEIGHT_OF_VALUE:
             self._cursor.refuse("collect() takes a variable or a property.", at=at, remedy="Collect one of them.")

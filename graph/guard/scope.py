@@ -31,6 +31,8 @@ class Scope:
         self.parameters: set[str] = set()
         # Variables that expressions have used since somebody cleared this.
         self.mentioned: set[str] = set()
+        # Names that ever stood for a condition; see Expressions.
+        self.condition_names: set[str] = set()
         self.element_count = 0
         self.match_count = 0
 

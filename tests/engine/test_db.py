@@ -77,6 +77,14 @@ async def test_a_read_only_transaction_writes_nothing(db: Database, tenant: Tena
             )
 
 
+async def test_only_what_can_be_done_again_commits_before_the_disk_has_it(db: Database, tenant: Tenant) -> None:
+    async with db.transaction(tenant.tenant_id, is_repeatable=True) as connection:
+        hasty = await (await connection.execute("SHOW synchronous_commit")).fetchone()
+    async with db.transaction(tenant.tenant_id) as connection:
+        usual = await (await connection.execute("SHOW synchronous_commit")).fetchone()
+    assert (hasty, usual) == ({"synchronous_commit": "off"}, {"synchronous_commit": "on"})
+
+
 async def test_a_dead_server_is_one_sentence_without_the_password(settings: Settings) -> None:
     url = "postgresql://leo_app:s3cret@127.0.0.1:1/leo"
     with pytest.raises(Unavailable, match=r"127\.0\.0\.1:1/leo") as caught:

@@ -7,7 +7,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from hypothesis import example, given, reject, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from psycopg import AsyncRawCursor, RawCursor
 
@@ -95,9 +95,21 @@ REFUSED = {
     "MATCH (p:Profile)-[b:BOUGHT]->(x:Product) WHERE b.price > 1 RETURN p": "no property 'price'",
     "MATCH (p:Profile) WHERE p.ext_id IN p.status IS NOT NULL RETURN p": "IS cannot follow IN",
     "MATCH (p:Profile) WHERE p.ext_id CONTAINS 'a' STARTS WITH 'b' RETURN p": "STARTS cannot follow CONTAINS",
-    "MATCH (p:Profile) WHERE (NOT true) IN (NOT true) RETURN p": "A list is expected",
-    "MATCH (p:Profile) WITH p, NOT true AS b WHERE b IN b RETURN p": "A list is expected",
-    "MATCH (p:Profile) WHERE 1 IN toString(1) RETURN p": "A list is expected",
+    **dict.fromkeys(
+        (
+            "MATCH (p:Profile) WHERE (NOT true) IN (NOT true) RETURN p",
+            "MATCH (p:Profile) WHERE (p.status IS NULL) STARTS WITH 'x' RETURN p",
+            "MATCH (p:Profile) WHERE p.ext_id CONTAINS (true AND p.status = 'x') RETURN p",
+            "MATCH (p:Profile) WHERE p.ext_id ENDS WITH (CASE WHEN true THEN NOT true END) RETURN p",
+            "MATCH (p:Profile) WITH p, NOT true AS b WHERE b IN b RETURN p",
+            "MATCH (p:Profile) RETURN NOT true AS b ORDER BY b CONTAINS 'x'",
+            "MATCH (p:Profile) RETURN toString(p.ext_id = 'x') AS b",
+            "MATCH (p:Profile) RETURN [NOT true] AS b",
+            "MATCH (p:Profile) RETURN max(exists(p.status)) AS b",
+            "MATCH (p:Profile) RETURN -(NOT true) AS b",
+        ),
+        "A condition is no value",
+    ),
     "MATCH (n) RETURN n": "No node of this pattern has a label",
     "MATCH ()-[:KNOWS]->(n) RETURN n": "No node of this pattern has a label",
     "MATCH (p:Profile)-[:KNOWS]-(q:Profile) RETURN p": "no direction",
@@ -292,7 +304,7 @@ def test_any_expression_that_passes_is_one_to_age(session: psycopg.Connection[An
         try:
             query = read(f"MATCH (p:Profile)-[b:BOUGHT]->(x:Product) WHERE {condition} RETURN p.profile_id")
         except InvalidInput:
-            reject()
+            return
         statement = f"SELECT * FROM cypher('{tenant.graph}', $leo$ {query.text} $leo$, $1) AS (i agtype)"  # noqa: S608
         try:
             with session.transaction():
