@@ -26,6 +26,7 @@ from api.routes import (
     journeys,
     letters,
     policies,
+    preferences,
     privacy,
     profiles,
     segments,
@@ -33,6 +34,7 @@ from api.routes import (
     tasks,
     templates,
     tenants,
+    tracking,
     unsubscribe,
     webhooks,
 )
@@ -66,7 +68,10 @@ ROUTERS = (
     cypher.asking,
     cypher.router,
     webhooks.router,
+    webhooks.inbox,
     unsubscribe.router,
+    preferences.router,
+    tracking.router,
 )
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]

@@ -39,6 +39,8 @@ COMMANDS: dict[str, Command] = {
     "campaigns": Command("engine.cli.campaigns:app", "Try a campaign over real people without writing.", WORK),
     "decisions": Command("engine.cli.decisions:app", "List, explain and replay decisions.", LOOK),
     "why-not": Command("engine.cli.why_not:why_not", "Say why somebody got nothing of a campaign.", LOOK),
+    "outbox": Command("engine.cli.outbox:app", "Show what the CDP is told of outcomes, and what waits.", LOOK),
+    "callbacks": Command("engine.cli.callbacks:app", "Show what providers posted; read it again.", LOOK),
     "task": Command("engine.cli.tasks:app", "Ask for agent tasks; approve, follow and cancel them.", WORK),
     "deadletters": Command("engine.cli.letters:app", "See, queue again and settle what did not arrive.", WORK),
     "policy": Command("engine.cli.policies:app", "Draft, check, compare and switch on policies.", WORK),

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Self
 from uuid import UUID
 
-from channels.contract import Adapter
+from channels.contract import Adapter, Message
 from channels.registry import create
 from engine import embedded
 from engine.credentials import Vault
@@ -19,6 +19,7 @@ from engine.db import Transaction
 from engine.processes.table import public_url
 from engine.queries import queries
 from engine.settings import Settings
+from engine.tracking import Marks, Tracked
 from engine.unsubscribe import Links
 from rules.errors import LeoError
 from rules.words import Channel
@@ -34,18 +35,28 @@ Make = Callable[[Channel, Mapping[str, Any]], Adapter]
 class Adapters:
     """Give this to whatever sends; close it at the end with `aclose`."""
 
-    def __init__(self, vault: Vault, links: Links, *, make: Make = create) -> None:
+    def __init__(self, vault: Vault, links: Links, marks: Marks, *, make: Make = create) -> None:
         self.links = links
+        self.marks = marks
         self.vault = vault
         self._make = make
         self._open: OrderedDict[tuple[UUID, int], tuple[str, Adapter]] = OrderedDict()
         self._replaced: list[tuple[float, Adapter]] = []
+        # Of every channel that was loaded: two flags each.
+        self._tracked: dict[tuple[UUID, int], Tracked] = {}
 
     @classmethod
     def of(cls, settings: Settings, *, make: Make = create) -> Self:
         """Make them for this installation; raises Misconfigured where its credential key is none."""
         key = embedded.load_secrets(settings).credential_key
-        return cls(Vault(key), Links(key, public_url(settings)), make=make)
+        url = public_url(settings)
+        return cls(Vault(key), Links(key, url), Marks(key, url), make=make)
+
+    def mark(self, message: Message, *, tenant_id: UUID, channel_id: int) -> Message:
+        """Have opens and clicks of a mail told, as its channel's settings say; the channel must have been loaded."""
+        return self.marks.on(
+            message, tenant_id=tenant_id, tracked=self._tracked.get((tenant_id, channel_id), Tracked())
+        )
 
     async def load(
         self, conn: Transaction, *, tenant_id: UUID, channel_ids: Sequence[int]
@@ -55,6 +66,10 @@ class Adapters:
         found: dict[int, Adapter | LeoError] = {}
         for row in await rows.fetchall():
             place = (tenant_id, row["channel_id"])
+            given = row["settings"]
+            self._tracked[place] = Tracked(
+                given.get("track_clicks") is not False, given.get("track_opens") is not False
+            )
             try:
                 found[row["channel_id"]] = self._adapter(place, row["kind"], row["settings"], row["sealed"] or {})
             except LeoError as error:
