@@ -13,7 +13,7 @@ from uuid import UUID
 
 from channels.contract import Adapter, Message
 from channels.registry import create
-from engine import embedded
+from engine import embedded, sandboxed
 from engine.credentials import Vault
 from engine.db import Transaction
 from engine.processes.table import public_url
@@ -35,9 +35,12 @@ Make = Callable[[Channel, Mapping[str, Any]], Adapter]
 class Adapters:
     """Give this to whatever sends; close it at the end with `aclose`."""
 
-    def __init__(self, vault: Vault, links: Links, marks: Marks, *, make: Make = create) -> None:
+    def __init__(
+        self, vault: Vault, links: Links, marks: Marks, *, make: Make = create, sandbox: sandboxed.Place | None = None
+    ) -> None:
         self.links = links
         self.marks = marks
+        self._sandbox = sandbox
         self.vault = vault
         self._make = make
         self._open: OrderedDict[tuple[UUID, int], tuple[str, Adapter]] = OrderedDict()
@@ -50,7 +53,9 @@ class Adapters:
         """Make them for this installation; raises Misconfigured where its credential key is none."""
         key = embedded.load_secrets(settings).credential_key
         url = public_url(settings)
-        return cls(Vault(key), Links(key, url), Marks(key, url), make=make)
+        smtp, http = settings.sandbox_smtp_port, settings.sandbox_http_port
+        sandbox = sandboxed.Place(smtp, http) if smtp and http else None
+        return cls(Vault(key), Links(key, url), Marks(key, url), make=make, sandbox=sandbox)
 
     def mark(self, message: Message, *, tenant_id: UUID, channel_id: int) -> Message:
         """Have opens and clicks of a mail told, as its channel's settings say; the channel must have been loaded."""
@@ -96,7 +101,10 @@ class Adapters:
             name: self.vault.open(value.encode(), tenant_id=tenant_id, channel_id=channel_id, name=name)
             for name, value in sealed.items()
         }
-        adapter = self._make(Channel(kind), {**settings, **secrets})
+        if sandboxed.is_sandboxed({**settings, **secrets}):
+            adapter = sandboxed.wrap(self._make(Channel(kind), sandboxed.settings_of(Channel(kind), self._sandbox)))
+        else:
+            adapter = self._make(Channel(kind), {**settings, **secrets})
         if known is not None:
             self._replace(place)
         self._open[place] = (made_from, adapter)
