@@ -5,17 +5,22 @@ import binascii
 import hashlib
 import hmac
 
+from engine.keys import split_keys
+
 _MAC_BYTES = 16
 
 
 class Signer:
-    """`secret` is LEO_CREDENTIAL_KEY; a key for this purpose alone is derived from it."""
+    """`secret` is LEO_CREDENTIAL_KEY; a key for this purpose alone is derived from each of its keys.
+
+    The newest signs; what the others signed stays valid.
+    """
 
     def __init__(self, secret: str, purpose: bytes) -> None:
-        self._key = hmac.digest(secret.encode(), purpose, hashlib.sha256)
+        self._keys = [hmac.digest(key.encode(), purpose, hashlib.sha256) for key in split_keys(secret)]
 
     def sign(self, body: bytes) -> str:
-        return base64.urlsafe_b64encode(body + self._mac(body)).rstrip(b"=").decode("ascii")
+        return base64.urlsafe_b64encode(body + _mac(self._keys[0], body)).rstrip(b"=").decode("ascii")
 
     def verify(self, token: str) -> bytes | None:
         """Give what was signed; None where this was not signed here."""
@@ -24,7 +29,8 @@ class Signer:
         except (binascii.Error, ValueError):
             return None
         body, mac = signed[:-_MAC_BYTES], signed[-_MAC_BYTES:]
-        return body if hmac.compare_digest(mac, self._mac(body)) else None
+        return body if any(hmac.compare_digest(mac, _mac(key, body)) for key in self._keys) else None
 
-    def _mac(self, body: bytes) -> bytes:
-        return hmac.digest(self._key, body, hashlib.sha256)[:_MAC_BYTES]
+
+def _mac(key: bytes, body: bytes) -> bytes:
+    return hmac.digest(key, body, hashlib.sha256)[:_MAC_BYTES]

@@ -33,6 +33,7 @@ COMMANDS: dict[str, Command] = {
     "identity": Command("engine.cli.identity:app", "Find profiles that are one person; merge and un-merge.", WORK),
     "segments": Command("engine.cli.segments:app", "Save, try, refresh and explain segments.", WORK),
     "snapshot": Command("engine.cli.snapshots:app", "Freeze who is in a segment; verify and compare.", WORK),
+    "credentials": Command("engine.cli.credentials:app", "Change the key that secrets are sealed with.", WORK),
     "channels": Command("engine.cli.channels:app", "List channels; pause, resume, renew their tokens.", WORK),
     "templates": Command("engine.cli.templates:app", "Show, try out and approve templates.", WORK),
     "campaigns": Command("engine.cli.campaigns:app", "Try a campaign over real people without writing.", WORK),

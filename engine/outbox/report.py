@@ -8,7 +8,7 @@ from uuid import UUID
 
 from psycopg.types.json import Jsonb
 
-from engine.credentials import KEY_NAME, Vault
+from engine.credentials import Vault
 from engine.db import Transaction
 from engine.queries import queries
 from rules.errors import InvalidInput, NotFound
@@ -56,7 +56,7 @@ async def set_report(
     if report is not None:
         source_id = row["source_id"]
         sealed = vault.seal(token, tenant_id=tenant_id, channel_id=source_id, name=_TOKEN)
-        credential = {"source_id": source_id, "name": _TOKEN, "ciphertext": sealed, "key_name": KEY_NAME}
+        credential = {"source_id": source_id, "name": _TOKEN, "ciphertext": sealed, "key_name": vault.key_name}
         await conn.execute(queries("sources")["seal"], {"tenant_id": tenant_id, **credential})
 
 
