@@ -978,7 +978,6 @@ BEGIN
 END $$;
 CREATE INDEX IF NOT EXISTS delivery_log_provider_idx ON delivery_log (tenant_id, through_id, provider_id)
     WHERE provider_id IS NOT NULL;
-
 -- Append-only: one row before the provider is called, one row with what it answered.
 CREATE TABLE IF NOT EXISTS delivery_attempt (
     tenant_id    uuid NOT NULL,
