@@ -29,6 +29,7 @@ from api.routes import (
     operations,
     policies,
     preferences,
+    privacy,
     profiles,
     segments,
     snapshots,
@@ -50,6 +51,7 @@ ROUTERS = (
     # Before profiles, whose keys may hold a slash.
     explain.router,
     journeys.router,
+    privacy.router,
     profiles.router,
     identity.router,
     imports.router,
