@@ -1023,6 +1023,33 @@ CREATE TABLE IF NOT EXISTS outcome (
 CREATE INDEX IF NOT EXISTS outcome_profile_idx ON outcome (tenant_id, profile_id, occurred_at);
 CREATE INDEX IF NOT EXISTS outcome_campaign_idx ON outcome (tenant_id, campaign_id, type) WHERE campaign_id IS NOT NULL;
 
+-- What providers told, as it was posted: kept before it is read, so that what is not understood can be read again.
+CREATE TABLE IF NOT EXISTS callback (
+    tenant_id    uuid NOT NULL,
+    callback_id  bigint NOT NULL DEFAULT nextval('leo_id'),
+    channel_id   bigint NOT NULL,
+    -- sha256 of the body: a provider repeats itself word for word.
+    body_hash    bytea NOT NULL,
+    body         bytea NOT NULL,
+    headers      jsonb NOT NULL DEFAULT '{}',
+    status       text NOT NULL DEFAULT 'unreadable',
+    told         int NOT NULL DEFAULT 1,
+    readings     int NOT NULL DEFAULT 0,
+    new          int NOT NULL DEFAULT 0,
+    duplicate    int NOT NULL DEFAULT 0,
+    unknown      int NOT NULL DEFAULT 0,
+    error        text,
+    due_at       timestamptz,
+    received_at  timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT callback_pkey PRIMARY KEY (tenant_id, callback_id),
+    CONSTRAINT callback_channel_fkey FOREIGN KEY (tenant_id, channel_id) REFERENCES channel,
+    CONSTRAINT callback_body_unique UNIQUE (tenant_id, channel_id, body_hash),
+    CONSTRAINT callback_body_hash_length CHECK (octet_length(body_hash) = 32),
+    CONSTRAINT callback_status_known CHECK (status IN ('read', 'unknown', 'unreadable'))
+);
+CREATE INDEX IF NOT EXISTS callback_due_idx ON callback (tenant_id, due_at) WHERE due_at IS NOT NULL;
+CREATE INDEX IF NOT EXISTS callback_received_idx ON callback (tenant_id, received_at);
+
 -- Where people, events and touchpoints are taken from: a CDP's database, with the map from its fields to ours.
 CREATE TABLE IF NOT EXISTS source (
     tenant_id   uuid NOT NULL,
@@ -1044,6 +1071,8 @@ CREATE TABLE IF NOT EXISTS source (
     CONSTRAINT source_status_known CHECK (status IN ('connected', 'paused')),
     CONSTRAINT source_every_positive CHECK (every_s >= 1)
 );
+-- Where the outcomes of this source's people are told (url, token_key, outcomes); NULL: nowhere.
+ALTER TABLE source ADD COLUMN IF NOT EXISTS report jsonb;
 CREATE INDEX IF NOT EXISTS source_due_idx ON source (tenant_id, due_at) WHERE due_at IS NOT NULL;
 
 CREATE TABLE IF NOT EXISTS source_credential (
@@ -1100,6 +1129,8 @@ CREATE TABLE IF NOT EXISTS outbox (
     CONSTRAINT outbox_pkey PRIMARY KEY (tenant_id, outbox_id),
     CONSTRAINT outbox_tenant_fkey FOREIGN KEY (tenant_id) REFERENCES tenant
 );
+-- Whether the last try may have arrived although nobody said so; what went wrong with it. Due at infinity: given up.
+ALTER TABLE outbox ADD COLUMN IF NOT EXISTS may_have_left boolean NOT NULL DEFAULT false, ADD COLUMN IF NOT EXISTS error text;
 CREATE INDEX IF NOT EXISTS outbox_due_idx ON outbox (tenant_id, due_at) WHERE done_at IS NULL;
 
 -- The audit ledger. How far every record is there for good (see engine/sql/ledger.sql, horizon) ...
@@ -1953,6 +1984,7 @@ BEGIN
     END IF;
     -- Children before parents. Outside their own keys the tables point only upwards in this list.
     FOREACH emptied IN ARRAY ARRAY[
+        'callback',
         'query_history', 'saved_query', 'reader_credential',
         'ledger_batch', 'ledger_horizon', 'outbox', 'sync_run', 'sync_position', 'source_credential', 'source', 'outcome', 'delivery_attempt', 'delivery_log', 'decision', 'model_answer', 'task_step',
         'agent_task', 'run_batch', 'campaign_run', 'campaign_spend', 'campaign_template', 'campaign', 'policy', 'message_template', 'channel_token', 'channel_gate', 'channel_credential', 'channel',

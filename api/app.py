@@ -26,12 +26,14 @@ from api.routes import (
     journeys,
     letters,
     policies,
+    preferences,
     profiles,
     segments,
     snapshots,
     tasks,
     templates,
     tenants,
+    tracking,
     unsubscribe,
     webhooks,
 )
@@ -64,7 +66,10 @@ ROUTERS = (
     cypher.asking,
     cypher.router,
     webhooks.router,
+    webhooks.inbox,
     unsubscribe.router,
+    preferences.router,
+    tracking.router,
 )
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]

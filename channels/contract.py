@@ -220,7 +220,7 @@ class Incoming:
     `provider_id` is unique per told event: one told twice is stored once; `type` is None where it is no outcome;
     `delivery_ref` is the delivery's event_id (64 hex digits) or the `Receipt.provider_id`, where the provider says it;
     `event` is what the person did there (message, click, follow), kept as the event `<channel>.<event>` too;
-    `up_to`: it is about everything sent to `address` until `at`.
+    `up_to`: it is about everything sent to `address` until `at`; `soft`: a bounce that is not the address's fault.
     """
 
     provider_id: str
@@ -231,6 +231,7 @@ class Incoming:
     raw: Mapping[str, Any] = field(default_factory=dict)
     event: str | None = None
     up_to: bool = False
+    soft: bool = False
 
 
 @runtime_checkable

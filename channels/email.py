@@ -8,6 +8,7 @@ from email.utils import format_datetime
 from typing import Any, ClassVar
 
 from channels import facts, letter, signature
+from channels.callbacks import mail as returned
 from channels.contract import (
     Incoming,
     MayHaveLeft,
@@ -27,20 +28,23 @@ from channels.mime import compose, header, mailbox
 from channels.options import Options
 from channels.smtp import SmtpPool, SmtpSettings
 from channels.told import read_outcomes
+from rules.errors import Misconfigured
 from rules.words import Channel
 
 FACTS = facts.load("email")
 TLS_WAYS = ("starttls", "starttls_if_offered", "implicit", "none")
 BEFORE_MESSAGE = frozenset({"connect", "helo", "auth"})
 ENHANCED = re.compile(r"\s*([245]\.\d{1,3}\.\d{1,3})\b")
+# The event id takes 52 of the 64 characters that may stand before the @, and a + one.
+_RETURN_PATH = re.compile(r"[A-Za-z0-9._=-]{1,11}@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*")
 
 
 class EmailAdapter:
     """A tenant's mail relay.
 
     Settings: host, port (587), tls (starttls; starttls_if_offered, implicit, none), username, password, sender
-    ("Name <mailbox>"), verify_certificates (true), ca_file, timeout_s (30), connections (32),
-    messages_per_connection (500), webhook_secret, webhook_max_age_s (300).
+    ("Name <mailbox>"), bounces (a mailbox that bounces come back to), verify_certificates (true), ca_file,
+    timeout_s (30), connections (32), messages_per_connection (500), webhook_secret, webhook_max_age_s (300).
     """
 
     channel: ClassVar[Channel] = Channel.EMAIL
@@ -65,6 +69,12 @@ class EmailAdapter:
             )
         )
         self._sender = options.optional_text("sender")
+        self._bounces = options.optional_text("bounces")
+        if self._bounces is not None and _RETURN_PATH.fullmatch(self._bounces) is None:
+            raise Misconfigured(
+                "The setting bounces of the channel email is wrong.",
+                remedy="Give a mailbox of at most 11 characters before the @, without a +: bounces@mail.shop.example",
+            )
         self._webhook_secret = options.optional_secret("webhook_secret")
         self._webhook_max_age_s = options.number("webhook_max_age_s", 300.0, least=1.0, most=86_400.0)
         options.finish()
@@ -89,7 +99,7 @@ class EmailAdapter:
         return Request(
             event_id=message.event_id,
             target=mail.recipient[1],
-            sender=sender,
+            sender=sender if self._bounces is None else returned.return_path(self._bounces, message.event_id),
             body=body,
             ids={"provider_id": message_id},
         )
@@ -130,8 +140,11 @@ class EmailAdapter:
     def verify(self, headers: Mapping[str, str], body: bytes) -> None:
         signature.verify(self._webhook_secret, headers, body, now=self._clock(), max_age_s=self._webhook_max_age_s)
 
-    def parse_webhook(self, headers: Mapping[str, str], body: bytes) -> Sequence[Incoming]:  # noqa: ARG002
-        """Read the outcomes of the relay or of what watches it; see `channels.told`."""
+    def parse_webhook(self, headers: Mapping[str, str], body: bytes) -> Sequence[Incoming]:
+        """Read a mail that came back, or the outcomes of the relay or of what watches it; see `channels.told`."""
+        kind = signature.lowered(headers).get("content-type", "")
+        if kind.partition(";")[0].strip().casefold() == returned.MEDIA_TYPE:
+            return returned.read(body, now=self._clock())
         return read_outcomes(body)
 
     async def aclose(self) -> None:

@@ -25,8 +25,9 @@ from rules.limits import UNLIMITED, Pace, read_pace
 from rules.words import Channel
 
 GROUP = "leo.channels"
-# Settings of every channel, which no adapter sees.
-OURS = frozenset({"provider", "limits"})
+# Settings of every channel, which no adapter sees: links and a picture of a mail that tell of it are two of them.
+TRACKING = ("track_clicks", "track_opens")
+OURS = frozenset({"provider", "limits", *TRACKING})
 
 
 class Factory(Protocol):
@@ -98,5 +99,8 @@ def pace(channel: Channel, settings: Mapping[str, Any]) -> Pace:
 
 def create(channel: Channel, settings: Mapping[str, Any], *, clock: Callable[[], float] = time.time) -> Adapter:
     """Make the adapter of a channel; `clock` gives Unix seconds. Raises Misconfigured."""
+    for name in TRACKING:
+        if not isinstance(settings.get(name, True), bool):
+            raise Misconfigured(f"The setting {name} of the channel {channel} is wrong.", remedy="It is true or false.")
     made_of = {name: value for name, value in settings.items() if name not in OURS}
     return factory(channel, settings)(made_of, clock=clock)

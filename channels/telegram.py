@@ -13,6 +13,7 @@ from html import escape
 from typing import Any, ClassVar
 
 from channels import facts, markdown, signature
+from channels.callbacks.document import load
 from channels.contract import (
     Incoming,
     MayHaveLeft,
@@ -46,6 +47,8 @@ DATA_KEYS = frozenset({"disable_notification", "protect_content", "link_preview_
 MARKDOWN = "MarkdownV2"
 MODES = ("HTML", MARKDOWN)
 HTTP_OK, TOO_MANY = 200, 429
+# What a person does in their chat with the bot counts as heard there.
+_EVENTS: Mapping[OutcomeType, str] = {OutcomeType.REPLIED: "message", OutcomeType.CLICKED: "click"}
 
 
 class TelegramAdapter:
@@ -154,10 +157,7 @@ class TelegramAdapter:
 
     def parse_webhook(self, headers: Mapping[str, str], body: bytes) -> Sequence[Incoming]:  # noqa: ARG002
         """Read one update: a private message, a pressed button or a block; other updates give nothing."""
-        try:
-            update = json.loads(body)
-        except (ValueError, RecursionError) as error:
-            raise InvalidInput("The update is no JSON.", remedy="Post a Telegram update.") from error
+        update = load(body)
         if not isinstance(update, dict) or not isinstance(update.get("update_id"), int):
             raise InvalidInput("The update has no update_id.", remedy="Post a Telegram update.")
         outcome = _outcome(update)
@@ -262,4 +262,5 @@ def _incoming(
         delivery_ref=f"{chat_id}:{message_id}" if isinstance(message_id, int) else None,
         address=str(chat_id) if isinstance(chat_id, int) else None,
         raw=update,
+        event=_EVENTS.get(kind),
     )

@@ -1,10 +1,10 @@
 """Outcomes that a sender's own systems tell: a JSON array, signed as `channels.signature` does it."""
 
-import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from channels.callbacks.document import load
 from channels.contract import Incoming
 from rules.errors import InvalidInput
 from rules.words import OutcomeType
@@ -31,13 +31,10 @@ OUTCOMES: Mapping[str, OutcomeType] = {
 
 def read_outcomes(body: bytes) -> Sequence[Incoming]:
     """Read `[{"id", "event_id", "type", "at" (ISO 8601), "address"?}]`; raises InvalidInput naming the item."""
-    try:
-        document = json.loads(body)
-    except (ValueError, RecursionError) as error:
-        raise InvalidInput("The callback is no JSON.", remedy="Post a JSON array of outcomes.") from error
-    if not isinstance(document, list):
+    told = load(body)
+    if not isinstance(told, list):
         raise InvalidInput("The callback is no array.", remedy="Post a JSON array of outcomes.")
-    incoming = (_incoming(index, item) for index, item in enumerate(document))
+    incoming = (_incoming(index, item) for index, item in enumerate(told))
     return [outcome for outcome in incoming if outcome is not None]
 
 
@@ -64,11 +61,13 @@ def _incoming(index: int, item: Any) -> Incoming | None:
 def _instant(index: int, value: Any) -> datetime:
     try:
         at = datetime.fromisoformat(value)
-    except (TypeError, ValueError) as error:
+        is_whole = at.tzinfo is not None
+        in_utc = at.astimezone(UTC)
+    except (OverflowError, TypeError, ValueError) as error:
         raise _bad_item(index, "its at is no ISO 8601 time") from error
-    if at.tzinfo is None:
+    if not is_whole:
         raise _bad_item(index, "its at has no zone")
-    return at.astimezone(UTC)
+    return in_utc
 
 
 def _bad_item(index: int, reason: str) -> InvalidInput:

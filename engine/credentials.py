@@ -1,5 +1,7 @@
 """Provider credentials, encrypted at rest (Fernet: AES-128-CBC with HMAC-SHA256) under LEO_CREDENTIAL_KEY.
 
+The setting may hold several keys, the newest first: that one seals, all of them open, until
+`leo credentials rotate` has sealed everything with it.
 A sealed value is bound to its tenant, channel and name: moved to another row it does not open.
 """
 
@@ -8,10 +10,11 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from cryptography.fernet import Fernet, InvalidToken
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from psycopg.types.json import Jsonb
 
 from engine.db import Transaction
+from engine.keys import name_of, split_keys
 from engine.queries import queries
 from rules.errors import Misconfigured
 
@@ -23,17 +26,17 @@ SECRET_SETTINGS = frozenset(
         *("access_token", "refresh_token", "user_token"),
     }
 )
-# The name of the key a value was sealed with, so that a later one can take its place (rotation).
-KEY_NAME = "v1"
 _SQL = queries("credentials")
 
 
 class Vault:
-    """Seals and opens credentials. Raises Misconfigured where the key is not 32 bytes in URL-safe base64."""
+    """Seals and opens credentials. Raises Misconfigured where a key is not 32 bytes in URL-safe base64."""
 
-    def __init__(self, key: str) -> None:
+    def __init__(self, keys: str) -> None:
+        given = split_keys(keys)
+        self.key_name = name_of(given[0]) if given else ""
         try:
-            self._fernet = Fernet(key)
+            self._fernet = MultiFernet([Fernet(key) for key in given])
         except ValueError as error:
             raise Misconfigured(
                 "LEO_CREDENTIAL_KEY is no key: 32 bytes in URL-safe base64 are wanted.",
@@ -42,6 +45,16 @@ class Vault:
 
     def seal(self, value: str, *, tenant_id: UUID, channel_id: int, name: str) -> bytes:
         return self._fernet.encrypt(json.dumps([str(tenant_id), channel_id, name, value]).encode())
+
+    def anew(self, sealed: bytes, *, of: str) -> bytes:
+        """Seal with the newest key what any of them sealed, for the same place; raises Misconfigured where none did."""
+        try:
+            return self._fernet.rotate(sealed)
+        except InvalidToken as error:
+            raise Misconfigured(
+                f"A credential of the {of} does not open: none of the keys sealed it.",
+                remedy="Put the key it was sealed with at the end of LEO_CREDENTIAL_KEY, or connect it again.",
+            ) from error
 
     def open(self, sealed: bytes, *, tenant_id: UUID, channel_id: int, name: str) -> str:
         """Give the value; raises Misconfigured where it was sealed with another key or for another place."""
@@ -89,7 +102,9 @@ async def _write(
         {"name": name, "ciphertext": vault.seal(value, tenant_id=tenant_id, channel_id=channel_id, name=name).decode()}
         for name, value in secrets.items()
     ]
-    await connection.execute(_SQL[query], {"channel_id": channel_id, "sealed": Jsonb(sealed), "key_name": KEY_NAME})
+    await connection.execute(
+        _SQL[query], {"channel_id": channel_id, "sealed": Jsonb(sealed), "key_name": vault.key_name}
+    )
 
 
 async def load(connection: Transaction, vault: Vault, *, tenant_id: UUID, channel_id: int) -> dict[str, str]:

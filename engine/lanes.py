@@ -23,6 +23,7 @@ from rules.words import Lane
 DECIDE, DISPATCH = "decide", "dispatch"
 RECHECK, REFRESH, SYNC = "recheck", "refresh", "sync"
 EMBED, TIDY, SEAL = "embed", "tidy", "seal"
+REPLAY, REPORT = "replay", "report"
 TASKS = "tasks"
 TOKENS = "tokens"
 # Batches of one tenant that wait in the queue at once: the rest follow one by one, behind other tenants.

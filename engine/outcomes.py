@@ -88,6 +88,7 @@ def _row(place: int, outcome: Incoming, channel: Channel | None) -> dict[str, An
         "raw": dict(outcome.raw),
         "event": outcome.event,
         "up_to": outcome.up_to,
+        "soft": outcome.soft,
     }
 
 

@@ -44,7 +44,10 @@ class Settings(BaseSettings):
     webhook_secret: SecretStr | None = None
     """Signs the sandbox's callbacks; generated below `home` if absent."""
     credential_key: SecretStr | None = None
-    """Encrypts provider credentials at rest (32 bytes, URL-safe base64); generated below `home` if absent."""
+    """Encrypts provider credentials at rest (32 bytes, URL-safe base64); generated below `home` if absent.
+
+    Several, separated by commas, while the key is changed: the first seals, all of them open.
+    """
 
     api_host: str = "127.0.0.1"
     api_port: Port = 0

@@ -1,22 +1,19 @@
 """Unsubscribe links: who asks to be left alone on which channel, signed so that nobody can ask for another person.
 
 A token is tenant (16 bytes), profile and delivery (8 each), channel, then 16 bytes of HMAC-SHA256, in URL-safe base64.
-It does not expire: the link in an old mail has to work, and all it can do is to unsubscribe.
+It does not expire: the link in an old mail has to work, and all it can do is to change what that person agreed to.
 """
 
-import base64
-import binascii
-import hashlib
-import hmac
 from dataclasses import dataclass
 from uuid import UUID
 
+from engine.link_tokens import Signer
 from rules.errors import Unauthorized
 from rules.words import Channel
 
 PATH = "/unsubscribe/"
+PREFERENCES_PATH = "/preferences/"
 _PURPOSE = b"leo unsubscribe link v1"
-_MAC_BYTES = 16
 _FIXED_BYTES = 32
 
 
@@ -33,16 +30,18 @@ class Request:
 class Links:
     """Makes and reads the links of one installation.
 
-    `secret` is LEO_CREDENTIAL_KEY: a key for this purpose alone is derived from it. `base_url` is where people reach
-    the API.
+    `secret` is LEO_CREDENTIAL_KEY. `base_url` is where people reach the API.
     """
 
     def __init__(self, secret: str, base_url: str) -> None:
-        self._key = hmac.digest(secret.encode(), _PURPOSE, hashlib.sha256)
+        self._signer = Signer(secret, _PURPOSE)
         self._base_url = base_url.rstrip("/")
 
     def url(self, request: Request) -> str:
         return f"{self._base_url}{PATH}{self.sign(request)}"
+
+    def preferences_url(self, request: Request) -> str:
+        return f"{self._base_url}{PREFERENCES_PATH}{self.sign(request)}"
 
     def sign(self, request: Request) -> str:
         body = (
@@ -51,29 +50,18 @@ class Links:
             + (request.delivery_id or 0).to_bytes(8)
             + request.channel.encode("ascii")
         )
-        return base64.urlsafe_b64encode(body + self._mac(body)).rstrip(b"=").decode("ascii")
+        return self._signer.sign(body)
 
     def verify(self, token: str) -> Request:
         """Give who asks; raises Unauthorized where this installation did not make the token."""
-        try:
-            signed = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
-        except (binascii.Error, ValueError) as error:
-            raise _refused() from error
-        body, mac = signed[:-_MAC_BYTES], signed[-_MAC_BYTES:]
-        if len(body) <= _FIXED_BYTES or not hmac.compare_digest(mac, self._mac(body)):
-            raise _refused()
+        body = self._signer.verify(token)
+        if body is None or len(body) <= _FIXED_BYTES:
+            raise Unauthorized(
+                "This unsubscribe link is not valid.", remedy="Open the link from the message itself, not a part of it."
+            )
         return Request(
             tenant_id=UUID(bytes=body[:16]),
             profile_id=int.from_bytes(body[16:24]),
             channel=Channel(body[32:].decode("ascii")),
             delivery_id=int.from_bytes(body[24:32]) or None,
         )
-
-    def _mac(self, body: bytes) -> bytes:
-        return hmac.digest(self._key, body, hashlib.sha256)[:_MAC_BYTES]
-
-
-def _refused() -> Unauthorized:
-    return Unauthorized(
-        "This unsubscribe link is not valid.", remedy="Open the link from the message itself, not a part of it."
-    )

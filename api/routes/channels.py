@@ -60,5 +60,6 @@ def _channel(channel: campaigns.Channel) -> ChannelOut:
         failover=channel.failover,
         reason=channel.reason,
         held_until=channel.held_until,
+        sandbox=channel.sandbox,
         webhook=f"/webhooks/{channel.webhook_key}",
     )

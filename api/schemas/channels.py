@@ -15,6 +15,7 @@ _CHANNEL = {
     "failover": 1,
     "reason": None,
     "held_until": None,
+    "sandbox": False,
     "webhook": "/webhooks/1f0c6e8b6e0b4a3f8a7f6f0c2d1e3b4a",
 }
 
@@ -38,7 +39,7 @@ class ChannelIn(Input):
     )
     kind: Channel
     name: Name
-    settings: Document
+    settings: Document = Field(default={}, description="Left out, its messages go to the sandbox and nobody gets them.")
     failover: int | None = Field(default=None, ge=0, le=1000)
     """Its place among the channels of its kind that stand in for each other: the lowest that works sends."""
 
@@ -47,6 +48,7 @@ class ChannelOut(Output):
     """A channel; `webhook` is the path at which its provider tells what came of messages.
 
     `reason` says why it is paused or its provider left alone, `held_until` for how long where that is for a time.
+    `sandbox`: it was connected without credentials, so that the sandbox takes its messages and nobody gets them.
     """
 
     model_config = example(_CHANNEL)
@@ -57,6 +59,7 @@ class ChannelOut(Output):
     failover: int | None
     reason: str | None
     held_until: datetime | None
+    sandbox: bool
     webhook: str
 
 

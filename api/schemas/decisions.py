@@ -183,15 +183,6 @@ class TraceOut(Output):
     journeys: list[JourneyOut]
 
 
-class OutcomesOut(Output):
-    """What a callback told: new outcomes, repetitions, and those of messages nobody here sent."""
-
-    model_config = example({"new": 12, "duplicate": 0, "unknown": 0})
-    new: int
-    duplicate: int
-    unknown: int
-
-
 def _candidate(verdict: Any) -> CandidateOut:
     candidate = Candidate.from_document(verdict["candidate"])
     return CandidateOut(

@@ -23,7 +23,6 @@ MAX_AGE_S = 86_400.0
 EVENT_ID_ARGUMENT = "leo_event_id"
 """The custom argument that an adapter sends along; SendGrid writes it beside each event's own fields."""
 REMEDY = "Give the channel the verification key of SendGrid's signed event webhook."
-# `dropped` says that SendGrid did not even try, for an address that bounced or complained before.
 _KINDS: Mapping[str, OutcomeType] = {
     "delivered": OutcomeType.DELIVERED,
     "open": OutcomeType.READ,
@@ -31,6 +30,8 @@ _KINDS: Mapping[str, OutcomeType] = {
     "spamreport": OutcomeType.COMPLAINED,
     "unsubscribe": OutcomeType.UNSUBSCRIBED,
     "group_unsubscribe": OutcomeType.UNSUBSCRIBED,
+    "bounce": OutcomeType.BOUNCED,
+    "dropped": OutcomeType.BOUNCED,
 }
 _BAD_ADDRESS = ("bounced address", "invalid")
 
@@ -81,7 +82,7 @@ def read(body: bytes, *, now: float) -> Sequence[Incoming]:
 
 
 def _incoming(item: Mapping[str, object], *, now: float) -> Incoming | None:
-    kind = _kind(item)
+    kind = _KINDS.get(str(item.get("event")))
     key = document.word(item, "sg_event_id")
     if kind is None or key is None:
         return None
@@ -94,15 +95,12 @@ def _incoming(item: Mapping[str, object], *, now: float) -> Incoming | None:
         delivery_ref=document.word(item, EVENT_ID_ARGUMENT) or theirs or None,
         address=document.word(item, "email"),
         raw=item,
+        soft=_is_soft(item),
     )
 
 
-def _kind(item: Mapping[str, object]) -> OutcomeType | None:
-    event = str(item.get("event"))
-    if event == "bounce":
-        # Blocked: the receiver refused this message or its sender, which says nothing about the address.
-        return None if item.get("type") == "blocked" else OutcomeType.BOUNCED
-    if event == "dropped":
-        reason = str(item.get("reason", "")).casefold()
-        return OutcomeType.BOUNCED if reason.startswith(_BAD_ADDRESS) else None
-    return _KINDS.get(event)
+def _is_soft(item: Mapping[str, object]) -> bool:
+    """Blocked: the receiver refused the message or its sender. Dropped: SendGrid did not try, for many reasons."""
+    if item.get("event") == "bounce":
+        return item.get("type") == "blocked"
+    return item.get("event") == "dropped" and not str(item.get("reason", "")).casefold().startswith(_BAD_ADDRESS)

@@ -35,6 +35,7 @@ from channels.http import HttpClient
 from channels.options import Options
 from channels.waits import seconds_until
 from rules.errors import Misconfigured
+from rules.limits import Pace
 from rules.words import Channel
 
 FACTS = facts.load("facebook")
@@ -58,6 +59,7 @@ class MessengerAdapter:
 
     channel: ClassVar[Channel] = Channel.FACEBOOK
     deduplicates: ClassVar[bool] = False
+    pace: ClassVar[Pace] = Pace.within(FACTS.limit("messages_per_second"))
 
     def __init__(self, settings: Mapping[str, Any], *, clock: Callable[[], float] = time.time) -> None:
         """Raise Misconfigured for a wrong, missing or unknown setting."""

@@ -17,6 +17,7 @@ from aiohttp import web
 
 from channels.contract import Secret
 from channels.sandbox.arango.control import ArangoControl
+from channels.sandbox.arango.observer import Observer
 from channels.sandbox.arango.server import ArangoApi
 from channels.sandbox.arango.worlds import MOST_PEOPLE, PEOPLE, Worlds
 from channels.sandbox.callback import Callback, Target
@@ -101,12 +102,16 @@ async def _serve(arguments: argparse.Namespace) -> None:
     bot = BotApi(record, faults, token=arguments.telegram_token, on_message=outcomes.on_message, callback=callback)
     worlds = Worlds(arguments.arango_people)
     arango = ArangoApi(worlds, faults)
+    observer = Observer(worlds, faults)
     google = GoogleAccounts(faults)
     fcm = FcmApi(record, faults, google, on_message=outcomes.on_message)
     town = Town(record, faults)
     zalo, graph = ZaloApi(town), GraphApi(town)
-    control = Control(record=record, faults=faults, outcomes=outcomes, callback=callback, more=(arango, town, google))
+    control = Control(
+        record=record, faults=faults, outcomes=outcomes, callback=callback, more=(arango, observer, town, google)
+    )
     more = [*arango.routes(), *ArangoControl(worlds, arango).routes(), *zalo.routes()]
+    more += observer.routes()
     more += [*Page(record).routes(), *google.routes(), *fcm.routes()]
     more += WebPushApi(record, faults, on_message=outcomes.on_message).routes()
     more += SendGridApi(record, faults, on_message=outcomes.on_message).routes()

@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from engine.db import Transaction
+from engine.keys import split_keys
 from engine.queries import queries
 from rules.errors import InvalidInput, NotFound
 from rules.identity import canonical
@@ -46,11 +47,14 @@ class Checkpoint:
 
 
 class Signer:
-    """Signs checkpoints; `public_key` is 64 hex digits."""
+    """Signs checkpoints; `public_key` is 64 hex digits.
+
+    The oldest of several credential keys is taken: a new one must not change what an auditor compares with.
+    """
 
     def __init__(self, credential_key: str) -> None:
         seed = HKDF(algorithm=hashes.SHA256(), length=32, salt=None, info=b"leo audit checkpoint 1").derive(
-            base64.urlsafe_b64decode(credential_key)
+            base64.urlsafe_b64decode(split_keys(credential_key)[-1])
         )
         self._key = Ed25519PrivateKey.from_private_bytes(seed)
         raw = self._key.public_key().public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)

@@ -9,7 +9,7 @@ from uuid import UUID
 from psycopg.types.json import Jsonb
 
 from channels import registry
-from engine import credentials, dispatch, tokens
+from engine import credentials, dispatch, sandboxed, tokens
 from engine.credentials import Vault
 from engine.db import Transaction
 from engine.queries import queries
@@ -24,7 +24,7 @@ class Channel:
     """A channel; `webhook_key` is the last part of the address that its provider calls.
 
     `failover`: its place among the channels of its kind that stand in for each other. `reason` and `held_until` say why
-    it is not called, and until when where it is only for a time.
+    it is not called, and until when where it is only for a time. `sandbox`: nobody gets its messages.
     """
 
     channel_id: int
@@ -33,6 +33,7 @@ class Channel:
     status: str
     failover: int | None
     webhook_key: str
+    sandbox: bool
     reason: str | None
     held_until: datetime | None
 
@@ -52,9 +53,13 @@ async def connect_channel(
 
     Whatever paused or held it is forgotten. `failover`: its place among those that stand in for each other.
 
-    Raises InvalidInput where the settings do not fit the channel, Conflict where the name is another kind's.
+    Without any settings its messages go to the sandbox. Raises InvalidInput where the settings do not fit the channel,
+    Conflict where the name is another kind's.
     """
-    await _check(kind, settings)
+    if sandboxed.is_sandboxed(settings):
+        settings = sandboxed.check(kind, settings)
+    else:
+        await _check(kind, settings)
     plain, secrets = credentials.split(dict(settings))
     values = {
         "tenant_id": tenant_id,

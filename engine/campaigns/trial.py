@@ -1,32 +1,18 @@
 """Sending a template to the sandbox, to see it as a provider would: no person is written to, and nothing is logged."""
 
 import hashlib
-from collections.abc import Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Any
 from uuid import uuid4
 
 from channels import registry
 from channels.contract import Adapter, Unsupported
+from engine import sandboxed
 from engine.campaigns.preview import Preview
 from engine.dispatch.compose import message
 from engine.settings import Settings
-from rules.errors import Conflict, InvalidInput, Unavailable
+from rules.errors import Conflict, InvalidInput
 from rules.words import Channel
-
-LOOPBACK = "127.0.0.1"
-# What an adapter needs to speak to the sandbox instead of its provider; the credentials open nothing.
-SANDBOX: Mapping[Channel, Callable[[int, str], Mapping[str, Any]]] = {
-    Channel.EMAIL: lambda port, _: {
-        "host": LOOPBACK,
-        "port": port,
-        "tls": "none",
-        "sender": "LEO <test@leo.example>",
-    },
-    Channel.TELEGRAM: lambda _, url: {"token": "1:template-test", "base_url": url},
-    Channel.ZALO_OA: lambda _, url: {"access_token": "template-test", "base_url": url},
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +60,6 @@ async def send_trial(settings: Settings, preview: Preview, address: str) -> Tria
 
 
 def _adapter(settings: Settings, channel: Channel) -> Adapter:
-    if channel not in SANDBOX:
-        known = ", ".join(sorted(SANDBOX))
-        raise InvalidInput(f"No template for {channel} is sent to the sandbox yet.", remedy=f"It takes {known}.")
-    if not settings.sandbox_http_port or not settings.sandbox_smtp_port:
-        raise Unavailable("Nobody told where the sandbox is.", remedy="Run leo up, or set LEO_SANDBOX_HTTP_PORT.")
-    url = f"http://{LOOPBACK}:{settings.sandbox_http_port}"
-    return registry.create(channel, SANDBOX[channel](settings.sandbox_smtp_port, url))
+    smtp, http = settings.sandbox_smtp_port, settings.sandbox_http_port
+    place = sandboxed.Place(smtp, http) if smtp and http else None
+    return registry.create(channel, sandboxed.settings_of(channel, place))

@@ -35,7 +35,8 @@ def list_(tenant: TenantOption = None) -> None:
     table = Table("channel", "kind", "status", "token ends", "looked at", "why")
     for one in asyncio.run(_all(tenant)):
         ends, due = (f"{at:%Y-%m-%d %H:%M} UTC" if at else "" for at in (one.ends_at, one.due_at))
-        table.add_row(one.name, one.kind, one.status, ends, due, one.reason or one.warning or "")
+        status = f"{one.status}, sandbox" if one.sandbox else one.status
+        table.add_row(one.name, one.kind, status, ends, due, one.reason or one.warning or "")
     Console().print(table)
 
 

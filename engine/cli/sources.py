@@ -20,9 +20,11 @@ from engine.db import Database
 from engine.embedded.home import LOOPBACK, is_port_free
 from engine.ingest import fieldmap, sources
 from engine.ingest.sources import CONNECTED, PAUSED, Listed, Source
+from engine.outbox.report import DEFAULT_OUTCOMES, set_report
 from engine.processes import background, table
 from engine.settings import Settings
 from rules.errors import InvalidInput
+from rules.words import OutcomeType
 
 app = typer.Typer(no_args_is_help=True)
 add = typer.Typer(no_args_is_help=True, help="Add a source, or change the one of that key.")
@@ -34,6 +36,7 @@ KeyArgument = Annotated[str, typer.Argument(help="The source's key.")]
 SANDBOX = "leo_cdp"
 START_S = 10.0
 _PASSWORD = "ARANGO_PASSWORD"  # noqa: S105 - the name of a variable
+_TOKEN = "OBSERVER_TOKEN"  # noqa: S105 - the name of a variable
 
 
 @add.command()
@@ -111,6 +114,31 @@ def resume(key: KeyArgument, tenant: TenantOption = None) -> None:
 
 
 @app.command()
+def report(
+    key: KeyArgument,
+    url: Annotated[str | None, typer.Option(help="The observer host: http://observer.example:9080")] = None,
+    token_key: Annotated[str, typer.Option(help="The event observer's id, as the CDP shows it.")] = "",
+    token_file: Annotated[
+        Path | None, typer.Option(help=f"A file with its access token, - for standard input; {_TOKEN} otherwise.")
+    ] = None,
+    token: Annotated[str | None, typer.Option(envvar=_TOKEN, hidden=True)] = None,
+    outcome: Annotated[
+        list[OutcomeType] | None, typer.Option(help="Several times; clicked, replied and unsubscribed if absent.")
+    ] = None,
+    off: Annotated[bool, typer.Option("--off", help="Tell it nothing from now on.")] = False,
+    tenant: TenantOption = None,
+) -> None:
+    """Tell a source's CDP what came of messages to its people, from now on."""
+    if off == (url is not None):
+        raise InvalidInput("Say where the CDP's observer is, or --off.", remedy="Give --url or --off.")
+    given = "" if off else _secret(token_file, token, variable=_TOKEN)
+    outcomes = outcome or list(DEFAULT_OUTCOMES)
+    asyncio.run(_report(tenant, key, None if off else url, token_key, given, outcomes))
+    told = "nothing" if off else ", ".join(outcomes)
+    typer.echo(f"The CDP of {key} is told {told}. Now: leo outbox status")
+
+
+@app.command()
 def remove(key: KeyArgument, tenant: TenantOption = None) -> None:
     """Forget a source, its password and how far it was read; its people stay."""
     asyncio.run(_remove(tenant, key))
@@ -131,10 +159,10 @@ def _last(one: Listed) -> str:
     return text if one.last_error is None else f"{text}: {one.last_error}"
 
 
-def _secret(path: Path | None, given: str | None) -> str:
+def _secret(path: Path | None, given: str | None, *, variable: str = _PASSWORD) -> str:
     if path is None:
         if given is None:
-            raise InvalidInput("There is no password.", remedy=f"Give --password-file, or set {_PASSWORD}.")
+            raise InvalidInput("There is no secret.", remedy=f"Give its file, or set {variable}.")
         return given
     try:
         text = sys.stdin.read() if str(path) == "-" else path.read_text(encoding="utf-8")
@@ -201,6 +229,24 @@ async def _set_status(slug: str | None, key: str, status: str) -> None:
         tenant = await reach.one_tenant(db, slug)
         async with db.transaction(tenant.tenant_id) as conn:
             await sources.set_status(conn, tenant_id=tenant.tenant_id, key=key, status=status)
+
+
+async def _report(
+    slug: str | None, key: str, url: str | None, token_key: str, token: str, outcomes: Sequence[OutcomeType]
+) -> None:
+    async with reach.database() as db:
+        tenant = await reach.one_tenant(db, slug)
+        async with db.transaction(tenant.tenant_id) as conn:
+            await set_report(
+                conn,
+                _vault(),
+                tenant_id=tenant.tenant_id,
+                source=key,
+                url=url,
+                token_key=token_key,
+                token=token,
+                outcomes=outcomes,
+            )
 
 
 async def _remove(slug: str | None, key: str) -> None:

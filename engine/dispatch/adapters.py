@@ -11,14 +11,15 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Self
 from uuid import UUID
 
-from channels.contract import Adapter
+from channels.contract import Adapter, Message
 from channels.registry import create
-from engine import embedded
+from engine import embedded, sandboxed
 from engine.credentials import Vault
 from engine.db import Transaction
 from engine.processes.table import public_url
 from engine.queries import queries
 from engine.settings import Settings
+from engine.tracking import Marks, Tracked
 from engine.unsubscribe import Links
 from rules.errors import LeoError
 from rules.words import Channel
@@ -34,18 +35,33 @@ Make = Callable[[Channel, Mapping[str, Any]], Adapter]
 class Adapters:
     """Give this to whatever sends; close it at the end with `aclose`."""
 
-    def __init__(self, vault: Vault, links: Links, *, make: Make = create) -> None:
+    def __init__(
+        self, vault: Vault, links: Links, marks: Marks, *, make: Make = create, sandbox: sandboxed.Place | None = None
+    ) -> None:
         self.links = links
+        self.marks = marks
+        self._sandbox = sandbox
         self.vault = vault
         self._make = make
         self._open: OrderedDict[tuple[UUID, int], tuple[str, Adapter]] = OrderedDict()
         self._replaced: list[tuple[float, Adapter]] = []
+        # Of every channel that was loaded: two flags each.
+        self._tracked: dict[tuple[UUID, int], Tracked] = {}
 
     @classmethod
     def of(cls, settings: Settings, *, make: Make = create) -> Self:
         """Make them for this installation; raises Misconfigured where its credential key is none."""
         key = embedded.load_secrets(settings).credential_key
-        return cls(Vault(key), Links(key, public_url(settings)), make=make)
+        url = public_url(settings)
+        smtp, http = settings.sandbox_smtp_port, settings.sandbox_http_port
+        sandbox = sandboxed.Place(smtp, http) if smtp and http else None
+        return cls(Vault(key), Links(key, url), Marks(key, url), make=make, sandbox=sandbox)
+
+    def mark(self, message: Message, *, tenant_id: UUID, channel_id: int) -> Message:
+        """Have opens and clicks of a mail told, as its channel's settings say; the channel must have been loaded."""
+        return self.marks.on(
+            message, tenant_id=tenant_id, tracked=self._tracked.get((tenant_id, channel_id), Tracked())
+        )
 
     async def load(
         self, conn: Transaction, *, tenant_id: UUID, channel_ids: Sequence[int]
@@ -55,6 +71,10 @@ class Adapters:
         found: dict[int, Adapter | LeoError] = {}
         for row in await rows.fetchall():
             place = (tenant_id, row["channel_id"])
+            given = row["settings"]
+            self._tracked[place] = Tracked(
+                given.get("track_clicks") is not False, given.get("track_opens") is not False
+            )
             try:
                 found[row["channel_id"]] = self._adapter(place, row["kind"], row["settings"], row["sealed"] or {})
             except LeoError as error:
@@ -81,7 +101,10 @@ class Adapters:
             name: self.vault.open(value.encode(), tenant_id=tenant_id, channel_id=channel_id, name=name)
             for name, value in sealed.items()
         }
-        adapter = self._make(Channel(kind), {**settings, **secrets})
+        if sandboxed.is_sandboxed({**settings, **secrets}):
+            adapter = sandboxed.wrap(self._make(Channel(kind), sandboxed.settings_of(Channel(kind), self._sandbox)))
+        else:
+            adapter = self._make(Channel(kind), {**settings, **secrets})
         if known is not None:
             self._replace(place)
         self._open[place] = (made_from, adapter)

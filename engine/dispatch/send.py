@@ -135,7 +135,8 @@ async def _send(work: _Round, claimed: Claimed) -> Ended:
         return held(claimed, adapter, now=datetime.now(UTC))
     try:
         template = work.claim.templates[claimed.template_id]
-        request = adapter.build(compose(claimed, template, work.adapters.links, tenant_id=work.tenant_id))
+        message = compose(claimed, template, work.adapters.links, tenant_id=work.tenant_id)
+        request = adapter.build(work.adapters.mark(message, tenant_id=work.tenant_id, channel_id=claimed.channel_id))
     except Unsupported as error:
         return refused(claimed, error, klass=error.klass)
     except InvalidInput as error:

@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 
+from engine.keys import name_of
 from engine.processes import track
 from engine.settings import Settings
 from rules.errors import Misconfigured, Unavailable
@@ -145,6 +146,25 @@ def load_secrets(settings: Settings) -> Secrets:
     return Secrets(**(stored | {name: value.get_secret_value() for name, value in chosen.items() if value}))
 
 
+def add_credential_key(settings: Settings) -> str:
+    """Put a new key before those in `secrets.json` and give its name; raises Misconfigured where they are a setting."""
+    if settings.credential_key is not None:
+        raise Misconfigured(
+            "LEO_CREDENTIAL_KEY is set, so the keys are yours to change.",
+            remedy="Put a new key and a comma before the old one, restart every process, then: leo credentials rotate",
+        )
+    home, key = Home(settings.home), _credential_key()
+    kept = load_secrets(settings)
+    with home.locked(timeout_s=settings.server_start_timeout_s):
+        more = asdict(kept) | {"credential_key": f"{key},{kept.credential_key}"}
+        track.write_private(home.path / "secrets.json", json.dumps(more, indent=2))
+    return name_of(key)
+
+
+def _credential_key() -> str:
+    return base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
+
+
 def _generate() -> Secrets:
     return Secrets(
         admin_password=secrets.token_urlsafe(24),
@@ -152,5 +172,5 @@ def _generate() -> Secrets:
         redis_password=secrets.token_urlsafe(24),
         platform_key=f"leo_platform_{secrets.token_urlsafe(24)}",
         webhook_secret=secrets.token_urlsafe(32),
-        credential_key=base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
+        credential_key=_credential_key(),
     )

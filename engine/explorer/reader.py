@@ -16,7 +16,7 @@ import psycopg
 from psycopg import AsyncConnection
 from psycopg.rows import TupleRow
 
-from engine.credentials import KEY_NAME, Vault
+from engine.credentials import Vault
 from engine.db import Database, Transaction
 from engine.explorer.limits import Limits
 from engine.queries import queries
@@ -128,7 +128,7 @@ async def _give(connection: Transaction, vault: Vault, tenant_id: UUID, password
     verifier = connection.pgconn.encrypt_password(password.encode(), known.role.encode(), b"scram-sha-256").decode()
     await connection.execute(_SQL["login"], {"verifier": verifier})
     sealed = vault.seal(password, tenant_id=tenant_id, channel_id=_NO_CHANNEL, name=_NAME)
-    await connection.execute(_SQL["store_credential"], {"ciphertext": sealed.decode(), "key_name": KEY_NAME})
+    await connection.execute(_SQL["store_credential"], {"ciphertext": sealed.decode(), "key_name": vault.key_name})
 
 
 async def _known(connection: Transaction, password: str) -> Login:

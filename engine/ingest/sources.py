@@ -10,7 +10,7 @@ from uuid import UUID
 
 from psycopg.types.json import Jsonb
 
-from engine.credentials import KEY_NAME, Vault
+from engine.credentials import Vault
 from engine.db import Transaction
 from engine.ingest import fieldmap
 from engine.ingest.arango import BACKOFF_S, TIMEOUT_S, Arango
@@ -111,7 +111,7 @@ async def save_source(
     source_id = 0 if row is None else row["source_id"]
     # Records of every kind are numbered by one sequence, so a source's id is no channel's.
     sealed = vault.seal(password, tenant_id=tenant_id, channel_id=source_id, name=_PASSWORD)
-    credential = {"source_id": source_id, "name": _PASSWORD, "ciphertext": sealed, "key_name": KEY_NAME}
+    credential = {"source_id": source_id, "name": _PASSWORD, "ciphertext": sealed, "key_name": vault.key_name}
     await conn.execute(_SQL["seal"], {"tenant_id": tenant_id, **credential})
     return await get_source(conn, vault, tenant_id=tenant_id, key=key)
 

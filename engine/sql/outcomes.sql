@@ -5,7 +5,7 @@
 WITH given AS (
     SELECT * FROM jsonb_to_recordset(%(rows)s) AS given (
         place int, dedup_key text, type text, at timestamptz, event_hex text, provider_id text, address text,
-        value double precision, raw jsonb, event text, up_to boolean)
+        value double precision, raw jsonb, event text, up_to boolean, soft boolean)
 ), via AS MATERIALIZED (
     SELECT kind FROM channel WHERE channel_id = %(channel_id)s
 ), kin AS MATERIALIZED (
@@ -50,9 +50,11 @@ WITH given AS (
     FROM resolved WHERE type IS NOT NULL
     ORDER BY place
     ON CONFLICT ON CONSTRAINT outcome_unique DO NOTHING
-    RETURNING tenant_id, delivery_id, profile_id, campaign_id, type, occurred_at
+    RETURNING tenant_id, outcome_id, delivery_id, profile_id, campaign_id, type, dedup_key, occurred_at
 ), told AS (
-    SELECT new.*, coalesce(d.channel, (SELECT kind FROM via)) AS channel, d.address, coalesce(c.purpose, 'marketing') AS purpose
+    SELECT new.*, new.type = 'bounced' AND EXISTS (
+               SELECT FROM resolved r WHERE r.soft AND r.type = new.type AND r.dedup_key = new.dedup_key
+                 AND r.profile_id = new.profile_id AND r.delivery_id IS NOT DISTINCT FROM new.delivery_id) AS soft, coalesce(d.channel, (SELECT kind FROM via)) AS channel, d.address, coalesce(c.purpose, 'marketing') AS purpose
     FROM new
     LEFT JOIN delivery_log d ON d.tenant_id = new.tenant_id AND d.delivery_id = new.delivery_id
     LEFT JOIN campaign c ON c.tenant_id = new.tenant_id AND c.campaign_id = new.campaign_id
@@ -61,9 +63,10 @@ WITH given AS (
     UPDATE delivery_log d
     SET status = CASE WHEN told.bounced THEN 'failed' ELSE 'sent' END,
         code = CASE WHEN told.bounced THEN 'bounced' ELSE 'told_by_outcome' END,
-        class = CASE WHEN told.bounced THEN 'invalid_address' ELSE 'accepted' END,
+        class = CASE WHEN told.hard THEN 'invalid_address' WHEN told.bounced THEN 'blocked' ELSE 'accepted' END,
         sent_at = coalesce(d.sent_at, told.at)
-    FROM (SELECT delivery_id, bool_or(type = 'bounced') AS bounced, min(occurred_at) AS at
+    FROM (SELECT delivery_id, bool_or(type = 'bounced') AS bounced, bool_or(type = 'bounced' AND NOT soft) AS hard,
+                 min(occurred_at) AS at
           FROM told WHERE delivery_id IS NOT NULL GROUP BY delivery_id) told
     WHERE d.delivery_id = told.delivery_id
       AND (told.bounced AND d.status IN ('sent', 'uncertain') OR NOT told.bounced AND d.status = 'uncertain')
@@ -72,13 +75,22 @@ WITH given AS (
     -- An address that bounces does so for whoever has it; a complaint is a person's, about the whole channel.
     SELECT DISTINCT tenant_id, CASE type WHEN 'complained' THEN profile_id END, channel,
            CASE type WHEN 'bounced' THEN address END, type, 'outcome'
-    FROM told WHERE type = 'complained' OR type = 'bounced' AND address IS NOT NULL
+    FROM told WHERE type = 'complained' OR type = 'bounced' AND address IS NOT NULL AND NOT soft
     ON CONFLICT ON CONSTRAINT suppression_unique DO NOTHING
 ), withdrawn AS (
     INSERT INTO consent (tenant_id, profile_id, channel, purpose, granted, source, at)
     SELECT DISTINCT tenant_id, profile_id, channel, purpose, false, 'outcome', occurred_at
     FROM told WHERE type IN ('unsubscribed', 'complained')
     ON CONFLICT ON CONSTRAINT consent_unique DO NOTHING
+), reported AS (
+    -- What the CDP that the person came from wants to be told: with the outcome or not at all.
+    INSERT INTO outbox (tenant_id, topic, payload)
+    SELECT new.tenant_id, 'cdp.event', jsonb_build_object('outcome_id', new.outcome_id, 'source_id', wants.source_id)
+    FROM new
+    CROSS JOIN LATERAL (SELECT p.source FROM cdp_profiles p
+                        WHERE p.tenant_id = new.tenant_id AND p.profile_id = new.profile_id LIMIT 1) came
+    CROSS JOIN LATERAL (SELECT s.source_id FROM source s
+                        WHERE s.tenant_id = new.tenant_id AND s.key = came.source AND s.report -> 'outcomes' ? new.type) wants
 ), heard AS MATERIALIZED (
     SELECT DISTINCT unnest(event_types) AS type FROM segment WHERE archived_at IS NULL
 ), rechecks AS (

@@ -60,7 +60,8 @@ WHERE c.tenant_id = g.tenant_id AND c.channel_id = g.channel_id AND c.status = '
 
 -- name: listed
 -- Every channel with what is known of its token.
-SELECT c.channel_id, c.kind, c.name, c.status, g.reason, t.ends_at, t.due_at, t.renewed_at, t.warning
+SELECT c.channel_id, c.kind, c.name, c.status, c.settings ->> 'provider' IS NOT DISTINCT FROM 'sandbox' AS sandbox,
+       g.reason, t.ends_at, t.due_at, t.renewed_at, t.warning
 FROM channel c
 LEFT JOIN channel_gate g ON g.tenant_id = c.tenant_id AND g.channel_id = c.channel_id
 LEFT JOIN channel_token t ON t.tenant_id = c.tenant_id AND t.channel_id = c.channel_id

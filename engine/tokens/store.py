@@ -25,6 +25,8 @@ class Listed:
     kind: Channel
     name: str
     status: str
+    sandbox: bool
+    """Whether its messages go to the sandbox, and nobody gets them."""
     reason: str | None
     ends_at: datetime | None
     due_at: datetime | None

@@ -15,7 +15,7 @@ from engine.decide import due_batches
 from engine.dispatch import give_up_leases, lease_owners
 from engine.dispatch.claim import LEASE
 from engine.queries import queries
-from engine.worker import tasks, upkeep
+from engine.worker import learn, tasks, upkeep
 from engine.worker.beat import BEAT_S, Absences
 from engine.worker.jobs import Hands
 from rules.errors import LeoError
@@ -69,7 +69,8 @@ class Sweeper:
             self._looked_at_leases = monotonic()
 
     async def _ring_by_clock(self) -> None:
-        for job, every_s in upkeep.BY_CLOCK_S[self._hands.lane].items():
+        by_clock = {**upkeep.BY_CLOCK_S[self._hands.lane], **learn.BY_CLOCK_S[self._hands.lane]}
+        for job, every_s in by_clock.items():
             if monotonic() - self._rung_at.get(job, -math.inf) >= every_s:
                 await lanes.ring_upkeep(self._hands.client, self._hands.lane, job, every_s=every_s)
                 self._rung_at[job] = monotonic()

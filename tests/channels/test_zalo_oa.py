@@ -1,9 +1,13 @@
 """A consultation message of Zalo is written right, its answers are understood, its events believed when signed."""
 
+import asyncio
 import json
 import time
+from typing import Any
 
 import pytest
+import zalo_sdk
+import zalo_sdk.oa
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -184,3 +188,24 @@ def test_an_event_of_zalo_is_read() -> None:
         (OutcomeType.READ, "a", USER_ID),
         (OutcomeType.READ, "b", USER_ID),
     ]
+
+
+async def test_a_kept_library_for_zalo_takes_the_emulator_for_zalo(sandbox: SandboxProcess) -> None:
+    app = {"app_id": "1234567890", "app_secret": "zalo-secret", "kind": "zalo"}
+    pair = await sandbox.ask("social/apps", app)
+
+    def send(token: str) -> Any:
+        client = zalo_sdk.oa.Client(
+            app["app_id"], app["app_secret"], access_token=token, endpoint_prefix=sandbox.base_url
+        )
+        body = zalo_sdk.oa.ZaloMessageBody(text="Chào Ánh")
+        return client.send_message(zalo_sdk.oa.ZaloRecipient(user_id=USER_ID), body)
+
+    answer = await asyncio.to_thread(send, pair["access_token"])
+    assert answer["data"]["user_id"] == USER_ID
+    assert [one["text"] for one in await sandbox.messages()] == ["Chào Ánh"]
+
+    await sandbox.ask("social/heard", {"channel": ZALO, "address": USER_ID, "hours_ago": None})
+    for token, code in ((pair["access_token"], -230), ("made up", -216)):
+        with pytest.raises(zalo_sdk.ZaloException, match=rf"\({code}\)"):
+            await asyncio.to_thread(send, token)

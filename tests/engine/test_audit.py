@@ -54,6 +54,7 @@ CHANGES = {
 MUTABLE = {
     *("status", "attempts", "due_at", "expires_at", "lease_owner", "lease_until", "provider_id"),
     *("code", "class", "response", "sent_at", "updated_at"),
+    *("moved_to", "through_id", "pinned", "setbacks", "settled"),
 }
 EACH = [(table, column) for table, columns in CHANGES.items() for column in columns]
 ID = {"decision": "decision_id", "delivery_log": "delivery_id", "outcome": "outcome_id"}

@@ -249,3 +249,16 @@ async def test_one_application_of_zalo_tells_of_both_its_channels(db: Database, 
     seen = incoming("read", f"mail-{told.people[0]}")
     assert await told.tell(seen) == Recorded(unknown=1)
     assert await told.tell(seen, channel="zalo_oa") == Recorded(new=1)
+
+
+async def test_a_bounce_that_is_not_the_addresss_fault_fails_the_message_and_closes_nothing(told: Told) -> None:
+    soft, hard = replace(incoming("bounced", told.ref(0)), soft=True), incoming("bounced", told.ref(1))
+    assert await told.tell(soft, hard) == Recorded(new=2)
+    rows = await told.world.rows("SELECT profile_id, class FROM delivery_log WHERE status = 'failed'")
+    assert {row["profile_id"]: row["class"] for row in rows} == {
+        told.people[0]: "blocked",
+        told.people[1]: "invalid_address",
+    }
+    assert [row["address"] for row in await told.world.rows("SELECT address FROM suppression")] == [
+        "kh-2@people.example"
+    ]

@@ -65,7 +65,7 @@ SPOKEN_TO: Mapping[str, tuple[str, ...]] = {
     "arq": ("engine.lanes", "engine.worker", "api.services"),
     "croniter": ("engine.segments.store",),
     "cryptography": (
-        *("engine.credentials", "engine.audit.checkpoint", "channels.callbacks.sendgrid"),
+        *("engine.credentials", "engine.audit.checkpoint", "channels.callbacks.sendgrid", "engine.sandboxed"),
         *("channels.jwt", "channels.sandbox.google", "channels.sandbox.web_push", "channels.subscription"),
     ),
     "email_validator": ("engine.addresses",),

@@ -1,0 +1,134 @@
+"""Channels without credentials: their messages go to the sandbox, nobody gets them, and every result says so."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import Any, ClassVar
+
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+from channels.contract import Adapter, Incoming, Message, Receipt, Request, Response
+from rules.errors import InvalidInput, Unavailable
+from rules.words import Channel
+
+PROVIDER = "sandbox"
+LOOPBACK = "127.0.0.1"
+PLAYED = frozenset(Channel) - {Channel.CHAT}
+# The browser of the sandbox, so that it can show what would stand in the person's own.
+STAND_IN = (
+    '{"endpoint": "https://sandbox.invalid/", "keys": {"p256dh": "BFCC4mbaroOv0x0hJs4KQvttE4qFy1bEMUYXEZUnH-y6WgHEn_A'
+    'EWaCsONve-0hiNMeRGFFh_EtBXY9jG1_UJ6Y", "auth": "ZwolVEBlkrbeF9jRkROORQ"}}'
+)
+# Signs for the sandbox alone, which takes any key.
+VAPID_KEY = "c2FuZGJveCBvZiBMRU8gQWN0aXZhdGlvbiwgbm9rZXk"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the sandbox listens, on this machine."""
+
+    smtp_port: int
+    http_port: int
+
+
+def is_sandboxed(settings: Mapping[str, Any]) -> bool:
+    """Whether a channel has nothing to reach a provider with."""
+    return not settings or settings.get("provider") == PROVIDER
+
+
+def check(kind: str, settings: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Give the settings that are kept of a channel in the sandbox.
+
+    Raises InvalidInput where there are more, or where the sandbox does not play the channel.
+    """
+    if kind not in PLAYED:
+        raise _not_played(kind)
+    if more := sorted(settings.keys() - {"provider"}):
+        raise InvalidInput(
+            f"A channel in the sandbox has no setting {more[0]!r}.", remedy="Leave it out, or name another provider."
+        )
+    return {"provider": PROVIDER}
+
+
+def settings_of(channel: Channel, place: Place | None) -> dict[str, Any]:
+    """Give what an adapter needs to speak to the sandbox; the credentials open nothing.
+
+    Raises Unavailable where nobody told where it is, InvalidInput for a channel that it does not play.
+    """
+    if place is None:
+        raise Unavailable("Nobody told where the sandbox is.", remedy="Run leo up, or set LEO_SANDBOX_HTTP_PORT.")
+    url = f"http://{LOOPBACK}:{place.http_port}"
+    known: Mapping[Channel, Mapping[str, Any]] = {
+        Channel.EMAIL: {
+            "host": LOOPBACK,
+            "port": place.smtp_port,
+            "tls": "none",
+            "sender": "LEO <test@leo.example>",
+        },
+        Channel.TELEGRAM: {"token": "1:sandbox", "base_url": url},
+        Channel.ZALO_OA: {"access_token": PROVIDER, "base_url": url},
+        Channel.ZALO_TEMPLATE: {"access_token": PROVIDER, "base_url": url, "business_url": url},
+        Channel.FACEBOOK: {"page_id": "1", "access_token": PROVIDER, "base_url": url},
+        Channel.APP_PUSH: {"base_url": url, "token_url": f"{url}/google/token"},
+        Channel.WEB_PUSH: {
+            "vapid_private_key": VAPID_KEY,
+            "subject": "mailto:test@leo.example",
+            "base_url": f"{url}/push",
+            "stand_in": STAND_IN,
+        },
+    }
+    if channel not in known:
+        raise _not_played(channel)
+    found = dict(known[channel])
+    return found | {"service_account": _service_account()} if channel is Channel.APP_PUSH else found
+
+
+def _not_played(kind: str) -> InvalidInput:
+    return InvalidInput(f"The sandbox does not play {kind!r}.", remedy=f"It plays {', '.join(sorted(PLAYED))}.")
+
+
+def wrap(adapter: Adapter) -> Adapter:
+    """Let an adapter that speaks to the sandbox say so with every receipt."""
+    made: type[_Sandboxed] = type("Sandboxed", (_Sandboxed,), {"channel": adapter.channel})
+    return made(adapter)
+
+
+class _Sandboxed:
+    channel: ClassVar[Channel]
+    deduplicates: ClassVar[bool] = False
+
+    def __init__(self, adapter: Adapter) -> None:
+        self._adapter = adapter
+
+    def build(self, message: Message) -> Request:
+        return self._adapter.build(message)
+
+    async def send(self, request: Request) -> Response:
+        return await self._adapter.send(request)
+
+    def parse(self, response: Response) -> Receipt:
+        receipt = self._adapter.parse(response)
+        return replace(
+            receipt,
+            code=f"{PROVIDER} {receipt.code}",
+            detail=f"The sandbox took it, nobody got it: {receipt.detail}",
+            raw={**receipt.raw, PROVIDER: True},
+        )
+
+    def verify(self, headers: Mapping[str, str], body: bytes) -> None:
+        self._adapter.verify(headers, body)
+
+    def parse_webhook(self, headers: Mapping[str, str], body: bytes) -> Sequence[Incoming]:
+        return self._adapter.parse_webhook(headers, body)
+
+    async def aclose(self) -> None:
+        await self._adapter.aclose()
+
+
+@cache
+def _service_account() -> dict[str, str]:
+    """Make a key file once a process: no key of ours stands in the source, and the sandbox takes any."""
+    key = rsa.generate_private_key(public_exponent=65_537, key_size=2048)
+    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+    return {"project_id": PROVIDER, "client_email": "test@leo.example", "private_key": pem}

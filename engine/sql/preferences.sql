@@ -1,0 +1,38 @@
+-- name: read
+-- A person's consents as they hold, for each channel they have an address on (or the link came by) and each purpose that
+-- somebody may write to them for. A consent for every channel counts where the channel has none of its own that is newer.
+WITH person AS (
+    SELECT p.profile_id, coalesce(p.locale, t.locale) AS locale
+    FROM cdp_profiles p JOIN tenant t USING (tenant_id)
+    WHERE p.tenant_id = leo_tenant() AND p.profile_id = %(profile_id)s
+), channels AS (
+    SELECT DISTINCT a.channel FROM profile_address a
+    WHERE a.tenant_id = leo_tenant() AND a.profile_id = %(profile_id)s AND a.valid
+    UNION SELECT %(channel)s
+), purposes AS (
+    SELECT 'marketing' AS purpose
+    UNION SELECT c.purpose FROM campaign c WHERE c.tenant_id = leo_tenant()
+    UNION SELECT c.purpose FROM consent c WHERE c.tenant_id = leo_tenant() AND c.profile_id = %(profile_id)s
+)
+SELECT person.locale, channels.channel, purposes.purpose,
+       (SELECT c.granted FROM consent c
+        WHERE c.tenant_id = leo_tenant() AND c.profile_id = person.profile_id AND c.purpose = purposes.purpose
+          AND (c.channel = channels.channel OR c.channel IS NULL)
+        ORDER BY c.at DESC, c.granted LIMIT 1) AS granted
+FROM person CROSS JOIN channels CROSS JOIN purposes
+ORDER BY channels.channel, purposes.purpose <> 'marketing', purposes.purpose LIMIT 200
+
+-- name: choose
+-- What a person chose, and to every segment that they are somebody else now.
+WITH chosen AS (
+    INSERT INTO consent (tenant_id, profile_id, channel, purpose, granted, source, at)
+    SELECT leo_tenant(), %(profile_id)s, one.channel, one.purpose, one.granted, 'preferences', %(at)s
+    FROM unnest(%(channels)s::text[], %(purposes)s::text[], %(granted)s::boolean[]) AS one (channel, purpose, granted)
+    ON CONFLICT ON CONSTRAINT consent_unique DO UPDATE SET granted = excluded.granted
+    RETURNING profile_id
+)
+INSERT INTO recheck (tenant_id, profile_id, event_types)
+SELECT DISTINCT leo_tenant(), coalesce(p.merged_into, p.profile_id), ARRAY[]::text[]
+FROM chosen JOIN cdp_profiles p ON p.tenant_id = leo_tenant() AND p.profile_id = chosen.profile_id
+WHERE EXISTS (SELECT FROM segment WHERE tenant_id = leo_tenant() AND archived_at IS NULL)
+ON CONFLICT ON CONSTRAINT recheck_pkey DO UPDATE SET event_types = '{}', due_at = least(recheck.due_at, excluded.due_at)

@@ -1,0 +1,92 @@
+"""Learning beside the requests: callbacks about what was not there yet are read again, CDPs are told outcomes."""
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from arq.worker import Function, func
+
+from channels.http import HttpClient
+from engine import callbacks, lanes, outbox
+from engine.queries import queries
+from engine.worker.jobs import Hands
+from rules.errors import LeoError
+from rules.words import Lane
+
+# Jobs for all tenants, by the clock alone.
+BY_CLOCK_S: Mapping[Lane, Mapping[str, float]] = {Lane.REALTIME: {}, Lane.BULK: {lanes.REPLAY: 10.0, lanes.REPORT: 2.0}}
+# Of one tenant, before the others have their turn.
+REPLAYED_AT_ONCE = 200
+REPORTED_AT_ONCE = 5
+REPORT_TIMEOUT_S = 600
+
+log = logging.getLogger("leo.worker")
+
+
+def functions(lane: Lane) -> list[Function]:
+    """Give the jobs of a lane."""
+    if lane is Lane.REALTIME:
+        return []
+    return [
+        func(replay, name=lanes.REPLAY, max_tries=2),
+        func(report, name=lanes.REPORT, max_tries=2, timeout=REPORT_TIMEOUT_S),
+    ]
+
+
+async def replay(ctx: dict[str, Any]) -> None:
+    """Read again, for every tenant, the callbacks that are due."""
+    await _for_all(ctx["hands"], lanes.REPLAY, _replay)
+
+
+async def _replay(hands: Hands, tenant_id: UUID) -> None:
+    for _ in range(REPLAYED_AT_ONCE):
+        if hands.stop.is_set():
+            return
+        async with hands.db.transaction(tenant_id) as conn:
+            reading = await callbacks.replay_next(conn, hands.adapters, tenant_id=tenant_id, now=datetime.now(UTC))
+        if reading is None:
+            return
+        if runs := reading.recorded.runs:
+            batch_ids = [run.batch_id for run in runs]
+            await lanes.ring_batches(hands.client, lane=Lane.REALTIME, tenant_id=tenant_id, batch_ids=batch_ids)
+
+
+async def report(ctx: dict[str, Any]) -> None:
+    """Tell CDPs, for every tenant, what came of messages."""
+    hands: Hands = ctx["hands"]
+    http = HttpClient(connections=outbox.ABREAST, total_timeout_s=outbox.TIMEOUT_S)
+
+    async def tell(hands: Hands, tenant_id: UUID) -> None:
+        for _ in range(REPORTED_AT_ONCE):
+            if hands.stop.is_set():
+                return
+            told = await outbox.tell_due(
+                hands.db, hands.adapters.vault, http, tenant_id=tenant_id, now=datetime.now(UTC)
+            )
+            if told.failed:
+                extra = {"tenant": str(tenant_id), "failed": told.failed, "told": told.told}
+                log.warning("a CDP was not told everything; it is tried again", extra=extra)
+            if not told.is_full:
+                return
+
+    try:
+        await _for_all(hands, lanes.REPORT, tell)
+    finally:
+        await http.aclose()
+
+
+async def _for_all(hands: Hands, job: str, work: Callable[[Hands, UUID], Awaitable[None]]) -> None:
+    async with hands.db.before_tenant() as conn:
+        tenants = await (await conn.execute(queries("upkeep")["tenants"])).fetchall()
+    for row in tenants:
+        try:
+            await work(hands, row["tenant_id"])
+        except Exception as error:  # noqa: BLE001 - one tenant's failure keeps nobody else waiting
+            _tell_failed(job, row["tenant_id"], error)
+
+
+def _tell_failed(job: str, tenant_id: UUID, error: Exception) -> None:
+    extra = {"job": job, "tenant": str(tenant_id), "error": str(error)}
+    log.error("learning failed", extra=extra, exc_info=None if isinstance(error, LeoError) else error)
