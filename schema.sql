@@ -1049,6 +1049,32 @@ CREATE TABLE IF NOT EXISTS callback (
 CREATE INDEX IF NOT EXISTS callback_due_idx ON callback (tenant_id, due_at) WHERE due_at IS NOT NULL;
 CREATE INDEX IF NOT EXISTS callback_received_idx ON callback (tenant_id, received_at);
 
+-- What stands in the inboxes of a web site, until its visitor has seen it and for as long as it is promised.
+CREATE TABLE IF NOT EXISTS chat_message (
+    tenant_id    uuid NOT NULL,
+    message_id   bigint NOT NULL DEFAULT nextval('leo_id'),
+    channel_id   bigint NOT NULL,
+    -- Whom it was written to, where it was written here and to a person; a trial is to an address alone.
+    profile_id   bigint,
+    address      text NOT NULL,
+    event_id     bytea NOT NULL,
+    subject      text,
+    body         text NOT NULL,
+    link         text,
+    created_at   timestamptz NOT NULL DEFAULT now(),
+    read_at      timestamptz,
+    CONSTRAINT chat_message_pkey PRIMARY KEY (tenant_id, message_id),
+    CONSTRAINT chat_message_channel_fkey FOREIGN KEY (tenant_id, channel_id) REFERENCES channel,
+    CONSTRAINT chat_message_profile_fkey FOREIGN KEY (tenant_id, profile_id) REFERENCES cdp_profiles,
+    CONSTRAINT chat_message_event_unique UNIQUE (tenant_id, event_id),
+    CONSTRAINT chat_message_event_length CHECK (octet_length(event_id) = 32),
+    CONSTRAINT chat_message_address_length CHECK (length(address) BETWEEN 1 AND 512),
+    CONSTRAINT chat_message_body_length CHECK (length(body) BETWEEN 1 AND 4000)
+);
+CREATE INDEX IF NOT EXISTS chat_message_address_idx ON chat_message (tenant_id, channel_id, address, message_id);
+CREATE INDEX IF NOT EXISTS chat_message_profile_idx ON chat_message (tenant_id, profile_id) WHERE profile_id IS NOT NULL;
+CREATE INDEX IF NOT EXISTS chat_message_created_idx ON chat_message (tenant_id, created_at);
+
 -- Where people, events and touchpoints are taken from: a CDP's database, with the map from its fields to ours.
 CREATE TABLE IF NOT EXISTS source (
     tenant_id   uuid NOT NULL,
@@ -2018,7 +2044,7 @@ BEGIN
     END IF;
     -- Children before parents. Outside their own keys the tables point only upwards in this list.
     FOREACH emptied IN ARRAY ARRAY[
-        'callback',
+        'callback', 'chat_message',
         'query_history', 'saved_query', 'reader_credential', 'erased_record', 'erasure',
         'ledger_batch', 'ledger_horizon', 'outbox', 'sync_run', 'sync_position', 'source_credential', 'source', 'outcome', 'delivery_attempt', 'delivery_log', 'decision', 'model_answer', 'task_step',
         'agent_task', 'run_batch', 'campaign_run', 'campaign_spend', 'campaign_template', 'campaign', 'policy', 'message_template', 'channel_token', 'channel_gate', 'channel_credential', 'channel',
@@ -2090,6 +2116,9 @@ BEGIN
     UPDATE public.marketing_event SET attributes = '{}', ext_id = NULL WHERE tenant_id = border AND profile_id = ANY (people);
     GET DIAGNOSTICS rows_ = ROW_COUNT;
     counts := counts || jsonb_build_object('events', rows_);
+    -- What was sent to the address alone, too: nothing else says whose it was.
+    DELETE FROM public.chat_message m WHERE m.tenant_id = border AND (m.profile_id = ANY (people) OR m.profile_id IS NULL AND m.address IN (
+        SELECT a.value FROM public.profile_address a WHERE a.tenant_id = border AND a.channel = 'chat' AND a.profile_id = ANY (people)));
     DELETE FROM public.profile_address WHERE tenant_id = border AND profile_id = ANY (people);
     GET DIAGNOSTICS rows_ = ROW_COUNT;
     counts := counts || jsonb_build_object('addresses', rows_);

@@ -37,6 +37,7 @@ TAGS = [
     },
     {"name": "cypher", "description": "The tenant's graph, asked in Cypher: read-only, bounded, recorded."},
     {"name": "operations", "description": "How the work stands: lanes, what is stuck, channels."},
+    {"name": "inbox", "description": "The inbox on a web site: messages as they come, what was seen, replies."},
     {"name": "webhooks", "description": "What providers tell."},
     {"name": "unsubscribe", "description": "The link in every message."},
     {"name": "health", "description": "Whether it lives and can work."},

@@ -10,6 +10,7 @@ from functools import cache
 from importlib.metadata import entry_points
 from typing import Any, Protocol
 
+from channels.chat import ChatAdapter
 from channels.contract import Adapter
 from channels.email import EmailAdapter
 from channels.facebook.messenger import MessengerAdapter
@@ -44,6 +45,7 @@ BUILT_IN: Mapping[Channel, Mapping[str, Factory]] = {
     Channel.TELEGRAM: {"bot_api": TelegramAdapter},
     Channel.APP_PUSH: {"fcm": FcmAdapter},
     Channel.WEB_PUSH: {"vapid": WebPushAdapter, "pushalert": PushAlertAdapter},
+    Channel.CHAT: {"inbox": ChatAdapter},
 }
 
 

@@ -14,7 +14,7 @@ from rules.words import Channel
 
 PROVIDER = "sandbox"
 LOOPBACK = "127.0.0.1"
-PLAYED = frozenset(Channel) - {Channel.CHAT}
+PLAYED = frozenset(Channel)
 # The browser of the sandbox, so that it can show what would stand in the person's own.
 STAND_IN = (
     '{"endpoint": "https://sandbox.invalid/", "keys": {"p256dh": "BFCC4mbaroOv0x0hJs4KQvttE4qFy1bEMUYXEZUnH-y6WgHEn_A'
@@ -22,6 +22,7 @@ STAND_IN = (
 )
 # Signs for the sandbox alone, which takes any key.
 VAPID_KEY = "c2FuZGJveCBvZiBMRU8gQWN0aXZhdGlvbiwgbm9rZXk"
+VISITOR_KEY = "sandbox_of_leo_activation_opens_nothing"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +78,7 @@ def settings_of(channel: Channel, place: Place | None) -> dict[str, Any]:
             "base_url": f"{url}/push",
             "stand_in": STAND_IN,
         },
+        Channel.CHAT: {"visitor_key": VISITOR_KEY, "base_url": url, "inbox": PROVIDER},
     }
     if channel not in known:
         raise _not_played(channel)

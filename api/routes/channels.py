@@ -1,11 +1,13 @@
 """Connecting the channels that a tenant's messages go through."""
 
+from datetime import UTC, datetime, timedelta
+
 from fastapi import APIRouter
 
 from api.routes.paging import PathId
-from api.schemas.channels import ChannelIn, ChannelOut, Channels, PauseIn
+from api.schemas.channels import ChannelIn, ChannelOut, Channels, PauseIn, VisitorIn, VisitorOut
 from api.work import Working, WorkRoute, needs
-from engine import campaigns
+from engine import campaigns, visitors
 from engine.tenants import Scope
 
 router = APIRouter(route_class=WorkRoute, tags=["channels"])
@@ -49,6 +51,26 @@ async def renew_token(channel_id: PathId, work: Working) -> ChannelOut:
     A channel that its token had paused goes on by itself; `reason` says what a person has to do otherwise.
     """
     return _channel(await campaigns.ask_for_token(work.conn, tenant_id=work.tenant_id, channel_id=channel_id))
+
+
+@router.post(
+    "/channels/{channel_id}/visitors",
+    status_code=201,
+    operation_id="admitVisitor",
+    openapi_extra=needs(Scope.WRITE, is_secret=True),
+)
+async def admit_visitor(channel_id: PathId, body: VisitorIn, work: Working) -> VisitorOut:
+    """Give a person who is logged in on your web site a short-lived token for the inbox there."""
+    admitted = await visitors.admit(
+        work.conn,
+        work.services.vault,
+        tenant_id=work.tenant_id,
+        channel_id=channel_id,
+        ext_id=body.ext_id,
+        valid_for=timedelta(seconds=body.ttl_s),
+        now=datetime.now(UTC),
+    )
+    return VisitorOut.model_validate(admitted)
 
 
 def _channel(channel: campaigns.Channel) -> ChannelOut:

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from pydantic import Field
 
-from api.schemas.base import Document, Input, Name, Note, Output, example
+from api.schemas.base import Document, ExtId, Input, Name, Note, Output, example
 from rules.words import Channel
 
 _CHANNEL = {
@@ -68,6 +68,31 @@ class PauseIn(Input):
 
     model_config = example({"reason": "The contract ends on Friday."})
     reason: Note
+
+
+class VisitorIn(Input):
+    """Which person may open the inbox, and for how long."""
+
+    model_config = example({"ext_id": "kh-1", "ttl_s": 3600})
+    ext_id: ExtId
+    ttl_s: int = Field(default=3_600, ge=60, le=86_400)
+
+
+class VisitorOut(Output):
+    """A token that opens one inbox for one person; `path` is where the inbox is."""
+
+    model_config = example(
+        {
+            "token": "mHq3...",
+            "path": "/inbox/1f0c6e8b6e0b4a3f8a7f6f0c2d1e3b4a",
+            "address": "kh-1",
+            "expires_at": "2026-05-01T10:00:00+00:00",
+        }
+    )
+    token: str
+    path: str
+    address: str
+    expires_at: datetime
 
 
 class Channels(Output):

@@ -21,6 +21,7 @@ from channels.sandbox.arango.observer import Observer
 from channels.sandbox.arango.server import ArangoApi
 from channels.sandbox.arango.worlds import MOST_PEOPLE, PEOPLE, Worlds
 from channels.sandbox.callback import Callback, Target
+from channels.sandbox.chat import InboxApi
 from channels.sandbox.control import Control, Outcomes, application
 from channels.sandbox.faults import Faults
 from channels.sandbox.fcm import FcmApi
@@ -107,13 +108,15 @@ async def _serve(arguments: argparse.Namespace) -> None:
     fcm = FcmApi(record, faults, google, on_message=outcomes.on_message)
     town = Town(record, faults)
     zalo, graph = ZaloApi(town), GraphApi(town)
+    inbox = InboxApi(record, faults, on_message=outcomes.on_message)
     control = Control(
-        record=record, faults=faults, outcomes=outcomes, callback=callback, more=(arango, observer, town, google)
+        record=record, faults=faults, outcomes=outcomes, callback=callback, more=(arango, observer, town, google, inbox)
     )
     more = [*arango.routes(), *ArangoControl(worlds, arango).routes(), *zalo.routes()]
     more += observer.routes()
     more += [*Page(record).routes(), *google.routes(), *fcm.routes()]
     more += WebPushApi(record, faults, on_message=outcomes.on_message).routes()
+    more += inbox.routes()
     more += SendGridApi(record, faults, on_message=outcomes.on_message).routes()
     more += [*SocialControl(town, zalo, graph).routes(), *TemplateApi(town).routes(), *graph.routes()]
     handler = MailHandler(record, faults, on_message=outcomes.on_message)

@@ -18,6 +18,7 @@ MODES: Mapping[Any, tuple[str, ...]] = {
     "zalo_template": ("reply", "hang", "cut"),
     "zalo_oauth": ("reply",),
     "facebook": ("reply", "hang", "cut"),
+    "chat": ("reply", "hang", "cut"),
     "cdp": ("reply", "hang", "cut"),
     "arango": ("reply", "hang", "cut", "slow", "expired", "torn"),
 }

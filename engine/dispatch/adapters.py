@@ -28,6 +28,8 @@ from rules.words import Channel
 MOST_OPEN = 256
 # A replaced adapter may still be answering its last calls; none lasts longer than this (see CALL_LIMIT_S).
 CLOSE_AFTER_S = 60.0
+# The provider that is our own API.
+INBOX = "inbox"
 
 Make = Callable[[Channel, Mapping[str, Any]], Adapter]
 
@@ -36,11 +38,20 @@ class Adapters:
     """Give this to whatever sends; close it at the end with `aclose`."""
 
     def __init__(
-        self, vault: Vault, links: Links, marks: Marks, *, make: Make = create, sandbox: sandboxed.Place | None = None
+        self,
+        vault: Vault,
+        links: Links,
+        marks: Marks,
+        *,
+        make: Make = create,
+        sandbox: sandboxed.Place | None = None,
+        base_url: str = "",
     ) -> None:
         self.links = links
         self.marks = marks
         self._sandbox = sandbox
+        # Where an inbox on a web site is: in our own API.
+        self._base_url = base_url
         self.vault = vault
         self._make = make
         self._open: OrderedDict[tuple[UUID, int], tuple[str, Adapter]] = OrderedDict()
@@ -55,7 +66,7 @@ class Adapters:
         url = public_url(settings)
         smtp, http = settings.sandbox_smtp_port, settings.sandbox_http_port
         sandbox = sandboxed.Place(smtp, http) if smtp and http else None
-        return cls(Vault(key), Links(key, url), Marks(key, url), make=make, sandbox=sandbox)
+        return cls(Vault(key), Links(key, url), Marks(key, url), make=make, sandbox=sandbox, base_url=url)
 
     def mark(self, message: Message, *, tenant_id: UUID, channel_id: int) -> Message:
         """Have opens and clicks of a mail told, as its channel's settings say; the channel must have been loaded."""
@@ -76,7 +87,9 @@ class Adapters:
                 given.get("track_clicks") is not False, given.get("track_opens") is not False
             )
             try:
-                found[row["channel_id"]] = self._adapter(place, row["kind"], row["settings"], row["sealed"] or {})
+                sealed = row["sealed"] or {}
+                settings = self._placed(row["kind"], given, sealed, row["webhook_key"])
+                found[row["channel_id"]] = self._adapter(place, row["kind"], settings, sealed)
             except LeoError as error:
                 found[row["channel_id"]] = error
         await self._close_replaced(older_than_s=CLOSE_AFTER_S)
@@ -87,6 +100,11 @@ class Adapters:
         self._replaced += [(0.0, adapter) for _, adapter in self._open.values()]
         self._open.clear()
         await self._close_replaced(older_than_s=0.0)
+
+    def _placed(self, kind: str, settings: Mapping[str, Any], sealed: Mapping[str, str], key: str) -> Mapping[str, Any]:
+        """Say where the inbox of a web site is, which only we know."""
+        is_inbox = kind == Channel.CHAT and settings.get("provider", INBOX) == INBOX and "visitor_key" in sealed
+        return {"base_url": self._base_url, "inbox": key, **settings} if is_inbox else settings
 
     def _adapter(
         self, place: tuple[UUID, int], kind: str, settings: Mapping[str, Any], sealed: Mapping[str, str]

@@ -125,7 +125,7 @@ d.run_id = %(run_id)s AND d.due_at <= %(now)s
 
 -- name: channels
 -- What the adapters of some channels are made from; the credentials are sealed.
-SELECT ch.channel_id, ch.kind, ch.settings,
+SELECT ch.channel_id, ch.kind, ch.settings, ch.webhook_key,
        (SELECT jsonb_object_agg(k.name, convert_from(k.ciphertext, 'UTF8'))
         FROM channel_credential k WHERE k.tenant_id = ch.tenant_id AND k.channel_id = ch.channel_id) AS sealed
 FROM channel ch WHERE ch.tenant_id = leo_tenant() AND ch.channel_id = ANY (%(channel_ids)s)

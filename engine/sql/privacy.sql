@@ -38,6 +38,8 @@ SELECT jsonb_build_object(
                                                                 'status', l.status, 'queued_at', l.queued_at, 'sent_at', l.sent_at)
                                              ORDER BY l.delivery_id), '[]')
                    FROM delivery_log l JOIN people USING (profile_id)),
+    'inbox', (SELECT coalesce(jsonb_agg(to_jsonb(m) - 'tenant_id' ORDER BY m.message_id), '[]')
+              FROM chat_message m JOIN people USING (profile_id)),
     'outcomes', (SELECT coalesce(jsonb_agg(to_jsonb(o) - 'tenant_id' ORDER BY o.outcome_id), '[]')
                  FROM outcome o JOIN people USING (profile_id))) AS document,
     (SELECT count(*) FROM people) AS people

@@ -7,7 +7,18 @@ import pytest
 from channels import facts
 from channels.contract import ReceiptClass, ReceiptStatus
 
-PROVIDERS = ("email", "telegram", "zalo_oa", "zalo_template", "facebook", "fcm", "web_push", "pushalert", "sendgrid")
+PROVIDERS = (
+    "email",
+    "telegram",
+    "zalo_oa",
+    "zalo_template",
+    "facebook",
+    "fcm",
+    "web_push",
+    "pushalert",
+    "sendgrid",
+    "chat",
+)
 
 
 @pytest.mark.parametrize("name", PROVIDERS)

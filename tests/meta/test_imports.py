@@ -28,6 +28,7 @@ PRIVATE_PARTS: Mapping[str, tuple[tuple[str, ...], str]] = {
     "engine.doctor": (("engine.doctor", "engine.cli"), "it looks at everything, nothing looks at it"),
     "channels.sandbox": (("channels.sandbox",), "stands for a provider, so it is a process of its own"),
     "channels.email": (("channels.registry",), "adapters are made by their registry, from settings"),
+    "channels.chat": (("channels.registry",), "adapters are made by their registry, from settings"),
     "channels.facebook": (("channels.registry",), "adapters are made by their registry, from settings"),
     "channels.zalo": (("channels.registry",), "adapters are made by their registry, from settings"),
     "channels.telegram": (("channels.registry",), "adapters are made by their registry, from settings"),

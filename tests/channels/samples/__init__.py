@@ -5,6 +5,7 @@ from typing import Any
 from channels.contract import Adapter, Message
 from rules.words import Channel
 from tests.channels.samples.bot_api import BOT_API, TOKEN
+from tests.channels.samples.chat import INBOX
 from tests.channels.samples.facebook import FACEBOOK
 from tests.channels.samples.fcm import FCM
 from tests.channels.samples.sample import HTML, NOW, TEXT, WEBHOOK_SECRET, Sample, event_id
@@ -24,6 +25,7 @@ SAMPLES = (
     ZALO_OA,
     ZALO_TEMPLATE,
     FACEBOOK,
+    INBOX,
 )
 
 __all__ = [

@@ -1,0 +1,158 @@
+"""The inbox on a tenant's web site: messages kept until their visitor saw them, and what the visitor does there."""
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from time import monotonic
+
+from channels import facts, signature
+from channels.contract import Incoming
+from engine.db import Database, Transaction
+from engine.outcomes import Recorded, record_outcomes
+from engine.queries import queries
+from engine.visitors import Inbox, Visitor
+from rules.errors import Conflict, NotFound
+from rules.words import Channel, OutcomeType
+
+FACTS = facts.load("chat")
+# A message nobody looked at for a quarter is news to nobody.
+KEPT = timedelta(days=90)
+# A message is seen so long after its commit at the latest; a look is one index probe.
+LOOK_S = 1.0
+SILENT_S = float(FACTS.limit("heartbeat_s"))
+LONGEST = timedelta(hours=1)
+"""A stream ends after this, so that a person who was erased or a key that was changed counts; browsers come again."""
+SIGNED_FOR_S = 300.0
+
+_SQL = queries("inbox")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Posted:
+    """A message as the channel's adapter posts it; `event_id` is the delivery's 64 hex digits."""
+
+    event_id: str
+    address: str
+    subject: str | None
+    text: str
+    link: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """Where a message stands; `duplicate`: it was there before."""
+
+    message_id: int
+    duplicate: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Letter:
+    """A message as its visitor sees it."""
+
+    message_id: int
+    subject: str | None
+    text: str
+    link: str | None
+    created_at: datetime
+
+
+def check(inbox: Inbox, headers: Mapping[str, str], body: bytes, *, now: datetime) -> None:
+    """Raise SignatureInvalid unless the body was posted by the channel's own adapter a moment ago."""
+    signature.verify(inbox.key, headers, body, now=now.timestamp(), max_age_s=SIGNED_FOR_S)
+
+
+async def put(conn: Transaction, inbox: Inbox, posted: Posted, *, now: datetime) -> Kept:
+    """Keep a message, once an event id. Raises Conflict for a person who was erased, or another channel's event id."""
+    await conn.execute(_SQL["turn"], {"channel_id": str(inbox.channel_id), "address": posted.address})
+    values = {
+        "channel_id": inbox.channel_id,
+        "address": posted.address,
+        "event_id": bytes.fromhex(posted.event_id),
+        "subject": posted.subject,
+        "body": posted.text,
+        "link": posted.link,
+        "now": now,
+    }
+    row = await (await conn.execute(_SQL["put"], values)).fetchone()
+    if row is None:
+        raise Conflict("This message has nobody to be shown to any more.", remedy="Leave it: the person was erased.")
+    return Kept(row["message_id"], row["duplicate"])
+
+
+async def follow(
+    db: Database, visitor: Visitor, *, after: int = 0, look_s: float = LOOK_S, silent_s: float = SILENT_S
+) -> AsyncIterator[Letter | None]:
+    """Give what the visitor has not seen, then each new message; None where nothing happened for a while.
+
+    `after` above 0 resumes a stream: all beyond that message, seen or not. It ends with the token, or after an hour.
+    No transaction is open between two looks.
+    """
+    until = min(visitor.expires_at, datetime.now(UTC) + LONGEST)
+    resumed, spoke_at = after > 0, monotonic()
+    while datetime.now(UTC) < until:
+        async with db.transaction(visitor.tenant_id, read_only=True) as conn:
+            found = await _letters(conn, visitor, after=after, resumed=resumed)
+        for letter in found:
+            yield letter
+            after, spoke_at = letter.message_id, monotonic()
+        if monotonic() - spoke_at >= silent_s:
+            yield None
+            spoke_at = monotonic()
+        if not found:
+            await asyncio.sleep(look_s)
+
+
+async def read(conn: Transaction, visitor: Visitor, *, up_to: int, now: datetime) -> int:
+    """Mark what stands there up to a message as seen, and give how many were not before; each is an outcome."""
+    values = {"channel_id": visitor.channel_id, "address": visitor.address, "up_to": up_to, "now": now}
+    rows = await (await conn.execute(_SQL["read"], values)).fetchall()
+    told = [
+        Incoming(
+            provider_id="inbox",
+            type=OutcomeType.READ,
+            at=now,
+            delivery_ref=row["event_id"],
+            address=None,
+            raw={"source": "inbox"},
+        )
+        for row in rows
+    ]
+    await record_outcomes(conn, tenant_id=visitor.tenant_id, channel_id=visitor.channel_id, incoming=told)
+    return len(told)
+
+
+async def reply(conn: Transaction, visitor: Visitor, *, reply_id: str, text: str, now: datetime) -> Recorded:
+    """Keep what a visitor wrote, once a `reply_id`: an outcome of the newest message there, and the event chat.message.
+
+    Raises NotFound where nobody has the address any more.
+    """
+    # An id that another visitor chose too is another one.
+    told_as = hashlib.sha256(f"{visitor.address}\0{reply_id}".encode()).hexdigest()
+    told = Incoming(
+        provider_id=f"reply:{told_as[:32]}",
+        type=OutcomeType.REPLIED,
+        at=now,
+        delivery_ref=None,
+        address=visitor.address,
+        raw={"text": text},
+        event="message",
+    )
+    recorded = await record_outcomes(
+        conn, tenant_id=visitor.tenant_id, channel_id=visitor.channel_id, incoming=[told], channel=Channel.CHAT
+    )
+    if recorded.unknown:
+        raise NotFound("Nobody here has this address any more.", remedy="Ask the web site for a new token.")
+    return recorded
+
+
+async def forget(conn: Transaction, *, before: datetime) -> None:
+    """Remove what came before this moment, seen or not."""
+    await conn.execute(_SQL["forget"], {"before": before})
+
+
+async def _letters(conn: Transaction, visitor: Visitor, *, after: int, resumed: bool) -> list[Letter]:
+    values = {"channel_id": visitor.channel_id, "address": visitor.address, "after": after, "resumed": resumed}
+    return [Letter(**row) for row in await (await conn.execute(_SQL["after"], values)).fetchall()]

@@ -1,0 +1,270 @@
+"""The inbox on a web site: one visitor sees what was written to them, once, and nobody else does."""
+
+import base64
+import json
+import time
+from contextlib import aclosing
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+import pytest
+
+from api.services import Services
+from channels.contract import Adapter, Message, ReceiptClass, ReceiptStatus, Response, Secret
+from channels.signature import sign
+from engine import inbox, visitors
+from engine.campaigns import connect_channel
+from engine.decide import decide_batch
+from engine.privacy import erase_profile
+from engine.visitors import Inbox, Visitor
+from rules.words import Channel
+from tests.api.story import MAI, campaign, ok
+from tests.conftest import Tenant
+
+KEY = "a_visitor_key_of_a_test_0123456789abcdef"
+ADDRESS = "khách-42"
+KEPT = "SELECT profile_id IS NOT NULL AS is_known FROM chat_message ORDER BY message_id"
+CHAT = {"key": "tin", "channel": "chat", "body_text": "Chào {{ profile.name }}. Ngừng nhận: {{ unsubscribe_url }}"}
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """A tenant's web site with one channel, and who asks."""
+
+    tenant: Tenant
+    services: Services
+    caller: httpx.AsyncClient
+    anybody: httpx.AsyncClient
+    channel_id: int
+    key: str
+    adapter: Adapter
+
+    @property
+    def path(self) -> str:
+        return f"/inbox/{self.key}"
+
+    async def post(self, event: str, text: str = "Chào chị", **more: Any) -> Response:
+        """Send one message as the dispatcher does: what the adapter wrote, signed, and its answer."""
+        message = Message(delivery_id=1, event_id=event, channel=Channel.CHAT, address=ADDRESS, text=text, **more)
+        request = self.adapter.build(message)
+        assert request.target == f"{self.path}/messages"
+        signed = sign(Secret(KEY), timestamp=int(time.time()), body=request.body)
+        answer = await self.anybody.post(request.target, content=request.body, headers={**request.headers, **signed})
+        return Response(status=answer.status_code, body=answer.json())
+
+    async def token(self) -> str:
+        admitted = await ok(await self.caller.post(f"/channels/{self.channel_id}/visitors", json={"ext_id": "kh-1"}))
+        assert (admitted["path"], admitted["address"]) == (self.path, ADDRESS)
+        return str(admitted["token"])
+
+    @property
+    def visitor(self) -> Visitor:
+        return Visitor(self.tenant.tenant_id, self.channel_id, ADDRESS, datetime.now(UTC) + timedelta(minutes=1))
+
+    async def seen(self, count: int, *, after: int = 0) -> list[str]:
+        """Give the texts of the next messages that the visitor's stream gives."""
+        stream = inbox.follow(self.services.db, self.visitor, after=after, look_s=0.02)
+        texts: list[str] = []
+        async with aclosing(stream):  # type: ignore[type-var]  # an async generator
+            while len(texts) < count:
+                letter = await anext(stream)
+                texts.append("" if letter is None else letter.text)
+        return texts
+
+
+async def connected(
+    services: Services, tenant: Tenant, caller: httpx.AsyncClient, anybody: httpx.AsyncClient, name: str = "site"
+) -> Site:
+    async with services.db.transaction(tenant.tenant_id) as conn:
+        channel = await connect_channel(
+            conn,
+            services.vault,
+            tenant_id=tenant.tenant_id,
+            kind="chat",
+            name=name,
+            settings={"visitor_key": KEY},
+        )
+        adapters = await services.adapters.load(conn, tenant_id=tenant.tenant_id, channel_ids=[channel.channel_id])
+    adapter = adapters[channel.channel_id]
+    assert isinstance(adapter, Adapter)
+    await ok(await caller.post("/profiles", json=person()))
+    return Site(tenant, services, caller, anybody, channel.channel_id, channel.webhook_key, adapter)
+
+
+def person() -> dict[str, Any]:
+    return {**MAI, "addresses": [*MAI["addresses"], {"channel": "chat", "value": ADDRESS}]}
+
+
+@pytest.fixture
+async def site(services: Services, tenant: Tenant, caller: httpx.AsyncClient, anybody: httpx.AsyncClient) -> Site:
+    return await connected(services, tenant, caller, anybody)
+
+
+def event_id(number: int) -> str:
+    return f"{number:064x}"
+
+
+async def rows(site: Site, query: str) -> list[dict[str, Any]]:
+    async with site.services.db.transaction(site.tenant.tenant_id) as conn:
+        return await (await conn.execute(query)).fetchall()
+
+
+async def queued(site: Site) -> str:
+    """Have a campaign write to the visitor, and give the delivery's event id."""
+    template = await ok(await site.caller.post("/templates", json=CHAT))
+    await ok(await site.caller.post(f"/templates/{template['template_id']}/approve"))
+    made = await campaign(site.caller, template_ids=[template["template_id"]])
+    await ok(await site.caller.post("/profiles", json=person()))
+    await ok(await site.caller.post(f"/campaigns/{made['campaign_id']}/activate"))
+    async with site.services.db.transaction(site.tenant.tenant_id) as conn:
+        for row in await (await conn.execute("SELECT batch_id FROM run_batch WHERE status = 'pending'")).fetchall():
+            await decide_batch(conn, tenant_id=site.tenant.tenant_id, batch_id=row["batch_id"], now=datetime.now(UTC))
+    (sent,) = await rows(site, "SELECT encode(event_id, 'hex') AS event, address FROM delivery_log")
+    assert sent["address"] == ADDRESS
+    return str(sent["event"])
+
+
+async def test_a_message_is_shown_to_its_visitor_who_reads_and_answers_it(site: Site) -> None:
+    event = await queued(site)
+    receipt = site.adapter.parse(await site.post(event, "Chào Mai"))
+    assert receipt.status is ReceiptStatus.ACCEPTED
+    async with site.services.db.transaction(site.tenant.tenant_id) as conn:
+        await conn.execute("UPDATE delivery_log SET status = 'sent', sent_at = now() - interval '1 minute'")
+    assert await site.seen(1) == ["Chào Mai"]
+
+    bearer = {"Authorization": f"Bearer {await site.token()}"}
+    seen = {"up_to": int(receipt.provider_id or 0)}
+    assert await ok(await site.anybody.post(f"{site.path}/read", json=seen, headers=bearer)) == {"read": 1}
+    assert await ok(await site.anybody.post(f"{site.path}/read", json=seen, headers=bearer)) == {"read": 0}
+    said = {"id": "r-1", "text": "Mấy giờ giao ạ?"}
+    assert await ok(await site.anybody.post(f"{site.path}/reply", json=said, headers=bearer)) == {"new": True}
+    assert await ok(await site.anybody.post(f"{site.path}/reply", json=said, headers=bearer)) == {"new": False}
+    outcomes = await rows(site, "SELECT type, delivery_id IS NOT NULL AS linked FROM outcome ORDER BY type")
+    assert [(one["type"], one["linked"]) for one in outcomes] == [("read", True), ("replied", True)]
+    events = await rows(site, "SELECT type, attributes ->> 'text' AS text FROM marketing_event")
+    assert [(one["type"], one["text"]) for one in events] == [("chat.message", "Mấy giờ giao ạ?")]
+
+
+async def test_a_message_that_comes_again_is_kept_once(site: Site) -> None:
+    first = site.adapter.parse(await site.post(event_id(1)))
+    again = site.adapter.parse(await site.post(event_id(1)))
+    assert first.status is again.status is ReceiptStatus.ACCEPTED
+    assert first.provider_id == again.provider_id
+    assert len(await rows(site, "SELECT FROM chat_message")) == 1
+
+
+async def test_a_stream_gives_what_is_new_and_resumes_without_loss_or_repetition(site: Site) -> None:
+    ids = [int(site.adapter.parse(await site.post(event_id(n), f"tin {n}")).provider_id or 0) for n in (1, 2)]
+    assert await site.seen(2) == ["tin 1", "tin 2"]
+    async with site.services.db.transaction(site.tenant.tenant_id) as conn:
+        assert await inbox.read(conn, site.visitor, up_to=ids[0], now=datetime.now(UTC)) == 1
+    assert await site.seen(1) == ["tin 2"]
+    stream = inbox.follow(site.services.db, site.visitor, after=ids[1], look_s=0.02, silent_s=0.05)
+    async with aclosing(stream):  # type: ignore[type-var]  # an async generator
+        assert await anext(stream) is None
+        await site.post(event_id(3), "tin 3")
+        letter = await anext(stream)
+        while letter is None:
+            letter = await anext(stream)
+    assert letter.text == "tin 3"
+    # Beyond the last that was given: also what was marked as seen in another window meanwhile.
+    assert await site.seen(2, after=ids[0]) == ["tin 2", "tin 3"]
+
+
+async def test_the_stream_speaks_as_a_browser_expects_and_ends_with_its_token(site: Site) -> None:
+    receipt = site.adapter.parse(await site.post(event_id(1), "Dòng một\nDòng hai", data={"link": "https://a.example"}))
+    soon = datetime.now(UTC) + timedelta(seconds=2)
+    place = Inbox(site.tenant.tenant_id, site.channel_id, Secret(KEY))
+    token = visitors.sign(place, replace(site.visitor, expires_at=soon))
+    answer = await site.anybody.get(f"{site.path}/stream", params={"token": token})
+    assert answer.headers["content-type"].startswith("text/event-stream")
+    assert answer.headers["access-control-allow-origin"] == "*"
+    greeting, told, end = answer.text.split("\n\n")
+    assert (greeting, end) == (": open", "")
+    number, kind, data = told.split("\n")
+    assert (number, kind) == (f"id: {receipt.provider_id}", "event: message")
+    shown = json.loads(data.removeprefix("data: "))
+    assert (shown["text"], shown["link"]) == ("Dòng một\nDòng hai", "https://a.example")
+
+
+async def test_a_token_that_is_not_for_this_inbox_opens_nothing(site: Site) -> None:
+    token = await site.token()
+    raw = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4))
+    place = Inbox(site.tenant.tenant_id, site.channel_id, Secret(KEY))
+    other = await connected(site.services, site.tenant, site.caller, site.anybody, "other site")
+    over = datetime.now(UTC) - timedelta(seconds=1)
+    hostile = [
+        "",
+        "x",
+        "ö" * 60,
+        token[:-4] + "AAAA",
+        base64.urlsafe_b64encode(raw[:-17] + b"3" + raw[-16:]).decode(),
+        visitors.sign(replace(place, key=Secret(KEY[::-1])), site.visitor),
+        visitors.sign(place, replace(site.visitor, expires_at=over)),
+        visitors.sign(place, replace(site.visitor, channel_id=other.channel_id)),
+        await other.token(),
+    ]
+    for given in hostile:
+        for part, body in (("read", {"up_to": 1}), ("reply", {"id": "r", "text": "x"})):
+            answer = await site.anybody.post(f"{site.path}/{part}", json=body, params={"token": given})
+            assert answer.status_code == 401, given
+        assert (await site.anybody.get(f"{site.path}/stream", params={"token": given})).status_code == 401
+    assert (await site.anybody.get("/inbox/unknown/stream", params={"token": token})).status_code == 404
+
+
+async def test_a_tenant_cannot_open_or_fill_the_inbox_of_another(
+    site: Site, stranger: httpx.AsyncClient, other_tenant: Tenant
+) -> None:
+    theirs = await connected(site.services, other_tenant, stranger, site.anybody)
+    await site.post(event_id(1), "của người khác")
+    token = await theirs.token()
+    assert (await site.anybody.get(f"{site.path}/stream", params={"token": token})).status_code == 401
+    assert (await stranger.post(f"/channels/{site.channel_id}/visitors", json={"ext_id": "kh-1"})).status_code == 404
+    assert await rows(theirs, "SELECT FROM chat_message") == []
+    async with site.services.db.transaction(other_tenant.tenant_id) as conn:
+        assert await inbox.read(conn, theirs.visitor, up_to=2**47, now=datetime.now(UTC)) == 0
+    assert await rows(site, "SELECT FROM chat_message WHERE read_at IS NULL") != []
+
+
+async def test_only_the_channels_own_key_fills_its_inbox(site: Site) -> None:
+    request = site.adapter.build(
+        Message(delivery_id=1, event_id=event_id(1), channel=Channel.CHAT, address=ADDRESS, text="x")
+    )
+    now = int(time.time())
+    for headers in (
+        {},
+        sign(Secret(KEY[::-1]), timestamp=now, body=request.body),
+        sign(Secret(KEY), timestamp=now - 301, body=request.body),
+        sign(Secret(KEY), timestamp=now, body=request.body + b" "),
+    ):
+        answer = await site.anybody.post(request.target, content=request.body, headers={**request.headers, **headers})
+        assert answer.status_code == 401
+        refused = site.adapter.parse(Response(status=answer.status_code, body=answer.json()))
+        assert (refused.status, refused.klass) == (ReceiptStatus.RETRY, ReceiptClass.TOKEN_EXPIRED)
+    assert await rows(site, "SELECT FROM chat_message") == []
+
+
+async def test_nothing_of_an_erased_person_stays_or_comes_again(site: Site) -> None:
+    event = await queued(site)
+    await site.post(event, "chiến dịch")
+    await site.post(event_id(1), "gửi thử")
+    assert [one["is_known"] for one in await rows(site, KEPT)] == [True, False]
+    async with site.services.db.transaction(site.tenant.tenant_id) as conn:
+        await erase_profile(conn, ext_id="kh-1", reason="asked", by="test")
+    assert await rows(site, KEPT) == []
+    late = site.adapter.parse(await site.post(event, "đến muộn"))
+    assert (late.status, late.klass) == (ReceiptStatus.REJECTED, ReceiptClass.INVALID_ADDRESS)
+    assert await rows(site, KEPT) == []
+    answer = await site.caller.post(f"/channels/{site.channel_id}/visitors", json={"ext_id": "kh-1"})
+    assert answer.status_code == 404
+
+
+async def test_what_is_older_than_promised_is_forgotten(site: Site) -> None:
+    await site.post(event_id(1))
+    async with site.services.db.transaction(site.tenant.tenant_id) as conn:
+        await inbox.forget(conn, before=datetime.now(UTC) - inbox.KEPT)
+        assert await (await conn.execute("SELECT FROM chat_message")).fetchall() != []
+        await inbox.forget(conn, before=datetime.now(UTC) + timedelta(seconds=1))
+        assert await (await conn.execute("SELECT FROM chat_message")).fetchall() == []
