@@ -85,7 +85,7 @@ def settings_of(channel: Channel, place: Place | None) -> dict[str, Any]:
 
 
 def _not_played(kind: str) -> InvalidInput:
-    return InvalidInput(f"The sandbox does not play {kind!r}.", remedy=f"It plays {', '.join(sorted(PLAYED))}.")
+    return InvalidInput(f"The sandbox does not play {kind}.", remedy=f"It plays {', '.join(sorted(PLAYED))}.")
 
 
 def wrap(adapter: Adapter) -> Adapter:

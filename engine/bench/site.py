@@ -21,7 +21,7 @@ from engine import embedded
 from engine.bench import Place
 from engine.db import Database
 from engine.embedded import Servers
-from engine.embedded.home import LOOPBACK
+from engine.embedded.home import LOOPBACK, Home
 from engine.processes import background, table, track
 from engine.settings import Settings
 from rules.errors import Unavailable
@@ -53,6 +53,8 @@ class Site:
     async def start_sandbox(self) -> None:
         background.start(self.settings.home, table.part(self.settings, self.servers, _SANDBOX))
         await self._answers(f"{self.sandbox_url}/_sandbox/reset")
+        if background.running(self.settings.home, _SANDBOX) is None:
+            raise Unavailable(f"Another program answers at {self.sandbox_url}.", remedy="Run it again.")
 
     async def start_api(self) -> str:
         """Start the API and give its URL."""
@@ -114,6 +116,13 @@ class Site:
             await client.aclose()
 
 
+def _ports(home: Path) -> dict[str, int]:
+    """Choose ports that nobody prefers: two sites that start at once would both find the usual ones free."""
+    directory = Home(home)
+    directory.prepare()
+    return {name: directory.free_port(name) for name in table.PORTS}
+
+
 @asynccontextmanager
 async def opened(place: Place, *, own_database: Callable[[Settings], Servers] | None = None) -> AsyncIterator[Site]:
     """Open a site on the benchmark's database and end all of it afterwards.
@@ -127,7 +136,7 @@ async def opened(place: Place, *, own_database: Callable[[Settings], Servers] | 
         "admin_database_url": None,
         "redis_url": None,
         "public_url": None,
-        **dict.fromkeys(table.PORTS, 0),
+        **_ports(home),
     }
     settings = Settings.load(**(place.settings.model_dump() | ours))
     try:

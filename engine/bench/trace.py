@@ -16,7 +16,7 @@ from rules.facts import Candidate
 from rules.verdicts import Verdict
 from rules.words import Action, Channel
 
-DELIVERIES = 100_000
+DELIVERIES = 1_000_000
 GROWTH = 10
 # Decisions for each person: one after an event and three in runs for everybody.
 JOURNEYS = 4
@@ -35,7 +35,7 @@ _VACUUM = "VACUUM (ANALYZE)"
 
 
 async def run(place: Place, *, n: int | None = None) -> Result:
-    """Time journeys at `n` / 10 deliveries and at `n` (100,000), as percentiles in milliseconds."""
+    """Time journeys at `n` / 10 deliveries and at `n` (1,000,000), as percentiles in milliseconds."""
     large = max(JOURNEYS * GROWTH * GROWTH, n or DELIVERIES)
     small = large // GROWTH
     tenant_id = uuid4()

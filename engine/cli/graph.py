@@ -1,4 +1,4 @@
-"""`leo graph`: compare the graph with the tables it mirrors, or draw it anew."""
+"""`leo graph`: compare the graph with the tables it mirrors, or draw it anew; export it, look into it."""
 
 import asyncio
 import json
@@ -8,11 +8,13 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from engine.cli import reach
+from engine.cli import insight, reach
 from graph import mirror
 from graph.mirror import Difference
 
 app = typer.Typer(no_args_is_help=True)
+app.command("export")(insight.export)
+app.command("insight")(insight.show)
 
 TenantOption = Annotated[str | None, typer.Option("--tenant", help="The tenant's slug; all tenants without it.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]

@@ -4,7 +4,7 @@ from engine.explorer.catalog import Catalog, Element, catalog
 from engine.explorer.draw import Edge, Graph, Node
 from engine.explorer.expand import Expanded, expand
 from engine.explorer.limits import LIMITS, Limits
-from engine.explorer.phrases import library
+from engine.explorer.phrases import audit, library
 from engine.explorer.plan import Plan, plan
 from engine.explorer.record import Asked, Asker, history, stop
 from engine.explorer.run import Answer, ask
@@ -26,6 +26,7 @@ __all__ = [
     "Plan",
     "Saved",
     "ask",
+    "audit",
     "catalog",
     "change",
     "expand",

@@ -9,14 +9,14 @@ from psycopg import AsyncRawCursor
 
 from engine.credentials import Vault
 from engine.db import Database
-from engine.explorer import record, values
+from engine.explorer import record
 from engine.explorer.catalog import Catalog, catalog
 from engine.explorer.draw import Edge, Graph, Node
 from engine.explorer.limits import LIMITS, Limits
 from engine.explorer.reader import Session
 from engine.explorer.record import Asker, Question
 from engine.explorer.run import running
-from graph import explore
+from graph import agtype, explore
 from graph.explore import Way
 from rules.errors import InvalidInput, NotFound
 
@@ -96,6 +96,6 @@ def _graph(rows: Sequence[tuple[Any, ...]], most: int) -> Graph:
     nodes: dict[str, Node] = {}
     edges: dict[str, Edge] = {}
     for kind, edge_id, start_id, end_id, edge_properties, label, node_id, properties, _ in rows[:most]:
-        edges[edge_id] = Edge(edge_id, kind, start_id, end_id, values.read(edge_properties))
-        nodes[node_id] = Node(node_id, label, values.read(properties))
+        edges[edge_id] = Edge(edge_id, kind, start_id, end_id, agtype.read(edge_properties))
+        nodes[node_id] = Node(node_id, label, agtype.read(properties))
     return Graph(tuple(nodes.values()), tuple(edges.values()), is_cut=len(rows) > most)

@@ -2,9 +2,15 @@
 
 from collections.abc import Sequence
 
-from graph.library import Audit, audits
+from graph import library as shelf
+from graph.library import Audit
 
 
 def library() -> Sequence[Audit]:
     """Give every audit query, by name."""
-    return tuple(audits().values())
+    return tuple(shelf.audits().values())
+
+
+def audit(name: str) -> Audit:
+    """Give one; raises NotFound."""
+    return shelf.audit(name)

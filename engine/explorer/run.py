@@ -16,7 +16,7 @@ from engine.explorer.draw import Graph, draw
 from engine.explorer.limits import LIMITS, Limits
 from engine.explorer.record import Asker, Question
 from engine.explorer.watch import TimedOut, Watch
-from graph import explore, guard
+from graph import agtype, explore, guard
 from rules.errors import InvalidInput, LeoError
 
 
@@ -124,5 +124,5 @@ async def _read(
             octets += sum(len(cell) for cell in row if cell is not None)
             if len(rows) == most or octets > limits.octets:
                 return tuple(rows), True
-            rows.append(tuple(values.read(cell) for cell in row))
+            rows.append(tuple(agtype.read(cell) for cell in row))
     return tuple(rows), False

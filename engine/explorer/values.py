@@ -1,12 +1,6 @@
-"""Values in and out: parameters are plain and small, what AGE writes becomes plain Python.
-
-AGE writes JSON with a kind behind what is not JSON: `{"id": 1, ...}::vertex`. Maps cannot be asked for, so what has an
-id and properties is a node or an edge, whichever version of AGE wrote it. Ids are texts: an id in the graph has 64
-bits, more than a JavaScript number holds.
-"""
+"""The parameters of a query: plain and small."""
 
 import json
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,8 +8,6 @@ from engine.explorer.limits import LONGEST_TEXT, MOST_LISTED, MOST_PARAMETER_OCT
 from rules.errors import InvalidInput
 
 Scalar = str | int | float | bool | None
-_KIND = re.compile(r'("(?:[^"\\]|\\.)*")|::(?:vertex|edge|path|numeric)\b')
-_GRAPH_IDS = ("id", "start_id", "end_id")
 
 
 def parameters(given: Mapping[str, Any], *, wanted: frozenset[str]) -> str:
@@ -38,19 +30,6 @@ def parameters(given: Mapping[str, Any], *, wanted: frozenset[str]) -> str:
             f"The parameters have more than {MOST_PARAMETER_OCTETS:,} octets.", remedy="Send fewer or shorter ones."
         )
     return written
-
-
-def read(text: str | None) -> Any:
-    """Give the value that AGE wrote; null and what is not there are None."""
-    if text is None:
-        return None
-    return json.loads(_KIND.sub(lambda found: found[1] or "", text), object_hook=_with_text_ids, parse_constant=str)
-
-
-def _with_text_ids(document: dict[str, Any]) -> dict[str, Any]:
-    if "properties" not in document:
-        return document
-    return {name: str(value) if name in _GRAPH_IDS else value for name, value in document.items()}
 
 
 def _check(name: str, value: Any) -> None:

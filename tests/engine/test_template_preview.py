@@ -187,7 +187,7 @@ async def test_a_trial_says_why_it_does_not_leave(desk: Desk) -> None:
     with pytest.raises(InvalidInput, match="no e-mail address"):
         await campaigns.send_trial(there, good, "nobody")
     chat = await desk.sees(await desk.save(channel="chat", subject=None, body_text="Chào", translations={}))
-    with pytest.raises(InvalidInput, match="sent to the sandbox yet"):
+    with pytest.raises(InvalidInput, match="sandbox does not play chat"):
         await campaigns.send_trial(there, chat, "x")
 
 

@@ -51,7 +51,9 @@ IMPURE_CALLS = frozenset(
     }
 )
 # The files of Cypher are read through importlib.resources.
-GRAPH_MAY_USE = frozenset(["collections", "dataclasses", "functools", "importlib", "json", "re", "types", "typing"])
+GRAPH_MAY_USE = frozenset(
+    ["collections", "dataclasses", "functools", "importlib", "itertools", "json", "re", "types", "typing"]
+)
 
 # Each foreign library, and the only modules and packages that may import it.
 SPOKEN_TO: Mapping[str, tuple[str, ...]] = {
@@ -80,12 +82,12 @@ SPOKEN_TO: Mapping[str, tuple[str, ...]] = {
     "liquid": ("engine.templates.liquid",),
     "llama_cpp": ("engine.think.functiongemma.context",),
     "mjml": ("engine.templates.mail",),
-    "networkx": ("graph.components",),
+    "networkx": ("graph.components", "graph.insight", "graph.whole"),
     "numpy": ("engine.think.functiongemma.vocabulary", "engine.bench.weightless"),
     "orjson": ("engine.db", "engine.ingest", "engine.record"),
     "phonenumbers": ("engine.addresses",),
     "psutil": ("engine.embedded.postgres", "engine.processes.track"),
-    "psycopg": ("graph.components", "graph.mirror", "graph.neighbourhood", "graph.session", "engine"),
+    "psycopg": ("graph.components", "graph.mirror", "graph.neighbourhood", "graph.session", "graph.whole", "engine"),
     "psycopg_pool": ("engine.db",),
     # Beside the schemas: the settings, and the secrets of the embedded servers, which settings hand out.
     "pydantic": ("api", "engine.settings", "engine.embedded"),
