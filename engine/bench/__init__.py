@@ -16,6 +16,7 @@ NAMES: dict[str, str] = {
     "functiongemma": "Choosing one of twelve calls with FunctionGemma's true shape, and the same remembered.",
     "ledger": "Sealing decisions and deliveries beside deciding, and recomputing what is sealed.",
     "mirror": "Bulk upsert of profiles with the graph mirror on, against the same with only its triggers off.",
+    "pages": "The console in a browser: first paint, a person's journey, a node of the graph expanded.",
     "realtime": "From an event posted to the provider called, while a bulk campaign of 50,000 runs.",
     "segment": "Refreshing a segment among 1,000,000 people, and one person after an event among 10,000 and 1,000,000.",
     "smtp": "Sending queued mails over SMTP to a local relay, against a connection for each.",

@@ -42,13 +42,13 @@ async def run(place: Place, *, n: int | None = None) -> Result:
     figures: dict[str, float] = {}
     p95: list[float] = []
     async with Database.open(place.admin_url, place.settings) as db:
-        await _begin(db, tenant_id)
+        await begin(db, tenant_id)
         people = 0
         for deliveries in (small, large):
             place.say(f"writing {deliveries:,} deliveries")
-            await _fill(db, tenant_id, first=people + 1, last=deliveries // JOURNEYS)
+            await fill(db, tenant_id, first=people + 1, last=deliveries // JOURNEYS)
             people = deliveries // JOURNEYS
-            _vacuum(place.admin_url)
+            vacuum(place.admin_url)
             place.say(f"tracing among {deliveries:,} deliveries")
             times_ms = await _times_ms(db, tenant_id)
             p95.append(percentile(times_ms, 95))
@@ -68,13 +68,14 @@ async def run(place: Place, *, n: int | None = None) -> Result:
     )
 
 
-async def _begin(db: Database, tenant_id: UUID) -> None:
+async def begin(db: Database, tenant_id: UUID) -> None:
+    """Make a tenant with one campaign, its segment, template and channel."""
     async with db.transaction(tenant_id) as connection:
         await connection.execute(queries("bench")["tenant"], {"tenant_id": tenant_id, "slug": "bench"})
         await connection.execute(queries("bench")["campaign"])
 
 
-async def _fill(db: Database, tenant_id: UUID, *, first: int, last: int) -> None:
+async def fill(db: Database, tenant_id: UUID, *, first: int, last: int) -> None:
     """Write people, each with four decisions that were all sent, delivered and sometimes clicked."""
     sql = queries("bench")
     async with db.transaction(tenant_id) as connection:
@@ -91,7 +92,7 @@ async def _fill(db: Database, tenant_id: UUID, *, first: int, last: int) -> None
         raise Conflict(f"The benchmark wrote {row} for {last} people.", remedy="Run it again and report it.")
 
 
-def _vacuum(admin_url: str) -> None:
+def vacuum(admin_url: str) -> None:
     """Do now what autovacuum does within a minute: in the middle of the measuring it makes every plan anew."""
     with admin(admin_url) as connection:
         connection.autocommit = True

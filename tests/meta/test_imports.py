@@ -57,7 +57,7 @@ GRAPH_MAY_USE = frozenset(
 
 # Each foreign library, and the only modules and packages that may import it.
 SPOKEN_TO: Mapping[str, tuple[str, ...]] = {
-    "aiohttp": ("channels.http", "channels.sandbox", "engine.think.functiongemma.serve"),
+    "aiohttp": ("channels.http", "channels.sandbox", "engine.bench.browser", "engine.think.functiongemma.serve"),
     "aiosmtpd": ("channels.sandbox.mail",),
     "aiosmtplib": ("channels.smtp",),
     "annotated_types": ("api.schemas",),

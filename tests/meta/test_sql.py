@@ -16,6 +16,7 @@ STATEMENT = re.compile(
 IN_CODE: Mapping[str, str] = {
     "api/schemas/cypher.py": "the example that the contract shows",
     "api/routes/health.py": "SELECT 1, to see whether anybody answers",
+    "engine/bench/pages.py": "what somebody types into the explorer",
     "engine/bench/throwaway.py": "makes and drops a database, outside every transaction",
     "engine/bootstrap.py": "asks whether there is a schema, and which",
     "engine/db.py": "what every transaction begins with",
