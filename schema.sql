@@ -978,7 +978,6 @@ BEGIN
 END $$;
 CREATE INDEX IF NOT EXISTS delivery_log_provider_idx ON delivery_log (tenant_id, through_id, provider_id)
     WHERE provider_id IS NOT NULL;
-
 -- Append-only: one row before the provider is called, one row with what it answered.
 CREATE TABLE IF NOT EXISTS delivery_attempt (
     tenant_id    uuid NOT NULL,
@@ -1163,6 +1162,31 @@ CREATE TABLE IF NOT EXISTS ledger_batch (
     CONSTRAINT ledger_batch_ordered CHECK (batch_no > 0 AND last_id > after_id)
 );
 
+-- People who were erased (Law 91/2025/QH15, article 4): who asked, when and why. Nothing of the person is in it.
+CREATE TABLE IF NOT EXISTS erasure (
+    tenant_id   uuid NOT NULL,
+    erasure_id  bigint NOT NULL DEFAULT nextval('leo_id'),
+    profile_id  bigint NOT NULL,
+    reason      text NOT NULL,
+    erased_by   text NOT NULL,
+    erased      jsonb NOT NULL,
+    erased_at   timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT erasure_pkey PRIMARY KEY (tenant_id, erasure_id),
+    CONSTRAINT erasure_profile_fkey FOREIGN KEY (tenant_id, profile_id) REFERENCES cdp_profiles
+);
+CREATE INDEX IF NOT EXISTS erasure_profile_idx ON erasure (tenant_id, profile_id);
+
+-- The leaves of an erased person's records: `leaf` as the ledger holds or will hold it, `leaf_since` of what is left.
+CREATE TABLE IF NOT EXISTS erased_record (
+    tenant_id   uuid NOT NULL,
+    record_id   bigint NOT NULL,
+    erased_at   timestamptz NOT NULL DEFAULT now(),
+    leaf        bytea NOT NULL,
+    leaf_since  bytea NOT NULL,
+    CONSTRAINT erased_record_pkey PRIMARY KEY (tenant_id, record_id),
+    CONSTRAINT erased_record_tenant_fkey FOREIGN KEY (tenant_id) REFERENCES tenant
+);
+
 -- What of a record is sealed, as one text: all that never changes. A delivery's status, attempts and answer do, so they are
 -- not in it; documents are there by their hash, which keeps a proof short. The settings make the text the same for everybody.
 CREATE OR REPLACE FUNCTION leo_ledger_content(after_id bigint, up_to_id bigint)
@@ -1214,6 +1238,13 @@ RETURN call_stack ~ ('^PL/pgSQL function public\.\w+\(\) line \d+ at GET DIAGNOS
     'SQL statement "DELETE FROM public\.\w+ WHERE tenant_id = \$1"\n'
     'PL/pgSQL function public\.leo_drop_tenant\(uuid,text\) line \d+ at EXECUTE(\n|$)');
 
+-- leo_erase_profile() alone may empty what nobody may change; recognised in the same way.
+CREATE OR REPLACE FUNCTION leo_is_erasing(call_stack text) RETURNS boolean
+LANGUAGE sql IMMUTABLE
+RETURN call_stack ~ ('^PL/pgSQL function public\.prevent_record_change\(\) line \d+ at GET DIAGNOSTICS\n'
+    'SQL statement "UPDATE public\.(decision|delivery_attempt) SET [^"]*"\n'
+    'PL/pgSQL function public\.leo_erase_profile\(bigint,text,text\) line \d+ at SQL statement(\n|$)');
+
 CREATE OR REPLACE FUNCTION prevent_snapshot_removal() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog AS $$
 DECLARE
@@ -1235,6 +1266,9 @@ DECLARE
 BEGIN
     GET DIAGNOSTICS call_stack = PG_CONTEXT;
     IF TG_OP = 'DELETE' AND current_user = 'leo_owner' AND public.leo_is_dropping(call_stack) THEN
+        RETURN NULL;
+    END IF;
+    IF TG_OP = 'UPDATE' AND current_user = 'leo_owner' AND public.leo_is_erasing(call_stack) THEN
         RETURN NULL;
     END IF;
     RAISE EXCEPTION 'a row of % is a record: % is refused', TG_TABLE_NAME, TG_OP
@@ -1380,7 +1414,7 @@ DO $$
 DECLARE
     record_table text;
 BEGIN
-    FOREACH record_table IN ARRAY ARRAY['decision', 'delivery_attempt', 'segment_version', 'policy', 'task_step', 'ledger_batch', 'tenant_removal'] LOOP
+    FOREACH record_table IN ARRAY ARRAY['decision', 'delivery_attempt', 'segment_version', 'policy', 'task_step', 'ledger_batch', 'erasure', 'erased_record', 'tenant_removal'] LOOP
         EXECUTE format('CREATE OR REPLACE TRIGGER %I BEFORE UPDATE OR DELETE OR TRUNCATE ON %I '
                        'FOR EACH STATEMENT EXECUTE FUNCTION prevent_record_change()',
                        record_table || '_prevent_change', record_table);
@@ -1985,7 +2019,7 @@ BEGIN
     -- Children before parents. Outside their own keys the tables point only upwards in this list.
     FOREACH emptied IN ARRAY ARRAY[
         'callback',
-        'query_history', 'saved_query', 'reader_credential',
+        'query_history', 'saved_query', 'reader_credential', 'erased_record', 'erasure',
         'ledger_batch', 'ledger_horizon', 'outbox', 'sync_run', 'sync_position', 'source_credential', 'source', 'outcome', 'delivery_attempt', 'delivery_log', 'decision', 'model_answer', 'task_step',
         'agent_task', 'run_batch', 'campaign_run', 'campaign_spend', 'campaign_template', 'campaign', 'policy', 'message_template', 'channel_token', 'channel_gate', 'channel_credential', 'channel',
         'segment_snapshot_member', 'segment_snapshot', 'recheck', 'segment_change', 'segment_refresh', 'segment_member',
@@ -2005,6 +2039,83 @@ BEGIN
     VALUES (doomed, owner.slug, reason, session_user, removed);
     PERFORM set_config('leo.tenant', coalesce(previous, ''), true);
     RETURN removed;
+END $$;
+
+-- Empties a person of the current tenant, and those merged into them, of all that tells who it is. What was recorded stays as
+-- a row with its ids: its leaf is kept, so that the ledger holds. Gives how many rows of each kind; raises no_data_found.
+CREATE OR REPLACE FUNCTION leo_erase_profile(doomed bigint, why text, who text) RETURNS jsonb
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
+DECLARE
+    border uuid := public.leo_tenant();
+    people bigint[];
+    ids    bigint[];
+    leaves bytea[];
+    counts jsonb := '{}';
+    rows_  bigint;
+BEGIN
+    PERFORM FROM public.cdp_profiles WHERE tenant_id = border AND profile_id = doomed FOR UPDATE;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'there is no profile %', doomed USING ERRCODE = 'no_data_found';
+    END IF;
+    WITH RECURSIVE one AS (
+        SELECT doomed AS profile_id
+        UNION
+        SELECT p.profile_id FROM one JOIN public.cdp_profiles p ON p.tenant_id = border AND p.merged_into = one.profile_id)
+    SELECT array_agg(profile_id) INTO people FROM one;
+
+    SELECT coalesce(array_agg(r.id), '{}'), coalesce(array_agg(sha256('\x00'::bytea || convert_to(c.content, 'UTF8'))), '{}')
+    INTO ids, leaves
+    FROM (SELECT decision_id AS id FROM public.decision WHERE tenant_id = border AND profile_id = ANY (people)
+          UNION ALL
+          SELECT delivery_id FROM public.delivery_log WHERE tenant_id = border AND profile_id = ANY (people)
+          UNION ALL
+          SELECT outcome_id FROM public.outcome WHERE tenant_id = border AND profile_id = ANY (people)) r
+    CROSS JOIN LATERAL public.leo_ledger_content(r.id - 1, r.id) c
+    WHERE NOT EXISTS (SELECT FROM public.erased_record e WHERE e.tenant_id = border AND e.record_id = r.id);
+    counts := counts || jsonb_build_object('records', cardinality(ids));
+
+    UPDATE public.decision SET candidates = '[]', inputs = '{}', arbitration = NULL
+    WHERE tenant_id = border AND profile_id = ANY (people);
+    UPDATE public.delivery_attempt SET detail = NULL
+    WHERE tenant_id = border AND delivery_id IN (
+        SELECT delivery_id FROM public.delivery_log WHERE tenant_id = border AND profile_id = ANY (people));
+    UPDATE public.delivery_log
+    SET address = 'erased', response = NULL, provider_id = NULL,
+        status = CASE WHEN status = 'queued' THEN 'cancelled' ELSE status END
+    WHERE tenant_id = border AND profile_id = ANY (people);
+    UPDATE public.outcome SET raw = '{}', dedup_key = 'erased:' || outcome_id
+    WHERE tenant_id = border AND profile_id = ANY (people);
+    DELETE FROM public.event_key k USING public.marketing_event e
+    WHERE k.tenant_id = border AND e.tenant_id = border AND e.event_id = k.event_id AND e.profile_id = ANY (people);
+    UPDATE public.marketing_event SET attributes = '{}', ext_id = NULL WHERE tenant_id = border AND profile_id = ANY (people);
+    GET DIAGNOSTICS rows_ = ROW_COUNT;
+    counts := counts || jsonb_build_object('events', rows_);
+    DELETE FROM public.profile_address WHERE tenant_id = border AND profile_id = ANY (people);
+    GET DIAGNOSTICS rows_ = ROW_COUNT;
+    counts := counts || jsonb_build_object('addresses', rows_);
+    DELETE FROM public.profile_relation
+    WHERE tenant_id = border AND (profile_id = ANY (people) OR target_profile_id = ANY (people));
+    GET DIAGNOSTICS rows_ = ROW_COUNT;
+    counts := counts || jsonb_build_object('relations', rows_);
+    DELETE FROM public.profile_embedding WHERE tenant_id = border AND profile_id = ANY (people);
+    DELETE FROM public.suppression WHERE tenant_id = border AND profile_id = ANY (people);
+    DELETE FROM public.duplicate WHERE tenant_id = border AND (profile_id = ANY (people) OR other_id = ANY (people));
+    DELETE FROM public.recheck WHERE tenant_id = border AND profile_id = ANY (people);
+    DELETE FROM public.segment_member WHERE tenant_id = border AND profile_id = ANY (people);
+    UPDATE public.profile_merge SET evidence = '[]', reason = 'erased' WHERE tenant_id = border AND loser_id = ANY (people);
+    UPDATE public.cdp_profiles
+    SET ext_id = 'erased:' || profile_id, name = NULL, locale = NULL, zone = NULL, attributes = '{}', source = 'erased',
+        source_updated_at = NULL, source_rev = NULL, source_root = NULL,
+        status = CASE WHEN status = 'merged' THEN status ELSE 'deleted' END
+    WHERE tenant_id = border AND profile_id = ANY (people);
+    GET DIAGNOSTICS rows_ = ROW_COUNT;
+    counts := counts || jsonb_build_object('profiles', rows_);
+
+    INSERT INTO public.erased_record (tenant_id, record_id, leaf, leaf_since)
+    SELECT border, e.record_id, e.leaf, sha256('\x00'::bytea || convert_to(c.content, 'UTF8'))
+    FROM unnest(ids, leaves) AS e (record_id, leaf) CROSS JOIN LATERAL public.leo_ledger_content(e.record_id - 1, e.record_id) c;
+    INSERT INTO public.erasure (tenant_id, profile_id, reason, erased_by, erased) VALUES (border, doomed, why, who, counts);
+    RETURN counts;
 END $$;
 
 -- What differs between the tables and the graph of the current tenant, one row a label; labels that are not ours count
@@ -2122,6 +2233,8 @@ GRANT SELECT ON schema_migration, graph_element, graph_source TO leo_app;
 REVOKE ALL ON FUNCTION leo_drop_tenant(uuid, text), leo_create_graph(text, uuid), leo_complete_graph(text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION leo_graph_differences(), leo_graph_rebuild(), leo_analyze() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION leo_graph_differences(), leo_graph_rebuild(), leo_analyze() TO leo_app;
+REVOKE ALL ON FUNCTION leo_erase_profile(bigint, text, text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION leo_erase_profile(bigint, text, text) TO leo_app;
 REVOKE ALL ON FUNCTION leo_reader_login(text), leo_reader_stop(bigint, boolean), leo_reader_sweep(interval) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION leo_reader_login(text), leo_reader_stop(bigint, boolean), leo_reader_sweep(interval) TO leo_app;
 

@@ -36,6 +36,7 @@ TAGS = [
         "description": "Messages that did not arrive, as far as anybody knows; to settle them.",
     },
     {"name": "cypher", "description": "The tenant's graph, asked in Cypher: read-only, bounded, recorded."},
+    {"name": "operations", "description": "How the work stands: lanes, what is stuck, channels."},
     {"name": "webhooks", "description": "What providers tell."},
     {"name": "unsubscribe", "description": "The link in every message."},
     {"name": "health", "description": "Whether it lives and can work."},

@@ -22,6 +22,11 @@ async def prove(conn: Transaction, *, tenant_id: UUID, record_id: int) -> dict[s
         raise NotFound(
             f"There is no decision, delivery or outcome {record_id}.", remedy="Take an id of: leo decisions show"
         )
+    if record["is_erased"]:
+        raise Conflict(
+            f"The {record['kind']} {record_id} is of a person who was erased: its text is no more.",
+            remedy="leo audit verify still holds it to its leaf.",
+        )
     row = await (await conn.execute(_SQL["batch_of"], {"record_id": record_id}, binary=True)).fetchone()
     batch = None if row is None else Batch.of(row)
     if batch is None or record_id not in batch.record_ids:

@@ -30,6 +30,7 @@ COMMANDS: dict[str, Command] = {
     "import": Command("engine.cli.imports:import_", "Take people in from a CSV or JSON Lines file.", WORK),
     "sources": Command("engine.cli.sources:app", "Name the CDP databases that people are taken from.", WORK),
     "sync": Command("engine.cli.sync:sync", "Take changed people, segments and events from the CDP.", WORK),
+    "profile": Command("engine.cli.profile:app", "Give a person what is kept of them, or erase it.", WORK),
     "identity": Command("engine.cli.identity:app", "Find profiles that are one person; merge and un-merge.", WORK),
     "segments": Command("engine.cli.segments:app", "Save, try, refresh and explain segments.", WORK),
     "snapshot": Command("engine.cli.snapshots:app", "Freeze who is in a segment; verify and compare.", WORK),

@@ -37,6 +37,7 @@ class Claimed:
     """
 
     delivery_id: int
+    run_id: int
     attempt: int
     setbacks: int
     event_id: str
@@ -127,6 +128,7 @@ async def claim_within(
 def _claimed(row: DictRow, gates: Gates, now: datetime) -> Claimed:
     return Claimed(
         delivery_id=row["delivery_id"],
+        run_id=row["run_id"],
         attempt=row["attempts"],
         setbacks=row["setbacks"],
         event_id=bytes(row["event_id"]).hex(),

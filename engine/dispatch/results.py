@@ -31,6 +31,7 @@ KEEP_TRYING_S = LEASE.total_seconds()
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 2.0
 RELEASED = "released"
 STOPPED = "The worker was asked to stop before it called the provider."
+ENDED = "Its campaign or run was paused or ended before the provider was called."
 HELD_BACK = "The channel must not be called now."
 DETAIL_LIMIT = 500
 
@@ -165,17 +166,18 @@ async def write(
     heard: Mapping[int, Sequence[Heard]],
     owner: str,
     now: datetime,
-) -> None:
+) -> set[int]:
     """Write results, and what was heard of channels, in one transaction, again and again while the database is away.
 
-    Raises Unavailable in the end.
+    Gives the runs among them that were paused or ended meanwhile. Raises Unavailable in the end.
     """
     rows = Jsonb([one.to_row() for one in ended])
     pause_s, waited_s = FIRST_PAUSE_S, 0.0
     while True:
         try:
             async with db.transaction(tenant_id) as conn:
-                await conn.execute(queries("dispatch")["results"], {"rows": rows, "owner": owner, "now": now})
+                parameters = {"rows": rows, "owner": owner, "now": now}
+                stopped = await (await conn.execute(queries("dispatch")["results"], parameters)).fetchall()
                 await tell(conn, heard, now=now)
                 await _fall_back(conn, ended, now=now)
         except Unavailable as error:
@@ -186,4 +188,4 @@ async def write(
             waited_s += pause_s
             pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
         else:
-            return
+            return {row["run_id"] for row in stopped}

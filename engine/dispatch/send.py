@@ -14,7 +14,18 @@ from engine.db import Database
 from engine.dispatch.adapters import Adapters
 from engine.dispatch.claim import Claim, Claimed, claim
 from engine.dispatch.compose import compose
-from engine.dispatch.results import HELD_BACK, RELEASED, Ended, held, interrupted, of_receipt, refused, released, write
+from engine.dispatch.results import (
+    ENDED,
+    HELD_BACK,
+    RELEASED,
+    Ended,
+    held,
+    interrupted,
+    of_receipt,
+    refused,
+    released,
+    write,
+)
 from engine.dispatch.watch import Watch
 from rules.circuit import Heard
 from rules.errors import InvalidInput, LeoError
@@ -66,6 +77,7 @@ class _Round:
     waiting: deque[Claimed] = field(default_factory=deque)
     done: asyncio.Queue[Ended | None] = field(default_factory=asyncio.Queue)
     counts: Counter[str] = field(default_factory=Counter)
+    stopped: set[int] = field(default_factory=set)
 
 
 async def dispatch_due(
@@ -127,6 +139,8 @@ async def _send_one_by_one(work: _Round) -> None:
 
 
 async def _send(work: _Round, claimed: Claimed) -> Ended:
+    if claimed.run_id in work.stopped:
+        return released(claimed, due_at=datetime.now(UTC), why=ENDED)
     until = work.watch.held_until(claimed.channel_id, datetime.now(UTC))
     if until is not None:
         return released(claimed, due_at=until, why=HELD_BACK)
@@ -189,7 +203,7 @@ async def _write_results(work: _Round) -> None:
         is_open = len(ended) == len(group)
         missing -= len(ended)
         if ended:
-            await write(
+            work.stopped |= await write(
                 work.db,
                 tenant_id=work.tenant_id,
                 ended=ended,

@@ -46,6 +46,11 @@ async def stored(conn: Transaction, *, tenant_id: UUID, decision_id: int) -> Sto
     row = await (await conn.execute(_SQL["stored"], values)).fetchone()
     if row is None:
         raise NotFound(f"There is no decision {decision_id}.", remedy="Check the id: GET /decisions lists them.")
+    if not row["inputs"]:
+        raise NotFound(
+            f"What decision {decision_id} looked at was erased with its person.",
+            remedy="Nothing of it is left to explain.",
+        )
     return record_of(row)
 
 

@@ -99,7 +99,7 @@ WITH open AS (
     INSERT INTO delivery_attempt (tenant_id, delivery_id, number, phase, worker, status, channel_id)
     SELECT tenant_id, delivery_id, attempts, 'started', %(owner)s, 'sending', through_id FROM claimed
 )
-SELECT d.delivery_id, d.event_id, d.channel, d.through_id AS channel_id, d.template_id, d.address, d.attempts, d.setbacks,
+SELECT d.delivery_id, d.run_id, d.event_id, d.channel, d.through_id AS channel_id, d.template_id, d.address, d.attempts, d.setbacks,
        d.expires_at, d.profile_id, p.ext_id, p.name, coalesce(p.locale, t.locale) AS locale, coalesce(p.zone, t.zone) AS zone,
        p.attributes,
        c.key AS campaign_key, c.name AS campaign_name, c.purpose, c.resend,
@@ -149,7 +149,7 @@ WITH given AS (
         response = given.response, sent_at = CASE given.status WHEN 'sent' THEN %(now)s::timestamptz END
     FROM given
     WHERE d.delivery_id = given.delivery_id AND d.attempts = given.number AND d.status IN ('sending', 'uncertain', 'queued')
-    RETURNING d.tenant_id, d.profile_id, d.channel, d.address, d.status, d.class, given.detail
+    RETURNING d.tenant_id, d.run_id, d.campaign_id, d.profile_id, d.channel, d.address, d.status, d.class, given.detail
 ), ended AS (
     INSERT INTO delivery_attempt (tenant_id, delivery_id, number, phase, worker, status, code, class, detail)
     SELECT leo_tenant(), delivery_id, number, 'ended', %(owner)s, receipt, code, class, detail FROM given
@@ -167,7 +167,11 @@ WITH given AS (
     WHERE status = 'failed' AND class = 'blocked'
     ON CONFLICT ON CONSTRAINT suppression_unique DO NOTHING
 )
-SELECT count(*) AS changed FROM changed
+-- Runs that were paused or ended meanwhile: what of them has not been begun is given back.
+SELECT one.run_id FROM (SELECT DISTINCT run_id, campaign_id FROM changed) AS one
+CROSS JOIN LATERAL (SELECT r.status FROM campaign_run r WHERE r.run_id = one.run_id LIMIT 1) AS run
+CROSS JOIN LATERAL (SELECT c.status FROM campaign c WHERE c.campaign_id = one.campaign_id LIMIT 1) AS campaign
+WHERE run.status IN ('paused', 'cancelled') OR campaign.status <> 'active'
 
 -- name: fall_back
 -- Of messages that failed for good, those whose policy lets another channel take their place: their people are decided for

@@ -36,12 +36,18 @@ SELECT max(id) AS last_id FROM (
 ) AS next
 
 -- name: leaves
--- The records after one id up to another, each as the 32 bytes that stand for it.
-SELECT record_id, kind, sha256('\x00'::bytea || convert_to(content, 'UTF8')) AS leaf
-FROM leo_ledger_content(%(after_id)s, %(last_id)s) ORDER BY record_id
+-- The records after one id up to another, each as the 32 bytes that stand for it. An erased person's is what it was, as
+-- long as what is left of it is unchanged.
+SELECT c.record_id, c.kind, CASE WHEN h.leaf = e.leaf_since THEN e.leaf ELSE h.leaf END AS leaf
+FROM leo_ledger_content(%(after_id)s, %(last_id)s) c
+CROSS JOIN LATERAL (SELECT sha256('\x00'::bytea || convert_to(c.content, 'UTF8')) AS leaf) h
+LEFT JOIN erased_record e ON e.tenant_id = leo_tenant() AND e.record_id = c.record_id
+ORDER BY c.record_id
 
 -- name: content
-SELECT record_id, kind, content FROM leo_ledger_content(%(record_id)s - 1, %(record_id)s)
+SELECT c.record_id, c.kind, c.content, e.record_id IS NOT NULL AS is_erased
+FROM leo_ledger_content(%(record_id)s - 1, %(record_id)s) c
+LEFT JOIN erased_record e ON e.tenant_id = leo_tenant() AND e.record_id = c.record_id
 
 -- name: append
 INSERT INTO ledger_batch (tenant_id, batch_no, after_id, last_id, record_ids, leaves, root, head)

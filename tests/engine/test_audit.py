@@ -50,8 +50,9 @@ CHANGES = {
         "occurred_at": "occurred_at + interval '1 microsecond'",
     },
 }
-# Of a delivery: where it stands, and what the provider said.
+# Of a delivery: where it stands, through whom it goes, and what the provider said.
 MUTABLE = {
+    *("moved_to", "through_id", "pinned", "setbacks", "settled"),
     *("status", "attempts", "due_at", "expires_at", "lease_owner", "lease_until", "provider_id"),
     *("code", "class", "response", "sent_at", "updated_at"),
     *("moved_to", "through_id", "pinned", "setbacks", "settled"),

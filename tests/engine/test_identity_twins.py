@@ -278,7 +278,7 @@ async def test_an_address_of_a_merged_profile_that_is_refused_is_not_used_again(
     )
     (delivery,) = await world.deliveries()
     refused = {"delivery_id": delivery["delivery_id"], "number": 1, "status": "failed", "receipt": "rejected"}
-    refused |= {"class": "invalid_address", "detail": "no such mailbox"}
+    refused |= {"class": "invalid_address", "detail": "no such mailbox", "setback": 0, "pinned": False}
     await world.rows(queries("dispatch")["results"], rows=Jsonb([refused]), owner="w", now=NOW)
     known = await world.rows("SELECT profile_id, valid, reason FROM profile_address")
     assert known == [{"profile_id": loser, "valid": False, "reason": "The provider refused it: no such mailbox"}]

@@ -185,13 +185,17 @@ def test_up_ends_its_parts_in_the_opposite_order(home: Path) -> None:
     parts = [web_server("first"), web_server("second")]
     supervisor, thread, _ = run_supervisor(home, *parts)
     eventually(lambda: all(listens(part.port) for part in parts))
-    order: list[str] = []
-    runs = [background.running(home, part.name) for part in parts]
+    first, second = (background.running(home, part.name) for part in parts)
+    assert first is not None
+    assert second is not None
     supervisor.stopping.set()
-    while thread.is_alive() or len(order) < len(runs):
-        order += [run.name for run in runs if run and not track.is_running(run) and run.name not in order]
+    while thread.is_alive():
+        # Looked at in this order: what is still there later was outlived by nothing that was gone before.
+        is_first_there = track.is_running(first)
+        assert is_first_there or not track.is_running(second)
         time.sleep(0.001)
-    assert order == ["second", "first"]
+    assert not track.is_running(first)
+    assert not track.is_running(second)
 
 
 def test_up_takes_over_parts_that_changed(home: Path) -> None:

@@ -71,7 +71,7 @@ async def test_what_is_stored_of_a_key_is_its_hash(db: Database, tenant: Tenant)
     assert row is not None
     assert bytes(row["key_hash"]) == tenants.hash_key(key.secret)
     assert key.secret not in row["stored"]
-    assert key.secret.rpartition("_")[2] not in row["stored"]
+    assert key.secret.split("_", 2)[2] not in row["stored"]
 
 
 @pytest.mark.parametrize("secret", ["", "leo_", "leo_00000000_x", "bearer", "leo_\x00", "khoá"])

@@ -283,6 +283,28 @@ async def test_a_large_tenant_does_not_keep_a_small_one_waiting(
     assert await small.world.statuses() == {"sent": 20}
 
 
+async def test_on_a_limited_channel_realtime_messages_pass_the_bulk_ones(site: Site) -> None:
+    await site.world.rows('UPDATE channel SET settings = settings || \'{"limits": {"per_second": 30}}\'')
+    await site.run(await site.world.people(300), size=300)
+    await site.worker("realtime")
+    await site.worker("bulk")
+    await until(site.has_received(20))
+    waits = []
+    for person in await site.world.people(3, first=1000):
+        started = time.monotonic()
+        await site.run([person], lane="realtime")
+        await until(lambda: _is_sent(site, person), pause_s=0.01)  # noqa: B023 - awaited here
+        waits.append(time.monotonic() - started)
+    # The sweeper needs up to a second to find each; behind the bulk ones it would be ten.
+    assert max(waits) < 3, waits
+    assert (await site.world.statuses())["queued"] > 100
+
+
+async def _is_sent(site: Site, person: int) -> bool:
+    rows = await site.world.rows("SELECT status FROM delivery_log WHERE profile_id = %(p)s", p=person)
+    return [one["status"] for one in rows] == ["sent"]
+
+
 async def test_a_bell_without_redis_is_no_error() -> None:
     client = lanes.connect("redis://127.0.0.1:1/0")
     heard = await lanes.ring_batches(client, lane=Lane.BULK, tenant_id=uuid4(), batch_ids=[1])

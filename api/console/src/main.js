@@ -12,11 +12,17 @@ import { shell } from "./shell.js";
 const PAGES = {
   people: () => import("./pages/people.js"),
   person: () => import("./pages/person.js"),
+  campaigns: () => import("./pages/campaigns.js"),
+  campaign: () => import("./pages/campaign.js"),
+  explorer: () => import("./pages/explorer.js"),
+  operations: () => import("./pages/operations.js"),
+  task: () => import("./pages/task.js"),
 };
+const OF_ONE = { people: "person", campaigns: "campaign", tasks: "task" };
 
 function pageOf({ parts }) {
   const [first = "people", second] = parts;
-  if (first === "people" && second !== undefined) return "person";
+  if (second !== undefined && first in OF_ONE) return OF_ONE[first];
   return first in PAGES ? first : "people";
 }
 

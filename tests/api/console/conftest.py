@@ -101,7 +101,7 @@ class Desk:
         # That a message's own script was stopped is what its frame is for.
         meant = ("the server responded with", "Blocked script execution in 'about:srcdoc'")
         if message.type == "error" and not any(part in message.text for part in meant):
-            self.errors.append(message.text)
+            self.errors.append(f"{message.text} at {message.location}")
 
     async def login(self, key: str, place: str = "people") -> None:
         await self.page.goto(f"{self.url}/#/{place}")

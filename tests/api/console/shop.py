@@ -24,7 +24,7 @@ HTML = """<div style="font-family: sans-serif; color: #134e4a">
 <h2 style="margin: 0">{{ profile.name }} ơi, giỏ hàng vẫn còn đây</h2>
 <p>Bạn để quên <b>{{ event.attributes.product }}</b>. Cửa hàng giữ cho bạn đến hết hôm nay.</p>
 <p><a style="background: #0f766e; color: #fff; padding: 8px 14px; border-radius: 6px" href="https://shop.example">
-Quay lại giỏ hàng</a></p><script>parent.document.title = 3</script>
+Quay lại giỏ hàng</a></p>
 <p style="font-size: 12px"><a href="{{ unsubscribe_url }}">Ngừng nhận tin</a></p></div>"""
 REASONS_TO_ANSWER = (OutcomeType.DELIVERED, OutcomeType.READ, OutcomeType.CLICKED, OutcomeType.BOUGHT)
 
@@ -81,6 +81,12 @@ class Shop:
         body = {"key": key, "channel": "email", "subject": subject, **more}
         body["body_text"] = "Chào {{ profile.name }}.\nNgừng nhận: {{ unsubscribe_url }}"
         made = await ok(await self.caller.post("/templates", json=body))
+        # Saving refuses scripts; one that got in all the same must not run where somebody looks at the message.
+        async with self._services.db.transaction(self.tenant_id) as conn:
+            await conn.execute(
+                "UPDATE message_template SET body_html = body_html || %s WHERE template_id = %s",
+                ("<script>parent.document.title = 3</script>", made["template_id"]),
+            )
         await ok(await self.caller.post(f"/templates/{made['template_id']}/approve"))
         return int(made["template_id"])
 
@@ -98,19 +104,33 @@ class Shop:
 
     async def work(self) -> None:
         """Do what the workers do: decide what is due, then send what is due."""
+        await self.decide()
+        for lane in Lane:
+            while (await self._send(lane)).is_full:
+                pass
+
+    async def decide(self) -> None:
         async with self._services.db.transaction(self.tenant_id) as conn:
             found = await conn.execute("SELECT batch_id FROM run_batch WHERE status = 'pending' ORDER BY batch_id")
             batches = [row["batch_id"] for row in await found.fetchall()]
         for batch_id in batches:
             async with self._services.db.transaction(self.tenant_id) as conn:
                 await decide_batch(conn, tenant_id=self.tenant_id, batch_id=batch_id, now=datetime.now(UTC))
-        for lane in Lane:
-            while (await self._send(lane)).is_full:
-                pass
 
     async def _send(self, lane: Lane) -> Any:
         services = self._services
         return await dispatch_due(services.db, services.adapters, tenant_id=self.tenant_id, lane=lane, owner="test")
+
+    async def needs_approval(self) -> None:
+        """Let agents reach nobody without a human."""
+        async with self._services.db.transaction(self.tenant_id) as conn:
+            await conn.execute("""UPDATE tenant SET settings = '{"approval": {"people": 0}}'""")
+
+    async def lose_a_message(self) -> None:
+        """Decide, and have a worker die between the call and its answer."""
+        await self.decide()
+        async with self._services.db.transaction(self.tenant_id) as conn:
+            await conn.execute("UPDATE delivery_log SET status = 'uncertain', class = 'uncertain', code = 'timeout'")
 
     async def work_on_tasks(self) -> None:
         async def ring(*_: Any) -> None: ...

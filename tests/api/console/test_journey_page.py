@@ -51,6 +51,7 @@ async def test_a_journey_is_followed_from_event_to_outcome(desks: Desks, languag
     await expect(page.locator(".picture[data-drawn]")).to_be_visible()
     assert int(await page.locator(".picture").get_attribute("data-drawn") or 0) >= 6
     assert await desk.faults() == []
+    await delivery.locator("iframe.mail").scroll_into_view_if_needed()
     await keep(page, f"message-{language[:2]}")
     await page.evaluate("scrollTo(0, 0)")
     await keep(page, f"journey-{language[:2]}")

@@ -4,9 +4,9 @@ import dagre from "cytoscape-dagre";
 
 cytoscape.use(dagre);
 
-const LAYOUTS = {
+export const LAYOUTS = {
   dagre: { name: "dagre", rankDir: "LR", nodeSep: 14, rankSep: 44, padding: 12, animate: false },
-  cose: { name: "cose", padding: 24, animate: false, nodeRepulsion: () => 9000, idealEdgeLength: () => 80, randomize: true },
+  cose: { name: "cose", padding: 24, animate: false, nodeRepulsion: () => 9000, idealEdgeLength: () => 120, randomize: true },
 };
 
 /** Resolve a colour of the style sheet, which may depend on the theme, to one that a canvas takes. */

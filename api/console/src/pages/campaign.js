@@ -1,0 +1,184 @@
+// One campaign: its funnel live, the gates that took people out, the control group, a forecast, and what stops it.
+import { el, fill } from "../dom.js";
+import { badge, toneOf } from "../parts/badge.js";
+import { confirmed } from "../parts/confirm.js";
+import { funnelOf } from "../parts/funnel.js";
+import { liftOf } from "../parts/lift.js";
+import { trouble } from "../parts/notice.js";
+import { steps } from "../parts/steps.js";
+
+const VERBS = {
+  draft: ["activate", "cancel"],
+  active: ["pause", "cancel"],
+  paused: ["resume", "cancel"],
+  ended: [],
+};
+
+export async function page(context) {
+  const { t, api, address, signal } = context;
+  const path = `/campaigns/${encodeURIComponent(address.parts[1])}`;
+  const [campaign, funnel] = await Promise.all([api.get(path, { signal }), api.get(`${path}/funnel`, { signal })]);
+  const live = el("section", { class: "card", "aria-labelledby": "funnel-heading" });
+  const told = el("div", { role: "status" });
+  const tools = el("div", { class: "tools" });
+  const state = el("span");
+  const lift = el("section", { class: "card", "aria-labelledby": "lift-heading" });
+  let status = campaign.status;
+
+  function show(found) {
+    fill(live, funnelOf(context, found));
+    if (found.status !== status) {
+      status = found.status;
+      stand();
+    }
+  }
+
+  function stand() {
+    fill(state, badge(context.say("status", status), toneOf(status)));
+    const verbs = context.may("activate") ? VERBS[status] : [];
+    fill(
+      tools,
+      verbs.map((verb) =>
+        el(
+          "button",
+          { type: "button", class: verb === "cancel" ? "danger" : verb === "pause" ? "" : "main", onclick: () => act(verb) },
+          t(`campaign.${verb}`),
+        ),
+      ),
+    );
+  }
+
+  async function act(verb) {
+    if (!(await confirmed(context, t(`campaign.${verb}.sure`), t(`campaign.${verb}`)))) return;
+    try {
+      const done = await api.post(`${path}/${verb}`, {}, { signal });
+      status = (done.campaign ?? done).status;
+      stand();
+      fill(told, el("p", { class: "notice" }, t(`campaign.${verb}.done`)));
+    } catch (error) {
+      fill(told, trouble(t, error));
+    }
+  }
+
+  async function follow() {
+    try {
+      await api.follow(`${path}/live`, (event, found) => event === "funnel" && show(found), signal);
+    } catch (error) {
+      if (error.name === "AbortError" || signal.aborted) return;
+    }
+    if (!signal.aborted) setTimeout(() => !signal.aborted && follow(), 3000);
+  }
+
+  async function compare() {
+    try {
+      fill(lift, liftOf(context, await api.get(`${path}/lift`, { signal })));
+    } catch (error) {
+      if (error.name !== "AbortError") fill(lift, trouble(t, error, compare));
+    }
+  }
+
+  show(funnel);
+  stand();
+  compare();
+  follow();
+  return {
+    title: campaign.name,
+    node: el(
+      "div",
+      { class: "page" },
+      el(
+        "header",
+        { class: "head" },
+        el("div", { class: "between" }, el("h1", null, campaign.name), tools),
+        el("p", { class: "soft" }, el("span", { class: "mono" }, campaign.key), " ", state, " ", about(context, campaign)),
+      ),
+      told,
+      el(
+        "div",
+        { class: "columns" },
+        el("div", { class: "column main-column" }, live, lift),
+        el("div", { class: "column" }, forecast(context, path, status), await runs(context, path)),
+      ),
+    ),
+  };
+}
+
+function about({ t, format }, campaign) {
+  const parts = [
+    campaign.trigger_type && t("campaigns.on_event", { type: campaign.trigger_type }),
+    campaign.trigger_segment && t(`campaign.on_${campaign.trigger_change}`, { segment: campaign.trigger_segment }),
+    campaign.control_share > 0 && t("campaign.control", { share: format.share(campaign.control_share) }),
+    campaign.ends_at && t("campaign.until", { at: format.moment(campaign.ends_at) }),
+  ].filter(Boolean);
+  return parts.map((part) => ` · ${part}`).join("");
+}
+
+function forecast(context, path, status) {
+  const { t, say, api, format, signal } = context;
+  const told = el("div", { "aria-live": "polite" });
+  const button = el("button", { type: "button", onclick: ask }, t("forecast.ask"));
+
+  async function ask() {
+    button.disabled = true;
+    fill(told, el("p", { class: "waiting", role: "status" }, t("forecast.asking")));
+    try {
+      const found = await api.post(`${path}/forecast`, {}, { signal });
+      fill(
+        told,
+        el(
+          "dl",
+          { class: "pairs figures-list" },
+          el("dt", null, t("forecast.people")),
+          el("dd", null, format.count(found.people)),
+          Object.entries(found.expected).map(([action, count]) => [el("dt", null, t(`forecast.${action}`)), el("dd", null, format.count(count))]),
+        ),
+        found.share < 1 && el("p", { class: "soft small" }, t("forecast.sample", { share: format.share(found.share) })),
+        el("p", { class: "small strong" }, t("forecast.candidates")),
+        steps(context, found.funnel),
+        Object.keys(found.channels).length > 0 &&
+          el("p", { class: "soft small" }, Object.entries(found.channels).map(([channel, count]) => `${say("channel", channel)}: ${format.count(count)}`).join(" · ")),
+      );
+    } catch (error) {
+      if (error.name !== "AbortError") fill(told, trouble(t, error));
+    }
+    button.disabled = false;
+  }
+
+  return el(
+    "section",
+    { class: "card", "aria-labelledby": "forecast-heading" },
+    el("h2", { id: "forecast-heading" }, t("forecast.title")),
+    el("p", { class: "soft small" }, t(status === "draft" ? "forecast.before" : "forecast.now")),
+    button,
+    told,
+  );
+}
+
+async function runs({ t, say, api, format, signal }, path) {
+  const found = await api.get(`${path}/runs`, { query: { limit: 10 }, signal });
+  return el(
+    "section",
+    { class: "card", "aria-labelledby": "runs-heading" },
+    el("h2", { id: "runs-heading" }, t("runs.title")),
+    found.items.length
+      ? el(
+          "ul",
+          { class: "plain" },
+          found.items.map((run) =>
+            el(
+              "li",
+              null,
+              el("div", { class: "between" }, el("span", null, say("run", run.kind)), badge(say("run", run.status), toneOf(run.status))),
+              el(
+                "p",
+                { class: "soft small" },
+                format.moment(run.created_at),
+                ` · ${t("runs.decisions", { count: format.count(run.decisions) })}`,
+                Object.entries(run.arbiters).map(([arbiter, count]) => ` · ${say("arbiter", arbiter)} ${format.count(count)}`),
+              ),
+            ),
+          ),
+        )
+      : el("p", { class: "soft" }, t("runs.none")),
+  );
+}

@@ -1,0 +1,44 @@
+"""What a person may ask for by Law 91/2025/QH15: what is kept of them as one document, and that it is erased."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from engine.db import Transaction
+from engine.queries import queries
+from rules.errors import InvalidInput, NotFound
+
+_SQL = queries("privacy")
+
+
+@dataclass(frozen=True, slots=True)
+class Erased:
+    """Who was erased, by the id that stays, and how many rows of each kind were emptied or removed."""
+
+    profile_id: int
+    counts: Mapping[str, int]
+
+
+async def erase_profile(conn: Transaction, *, ext_id: str, reason: str, by: str) -> Erased:
+    """Empty a person, and those merged into them, of all that tells who it is; what was recorded stays without it.
+
+    The ledger holds, and what waits to be sent is cancelled. Raises NotFound, also for somebody who was erased before,
+    and InvalidInput without a reason.
+    """
+    if not reason.strip():
+        raise InvalidInput("Erasing somebody needs a reason.", remedy="Say who asked for it, and when.")
+    values = {"ext_id": ext_id, "reason": reason, "by": by}
+    row = await (await conn.execute(_SQL["erase"], values)).fetchone()
+    if row is None:
+        raise NotFound(
+            f"There is no profile {ext_id!r}.", remedy="Check its ext_id; one that was merged: its survivor's."
+        )
+    return Erased(row["profile_id"], row["erased"])
+
+
+async def export_profile(conn: Transaction, *, ext_id: str) -> dict[str, Any]:
+    """Give all that is kept of a person, and of those merged into them. Raises NotFound."""
+    row = await (await conn.execute(_SQL["export"], {"ext_id": ext_id})).fetchone()
+    if row is None or not row["people"]:
+        raise NotFound(f"There is no profile {ext_id!r}.", remedy="Check its ext_id.")
+    return {"ext_id": ext_id, **row["document"]}

@@ -1,0 +1,68 @@
+-- A campaign as a funnel of people, and against its control group.
+
+-- name: funnel
+-- Where the people of a campaign are now, as one row. A wait that a wake-up decided again is counted by the new decision
+-- alone. Of messages, `delivered` takes everybody who answered in any way, `opened` everybody who clicked or replied.
+WITH runs AS MATERIALIZED (
+    SELECT r.tenant_id, r.run_id, r.parent_id, r.kind, r.status FROM campaign_run r
+    WHERE r.tenant_id = leo_tenant() AND r.campaign_id = %(campaign_id)s
+), aimed AS (
+    SELECT coalesce(sum(cardinality(b.profile_ids)) FILTER (WHERE runs.kind <> 'wake_up'), 0)::bigint AS audience,
+           count(*) FILTER (WHERE b.status = 'pending' AND b.due_at <= now()) AS batches_due,
+           count(*) FILTER (WHERE b.status = 'pending') AS batches_pending
+    FROM runs JOIN run_batch b ON b.tenant_id = runs.tenant_id AND b.run_id = runs.run_id
+), standing AS (
+    SELECT d.action, d.reason, count(*) AS n
+    FROM decision d
+    WHERE d.tenant_id = leo_tenant() AND d.campaign_id = %(campaign_id)s
+      AND NOT (d.action = 'wait' AND EXISTS (
+          SELECT FROM runs JOIN decision later ON later.tenant_id = runs.tenant_id AND later.run_id = runs.run_id
+          WHERE runs.parent_id = d.run_id AND later.profile_id = d.profile_id))
+    GROUP BY d.action, d.reason
+), decided AS (
+    SELECT coalesce(sum(n), 0)::bigint AS decided,
+           coalesce(sum(n) FILTER (WHERE action = 'send' OR reason = 'chosen'), 0)::bigint AS eligible,
+           coalesce(sum(n) FILTER (WHERE action = 'send'), 0)::bigint AS sends,
+           coalesce(jsonb_agg(jsonb_build_object('gate', reason, 'action', action, 'people', n) ORDER BY n DESC, reason)
+                    FILTER (WHERE action <> 'send'), '[]') AS held
+    FROM standing
+), sent AS (
+    SELECT coalesce(jsonb_object_agg(status, n), '{}') AS deliveries
+    FROM (SELECT l.status, count(*) AS n FROM delivery_log l
+          JOIN runs ON l.tenant_id = runs.tenant_id AND l.run_id = runs.run_id GROUP BY l.status) one
+), answers AS (
+    SELECT o.delivery_id, bool_or(o.type IN ('read', 'clicked', 'replied')) AS opened,
+           bool_or(o.type IN ('delivered', 'read', 'clicked', 'replied', 'visited', 'bought')) AS delivered,
+           bool_or(o.type IN ('clicked', 'visited')) AS clicked, bool_or(o.type = 'bought') AS bought,
+           bool_or(o.type = 'unsubscribed') AS unsubscribed, bool_or(o.type = 'bounced') AS bounced,
+           bool_or(o.type = 'complained') AS complained, sum(o.value) FILTER (WHERE o.type = 'bought') AS value
+    FROM outcome o
+    WHERE o.tenant_id = leo_tenant() AND o.campaign_id = %(campaign_id)s AND o.delivery_id IS NOT NULL
+    GROUP BY o.delivery_id
+), came AS (
+    SELECT count(*) FILTER (WHERE delivered) AS delivered, count(*) FILTER (WHERE opened) AS opened,
+           count(*) FILTER (WHERE clicked) AS clicked, count(*) FILTER (WHERE bought) AS bought,
+           count(*) FILTER (WHERE unsubscribed) AS unsubscribed, count(*) FILTER (WHERE bounced) AS bounced,
+           count(*) FILTER (WHERE complained) AS complained, coalesce(sum(value), 0) AS value
+    FROM answers
+)
+SELECT c.campaign_id, c.status, aimed.*, decided.*, sent.*, came.*
+FROM campaign c, aimed, decided, sent, came
+WHERE c.tenant_id = leo_tenant() AND c.campaign_id = %(campaign_id)s
+
+-- name: groups
+-- What those whom a campaign wrote to did after their first decision, and what its control group did, by the same measure:
+-- an outcome at all, whatever it came by, for the control group has no message.
+WITH one AS (
+    SELECT d.profile_id, d.action = 'send' AS is_treated, min(d.decided_at) AS since
+    FROM decision d
+    WHERE d.tenant_id = leo_tenant() AND d.campaign_id = %(campaign_id)s AND (d.action = 'send' OR d.reason = 'control_group')
+    GROUP BY d.profile_id, d.action = 'send'
+), did AS MATERIALIZED (
+    SELECT o.profile_id, o.type, max(o.occurred_at) AS last_at FROM outcome o
+    WHERE o.tenant_id = leo_tenant() AND o.type IN ('visited', 'bought') GROUP BY o.profile_id, o.type
+)
+SELECT one.is_treated, count(DISTINCT one.profile_id) AS people,
+       count(*) FILTER (WHERE did.type = 'visited') AS visited, count(*) FILTER (WHERE did.type = 'bought') AS bought
+FROM one LEFT JOIN did ON did.profile_id = one.profile_id AND did.last_at >= one.since
+GROUP BY one.is_treated

@@ -1,0 +1,57 @@
+"""A campaign as it is seen: forecast before it starts, its funnel live while it runs, paused and ended by hand."""
+
+import pytest
+from playwright.async_api import expect
+
+from engine.tenants import Scope
+from rules.words import OutcomeType
+from tests.api.console.conftest import PHONE, Desks
+from tests.api.console.pictures import keep
+from tests.api.console.shop import Shop
+
+
+async def test_a_campaign_is_forecast_started_and_watched_live(desks: Desks, shop: Shop) -> None:
+    desk = await desks.of(language="en-GB", place="campaigns")
+    page = desk.page
+    await page.click("a.row >> text=Ưu đãi cho khách Huế")
+    await expect(page.locator("main h1")).to_have_text("Ưu đãi cho khách Huế")
+    await page.get_by_role("button", name="Forecast").click()
+    await expect(page.get_by_text("would get a message")).to_be_visible()
+    await page.get_by_role("button", name="Start").click()
+    await page.locator("dialog").get_by_role("button", name="Start").click()
+    await expect(page.get_by_text("It has started.")).to_be_visible()
+    # Nothing is loaded again from here on: the page is told.
+    audience = page.locator("[data-stage=audience]")
+    await expect(audience).to_have_attribute("data-count", "44")
+    await shop.work()
+    await expect(page.locator("[data-stage=sent]")).not_to_have_attribute("data-count", "0")
+    await shop.answer(OutcomeType.DELIVERED, OutcomeType.READ)
+    await shop.answer(OutcomeType.CLICKED, OutcomeType.BOUGHT, profile="kh-000042")
+    await shop.answer(OutcomeType.BOUGHT, profile="kh-100007")
+    await shop.answer(OutcomeType.BOUGHT, profile="kh-100011")
+    await expect(page.locator("[data-stage=bought]")).not_to_have_attribute("data-count", "0")
+    await expect(page.get_by_role("row", name="Control group for good")).to_be_visible()
+    await page.reload()
+    await expect(page.locator(".interval")).to_have_count(2)
+    assert await desk.faults() == []
+    await keep(page, "campaign-en")
+    await page.get_by_role("button", name="Pause").click()
+    await page.locator("dialog").get_by_role("button", name="Pause").click()
+    await expect(page.locator("header .badge")).to_have_text("paused")
+    await page.get_by_role("button", name="Tiếng Việt").click()
+    await page.get_by_role("button", name="Kết thúc hẳn").click()
+    assert await desk.faults() == []
+    await page.locator("dialog").get_by_role("button", name="Kết thúc hẳn").click()
+    await expect(page.locator("header .badge")).to_have_text("đã kết thúc")
+
+
+@pytest.mark.usefixtures("shop")
+async def test_who_may_only_look_is_offered_nothing_else(desks: Desks) -> None:
+    desk = await desks.of(language="vi-VN", scopes=(Scope.READ,), place="campaigns", viewport=PHONE)
+    page = desk.page
+    await page.locator("a.row").first.click()
+    await expect(page.locator(".bars")).to_be_visible()
+    assert await page.locator(".tools button").count() == 0
+    assert await page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+    assert await desk.faults() == []
+    await keep(page, "campaign-phone")

@@ -1,0 +1,162 @@
+"""A person gets what is kept of them, and can be erased: nobody is recognisable, and the ledger still holds."""
+
+import asyncio
+import json
+
+import pytest
+
+from engine import audit, explain
+from engine.cli import run
+from engine.db import Database
+from engine.privacy import Erased, erase_profile, export_profile
+from engine.settings import Settings
+from rules.errors import Conflict, InvalidInput, NotFound
+from tests.conftest import Tenant
+from tests.engine.acting import acting, values
+from tests.engine.test_audit import forge, recorded, sealed, verified
+from tests.engine.world import World
+
+SECRET = "Trần Thị Mai"
+TRACES = (SECRET, "kh-1", "0912345678")
+TABLES = """
+    SELECT c.table_name
+    FROM information_schema.columns c JOIN information_schema.tables t USING (table_schema, table_name)
+    WHERE c.column_name = 'tenant_id' AND c.table_schema = 'public' AND t.table_type = 'BASE TABLE'
+"""
+EVERYTHING = "SELECT t::text FROM public.{table} t WHERE tenant_id = %s"
+
+
+async def erased(world: World, ext_id: str = "kh-1", reason: str = "asked by mail on 2026-05-01") -> Erased:
+    async with world.db.transaction(world.tenant.tenant_id) as conn:
+        return await erase_profile(conn, ext_id=ext_id, reason=reason, by="test")
+
+
+async def exported(world: World, ext_id: str = "kh-1") -> dict[str, object]:
+    async with world.db.transaction(world.tenant.tenant_id) as conn:
+        return await export_profile(conn, ext_id=ext_id)
+
+
+async def known(db: Database, tenant: Tenant) -> World:
+    """Four people with decisions, deliveries and outcomes; kh-1 left traces wherever somebody can."""
+    world = await recorded(db, tenant)
+    await world.rows(
+        """
+        WITH one AS (
+            UPDATE cdp_profiles SET name = %(name)s, attributes = attributes || '{"phone": "0912345678"}'
+            WHERE ext_id = 'kh-1' RETURNING tenant_id, profile_id
+        ), event AS (
+            INSERT INTO marketing_event (tenant_id, type, profile_id, ext_id, attributes)
+            SELECT tenant_id, 'cart', profile_id, 'kh-1-cart', jsonb_build_object('name', %(name)s::text) FROM one
+            RETURNING tenant_id, event_id, ext_id
+        ), keys AS (
+            INSERT INTO event_key (tenant_id, ext_id, event_id) SELECT tenant_id, ext_id, event_id FROM event
+        )
+        UPDATE outcome o SET raw = jsonb_build_object('to', 'kh-1@people.example')
+        FROM one WHERE o.profile_id = one.profile_id
+        """,
+        name=SECRET,
+    )
+    await world.rows(
+        """
+        INSERT INTO delivery_attempt (tenant_id, delivery_id, number, phase, worker, status, detail)
+        SELECT tenant_id, delivery_id, 1, 'ended', 'w', 'rejected', address || ' is unknown' FROM delivery_log
+        """
+    )
+    return world
+
+
+async def test_a_person_gets_all_that_is_kept_of_them_and_of_nobody_else(db: Database, tenant: Tenant) -> None:
+    world = await known(db, tenant)
+    document = await exported(world)
+    text = json.dumps(document, ensure_ascii=False)
+    assert all(trace in text for trace in TRACES)
+    assert "kh-2" not in text
+    kinds = ("profiles", "addresses", "consents", "events", "decisions", "deliveries", "outcomes")
+    assert {kind: len(document[kind]) for kind in kinds} == dict.fromkeys(kinds, 1)  # type: ignore[arg-type]
+    with pytest.raises(NotFound, match="no profile 'kh-9'"):
+        await exported(world, "kh-9")
+
+
+async def test_nobody_finds_an_erased_person_in_any_table_or_in_the_graph(
+    db: Database, tenant: Tenant, admin_url: str
+) -> None:
+    world = await known(db, tenant)
+    await sealed(world)
+    done = await erased(world)
+    assert done.counts["profiles"] == 1
+    assert done.counts["records"] == 3
+    with acting(admin_url, "superuser", tenant.tenant_id) as connection:
+        rows = [
+            (table, row)
+            for table in values(connection, TABLES)
+            for row in values(connection, EVERYTHING.replace("{table}", table), tenant.tenant_id)
+        ]
+    found = [(table, row) for table, row in rows if any(trace in row for trace in TRACES)]
+    assert len(rows) > 40
+    assert found == []
+    assert await world.graph_differences() == 0
+    queued = await world.rows("SELECT status, address FROM delivery_log ORDER BY delivery_id")
+    assert [row["address"] for row in queued].count("erased") == 1
+    assert [row["status"] for row in queued].count("cancelled") == 1
+    with pytest.raises(NotFound):
+        await erased(world)
+
+
+async def test_the_ledger_holds_after_an_erasure_and_still_finds_a_change(
+    db: Database, tenant: Tenant, admin_url: str
+) -> None:
+    world = await known(db, tenant)
+    await sealed(world)
+    await erased(world)
+    await erased(world, "kh-2")
+    found = await verified(world)
+    assert (found.finding, found.records) == (None, 12)
+    decision_id = await world.one("SELECT min(decision_id) FROM decision WHERE inputs = '{}'")
+    async with db.transaction(tenant.tenant_id) as conn:
+        with pytest.raises(Conflict, match="was erased"):
+            await audit.prove(conn, tenant_id=tenant.tenant_id, record_id=decision_id)
+        with pytest.raises(NotFound, match="was erased with its person"):
+            await explain.explain_decision(conn, tenant_id=tenant.tenant_id, decision_id=decision_id)
+    forge(admin_url, tenant, "decision", "UPDATE decision SET reason = 'chosen?' WHERE inputs = '{}'")
+    finding = (await verified(world)).finding
+    assert finding is not None
+    assert finding.record_id == decision_id
+
+
+async def test_what_was_not_sealed_yet_is_sealed_as_it_was(db: Database, tenant: Tenant) -> None:
+    world = await known(db, tenant)
+    await erased(world)
+    assert await sealed(world) == 12
+    assert (await verified(world)).finding is None
+
+
+async def test_erasing_needs_a_reason_and_stays_inside_the_tenant(
+    db: Database, tenant: Tenant, other_tenant: Tenant
+) -> None:
+    world = await known(db, tenant)
+    with pytest.raises(InvalidInput, match="needs a reason"):
+        await erased(world, reason=" ")
+    with pytest.raises(NotFound):
+        await erased(World(db, other_tenant))
+    assert await world.one("SELECT count(*) FROM erasure") == 0
+
+
+async def test_the_command_line_exports_and_erases(
+    db: Database,
+    tenant: Tenant,
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    await known(db, tenant)
+    for name, value in settings.environment().items():
+        monkeypatch.setenv(name, value)
+
+    async def types(*words: str) -> str:
+        code = await asyncio.to_thread(run, ("profile", *words, "--tenant", tenant.slug))
+        said = capsys.readouterr()
+        assert code == 0, said
+        return said.out
+
+    assert json.loads(await types("export", "kh-1"))["profiles"][0]["name"] == SECRET
+    assert "1 profiles" in await types("erase", "kh-1", "--reason", "asked", "--yes")
