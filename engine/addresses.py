@@ -161,6 +161,8 @@ def _phone_by_library(text: str, number: str) -> Cleaned:
 
 _TELEGRAM = re.compile(r"-?[0-9]{1,20}|@[A-Za-z][A-Za-z0-9_]{3,31}")
 _ZALO = re.compile(r"[0-9]{1,32}")
+# What a template message goes to where it is no phone number, which has at most 15 digits (E.164).
+_ZALO_USER = re.compile(r"[0-9]{16,19}")
 _PAGE_SCOPED = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
@@ -174,7 +176,7 @@ def _token(text: str) -> Cleaned:
 
 _WAYS: Mapping[Channel, Callable[[str], Cleaned]] = {
     Channel.EMAIL: _mail,
-    Channel.ZALO_TEMPLATE: _phone,
+    Channel.ZALO_TEMPLATE: lambda text: Cleaned(text) if _ZALO_USER.fullmatch(text) else _phone(text),
     Channel.ZALO_OA: _as(_ZALO, "A Zalo user's id has 1 to 32 digits and nothing else."),
     Channel.TELEGRAM: _as(_TELEGRAM, "A Telegram chat is a number, or the @name of a channel."),
     Channel.FACEBOOK: _as(_PAGE_SCOPED, "A page-scoped id has 1 to 64 letters, digits, hyphens and underscores."),

@@ -14,6 +14,7 @@ NAMES: dict[str, str] = {
     "decide": "Deciding for people among 10,000 and among 1,000,000, in batches and for one event at a time.",
     "dispatch": "Sending queued messages: claimed, logged before and after, the provider called over HTTP.",
     "functiongemma": "Choosing one of twelve calls with FunctionGemma's true shape, and the same remembered.",
+    "ledger": "Sealing decisions and deliveries beside deciding, and recomputing what is sealed.",
     "mirror": "Bulk upsert of profiles with the graph mirror on, against the same with only its triggers off.",
     "pages": "The console in a browser: first paint, a person's journey, a node of the graph expanded.",
     "realtime": "From an event posted to the provider called, while a bulk campaign of 50,000 runs.",

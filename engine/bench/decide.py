@@ -72,12 +72,12 @@ async def run(place: Place, *, n: int | None = None) -> Result:
     # As in a worker's process.
     async with Database.open(place.admin_url, place.settings) as db:
         with seldom_collected():
-            bench = await _begin(place, db)
-            await _fill(bench, first=1, last=small)
+            bench = await begin(place, db)
+            await fill(bench, first=1, last=small)
             batches = min(BATCHES + WARM_UP, small // BATCH - 1)
-            small_s, last = await _bulk(bench, batches=batches, after=0)
-            await _fill(bench, first=small + 1, last=large)
-            large_s, last = await _bulk(bench, batches=batches, after=last)
+            small_s, last = await bulk(bench, batches=batches, after=0)
+            await fill(bench, first=small + 1, last=large)
+            large_s, last = await bulk(bench, batches=batches, after=last)
             singles, last = await _singles(bench, count=min(SINGLES, small), after=last)
     one_by_one_per_s = 1000 / (sum(singles) / len(singles))
     growth, per_s, p99 = large_s / small_s, 1 / large_s, percentile(singles, 99)
@@ -104,7 +104,8 @@ async def run(place: Place, *, n: int | None = None) -> Result:
     )
 
 
-async def _begin(place: Place, db: Database) -> Bench:
+async def begin(place: Place, db: Database) -> Bench:
+    """Make the tenant, its channels, templates and campaign."""
     tenant_id = uuid4()
     async with db.transaction(tenant_id) as conn:
         await conn.execute(queries("bench")["tenant"], {"tenant_id": tenant_id, "slug": "bench"})
@@ -115,7 +116,8 @@ async def _begin(place: Place, db: Database) -> Bench:
     return Bench(place, db, tenant_id, row["campaign_id"] if row else 0, morning)
 
 
-async def _fill(bench: Bench, *, first: int, last: int) -> None:
+async def fill(bench: Bench, *, first: int, last: int) -> None:
+    """Write people who agreed to everything and can be reached on each channel."""
     for begin in range(first, last + 1, PART):
         bench.place.say(f"writing {last:,} people: {begin - 1:,}")
         async with bench.db.transaction(bench.tenant_id) as conn:
@@ -141,7 +143,7 @@ async def _people(bench: Bench, *, count: int, after: int) -> list[dict[str, Any
     return rows
 
 
-async def _bulk(bench: Bench, *, batches: int, after: int) -> tuple[float, int]:
+async def bulk(bench: Bench, *, batches: int, after: int) -> tuple[float, int]:
     """Decide batches as a worker does, so many at once; gives seconds a person, and the last person's id."""
     people = [row["profile_id"] for row in await _people(bench, count=batches * BATCH, after=after)]
     async with bench.db.transaction(bench.tenant_id) as conn:

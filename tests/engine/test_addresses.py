@@ -229,3 +229,10 @@ def test_cleaning_never_fails_and_cleaning_again_changes_nothing(channel: Channe
 def test_a_composed_and_a_decomposed_spelling_are_one(channel: Channel, text: str) -> None:
     composed, decomposed = unicodedata.normalize("NFC", text), unicodedata.normalize("NFD", text)
     assert clean(channel, composed) == clean(channel, decomposed)
+
+
+def test_a_template_message_goes_to_a_phone_number_or_to_a_zalo_users_id() -> None:
+    for user_id in ("1" * 16, "7123456789012345678"):
+        assert clean(Channel.ZALO_TEMPLATE, user_id) == Cleaned(user_id)
+    for neither in ("1" * 15, "1" * 20):
+        assert clean(Channel.ZALO_TEMPLATE, neither).reason

@@ -1,0 +1,72 @@
+"""What sealing costs beside deciding, and how many records a second are recomputed."""
+
+from time import perf_counter
+
+from engine.audit import seal, verify
+from engine.bench import Bar, Place, Result
+from engine.bench.decide import BATCH, WARM_UP, Bench, begin, bulk, fill
+from engine.db import Database
+from engine.pause import seldom_collected
+from rules.errors import Conflict
+
+PEOPLE = 20_000
+# Deciding leaves so many records of a person, at most: a decision and a delivery. What came before is sealed too.
+RECORDS = 2
+MOST_SHARE = 0.10
+LEAST_VERIFY_PER_S = 50_000.0
+# The horizon moves on in at most so many calls: a barrier behind an old mark, its passing, and the same for a new mark.
+_STEPS = 5
+
+
+async def run(place: Place, *, n: int | None = None) -> Result:
+    """Decide for `n` people (20,000), then seal all their records, then recompute all."""
+    people = max((WARM_UP + 2) * BATCH, n or PEOPLE)
+    async with Database.open(place.admin_url, place.settings) as db:
+        # As in a worker's process.
+        with seldom_collected():
+            bench = await begin(place, db)
+            await fill(bench, first=1, last=people + BATCH)
+            await _seal(bench)
+            decide_s, _ = await bulk(bench, batches=people // BATCH, after=0)
+            place.say("sealing")
+            began = perf_counter()
+            sealed = await _seal(bench)
+            seal_s = (perf_counter() - began) / sealed
+            place.say(f"recomputing {sealed:,} records")
+            verify_per_s = await _verify_per_s(bench, sealed)
+    share = RECORDS * seal_s / decide_s
+    return Result(
+        name="ledger",
+        n=people,
+        figures={"append_cost_share": share, "verify_per_s": verify_per_s, "records": float(sealed)},
+        baseline="records sealed a second, against recomputed",
+        ratio=verify_per_s * seal_s,
+        bars=(
+            Bar(f"sealing costs at most {MOST_SHARE:.0%} of deciding: {share:.1%}", share <= MOST_SHARE),
+            Bar(
+                f"at least {LEAST_VERIFY_PER_S:,.0f} records a second are recomputed: {verify_per_s:,.0f}",
+                verify_per_s >= LEAST_VERIFY_PER_S,
+            ),
+        ),
+    )
+
+
+async def _seal(bench: Bench) -> int:
+    """Seal all there is, a transaction a batch as the worker does; gives how many records that were."""
+    records = idle = 0
+    while idle < _STEPS:
+        async with bench.db.transaction(bench.tenant_id) as conn:
+            sealed = await seal(conn, tenant_id=bench.tenant_id, grace_s=0)
+        records += sealed.records
+        idle = 0 if sealed.batches else idle + 1
+    return records
+
+
+async def _verify_per_s(bench: Bench, sealed: int) -> float:
+    began = perf_counter()
+    async with bench.db.transaction(bench.tenant_id, read_only=True) as conn:
+        verified = await verify(conn, tenant_id=bench.tenant_id)
+    took_s = perf_counter() - began
+    if verified.finding is not None or verified.records < sealed:
+        raise Conflict(f"The ledger came to {verified}.", remedy="Run it again and report it.")
+    return verified.records / took_s
