@@ -9,7 +9,7 @@ from uuid import UUID
 
 from arq.connections import ArqRedis
 
-from engine import embedded, lanes
+from engine import embedded, inbox, lanes
 from engine.credentials import Vault
 from engine.db import Database
 from engine.dispatch.adapters import Adapters
@@ -67,6 +67,7 @@ class Services:
     ringer: Ringer
     adapters: Adapters
     gateway: Gateway
+    streams: inbox.Streams = field(default_factory=inbox.Streams, kw_only=True)
     vault: Vault = field(repr=False)
     platform_key: str = field(repr=False)
 

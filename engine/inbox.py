@@ -2,10 +2,13 @@
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Mapping
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from time import monotonic
+from uuid import UUID
 
 from channels import facts, signature
 from channels.contract import Incoming
@@ -25,6 +28,8 @@ SILENT_S = float(FACTS.limit("heartbeat_s"))
 LONGEST = timedelta(hours=1)
 """A stream ends after this, so that a person who was erased or a key that was changed counts; browsers come again."""
 SIGNED_FOR_S = 300.0
+# Each looks into the database once a second: a person has a few windows, a process a thousand looks a second at most.
+MOST_OF_ONE, MOST_OPEN = 5, 1_000
 
 _SQL = queries("inbox")
 
@@ -57,6 +62,26 @@ class Letter:
     text: str
     link: str | None
     created_at: datetime
+
+
+class Streams:
+    """The streams that are open in this process, counted so that nobody opens them without end."""
+
+    def __init__(self) -> None:
+        self._open: Counter[tuple[UUID, int, str]] = Counter()
+
+    @contextmanager
+    def one(self, visitor: Visitor) -> Iterator[bool]:
+        """Count one more while it is open; gives False where there are too many."""
+        place = (visitor.tenant_id, visitor.channel_id, visitor.address)
+        is_free = self._open[place] < MOST_OF_ONE and self._open.total() < MOST_OPEN
+        self._open[place] += is_free
+        try:
+            yield is_free
+        finally:
+            self._open[place] -= is_free
+            if not self._open[place]:
+                del self._open[place]
 
 
 def check(inbox: Inbox, headers: Mapping[str, str], body: bytes, *, now: datetime) -> None:

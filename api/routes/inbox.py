@@ -15,7 +15,7 @@ from api.schemas.base import LARGEST_ID
 from api.schemas.inbox import LETTER, KeptOut, LetterOut, PostedIn, ReadIn, ReadOut, ReplyIn, ReplyOut
 from api.services import Bell, Services
 from engine import inbox, visitors
-from engine.db import Database, Transaction
+from engine.db import Transaction
 from engine.visitors import Visitor
 from rules.errors import Unauthorized
 from rules.words import Lane
@@ -23,6 +23,7 @@ from rules.words import Lane
 router = APIRouter(tags=["inbox"])
 
 EVENTS = "text/event-stream"
+BUSY_MS = 60_000
 ANY_SITE = {"Access-Control-Allow-Origin": "*", "Cache-Control": "no-store"}
 _ALLOWED = {
     **ANY_SITE,
@@ -81,7 +82,7 @@ async def open_inbox(key: Key, token: Token, request: Request, last_event_id: La
     services: Services = request.app.state.services
     async with services.db.before_tenant() as conn:
         visitor = await _visitor(conn, services, key, token)
-    stream = _events(services.db, visitor, last_event_id)
+    stream = _events(services, visitor, last_event_id)
     return StreamingResponse(stream, media_type=EVENTS, headers={**ANY_SITE, "X-Accel-Buffering": "no"})
 
 
@@ -117,12 +118,18 @@ async def _visitor(conn: Transaction, services: Services, key: str, token: str) 
     return visitors.verify(place, token, now=datetime.now(UTC))
 
 
-async def _events(db: Database, visitor: Visitor, after: int) -> AsyncIterator[str]:
-    # So that a browser knows at once that it is connected.
-    yield ": open\n\n"
-    async for letter in inbox.follow(db, visitor, after=after):
-        if letter is None:
-            yield ": still here\n\n"
-            continue
-        data = json.dumps(LetterOut.model_validate(letter).model_dump(mode="json"), ensure_ascii=False)
-        yield f"id: {letter.message_id}\nevent: message\ndata: {data}\n\n"
+async def _events(services: Services, visitor: Visitor, after: int) -> AsyncIterator[str]:
+    with services.streams.one(visitor) as is_free:
+        if not is_free:
+            # A browser comes again by itself, after this many milliseconds.
+            yield f"retry: {BUSY_MS}\n: too many streams\n\n"
+            return
+        # So that a browser knows at once that it is connected.
+        yield ": open\n\n"
+        async for letter in inbox.follow(services.db, visitor, after=after):
+            yield ": still here\n\n" if letter is None else _told(letter)
+
+
+def _told(letter: inbox.Letter) -> str:
+    data = json.dumps(LetterOut.model_validate(letter).model_dump(mode="json"), ensure_ascii=False)
+    return f"id: {letter.message_id}\nevent: message\ndata: {data}\n\n"

@@ -1,25 +1,32 @@
 """The inbox on a web site: one visitor sees what was written to them, once, and nobody else does."""
 
+import asyncio
 import base64
 import json
+import socket
 import time
-from contextlib import aclosing
+from collections.abc import AsyncIterator
+from contextlib import ExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
 import pytest
+import uvicorn
 
+from api.app import app_with
 from api.services import Services
 from channels.contract import Adapter, Message, ReceiptClass, ReceiptStatus, Response, Secret
 from channels.signature import sign
 from engine import inbox, visitors
 from engine.campaigns import connect_channel
+from engine.campaigns.connect import Channel as Connected
 from engine.decide import decide_batch
+from engine.dispatch import dispatch_due
 from engine.privacy import erase_profile
 from engine.visitors import Inbox, Visitor
-from rules.words import Channel
+from rules.words import Channel, Lane
 from tests.api.story import MAI, campaign, ok
 from tests.conftest import Tenant
 
@@ -77,20 +84,38 @@ class Site:
 async def connected(
     services: Services, tenant: Tenant, caller: httpx.AsyncClient, anybody: httpx.AsyncClient, name: str = "site"
 ) -> Site:
+    channel = await connect(services, tenant, name)
     async with services.db.transaction(tenant.tenant_id) as conn:
-        channel = await connect_channel(
-            conn,
-            services.vault,
-            tenant_id=tenant.tenant_id,
-            kind="chat",
-            name=name,
-            settings={"visitor_key": KEY},
-        )
         adapters = await services.adapters.load(conn, tenant_id=tenant.tenant_id, channel_ids=[channel.channel_id])
     adapter = adapters[channel.channel_id]
     assert isinstance(adapter, Adapter)
     await ok(await caller.post("/profiles", json=person()))
     return Site(tenant, services, caller, anybody, channel.channel_id, channel.webhook_key, adapter)
+
+
+async def connect(services: Services, tenant: Tenant, name: str = "site", **more: Any) -> Connected:
+    async with services.db.transaction(tenant.tenant_id) as conn:
+        return await connect_channel(
+            conn,
+            services.vault,
+            tenant_id=tenant.tenant_id,
+            kind="chat",
+            name=name,
+            settings={"visitor_key": KEY, **more},
+        )
+
+
+@asynccontextmanager
+async def listening(services: Services) -> AsyncIterator[str]:
+    """Give where the API listens on a real port."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        server = uvicorn.Server(uvicorn.Config(app_with(services), log_level="warning", ws="none", lifespan="off"))
+        serving = asyncio.create_task(server.serve(sockets=[taken]))
+        while not server.started:  # noqa: ASYNC110 - uvicorn tells it by an attribute alone
+            await asyncio.sleep(0.01)
+        yield f"http://127.0.0.1:{taken.getsockname()[1]}"
+        server.should_exit = True
+        await serving
 
 
 def person() -> dict[str, Any]:
@@ -147,12 +172,77 @@ async def test_a_message_is_shown_to_its_visitor_who_reads_and_answers_it(site: 
     assert [(one["type"], one["text"]) for one in events] == [("chat.message", "Mấy giờ giao ạ?")]
 
 
+async def test_the_dispatcher_sends_over_the_wire_and_an_open_window_shows_it(site: Site) -> None:
+    await queued(site)
+    async with listening(site.services) as url:
+        await connect(site.services, site.tenant, base_url=url)
+        async with (
+            httpx.AsyncClient(base_url=url, headers={"Authorization": f"Bearer {await site.token()}"}) as browser,
+            browser.stream("GET", f"{site.path}/stream") as answer,
+        ):
+            lines = answer.aiter_lines()
+            assert await anext(lines) == ": open"
+            done = await dispatch_due(
+                site.services.db,
+                site.services.adapters,
+                tenant_id=site.tenant.tenant_id,
+                lane=Lane.BULK,
+                owner="worker-bulk@test:1:1",
+            )
+            data = [line async for line in first_told(lines)][-1]
+    assert done.sent == 1
+    assert json.loads(data.removeprefix("data: "))["text"].startswith("Chào Trần Thị Mai")
+    (sent,) = await rows(site, "SELECT status, provider_id FROM delivery_log")
+    (kept,) = await rows(site, "SELECT message_id::text AS message_id FROM chat_message")
+    assert (sent["status"], sent["provider_id"]) == ("sent", kept["message_id"])
+
+
+async def first_told(lines: AsyncIterator[str]) -> AsyncIterator[str]:
+    async for line in lines:
+        if line.startswith(("id:", "event:", "data:")):
+            yield line
+        if line.startswith("data:"):
+            return
+
+
+async def test_a_visitor_has_a_few_streams_and_no_more(site: Site) -> None:
+    streams = inbox.Streams()
+    with ExitStack() as windows:
+        given = [windows.enter_context(streams.one(site.visitor)) for _ in range(inbox.MOST_OF_ONE + 1)]
+        assert given == [True] * inbox.MOST_OF_ONE + [False]
+        with streams.one(replace(site.visitor, address="another")) as is_free:
+            assert is_free
+    with streams.one(site.visitor) as is_free:
+        assert is_free
+
+
 async def test_a_message_that_comes_again_is_kept_once(site: Site) -> None:
     first = site.adapter.parse(await site.post(event_id(1)))
     again = site.adapter.parse(await site.post(event_id(1)))
     assert first.status is again.status is ReceiptStatus.ACCEPTED
     assert first.provider_id == again.provider_id
     assert len(await rows(site, "SELECT FROM chat_message")) == 1
+
+
+async def test_a_later_message_is_never_seen_before_an_earlier_one(site: Site) -> None:
+    place = Inbox(site.tenant.tenant_id, site.channel_id, Secret(KEY))
+
+    async def put(number: int, written: asyncio.Event, go: asyncio.Event) -> int:
+        posted = inbox.Posted(event_id=event_id(number), address=ADDRESS, subject=None, text="x", link=None)
+        async with site.services.db.transaction(site.tenant.tenant_id) as conn:
+            kept = await inbox.put(conn, place, posted, now=datetime.now(UTC))
+            written.set()
+            await go.wait()
+        return kept.message_id
+
+    begun, go, second = asyncio.Event(), asyncio.Event(), asyncio.Event()
+    first = asyncio.create_task(put(1, begun, go))
+    await begun.wait()
+    later = asyncio.create_task(put(2, second, go))
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(second.wait(), 0.3)
+    go.set()
+    assert await first < await later
 
 
 async def test_a_stream_gives_what_is_new_and_resumes_without_loss_or_repetition(site: Site) -> None:

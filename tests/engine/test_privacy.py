@@ -56,6 +56,14 @@ async def known(db: Database, tenant: Tenant) -> World:
         """,
         name=SECRET,
     )
+    await world.connect("chat", provider="sandbox")
+    await world.rows(
+        """
+        INSERT INTO chat_message (tenant_id, channel_id, profile_id, address, event_id, body)
+        SELECT p.tenant_id, c.channel_id, p.profile_id, 'kh-1', sha256('kh-1'), 'Chào ' || p.name
+        FROM cdp_profiles p, channel c WHERE p.ext_id = 'kh-1' AND c.kind = 'chat'
+        """
+    )
     await world.rows(
         """
         INSERT INTO delivery_attempt (tenant_id, delivery_id, number, phase, worker, status, detail)
@@ -71,7 +79,7 @@ async def test_a_person_gets_all_that_is_kept_of_them_and_of_nobody_else(db: Dat
     text = json.dumps(document, ensure_ascii=False)
     assert all(trace in text for trace in TRACES)
     assert "kh-2" not in text
-    kinds = ("profiles", "addresses", "consents", "events", "decisions", "deliveries", "outcomes")
+    kinds = ("profiles", "addresses", "consents", "events", "decisions", "deliveries", "inbox", "outcomes")
     assert {kind: len(document[kind]) for kind in kinds} == dict.fromkeys(kinds, 1)  # type: ignore[arg-type]
     with pytest.raises(NotFound, match="no profile 'kh-9'"):
         await exported(world, "kh-9")
