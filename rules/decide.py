@@ -7,7 +7,7 @@ action, a channel or a template.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TypeAlias
 
 from rules.arbitration import Choice
@@ -98,7 +98,7 @@ def conclude(verdicts: Sequence[Verdict], choice: Choice) -> Decision:
             verdicts,
             Arbiter.SCORE,
             earliest.candidate,
-            wait_until=earliest.wait_until,
+            wait_until=_moment(earliest)[0].astimezone(UTC),
         )
     nothing = next((v.candidate for v in verdicts if v.candidate.action is Action.DO_NOTHING), None)
     return Decision(Action.DO_NOTHING, _furthest(sends), verdicts, Arbiter.SCORE, nothing)
