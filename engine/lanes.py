@@ -5,6 +5,7 @@ nobody hears costs the second until a worker looks by itself, nothing else. arq'
 pickles its jobs, so the connection is made here and jobs are JSON.
 """
 
+import asyncio
 import json
 import logging
 import time
@@ -38,6 +39,11 @@ RECHECK_EVERY_S = 0.05
 TASKS_EVERY_S = 0.1
 # A bell that was not heard for so long is pointless: the sweeper has been there long since.
 EXPIRES_S = 600
+
+# Bulk steps back while more urgent jobs than this wait or run, so long before each step at most: it never stands still.
+FEW_URGENT = 3
+PATIENCE_S = 2.0
+LOOK_AGAIN_S = 0.02
 
 log = logging.getLogger(__name__)
 
@@ -152,6 +158,27 @@ async def ring_upkeep(client: ArqRedis, lane: Lane, job: str, *arguments: str, e
     """
     name = ":".join((job, *arguments, str(int(time.time() / every_s))))
     await ring(client, lane, job, *arguments, job_id=name)
+
+
+async def give_way(client: ArqRedis, lane: Lane) -> None:
+    """Let urgent work go first: before each step bulk waits, a while at most, until few urgent jobs are left.
+
+    `nice` alone does not do it: most of what a worker costs is PostgreSQL's, whose sessions are all alike.
+    """
+    if lane is not Lane.BULK:
+        return
+    try:
+        for _ in range(round(PATIENCE_S / LOOK_AGAIN_S)):
+            if await _urgent(client) <= FEW_URGENT:
+                return
+            await asyncio.sleep(LOOK_AGAIN_S)
+    except (RedisError, OSError):
+        return  # the work is in PostgreSQL, and goes on without Redis
+
+
+async def _urgent(client: ArqRedis) -> int:
+    """Count urgent jobs that are due or at work."""
+    return int(await client.zcount(queue_name(Lane.REALTIME), "-inf", int(time.time() * 1000)))
 
 
 async def ring(

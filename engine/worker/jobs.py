@@ -127,8 +127,8 @@ async def dispatch(ctx: dict[str, Any], tenant_id: str) -> None:
 
 
 async def _decide(hands: Hands, ctx: dict[str, Any], tenant_id: str, batch_id: int) -> None:
-    tenant = UUID(tenant_id)
-    started = time.perf_counter()
+    await lanes.give_way(hands.client, hands.lane)
+    tenant, started = UUID(tenant_id), time.perf_counter()
     try:
         decided, taken = await _decided(hands, tenant, batch_id, None)
         if decided.state is BatchState.UNTHOUGHT:
@@ -255,6 +255,7 @@ def _wait_s(dispatched: Dispatched) -> float | None:
 
 async def _send(hands: Hands, tenant_id: UUID, *, taken: Claim | None = None) -> Dispatched:
     """Send what was taken; without it, one claim of what is due."""
+    await lanes.give_way(hands.client, hands.lane)
     started = time.perf_counter()
     try:
         dispatched = await dispatch_due(
