@@ -77,7 +77,6 @@ class Database:
 
         `is_planned_once`: for a process whose statements are about a few people each. Raises Unavailable where the
         server cannot be reached, Misconfigured where it is too old or not set up.
-        server cannot be reached, Misconfigured where it is too old or not set up.
         """
         db = cls(url, settings, is_planned_once=is_planned_once)
         await db._check()
