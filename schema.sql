@@ -1142,6 +1142,26 @@ CREATE TABLE IF NOT EXISTS sync_run (
 );
 CREATE INDEX IF NOT EXISTS sync_run_source_idx ON sync_run (tenant_id, source_id, started_at);
 
+-- The one scheduler: who rings for what the clock asks for, and until when the others believe that it lives. Of no tenant.
+CREATE TABLE IF NOT EXISTS scheduler (
+    sole         boolean NOT NULL DEFAULT true,
+    owner        text NOT NULL,
+    rank         int NOT NULL,
+    lease_until  timestamptz NOT NULL,
+    since        timestamptz NOT NULL DEFAULT clock_timestamp(),
+    CONSTRAINT scheduler_pkey PRIMARY KEY (sole),
+    CONSTRAINT scheduler_is_one CHECK (sole)
+);
+
+-- The time that each job of the clock was last begun for, counted in its own periods: who comes first does it.
+CREATE TABLE IF NOT EXISTS clock_job (
+    job       text NOT NULL,
+    slot      bigint NOT NULL,
+    begun_by  text NOT NULL,
+    begun_at  timestamptz NOT NULL DEFAULT clock_timestamp(),
+    CONSTRAINT clock_job_pkey PRIMARY KEY (job)
+);
+
 CREATE TABLE IF NOT EXISTS outbox (
     tenant_id   uuid NOT NULL,
     outbox_id   bigint NOT NULL DEFAULT nextval('leo_id'),
@@ -1983,7 +2003,8 @@ BEGIN
     RETURN stopped;
 END $$;
 
--- Ends sessions of the current tenant's reader that are older than anybody waits for: their API process has died.
+-- Ends sessions of the current tenant's reader that ask longer than anybody waits for: their API process has died. One that
+-- asks nothing may be a pooler's.
 CREATE OR REPLACE FUNCTION leo_reader_sweep(longest interval) RETURNS int
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
 DECLARE
@@ -1992,7 +2013,8 @@ BEGIN
     SELECT count(pg_terminate_backend(a.pid)) INTO ended
     FROM pg_stat_activity a
     WHERE a.datname = current_database() AND a.usename = leo_reader(leo_tenant())
-      AND a.backend_start < clock_timestamp() - longest;
+      AND CASE WHEN a.xact_start IS NULL THEN a.state_change < clock_timestamp() - longest - interval '1 hour'
+               ELSE a.xact_start < clock_timestamp() - longest END;
     RETURN ended;
 END $$;
 
@@ -2258,6 +2280,7 @@ END $$;
 REVOKE ALL ON tenant_removal FROM leo_app;
 GRANT USAGE, SELECT ON SEQUENCE leo_id TO leo_app;
 GRANT SELECT ON schema_migration, graph_element, graph_source TO leo_app;
+GRANT SELECT, INSERT, UPDATE, DELETE ON scheduler, clock_job TO leo_app;
 
 REVOKE ALL ON FUNCTION leo_drop_tenant(uuid, text), leo_create_graph(text, uuid), leo_complete_graph(text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION leo_graph_differences(), leo_graph_rebuild(), leo_analyze() FROM PUBLIC;

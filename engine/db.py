@@ -6,7 +6,7 @@ pooler in transaction mode. Without a tenant no row is visible.
 
 import json
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any, Self
 from uuid import UUID
@@ -15,8 +15,8 @@ import orjson
 import psycopg
 from psycopg import AsyncConnection, Connection
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
-from psycopg.rows import DictRow, dict_row
-from psycopg.types.json import set_json_loads
+from psycopg.rows import DictRow, TupleRow, dict_row
+from psycopg.types.json import Jsonb, set_json_loads
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from engine.failures import translate, where
@@ -32,23 +32,33 @@ IDLE_IN_TRANSACTION_MS = 300_000
 # The rows of a batch of 500 decisions are 3 MB and are read three times: PostgreSQL's 4 MB writes them to disk between.
 WORK_MEM = "16MB"
 # Statements about one person take longer to plan than to run, and their plans depend on no value.
-_PLANNED_ONCE = " -c plan_cache_mode=force_generic_plan"
+_PLANNED_ONCE = {"plan_cache_mode": "force_generic_plan"}
 # The border of what belongs to no tenant yet: creating one.
 PLATFORM = UUID(int=0)
 
 # Of a session that serves one query of a user's. It notices within a second that its client is gone; one worker, one
 # sort of 16 MB at a time: what a user asks shall not slow down what campaigns need.
-_READER_OPTIONS = (
-    "-c search_path=ag_catalog -c default_transaction_read_only=on -c client_connection_check_interval=1000"
-    " -c max_parallel_workers_per_gather=0 -c work_mem=16MB -c hash_mem_multiplier=1 -c jit=off"
-)
+_READER_SETTINGS = {
+    "search_path": "ag_catalog",
+    "default_transaction_read_only": "on",
+    "client_connection_check_interval": "1000",
+    "max_parallel_workers_per_gather": "0",
+    "work_mem": "16MB",
+    "hash_mem_multiplier": "1",
+    "jit": "off",
+}
 
 _SET_TENANT = "SELECT set_config('leo.tenant', %s, true)"
+# Behind a pooler each transaction may be on another session, which keeps nothing of ours: all is set for it alone,
+# AGE's library is loaded by a value of its type, and nothing is prepared.
+_SET_ALL = "SELECT set_config(key, value, true), '0'::ag_catalog.agtype FROM jsonb_each_text(%s)"
 _READ_ONLY = "SET TRANSACTION READ ONLY"
+_BEGIN_READING = "BEGIN READ ONLY"
 _UNHURRIED = "SET LOCAL synchronous_commit = off"
 # Any value of AGE's type loads its library into the session, whoever logs in and whatever the role preloads.
 _LOAD_AGE = "SELECT '0'::ag_catalog.agtype"
 _LONG_NUMBER = re.compile(rb"\d{16}")
+_TIMEOUT = "SELECT setting::bigint AS ms FROM pg_settings WHERE name = 'statement_timeout'"
 _HAS_SCHEMA = "SELECT to_regclass('public.schema_migration') IS NOT NULL AS applied"
 
 
@@ -58,11 +68,14 @@ class Database:
     def __init__(self, url: str, settings: Settings, *, is_planned_once: bool = False) -> None:
         self._url = url
         self._timeout_s = settings.database_connect_timeout_s
-        self._conninfo = app_conninfo(url, settings, more=_PLANNED_ONCE if is_planned_once else "")
+        self._is_pooled = settings.database_pooler == "transaction"
+        self._settings = session_settings(url, settings)
+        more = _PLANNED_ONCE if is_planned_once else {}
+        self._conninfo = app_conninfo(url, settings, {} if self._is_pooled else self._settings | more)
         self._pool: AsyncConnectionPool[Transaction] = AsyncConnectionPool(
             self._conninfo,
             connection_class=AsyncConnection[DictRow],
-            kwargs={"row_factory": dict_row},
+            kwargs={"row_factory": dict_row} | ({"prepare_threshold": None} if self._is_pooled else {}),
             min_size=settings.database_pool_min,
             max_size=max(settings.database_pool_max, settings.database_pool_min),
             configure=_load_age,
@@ -95,24 +108,24 @@ class Database:
         `is_repeatable`: where the server crashes within a second this may be undone as a whole, and would be done
         again; so its commit waits for no disk. What commits later on the server is never kept without it.
         """
-        async with self._transaction(read_only=read_only) as connection:
+        async with self._transaction(tenant_id, read_only=read_only) as connection:
             if is_repeatable:
                 await connection.execute(_UNHURRIED)
-            await connection.execute(_SET_TENANT, (str(tenant_id),))
             yield connection
 
     @asynccontextmanager
     async def before_tenant(self) -> AsyncIterator[Transaction]:
         """One transaction without a tenant: the router's functions answer, every table is empty."""
-        async with self._transaction(read_only=False) as connection:
+        async with self._transaction(None, read_only=False) as connection:
             yield connection
 
     @asynccontextmanager
-    async def _transaction(self, *, read_only: bool) -> AsyncIterator[Transaction]:
+    async def _transaction(self, tenant_id: UUID | None, *, read_only: bool) -> AsyncIterator[Transaction]:
         try:
             async with self._pool.connection() as connection:
                 if read_only:
                     await connection.execute(_READ_ONLY)
+                await self._begin(connection, tenant_id)
                 yield connection
         except PoolTimeout as error:
             raise Unavailable(
@@ -122,28 +135,66 @@ class Database:
         except psycopg.Error as error:
             raise translate(error, url=self._url) from error
 
-    def reader_conninfo(self, *, role: str, password: str, application: str, statement_ms: int) -> str:
-        """Give the connection string of a tenant's reader: read-only, small, and gone soon after who asked."""
-        return make_conninfo(
+    async def _begin(self, connection: Transaction, tenant_id: UUID | None) -> None:
+        tenant = {} if tenant_id is None else {"leo.tenant": str(tenant_id)}
+        if self._is_pooled:
+            await connection.execute(_SET_ALL, (Jsonb(self._settings | tenant),))
+        elif tenant:
+            await connection.execute(_SET_TENANT, (str(tenant_id),))
+
+    async def reader(
+        self, *, role: str, password: str, application: str, statement_ms: int
+    ) -> AsyncConnection[TupleRow]:
+        """Connect as a tenant's reader: read-only, small, and gone soon after who asked. Raises psycopg's errors.
+
+        Behind a pooler it is inside a transaction that holds all of this.
+        """
+        values = _READER_SETTINGS | {"statement_timeout": str(statement_ms)}
+        conninfo = make_conninfo(
             self._url,
             user=role,
             password=password,
             connect_timeout=max(2, round(self._timeout_s)),
             application_name=application,
-            options=f"{_READER_OPTIONS} -c statement_timeout={statement_ms}",
+            **({} if self._is_pooled else {"options": _options(values)}),
         )
+        connection = await AsyncConnection.connect(conninfo, autocommit=True, prepare_threshold=None)
+        if self._is_pooled:
+            await connection.execute(_BEGIN_READING)
+            await connection.execute(_SET_ALL, (Jsonb(values),))
+        else:
+            await connection.execute(_LOAD_AGE)
+        return connection
 
     async def _check(self) -> None:
+        how: dict[str, Any] = {"row_factory": dict_row, "prepare_threshold": None}
         try:
-            async with await AsyncConnection.connect(self._conninfo, row_factory=dict_row) as connection:
+            async with await AsyncConnection.connect(self._conninfo, **how) as connection:
                 _check_server(connection.info.server_version)
+                if not self._is_pooled:
+                    await self._check_session(connection)
                 applied = await (await connection.execute(_HAS_SCHEMA)).fetchone()
         except psycopg.Error as error:
+            if "unsupported startup parameter" in str(error):
+                raise _behind_a_pooler(self._url) from error
             raise translate(error, url=self._url) from error
         if applied is None or not applied["applied"]:
             raise Misconfigured(
                 f"The database at {where(self._url)} has not LEO's schema.", remedy="Run: leo db upgrade"
             )
+
+    async def _check_session(self, connection: AsyncConnection[DictRow]) -> None:
+        """A pooler that was told to ignore our settings would have every session without them."""
+        row = await (await connection.execute(_TIMEOUT)).fetchone()
+        if row is None or row["ms"] != int(self._settings["statement_timeout"]):
+            raise _behind_a_pooler(self._url)
+
+
+def _behind_a_pooler(url: str) -> Misconfigured:
+    return Misconfigured(
+        f"What answers at {where(url)} keeps no settings of a session: it is a pooler.",
+        remedy="Set LEO_DATABASE_POOLER=transaction, or let LEO_DATABASE_URL name PostgreSQL itself.",
+    )
 
 
 async def _load_age(connection: Transaction) -> None:
@@ -166,29 +217,46 @@ def _check_server(version: int) -> None:
         )
 
 
-def app_conninfo(url: str, settings: Settings, *, more: str = "") -> str:
-    """Give the connection string of a process: as leo_app, whoever logs in, and bounded in time; `more`: options.
+def session_settings(url: str, settings: Settings) -> dict[str, str]:
+    """Give what holds while we work: as leo_app, whoever logs in. Raises Misconfigured where the URL cannot be read."""
+    statement_ms = round(settings.database_statement_timeout_s * 1000)
+    values = {
+        "search_path": "public,ag_catalog",
+        "statement_timeout": str(statement_ms),
+        "work_mem": WORK_MEM,
+        "idle_in_transaction_session_timeout": str(IDLE_IN_TRANSACTION_MS),
+    }
+    try:
+        is_app = conninfo_to_dict(url).get("user") == APP_ROLE
+    except psycopg.ProgrammingError as error:
+        raise _unreadable() from error
+    return values if is_app else values | {"role": APP_ROLE}
+
+
+def app_conninfo(url: str, settings: Settings, session: Mapping[str, str]) -> str:
+    """Give the connection string of a process, bounded in time; `session` is set where it begins.
 
     Raises Misconfigured where the URL cannot be read.
     """
-    statement_ms = round(settings.database_statement_timeout_s * 1000)
-    options = (
-        f"-c search_path=public,ag_catalog -c statement_timeout={statement_ms} -c work_mem={WORK_MEM}"
-        f" -c idle_in_transaction_session_timeout={IDLE_IN_TRANSACTION_MS}{more}"
-    )
     try:
-        if conninfo_to_dict(url).get("user") != APP_ROLE:
-            options += f" -c role={APP_ROLE}"
         return make_conninfo(
             url,
             connect_timeout=max(2, round(settings.database_connect_timeout_s)),
             application_name="leo",
-            options=options,
+            **({"options": _options(session)} if session else {}),
         )
     except psycopg.ProgrammingError as error:
-        raise Misconfigured(
-            "LEO_DATABASE_URL cannot be read.", remedy="Write it as postgresql://user:password@host:port/database."
-        ) from error
+        raise _unreadable() from error
+
+
+def _options(session: Mapping[str, str]) -> str:
+    return " ".join(f"-c {name}={value}" for name, value in session.items())
+
+
+def _unreadable() -> Misconfigured:
+    return Misconfigured(
+        "LEO_DATABASE_URL cannot be read.", remedy="Write it as postgresql://user:password@host:port/database."
+    )
 
 
 @contextmanager

@@ -36,6 +36,8 @@ class Settings(BaseSettings):
     """Your own PostgreSQL 16+ with AGE and pgvector, as the role `leo_app`; nothing is embedded then."""
     admin_database_url: SecretStr | None = None
     """The same server as a superuser, for `leo db bootstrap` and `upgrade`; `database_url` if absent."""
+    database_pooler: Literal["none", "transaction"] = "none"
+    """What stands before the database: `transaction` is PgBouncer in that mode, whose sessions keep nothing."""
     redis_url: SecretStr | None = None
     """Your own Redis 6.2+; none is embedded then."""
 

@@ -1,6 +1,7 @@
 """The sandbox as a process of its own: `python -m channels.sandbox --help`.
 
-It listens on 127.0.0.1 only, says where on its first line of output (JSON), and ends cleanly on SIGTERM or SIGINT.
+It listens on 127.0.0.1 unless told otherwise, says where on its first line of output (JSON), and ends cleanly on
+SIGTERM or SIGINT.
 """
 
 import argparse
@@ -40,7 +41,6 @@ from channels.sandbox.telegram import BotApi
 from channels.sandbox.web_push import WebPushApi
 from rules.errors import LeoError
 
-HOST = "127.0.0.1"
 USAGE_ERROR = 2
 
 
@@ -63,6 +63,7 @@ def _parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("--smtp-port", type=int, default=8725, help="0 takes any free one (8725)")
     add("--http-port", type=int, default=8780, help="the other providers and control; 0 takes any free one (8780)")
+    add("--host", default="127.0.0.1", help="where both listen (127.0.0.1)")
     add("--record", type=Path, help="append each message to this file as a JSON line")
     add("--callback", help="post outcomes as signed JSON arrays to this URL")
     add("--secret", default="", help="signs the callbacks; visible in the process list, so prefer --secret-file")
@@ -122,10 +123,10 @@ async def _serve(arguments: argparse.Namespace) -> None:
     handler = MailHandler(record, faults, on_message=outcomes.on_message)
     make = protocol_factory(handler, login=_login(arguments.smtp_login), tls=_tls(arguments))
 
-    smtp = await loop.create_server(make, HOST, arguments.smtp_port, backlog=1024)
+    smtp = await loop.create_server(make, arguments.host, arguments.smtp_port, backlog=1024)
     runner = web.AppRunner(application(control, bot, more), access_log=None, shutdown_timeout=1.0)
     await runner.setup()
-    site = web.TCPSite(runner, HOST, arguments.http_port, backlog=1024)
+    site = web.TCPSite(runner, arguments.host, arguments.http_port, backlog=1024)
     await site.start()
     posting = asyncio.create_task(callback.run())
     ports = {"smtp_port": smtp.sockets[0].getsockname()[1], "http_port": runner.addresses[0][1]}

@@ -8,12 +8,13 @@ left in it, neither memory nor a setting, meets the next one.
 import asyncio
 import secrets
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from uuid import UUID
 
 import psycopg
 from psycopg import AsyncConnection
+from psycopg.pq import TransactionStatus
 from psycopg.rows import TupleRow
 
 from engine.credentials import Vault
@@ -23,10 +24,17 @@ from engine.queries import queries
 from rules.errors import Conflict, Misconfigured, NotFound, Unavailable
 
 _SQL = queries("explorer")
+# What PostgreSQL and PgBouncer say of a login they do not know.
+_REFUSALS = (
+    "password authentication failed",
+    "is not permitted to log in",
+    "does not exist",
+    "SASL authentication failed",
+    "no such user",
+)
 # Of a channel a sealed value names the id, which is never 0.
 _NO_CHANNEL = 0
 _NAME = "reader_password"
-_LOAD_AGE = "SELECT '0'::ag_catalog.agtype"
 APPLICATION = "leo explorer"
 
 Session = AsyncConnection[TupleRow]
@@ -60,7 +68,15 @@ async def session(
         yield connection, login.graph
     finally:
         # Not `async with`: that would wait for a query that does not end.
-        await asyncio.shield(connection.close())
+        await asyncio.shield(_end(connection))
+
+
+async def _end(connection: Session) -> None:
+    # A pooler lends the session to another once its transaction is over, and drops one that is left within it.
+    if connection.info.transaction_status in (TransactionStatus.INTRANS, TransactionStatus.INERROR):
+        with suppress(psycopg.Error):
+            await connection.rollback()
+    await connection.close()
 
 
 class _Refused(Misconfigured):
@@ -68,22 +84,19 @@ class _Refused(Misconfigured):
 
 
 async def _connect(db: Database, login: Login, query_id: int, limits: Limits) -> Session:
-    conninfo = db.reader_conninfo(
-        role=login.role,
-        password=login.password,
-        application=f"{APPLICATION} {query_id}",
-        statement_ms=round((limits.time_s + limits.grace_s) * 1000),
-    )
     try:
-        connection = await AsyncConnection.connect(conninfo, autocommit=True)
-        await connection.execute(_LOAD_AGE)
+        return await db.reader(
+            role=login.role,
+            password=login.password,
+            application=f"{APPLICATION} {query_id}",
+            statement_ms=round((limits.time_s + limits.grace_s) * 1000),
+        )
     except psycopg.errors.AdminShutdown as error:
         raise Conflict("The query was stopped before it began.", remedy="Send it again.") from error
     except psycopg.errors.TooManyConnections as error:
         raise _busy() from error
     except psycopg.OperationalError as error:
         raise _not_connected(error) from error
-    return connection
 
 
 def _not_connected(error: psycopg.OperationalError) -> Exception:
@@ -91,7 +104,7 @@ def _not_connected(error: psycopg.OperationalError) -> Exception:
     said = str(error)
     if "too many connections for role" in said:
         return _busy()
-    if "password authentication failed" in said or "is not permitted to log in" in said or "does not exist" in said:
+    if any(words in said for words in _REFUSALS):
         return _Refused(
             "The server does not let the tenant's reader log in.",
             remedy="Allow roles named leo_reader_* a password login from this host in pg_hba.conf.",

@@ -1,4 +1,4 @@
-"""`python -m engine.worker --lane realtime|bulk`; exit code 0 when asked to end, 1: a server is away, 2: a setting."""
+"""`python -m engine.worker --lane realtime|bulk|cron`; exit code 0: asked to end, 1: a server is away, 2: a setting."""
 
 import argparse
 import asyncio
@@ -7,7 +7,7 @@ import sys
 
 from engine import embedded, lanes
 from engine.settings import Settings
-from engine.worker import lines
+from engine.worker import cron, lines
 from engine.worker.run import run
 from rules.errors import LeoError, Misconfigured
 from rules.words import Lane
@@ -17,15 +17,20 @@ UNAVAILABLE, USAGE = 1, 2
 
 def main() -> int:
     """Work on one lane until told to stop."""
-    parser = argparse.ArgumentParser(prog="python -m engine.worker", description="Decide and send for one lane.")
-    parser.add_argument("--lane", type=Lane, choices=list(Lane), required=True, help="realtime or bulk")
-    lane: Lane = parser.parse_args().lane
+    parser = argparse.ArgumentParser(prog="python -m engine.worker", description="Work on one lane, or schedule.")
+    lanes_known = [*Lane, cron.LANE]
+    parser.add_argument("--lane", choices=lanes_known, required=True, help="realtime or bulk; cron only schedules")
+    lane: str = parser.parse_args().lane
     try:
         settings = Settings.load()
         lines.configure(settings.log_level)
         servers = embedded.ensure(settings)
-        os.nice(lanes.PACES[lane].nice)
-        asyncio.run(run(settings, database_url=servers.database_url, redis_url=servers.redis_url, lane=lane))
+        where = {"database_url": servers.database_url, "redis_url": servers.redis_url}
+        if lane == cron.LANE:
+            asyncio.run(cron.run(settings, **where))
+            return 0
+        os.nice(lanes.PACES[Lane(lane)].nice)
+        asyncio.run(run(settings, **where, lane=Lane(lane)))
     except LeoError as error:
         sys.stderr.write(f"{error}\n")
         return USAGE if isinstance(error, Misconfigured) else UNAVAILABLE

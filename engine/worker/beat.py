@@ -13,8 +13,6 @@ from collections.abc import Collection
 from arq.connections import ArqRedis
 from redis.exceptions import RedisError
 
-from rules.words import Lane
-
 BEAT_S = 2.0
 ALIVE_FOR_S = 8.0
 GONE_AFTER_S = 2 * BEAT_S
@@ -22,7 +20,7 @@ GONE_AFTER_S = 2 * BEAT_S
 _WORKER = "worker-"
 
 
-def owner_name(lane: Lane) -> str:
+def owner_name(lane: str) -> str:
     """Name this process: lane, host, process id and when it started, for ids come again."""
     return f"{_WORKER}{lane}@{socket.gethostname()}:{os.getpid()}:{time.time_ns() // 1_000_000}"
 

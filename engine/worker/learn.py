@@ -1,22 +1,21 @@
 """Learning beside the requests: callbacks about what was not there yet are read again, CDPs are told outcomes."""
 
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from arq.worker import Function, func
+from arq.worker import Function
 
 from channels.http import HttpClient
 from engine import callbacks, lanes, outbox
 from engine.queries import queries
 from engine.worker.jobs import Hands
+from engine.worker.schedule import by_clock
 from rules.errors import LeoError
 from rules.words import Lane
 
-# Jobs for all tenants, by the clock alone.
-BY_CLOCK_S: Mapping[Lane, Mapping[str, float]] = {Lane.REALTIME: {}, Lane.BULK: {lanes.REPLAY: 10.0, lanes.REPORT: 2.0}}
 # Of one tenant, before the others have their turn.
 REPLAYED_AT_ONCE = 200
 REPORTED_AT_ONCE = 5
@@ -30,8 +29,8 @@ def functions(lane: Lane) -> list[Function]:
     if lane is Lane.REALTIME:
         return []
     return [
-        func(replay, name=lanes.REPLAY, max_tries=2),
-        func(report, name=lanes.REPORT, max_tries=2, timeout=REPORT_TIMEOUT_S),
+        by_clock(lanes.REPLAY, replay),
+        by_clock(lanes.REPORT, report, timeout_s=REPORT_TIMEOUT_S),
     ]
 
 

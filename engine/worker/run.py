@@ -19,6 +19,7 @@ from engine.think import models
 from engine.worker import learn, tasks, upkeep
 from engine.worker.beat import beat_forever, owner_name, say_goodbye
 from engine.worker.jobs import Hands, after, decide, dispatch
+from engine.worker.schedule import WORKS, Scheduler
 from engine.worker.sweep import Sweeper
 from rules.words import Lane
 
@@ -43,7 +44,7 @@ async def run(settings: Settings, *, database_url: str, redis_url: str, lane: La
             hands = Hands(db, adapters, client, lane=lane, owner=owner_name(lane))
             hands.embedder, hands.gateway = embedder, gateway
             hands.reader = gateway if gateway.models else None
-            with _stopped_by_signals(hands.stop), seldom_collected():
+            with stopped_by_signals(hands.stop), seldom_collected():
                 await work(hands)
     finally:
         await embedder.close()
@@ -57,11 +58,16 @@ async def work(hands: Hands) -> None:
     # The heart beats until the last result is written: a worker that drains is not gone.
     beating = asyncio.create_task(beat_forever(hands.client, hands.owner))
     jobs: set[asyncio.Task[None]] = set()
+    scheduler = None
+    if hands.lane is Lane.BULK:
+        scheduler = Scheduler(hands.db, hands.client, owner=hands.owner, rank=WORKS)
     try:
         while not hands.stop.is_set():
-            if await _work_with_redis(hands, jobs):
+            if await _work_with_redis(hands, jobs, scheduler):
                 await _await_redis(hands)
                 hands.begin_anew()
+        if scheduler is not None:
+            await scheduler.release()
         await _drain(jobs)
     finally:
         beating.cancel()
@@ -70,7 +76,7 @@ async def work(hands: Hands) -> None:
     log.info("worker stopped", extra={"lane": hands.lane, "owner": hands.owner})
 
 
-async def _work_with_redis(hands: Hands, jobs: set[asyncio.Task[None]]) -> bool:
+async def _work_with_redis(hands: Hands, jobs: set[asyncio.Task[None]], scheduler: Scheduler | None) -> bool:
     """Work until told to stop or Redis is lost, and say whether it was lost; `jobs` gets those that go on."""
     pace = lanes.PACES[hands.lane]
     worker = Worker(
@@ -95,7 +101,7 @@ async def _work_with_redis(hands: Hands, jobs: set[asyncio.Task[None]]) -> bool:
         log_results=False,
     )
     stopping = asyncio.create_task(hands.stop.wait())
-    working = {asyncio.create_task(worker.main()), asyncio.create_task(Sweeper(hands).sweep_forever())}
+    working = {asyncio.create_task(worker.main()), asyncio.create_task(Sweeper(hands, scheduler).sweep_forever())}
     try:
         done, _ = await asyncio.wait({stopping, *working}, return_when=asyncio.FIRST_COMPLETED)
     finally:
@@ -145,7 +151,8 @@ async def _drain(jobs: set[asyncio.Task[None]]) -> None:
 
 
 @contextlib.contextmanager
-def _stopped_by_signals(stop: asyncio.Event) -> Iterator[None]:
+def stopped_by_signals(stop: asyncio.Event) -> Iterator[None]:
+    """Let SIGTERM and SIGINT set `stop`."""
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)

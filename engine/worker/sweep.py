@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import math
 from datetime import UTC, datetime
 from time import monotonic
 from uuid import UUID
@@ -15,9 +14,10 @@ from engine.decide import due_batches
 from engine.dispatch import give_up_leases, lease_owners
 from engine.dispatch.claim import LEASE
 from engine.queries import queries
-from engine.worker import learn, tasks, upkeep
+from engine.worker import tasks, upkeep
 from engine.worker.beat import BEAT_S, Absences
 from engine.worker.jobs import Hands
+from engine.worker.schedule import Scheduler
 from rules.errors import LeoError
 
 SWEEP_S = 1.0
@@ -30,12 +30,12 @@ log = logging.getLogger("leo.worker")
 class Sweeper:
     """One for a worker; several at once only ring twice."""
 
-    def __init__(self, hands: Hands) -> None:
+    def __init__(self, hands: Hands, scheduler: Scheduler | None = None) -> None:
         self._hands = hands
         self._absences = Absences()
         self._attempts: dict[int, int] = {}
         self._looked_at_leases = 0.0
-        self._rung_at: dict[str, float] = {}
+        self._scheduler = scheduler
         self._is_silent = False
 
     async def sweep_forever(self) -> None:
@@ -63,17 +63,11 @@ class Sweeper:
         self._attempts = {batch_id: attempt for batch_id, attempt in self._attempts.items() if batch_id in heads}
         await upkeep.ring_due(self._hands)
         await tasks.ring_due(self._hands)
-        await self._ring_by_clock()
+        if self._scheduler is not None:
+            await self._scheduler.tick()
         if monotonic() - self._looked_at_leases >= LEASES_S:
             await self._look_for_the_gone()
             self._looked_at_leases = monotonic()
-
-    async def _ring_by_clock(self) -> None:
-        by_clock = {**upkeep.BY_CLOCK_S[self._hands.lane], **learn.BY_CLOCK_S[self._hands.lane]}
-        for job, every_s in by_clock.items():
-            if monotonic() - self._rung_at.get(job, -math.inf) >= every_s:
-                await lanes.ring_upkeep(self._hands.client, self._hands.lane, job, every_s=every_s)
-                self._rung_at[job] = monotonic()
 
     async def _due(self, at: datetime) -> list[DictRow]:
         async with self._hands.db.before_tenant() as conn:

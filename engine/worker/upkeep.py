@@ -6,7 +6,6 @@ for them; the rest is bulk work, each a job of its own so that a long one keeps 
 
 import logging
 import time
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -25,6 +24,7 @@ from engine.segments.runs import Started
 from engine.segments.store import put_off
 from engine.think.answers import KEPT, forget
 from engine.worker.jobs import Hands
+from engine.worker.schedule import by_clock
 from rules.errors import LeoError
 from rules.words import Cause, Lane
 
@@ -41,16 +41,8 @@ REMEMBERED_AT_ONCE = 100
 # Duplicates of so many are looked for by one transaction: a tenth of a second.
 COMPARED_AT_ONCE = 5_000
 # How often a job that is due is rung for while it is due: two at once only find each other's rows locked.
-EVERY_S: Mapping[Lane, Mapping[str, float]] = {
-    Lane.REALTIME: {lanes.RECHECK: 1.0},
-    Lane.BULK: {lanes.REFRESH: 10.0, lanes.SYNC: 60.0},
-}
+RECHECK_EVERY_S = 1.0
 TOKENS_EVERY_S = 5.0
-# Jobs for all tenants, by the clock alone.
-BY_CLOCK_S: Mapping[Lane, Mapping[str, float]] = {
-    Lane.REALTIME: {},
-    Lane.BULK: {lanes.EMBED: 60.0, lanes.TIDY: 3600.0, lanes.SEAL: 10.0},
-}
 
 _SQL = queries("upkeep")
 log = logging.getLogger("leo.worker")
@@ -63,28 +55,21 @@ def functions(lane: Lane) -> list[Function]:
     return [
         func(refresh, name=lanes.REFRESH, max_tries=2, timeout=REFRESH_TIMEOUT_S),
         func(sync, name=lanes.SYNC, max_tries=2, timeout=SYNC_TIMEOUT_S),
-        func(embed, name=lanes.EMBED, max_tries=2, timeout=EMBED_TIMEOUT_S),
-        func(tidy, name=lanes.TIDY, max_tries=2),
-        func(seal, name=lanes.SEAL, max_tries=2),
+        by_clock(lanes.EMBED, embed, timeout_s=EMBED_TIMEOUT_S),
+        by_clock(lanes.TIDY, tidy),
+        by_clock(lanes.SEAL, seal),
     ]
 
 
 async def ring_due(hands: Hands) -> None:
-    """Ask for what is due in this lane; raises RedisError."""
+    """Ask for what somebody waits for; raises RedisError. What the clock asks for is engine/worker/schedule.py's."""
+    if hands.lane is not Lane.REALTIME:
+        return
     async with hands.db.before_tenant() as conn:
         rows = await (await conn.execute(_SQL["due"], {"now": datetime.now(UTC)})).fetchall()
-    if hands.lane is Lane.REALTIME:
-        await ring_tokens(hands)
-    for row in rows:
-        tenant_id = row["tenant_id"]
-        due = {
-            lanes.RECHECK: row["rechecks"],
-            lanes.REFRESH: row["segments"],
-            lanes.SYNC: row["sources"] and tenant_id not in hands.to_sync,
-        }
-        for job, every_s in EVERY_S[hands.lane].items():
-            if due[job]:
-                await lanes.ring_upkeep(hands.client, hands.lane, job, str(tenant_id), every_s=every_s)
+    await ring_tokens(hands)
+    for tenant_id in [row["tenant_id"] for row in rows if row["rechecks"]]:
+        await lanes.ring_upkeep(hands.client, hands.lane, lanes.RECHECK, str(tenant_id), every_s=RECHECK_EVERY_S)
 
 
 async def ring_tokens(hands: Hands) -> None:

@@ -1,0 +1,26 @@
+-- The one scheduler and the jobs it rings for by the clock. Neither belongs to a tenant.
+
+-- name: take
+-- Take the lease, or renew it; no row where another's holds. Whoever only schedules goes before whoever also works.
+INSERT INTO scheduler AS s (owner, rank, lease_until)
+VALUES (%(owner)s, %(rank)s, clock_timestamp() + %(lease)s)
+ON CONFLICT ON CONSTRAINT scheduler_pkey DO UPDATE
+    SET owner = EXCLUDED.owner, rank = EXCLUDED.rank, lease_until = EXCLUDED.lease_until,
+        since = CASE WHEN s.owner = EXCLUDED.owner THEN s.since ELSE EXCLUDED.since END
+    WHERE s.owner = EXCLUDED.owner OR s.rank < EXCLUDED.rank OR s.lease_until < clock_timestamp()
+RETURNING extract(epoch FROM clock_timestamp())::float8 AS at
+
+-- name: release
+DELETE FROM scheduler WHERE owner = %(owner)s
+
+-- name: begun
+-- The slot that each job was last begun for.
+SELECT job, slot FROM clock_job
+
+-- name: begin
+-- Begin a job for a slot: the first who asks gets a row.
+INSERT INTO clock_job AS c (job, slot, begun_by) VALUES (%(job)s, %(slot)s, %(owner)s)
+ON CONFLICT ON CONSTRAINT clock_job_pkey DO UPDATE
+    SET slot = EXCLUDED.slot, begun_by = EXCLUDED.begun_by, begun_at = EXCLUDED.begun_at
+    WHERE c.slot < EXCLUDED.slot
+RETURNING slot
