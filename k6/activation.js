@@ -7,8 +7,9 @@ import * as traffic from './traffic.js';
 export { activate, postEvents, leaveCart, readJourney, signUp, activateOne, lookAtWork } from './traffic.js';
 
 const plan = JSON.parse(open('./stages.json'));
-const limits = JSON.parse(open('./thresholds.json'));
+const thresholdsOf = JSON.parse(open('./thresholds.json'));
 const stage = plan.stages[__ENV.STAGE];
+const limits = thresholdsOf[__ENV.STAGE] || thresholdsOf.default;
 const share = plan.per_profile;
 
 // What each profile that is activated brings with it; a share is requests for one profile.

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from time import monotonic, time
 from uuid import UUID
 
-from engine.bench.site import until
 from engine.db import Database
 from engine.queries import queries
 
@@ -46,13 +45,11 @@ class Backlog:
         self.samples.append(sample)
         return sample
 
-    async def drained(self, *, seconds: float) -> None:
-        """Wait until nothing waits any more; raises Unavailable after so long."""
-
-        async def is_empty() -> bool:
-            return (await self.look()).waiting == 0
-
-        await until(is_empty, seconds=seconds, what="the backlog to be gone", look_s=LAST_EVERY_S)
+    async def drain(self, *, seconds: float) -> None:
+        """Look until nothing waits any more, for so long at most."""
+        until = monotonic() + seconds
+        while (await self.look()).waiting and monotonic() < until:
+            await asyncio.sleep(LAST_EVERY_S)
 
     @asynccontextmanager
     async def watched(self) -> AsyncIterator[None]:

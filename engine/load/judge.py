@@ -98,7 +98,7 @@ def _broken(
     if dropped:
         broken.append(f"{dropped} requests could not be sent in time")
     if is_watched and drain is None:
-        broken.append("the backlog was still there when the next step began")
+        broken.append("the backlog was not gone before the next step, or at all")
     elif drain is not None and drain > limits.backlog_drain_s:
         broken.append(f"the backlog was gone after {drain:.0f} s, later than {limits.backlog_drain_s:g} s")
     return broken

@@ -68,7 +68,8 @@ class Stage:
             raise InvalidInput(f"There is no stage {name!r}.", remedy=f"Choose one of {', '.join(plan['stages'])}.")
         stage = plan["stages"][name]
         steps = tuple(_steps(stage, wave_s=plan["wave_s"]))
-        return cls(name, steps, Thresholds(**limits), seeks_limit=stage.get("until_it_breaks", False))
+        thresholds = Thresholds(**limits.get(name, limits["default"]))
+        return cls(name, steps, thresholds, seeks_limit=stage.get("until_it_breaks", False))
 
 
 def _steps(stage: Mapping[str, Any], *, wave_s: int) -> list[Step]:

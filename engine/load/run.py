@@ -95,7 +95,7 @@ async def run(place: Place, stage: Stage, out: Path) -> Ran:
         place.say(f"k6 for {stage.seconds} s")
         async with backlog.watched():
             summary = await _k6(k6, stage, people, out, home=opened.settings.home)
-        await backlog.drained(seconds=DRAIN_MOST_S)
+        await backlog.drain(seconds=DRAIN_MOST_S)
         place.say("waiting for the last outcomes")
         came, doubled = await _came(opened, people)
     points = await asyncio.to_thread(Points.read, out / "points.json")
