@@ -47,8 +47,9 @@ class Backlog:
 
     async def drain(self, *, seconds: float) -> None:
         """Look until nothing waits any more, for so long at most."""
-        until = monotonic() + seconds
-        while (await self.look()).waiting and monotonic() < until:
+        for _ in range(round(seconds / LAST_EVERY_S)):
+            if not (await self.look()).waiting:
+                return
             await asyncio.sleep(LAST_EVERY_S)
 
     @asynccontextmanager
