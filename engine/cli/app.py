@@ -52,6 +52,7 @@ COMMANDS: dict[str, Command] = {
     "eval": Command("engine.cli.evaluation:app", "Measure how often a model means the right calls.", LOOK),
     "export": Command("engine.cli.export:app", "Write what a model may be trained on.", LOOK),
     "bench": Command("engine.cli.bench:bench", "Measure on a throw-away database.", LOOK),
+    "load": Command("engine.cli.load:load", "Put load on a throw-away site with k6; write a report.", LOOK),
     "model": Command("engine.cli.model:model", "Hold FunctionGemma in a process of its own.", SERVERS),
     "api": Command("engine.cli.processes:api", "Serve the HTTP API: one process, on any number of hosts.", SERVERS),
     "worker": Command("engine.cli.processes:worker", "Work on one lane, or schedule: one process each.", SERVERS),
