@@ -9,7 +9,7 @@ from uuid import UUID
 
 from arq.connections import ArqRedis
 
-from engine import embedded, inbox, lanes
+from engine import embedded, inbox, lanes, replica
 from engine.credentials import Vault
 from engine.db import Database
 from engine.dispatch.adapters import Adapters
@@ -83,7 +83,11 @@ class Services:
         Raises Unavailable or Misconfigured where the database cannot be used; Redis may be away.
         """
         servers = await asyncio.to_thread(embedded.ensure, settings)
-        async with Database.open(servers.database_url, settings) as db, models.opened(settings) as gateway:
+        async with (
+            Database.open(servers.database_url, settings) as db,
+            replica.watched(db, settings),
+            models.opened(settings) as gateway,
+        ):
             queues = lanes.connect(servers.redis_url)
             adapters = Adapters.of(settings)
             try:

@@ -19,13 +19,15 @@ from engine import idempotency, tenants
 from engine.db import PLATFORM, Transaction
 from engine.segments import Started
 from engine.tenants import Caller, Scope
-from rules.errors import Forbidden, Unauthorized
+from rules.errors import Forbidden, Unauthorized, Unavailable
 from rules.words import Lane
 
 KEY_HEADER = "Idempotency-Key"
 PLATFORM_HEADER = "X-Platform-Key"
 REPLAYED_HEADER = "Idempotency-Replayed"
+SOURCE_HEADER = "LEO-Read-From"
 KEY_FIELD = "x-key-field"
+LATE_FIELD = "x-may-be-late"
 OWNER = "platform"
 """What a route needs instead of a scope where only the platform's operator may use it."""
 
@@ -93,17 +95,22 @@ Working = Annotated[Work, Depends(_work)]
 ActingNow = Annotated[Acting, Depends(_acting)]
 
 
-def needs(*allowed: Scope | str, is_secret: bool = False, key_field: str | None = None) -> dict[str, Any]:
+def needs(
+    *allowed: Scope | str, is_secret: bool = False, key_field: str | None = None, may_be_late: bool = False
+) -> dict[str, Any]:
     """Declare a route's scope, or OWNER; the one place that both the check and the contract read.
 
     `is_secret`: the answer holds a secret, so what is kept of it for a repeated request is sealed. `key_field`: the
-    field of the body that may hold the API key where no header does, for a caller that cannot send one.
+    field of the body that may hold the API key where no header does, for a caller that cannot send one. `may_be_late`:
+    it only reads, and a replica may answer.
     """
     security: list[dict[str, list[str]]] = []
     for one in allowed:
         schemes = ("platformKey",) if one == OWNER else ("bearer", "apiKey")
         security.extend({scheme: [] if one == OWNER else [str(one)]} for scheme in schemes)
-    needed = {"security": security, "x-needs": [str(one) for one in allowed], "x-secret": is_secret}
+    needed: dict[str, Any] = {"security": security, "x-needs": [str(one) for one in allowed], "x-secret": is_secret}
+    if may_be_late:
+        needed[LATE_FIELD] = True
     # An empty requirement: OpenAPI has no word for a key in the body.
     return needed if key_field is None else {**needed, "security": [*security, {}], KEY_FIELD: key_field}
 
@@ -121,6 +128,10 @@ class WorkRoute(APIRoute):
             # Before a connection is taken: a slow sender holds none.
             body = await request.body()
             services: Services = request.app.state.services
+            if LATE_FIELD in extra and request.headers.get("Cache-Control") != "no-cache":
+                response = await _from_replica(request, services, allowed, endpoint)
+                if response is not None:
+                    return response
             async with services.db.before_tenant() as conn:
                 work = await _admit(request, conn, services, allowed)
                 request.scope["leo.work"] = work
@@ -166,6 +177,30 @@ class ActRoute(APIRoute):
             return await _reserved(services, once, endpoint, request)
 
         return handle
+
+
+async def _from_replica(
+    request: Request, services: Services, allowed: frozenset[str], endpoint: Handler
+) -> Response | None:
+    """Answer from the replica; None where there is none to be read from, or it failed meanwhile.
+
+    Who asks is asked of the primary: a key that was revoked opens nothing a moment longer.
+    """
+    replica = services.db.replica
+    if replica is None:
+        return None
+    async with services.db.before_tenant() as conn:
+        caller = (await _admit(request, conn, services, allowed)).caller
+    if caller is None:
+        return None
+    try:
+        async with replica.transaction(caller.tenant_id, read_only=True) as conn:
+            request.scope["leo.work"] = Work(conn, services, caller)
+            response = await endpoint(request)
+    except Unavailable:
+        return None
+    response.headers[SOURCE_HEADER] = "replica"
+    return response
 
 
 async def _reserved(services: Services, once: idempotency.Once | None, endpoint: Handler, request: Request) -> Response:

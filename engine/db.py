@@ -68,6 +68,8 @@ class Database:
     def __init__(self, url: str, settings: Settings, *, is_planned_once: bool = False) -> None:
         self._url = url
         self._timeout_s = settings.database_connect_timeout_s
+        # Where what may be late is read, while it can be (engine/replica.py).
+        self.replica: Database | None = None
         self._is_pooled = settings.database_pooler == "transaction"
         self._settings = session_settings(url, settings)
         more = _PLANNED_ONCE if is_planned_once else {}

@@ -38,6 +38,10 @@ class Settings(BaseSettings):
     """The same server as a superuser, for `leo db bootstrap` and `upgrade`; `database_url` if absent."""
     database_pooler: Literal["none", "transaction"] = "none"
     """What stands before the database: `transaction` is PgBouncer in that mode, whose sessions keep nothing."""
+    replica_url: SecretStr | None = None
+    """A streaming replica that pages, traces and the explorer are read from; the primary if absent or too late."""
+    replica_lag_s: Seconds = 5.0
+    """So late the replica may be and still be read from."""
     redis_url: SecretStr | None = None
     """Your own Redis 6.2+; none is embedded then."""
 
@@ -92,7 +96,7 @@ class Settings(BaseSettings):
     def _absolute(cls, value: Path) -> Path:
         return Path(os.path.abspath(value.expanduser()))  # noqa: PTH100 - resolve() would follow a link the user chose
 
-    @field_validator("database_url", "admin_database_url")
+    @field_validator("database_url", "admin_database_url", "replica_url")
     @classmethod
     def _postgres_url(cls, value: SecretStr | None) -> SecretStr | None:
         return _checked(value, schemes=POSTGRES_SCHEMES, example="postgresql://leo_app:secret@host:5432/leo")

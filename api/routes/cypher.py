@@ -86,7 +86,7 @@ async def stop_graph_query(body: StopIn, work: Working) -> StoppedOut:
     return StoppedOut(ticket=body.ticket, stopped=stopped)
 
 
-@router.get("/cypher/schema", operation_id="describeGraph", openapi_extra=needs(Scope.READ))
+@router.get("/cypher/schema", operation_id="describeGraph", openapi_extra=needs(Scope.READ, may_be_late=True))
 async def describe_graph(work: Working) -> CatalogOut:
     """Name the labels, edges, properties and functions that a query may use, and the limits."""
     return CatalogOut.of(await explorer.catalog(work.conn))

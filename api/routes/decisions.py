@@ -46,7 +46,7 @@ async def get_decision(decision_id: PathId, work: Working) -> WholeDecision:
     return WholeDecision.of(await decisions.get_decision(work.conn, tenant_id=work.tenant_id, decision_id=decision_id))
 
 
-@router.get("/trace/{kind}/{record:path}", operation_id="getTrace", openapi_extra=needs(Scope.READ))
+@router.get("/trace/{kind}/{record:path}", operation_id="getTrace", openapi_extra=needs(Scope.READ, may_be_late=True))
 async def get_trace(
     kind: trace.Kind,
     record: Annotated[str, Path(min_length=1, max_length=255, description="An id, or the record's own key.")],

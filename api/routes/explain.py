@@ -22,7 +22,11 @@ PolicyKey = Annotated[str, Path(min_length=1, max_length=100)]
 At = Annotated[AwareDatetime | None, Query(description="As of that instant; now where none is given.")]
 
 
-@router.get("/decisions/{decision_id}/explain", operation_id="explainDecision", openapi_extra=needs(Scope.READ))
+@router.get(
+    "/decisions/{decision_id}/explain",
+    operation_id="explainDecision",
+    openapi_extra=needs(Scope.READ, may_be_late=True),
+)
 async def explain_decision(decision_id: PathId, work: Working, language: Language = Language.EN) -> ExplainedOut:
     """Explain a decision: each candidate, where it dropped out and why, who chose, and what else could have been."""
     return ExplainedOut.of(
@@ -30,13 +34,15 @@ async def explain_decision(decision_id: PathId, work: Working, language: Languag
     )
 
 
-@router.get("/decisions/{decision_id}/replay", operation_id="replayDecision", openapi_extra=needs(Scope.READ))
+@router.get(
+    "/decisions/{decision_id}/replay", operation_id="replayDecision", openapi_extra=needs(Scope.READ, may_be_late=True)
+)
 async def replay_decision(decision_id: PathId, work: Working) -> ReplayOut:
     """Decide it again from its stored inputs, and say whether everything comes out the same, else what changed."""
     return ReplayOut.of(await explain.replay(work.conn, tenant_id=work.tenant_id, decision_id=decision_id))
 
 
-@router.get("/profiles/{ext_id:path}/why-not", operation_id="whyNot", openapi_extra=needs(Scope.READ))
+@router.get("/profiles/{ext_id:path}/why-not", operation_id="whyNot", openapi_extra=needs(Scope.READ, may_be_late=True))
 async def why_not(
     ext_id: PersonKey,
     work: Working,

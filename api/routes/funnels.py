@@ -52,7 +52,7 @@ async def watch_campaign(campaign_id: PathId, work: Working) -> StreamingRespons
     )
 
 
-@router.get("/campaigns/{campaign_id}/lift", operation_id="getLift", openapi_extra=needs(Scope.READ))
+@router.get("/campaigns/{campaign_id}/lift", operation_id="getLift", openapi_extra=needs(Scope.READ, may_be_late=True))
 async def get_lift(campaign_id: PathId, work: Working) -> LiftsOut:
     """Compare what people did whom a campaign wrote to with its control group, with intervals at 95 %."""
     await campaigns.get_campaign(work.conn, tenant_id=work.tenant_id, campaign_id=campaign_id)

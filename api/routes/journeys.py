@@ -21,7 +21,7 @@ MOST_FOUND = 50
 MOST_ENTRIES = 200
 
 
-@router.get("/search/people", operation_id="searchPeople", openapi_extra=needs(Scope.READ))
+@router.get("/search/people", operation_id="searchPeople", openapi_extra=needs(Scope.READ, may_be_late=True))
 async def search_people(
     work: Working,
     text: Annotated[str, Query(alias="q", min_length=1, max_length=255, description="A key, id, address or name.")],
@@ -35,7 +35,9 @@ async def search_people(
     )
 
 
-@router.get("/profiles/{ext_id:path}/timeline", operation_id="getTimeline", openapi_extra=needs(Scope.READ))
+@router.get(
+    "/profiles/{ext_id:path}/timeline", operation_id="getTimeline", openapi_extra=needs(Scope.READ, may_be_late=True)
+)
 async def get_timeline(
     ext_id: PersonKey,
     work: Working,
@@ -48,7 +50,9 @@ async def get_timeline(
     return TimelineOut.of(found, limit)
 
 
-@router.get("/profiles/{ext_id:path}/allowed", operation_id="getAllowed", openapi_extra=needs(Scope.READ))
+@router.get(
+    "/profiles/{ext_id:path}/allowed", operation_id="getAllowed", openapi_extra=needs(Scope.READ, may_be_late=True)
+)
 async def get_allowed(
     ext_id: PersonKey,
     work: Working,
@@ -58,7 +62,9 @@ async def get_allowed(
     return AllowedOut.of(await journey.allowed(work.conn, tenant_id=work.tenant_id, ext_id=ext_id, purpose=purpose))
 
 
-@router.get("/deliveries/{delivery_id}/message", operation_id="getMessage", openapi_extra=needs(Scope.READ))
+@router.get(
+    "/deliveries/{delivery_id}/message", operation_id="getMessage", openapi_extra=needs(Scope.READ, may_be_late=True)
+)
 async def get_message(delivery_id: PathId, work: Working) -> MessageOut:
     """Show a message as its person saw it, without its link to unsubscribe."""
     return MessageOut.of(await journey.message(work.conn, delivery_id=delivery_id))

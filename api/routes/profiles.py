@@ -29,7 +29,7 @@ async def upsert_profiles(body: Profiles, work: Working) -> Upserted:
     )
 
 
-@router.get("/profiles", operation_id="listProfiles", openapi_extra=needs(Scope.READ))
+@router.get("/profiles", operation_id="listProfiles", openapi_extra=needs(Scope.READ, may_be_late=True))
 async def list_profiles(work: Working, after: After = 0, limit: Limit = 100) -> ProfilePage:
     """List people in the order of their ids."""
     found = await profiles.list_profiles(work.conn, tenant_id=work.tenant_id, after=after, limit=limit)

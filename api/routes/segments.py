@@ -131,7 +131,9 @@ async def list_segment_changes(key: SegmentKey, work: Working, before: Before = 
     )
 
 
-@router.get("/segments/{key:path}/members", operation_id="listSegmentMembers", openapi_extra=needs(Scope.READ))
+@router.get(
+    "/segments/{key:path}/members", operation_id="listSegmentMembers", openapi_extra=needs(Scope.READ, may_be_late=True)
+)
 async def list_segment_members(key: SegmentKey, work: Working, after: After = 0, limit: Limit = 100) -> MemberPage:
     """List who is in a segment as of its last refresh, in the order of their profile ids."""
     segment = await _of(work, key)
@@ -144,7 +146,9 @@ async def list_segment_members(key: SegmentKey, work: Working, after: After = 0,
     )
 
 
-@router.get("/segments/{key:path}/explain", operation_id="explainSegment", openapi_extra=needs(Scope.READ))
+@router.get(
+    "/segments/{key:path}/explain", operation_id="explainSegment", openapi_extra=needs(Scope.READ, may_be_late=True)
+)
 async def explain_segment(
     key: SegmentKey, profile: ProfileQuery, work: Working, language: Language = Language.EN
 ) -> ExplainedOut:

@@ -60,7 +60,11 @@ async def get_snapshot(snapshot_id: PathId, work: Working) -> SnapshotOut:
     return SnapshotOut.of(await snapshots.get_snapshot(work.conn, tenant_id=work.tenant_id, snapshot_id=snapshot_id))
 
 
-@router.get("/snapshots/{snapshot_id}/members", operation_id="listSnapshotMembers", openapi_extra=needs(Scope.READ))
+@router.get(
+    "/snapshots/{snapshot_id}/members",
+    operation_id="listSnapshotMembers",
+    openapi_extra=needs(Scope.READ, may_be_late=True),
+)
 async def list_snapshot_members(
     snapshot_id: PathId, work: Working, after: After = 0, limit: Limit = 100
 ) -> SnapshotMemberPage:

@@ -60,7 +60,7 @@ async def session(
     """
     login = await _login(db, vault, tenant_id)
     try:
-        connection = await _connect(db, login, query_id, limits)
+        connection = await _connect_to_read(db, login, query_id, limits)
     except _Refused:
         login = await _renewed(db, vault, tenant_id, was=login.password)
         connection = await _connect(db, login, query_id, limits)
@@ -81,6 +81,14 @@ async def _end(connection: Session) -> None:
 
 class _Refused(Misconfigured):
     """The server does not take the password."""
+
+
+async def _connect_to_read(db: Database, login: Login, query_id: int, limits: Limits) -> Session:
+    """Connect to the replica while it is read from; where it does not let the reader in, to the primary."""
+    if db.replica is not None:
+        with suppress(Unavailable, _Refused):
+            return await _connect(db.replica, login, query_id, limits)
+    return await _connect(db, login, query_id, limits)
 
 
 async def _connect(db: Database, login: Login, query_id: int, limits: Limits) -> Session:

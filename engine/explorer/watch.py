@@ -60,8 +60,10 @@ class Watch:
                     await task
 
     async def _tell(self, *, ending: bool) -> None:
-        async with self.db.transaction(self.tenant_id) as connection:
-            await record.told_to_end(connection, self.query_id, ending=ending)
+        for db in (self.db, self.db.replica):
+            if db is not None:
+                async with db.transaction(self.tenant_id) as connection:
+                    await record.told_to_end(connection, self.query_id, ending=ending)
 
     def _timed_out(self) -> TimedOut:
         return TimedOut(
