@@ -90,7 +90,7 @@ SPOKEN_TO: Mapping[str, tuple[str, ...]] = {
     "numpy": ("engine.think.functiongemma.vocabulary", "engine.bench.weightless"),
     "orjson": ("engine.db", "engine.ingest", "engine.record"),
     "phonenumbers": ("engine.addresses",),
-    "psutil": ("engine.embedded.postgres", "engine.processes.track"),
+    "psutil": ("engine.bench.usage", "engine.embedded.postgres", "engine.processes.track"),
     "psycopg": ("graph.components", "graph.mirror", "graph.neighbourhood", "graph.session", "graph.whole", "engine"),
     "psycopg_pool": ("engine.db",),
     # Beside the schemas: the settings, and the secrets of the embedded servers, which settings hand out.
