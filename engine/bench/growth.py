@@ -119,7 +119,7 @@ async def _fill(place: _Field, people: int) -> None:
         place.bench.place.say(f"writing {people:,} people: {first - 1:,}")
         await place.audience.rows(_SQL["people"], first=first, last=min(first + PART - 1, people))
     place.people = people
-    campaign.vacuum(place.site.servers.database_url)
+    campaign.vacuum(place.site.servers.admin_database_url)
 
 
 async def _costs(place: _Field, people: int) -> Costs:
@@ -234,14 +234,14 @@ async def _bytes(place: _Field, one_profile: tuple[float, float]) -> Bytes:
     await decide_all(place.bench, await _run(place, count), least=1)
     decided = _sizes(place.site)
     await _dispatch_us(place)
-    campaign.vacuum(place.site.servers.database_url)
+    campaign.vacuum(place.site.servers.admin_database_url)
     decision, message = _each(begun, decided, count), _each(decided, _sizes(place.site), count)
     return Bytes(*one_profile, *decision, *message)
 
 
 def _sizes(site: Site) -> tuple[int, int]:
     """Bytes of tables and of graphs now."""
-    with admin(site.servers.database_url) as connection:
+    with admin(site.servers.admin_database_url) as connection:
         row: Any = connection.execute(_SQL["sizes"]).fetchone()
     return int(row[0]), int(row[1])
 

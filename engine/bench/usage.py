@@ -36,9 +36,14 @@ class Usage:
     waits: Mapping[str, float]
 
     @property
+    def others(self) -> float:
+        """How many cores programs that have nothing to do with it kept busy, this process among them."""
+        return max(0.0, self.busy - sum(self.cores.values()))
+
+    @property
     def limit(self) -> str:
         """Name the resource that was used up, with its measure."""
-        used = ", ".join(f"{name} {cores:.2f}" for name, cores in self.cores.items())
+        used = ", ".join(f"{name} {cores:.2f}" for name, cores in {**self.cores, "others": self.others}.items())
         if self.busy >= SATURATED * self.all_cores:
             return f"the processor: {self.busy:.2f} of {self.all_cores} cores busy ({used})"
         sessions = sum(self.waits.values())

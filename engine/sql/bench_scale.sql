@@ -55,3 +55,9 @@ SELECT coalesce(sum(pg_total_relation_size(c.oid)) FILTER (WHERE g.name IS NULL)
        coalesce(sum(pg_total_relation_size(c.oid)) FILTER (WHERE g.name IS NOT NULL), 0)::bigint AS graph
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace LEFT JOIN ag_catalog.ag_graph g ON g.namespace = n.oid
 WHERE c.relkind = 'r' AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'ag_catalog');
+
+-- name: listen_on_bridge
+ALTER SYSTEM SET listen_addresses = '127.0.0.1, 198.18.77.1';
+
+-- name: hba_file
+SHOW hba_file;
