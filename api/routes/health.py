@@ -16,6 +16,10 @@ router = APIRouter(tags=["health"])
 
 _CONSOLE: dict[int | str, dict[str, Any]] = {200: {"content": {"text/html": {"example": "<!doctype html>..."}}}}
 
+_FIGURES: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"text/plain": {"example": 'leo_backlog_messages{lane="realtime",state="due"} 0.0'}}}
+}
+
 
 class Landing(Output):
     model_config = example({"name": "LEO Activation", "version": "0.1.0", "docs": "/docs", "openapi": "/openapi.json"})
@@ -66,7 +70,7 @@ async def is_ready(request: Request) -> Ready:
     return Ready(status="ready", database="ok", redis="ok")
 
 
-@router.get("/metrics", operation_id="getMetrics", response_class=PlainTextResponse)
+@router.get("/metrics", operation_id="getMetrics", response_class=PlainTextResponse, responses=_FIGURES)
 async def get_metrics(request: Request) -> Response:
     """Tell how all work stands and what this process did, for Prometheus; no tenant is named."""
     services: Services = request.app.state.services
