@@ -249,11 +249,12 @@ def session_settings(url: str, settings: Settings) -> dict[str, str]:
     return values if is_app else values | {"role": APP_ROLE}
 
 
-def app_conninfo(url: str, settings: Settings, session: Mapping[str, str]) -> str:
-    """Give the connection string of a process, bounded in time; `session` is set where it begins.
+def app_conninfo(url: str, settings: Settings, session: Mapping[str, str] | None = None) -> str:
+    """Give the connection string of a process, bounded in time; `session`, else all of ours, is set where it begins.
 
     Raises Misconfigured where the URL cannot be read.
     """
+    session = session_settings(url, settings) if session is None else session
     try:
         return make_conninfo(
             url,
