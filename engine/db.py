@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
 from typing import Any, Self
 from uuid import UUID
 
@@ -60,6 +61,15 @@ _LOAD_AGE = "SELECT '0'::ag_catalog.agtype"
 _LONG_NUMBER = re.compile(rb"\d{16}")
 _TIMEOUT = "SELECT setting::bigint AS ms FROM pg_settings WHERE name = 'statement_timeout'"
 _HAS_SCHEMA = "SELECT to_regclass('public.schema_migration') IS NOT NULL AS applied"
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """A pool's connections, and who waits for one."""
+
+    idle: int
+    used: int
+    waiting: int
 
 
 class Database:
@@ -136,6 +146,12 @@ class Database:
             ) from error
         except psycopg.Error as error:
             raise translate(error, url=self._url) from error
+
+    def usage(self) -> Usage:
+        """Tell how the pool is used now."""
+        stats = self._pool.get_stats()
+        size, idle = stats.get("pool_size", 0), stats.get("pool_available", 0)
+        return Usage(idle=idle, used=size - idle, waiting=stats.get("requests_waiting", 0))
 
     async def _begin(self, connection: Transaction, tenant_id: UUID | None) -> None:
         tenant = {} if tenant_id is None else {"leo.tenant": str(tenant_id)}
@@ -235,11 +251,12 @@ def session_settings(url: str, settings: Settings) -> dict[str, str]:
     return values if is_app else values | {"role": APP_ROLE}
 
 
-def app_conninfo(url: str, settings: Settings, session: Mapping[str, str]) -> str:
-    """Give the connection string of a process, bounded in time; `session` is set where it begins.
+def app_conninfo(url: str, settings: Settings, session: Mapping[str, str] | None = None) -> str:
+    """Give the connection string of a process, bounded in time; `session`, else all of ours, is set where it begins.
 
     Raises Misconfigured where the URL cannot be read.
     """
+    session = session_settings(url, settings) if session is None else session
     try:
         return make_conninfo(
             url,
