@@ -65,6 +65,25 @@ CREATE OR REPLACE FUNCTION leo_iso(at timestamptz) RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE
 RETURN to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"');
 
+-- The words of a name as they are searched for: small, without marks (Nguyễn, NGUYEN and nguyen are one), split at everything
+-- that is no letter or digit. What is no word of ASCII stays as it is but for its marks.
+CREATE OR REPLACE FUNCTION leo_fold(name text) RETURNS text[]
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN regexp_split_to_array(
+    translate(regexp_replace(normalize(left(name, 400), NFD), '[\u0300-\u036f]+', '', 'g'), 'ABCDEFGHIJKLMNOPQRSTUVWXYZđĐ', 'abcdefghijklmnopqrstuvwxyzdd'),
+    '[\u0001-\u002f\u003a-\u0040\u005b-\u0060\u007b-\u00bf\u2000-\u206f\u3000]+');
+
+-- The same as an index keeps them, each behind a mark of its tenant: a search reads its own tenant's entries alone.
+CREATE OR REPLACE FUNCTION leo_words(border uuid, name text) RETURNS tsvector
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN array_to_tsvector(ARRAY(SELECT left(border::text, 8) || left(word, 40) FROM unnest(leo_fold(name)) AS word WHERE word <> ''));
+
+-- Whose words begin with each of these; NULL where nothing is asked for.
+CREATE OR REPLACE FUNCTION leo_words_like(border uuid, asked text) RETURNS tsquery
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN (SELECT string_agg(quote_literal(left(border::text, 8) || left(word, 40)) || ':*', ' & ')
+        FROM unnest(leo_fold(asked)) AS word WHERE word <> '')::tsquery;
+
 
 -- 2 tables ------------------------------------------------------------------------------------------------------
 
@@ -160,6 +179,10 @@ CREATE INDEX IF NOT EXISTS cdp_profiles_merged_idx ON cdp_profiles (tenant_id, m
 ALTER TABLE cdp_profiles ADD COLUMN IF NOT EXISTS source_rev text, ADD COLUMN IF NOT EXISTS source_root text;
 -- A loser may come before its winner: it is redirected when the winner is there.
 CREATE INDEX IF NOT EXISTS cdp_profiles_root_idx ON cdp_profiles (tenant_id, source_root) WHERE source_root IS NOT NULL;
+
+-- The words of the name, for finding people by them.
+ALTER TABLE cdp_profiles ADD COLUMN IF NOT EXISTS words tsvector GENERATED ALWAYS AS (leo_words(tenant_id, name)) STORED;
+CREATE INDEX IF NOT EXISTS cdp_profiles_words_idx ON cdp_profiles USING gin (words);
 
 -- Who was merged into whom, why and by whom; undoing keeps the record and says so.
 CREATE TABLE IF NOT EXISTS profile_merge (
@@ -978,6 +1001,8 @@ BEGIN
 END $$;
 CREATE INDEX IF NOT EXISTS delivery_log_provider_idx ON delivery_log (tenant_id, through_id, provider_id)
     WHERE provider_id IS NOT NULL;
+-- What left within the last hours, for little: rows are written once or twice in their life, near to where time is.
+CREATE INDEX IF NOT EXISTS delivery_log_updated_brin ON delivery_log USING brin (updated_at) WITH (pages_per_range = 32, autosummarize = on);
 -- Append-only: one row before the provider is called, one row with what it answered.
 CREATE TABLE IF NOT EXISTS delivery_attempt (
     tenant_id    uuid NOT NULL,
@@ -996,6 +1021,7 @@ CREATE TABLE IF NOT EXISTS delivery_attempt (
 );
 -- Whose provider was called; an end is about the same one.
 ALTER TABLE delivery_attempt ADD COLUMN IF NOT EXISTS channel_id bigint;
+CREATE INDEX IF NOT EXISTS delivery_attempt_at_brin ON delivery_attempt USING brin (at) WITH (pages_per_range = 32, autosummarize = on);
 
 CREATE TABLE IF NOT EXISTS outcome (
     tenant_id    uuid NOT NULL,

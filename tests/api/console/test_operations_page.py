@@ -1,5 +1,7 @@
 """How the work stands, as it is seen, and an agent's task that is approved by hand."""
 
+import re
+
 from playwright.async_api import expect
 
 from engine.tenants import Scope
@@ -25,7 +27,7 @@ async def test_a_task_that_waits_is_approved_and_followed_to_its_end(desks: Desk
     page = desk.page
     await expect(page.locator("[data-lane=bulk]")).to_be_visible()
     assert await desk.faults() == []
-    await keep(page, "operations-vi")
+    await keep(page, "operations-vi", whole=True)
     await page.click("text=activate_campaign")
     await expect(page.locator(".notice.wait")).to_contain_text("44")
     assert await desk.faults() == []
@@ -60,6 +62,11 @@ async def test_messages_in_trouble_are_told_apart_and_settled(desks: Desks, shop
     desk = await desks.of(language="en-GB", place="operations")
     page = desk.page
     await expect(page.get_by_role("button", name="uncertain 1")).to_be_visible()
+    pace = page.locator("section", has=page.locator("#pace-heading"))
+    await expect(pace.get_by_role("img", name="Messages that waited. Now: mail 0.")).to_be_visible()
+    await expect(pace.locator("canvas")).to_have_count(2)
+    await pace.get_by_role("button", name="24 h").click()
+    await expect(pace.locator(".chart-box").first).to_have_attribute("data-drawn", re.compile("9[67]"))
     letters = page.locator("section", has=page.locator("#letters-heading"))
     await expect(letters.locator("li")).to_have_count(1)
     await letters.get_by_role("button", name="It arrived").click()

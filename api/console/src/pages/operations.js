@@ -3,6 +3,7 @@ import { el, fill } from "../dom.js";
 import { badge, toneOf } from "../parts/badge.js";
 import { deadLetters } from "../parts/letters.js";
 import { empty } from "../parts/notice.js";
+import { paceOf } from "../parts/pace.js";
 
 const LOOK_MS = 5000;
 const SOON_MS = 3 * 86_400_000;
@@ -38,6 +39,7 @@ export async function page(context) {
       "div",
       { class: "page" },
       el("h1", null, t("operations.title")),
+      paceOf(context),
       el("div", { class: "columns even" }, standing, el("div", { class: "column" }, tasks, letters)),
     ),
   };
