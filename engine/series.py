@@ -38,7 +38,7 @@ class CampaignSeries:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChannelSeries:
-    """Of each interval that begins `at`: `waiting` at its end, calls that ended in it, those that got nothing through."""
+    """Of each interval that begins `at`: `waiting` at its end, calls that ended in it, those that failed."""
 
     channel_id: int
     kind: str
