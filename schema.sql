@@ -823,6 +823,9 @@ CREATE TABLE IF NOT EXISTS run_batch (
     CONSTRAINT run_batch_lane_known CHECK (lane IN ('realtime', 'bulk')),
     CONSTRAINT run_batch_status_known CHECK (status IN ('pending', 'done', 'cancelled'))
 );
+-- How often it could not be decided and was put off.
+ALTER TABLE run_batch ADD COLUMN IF NOT EXISTS setbacks int NOT NULL DEFAULT 0;
+CREATE INDEX IF NOT EXISTS run_batch_put_off_idx ON run_batch (tenant_id, setbacks) WHERE status = 'pending' AND setbacks > 0;
 CREATE INDEX IF NOT EXISTS run_batch_run_idx ON run_batch (tenant_id, run_id, status);
 CREATE INDEX IF NOT EXISTS run_batch_due_idx ON run_batch (tenant_id, lane, due_at) WHERE status = 'pending';
 
@@ -1184,6 +1187,24 @@ CREATE TABLE IF NOT EXISTS outbox (
 ALTER TABLE outbox ADD COLUMN IF NOT EXISTS may_have_left boolean NOT NULL DEFAULT false, ADD COLUMN IF NOT EXISTS error text;
 CREATE INDEX IF NOT EXISTS outbox_due_idx ON outbox (tenant_id, due_at) WHERE done_at IS NULL;
 
+-- Stuck work that somebody took up again: what, why, who, where it stood, and how much became due; or why nothing could.
+CREATE TABLE IF NOT EXISTS take_up (
+    tenant_id   uuid NOT NULL,
+    take_up_id  bigint NOT NULL DEFAULT nextval('leo_id'),
+    what        text NOT NULL,
+    record_id   bigint NOT NULL,
+    reason      text NOT NULL,
+    asked_by    text NOT NULL,
+    stood       jsonb NOT NULL,
+    refused     text,
+    moved       bigint NOT NULL,
+    created_at  timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT take_up_pkey PRIMARY KEY (tenant_id, take_up_id),
+    CONSTRAINT take_up_tenant_fkey FOREIGN KEY (tenant_id) REFERENCES tenant,
+    CONSTRAINT take_up_what_known CHECK (what IN ('run', 'batch', 'message', 'outbox')),
+    CONSTRAINT take_up_reason_given CHECK (length(reason) BETWEEN 1 AND 500)
+);
+
 -- The audit ledger. How far every record is there for good (see engine/sql/ledger.sql, horizon) ...
 CREATE TABLE IF NOT EXISTS ledger_horizon (
     tenant_id   uuid NOT NULL,
@@ -1466,7 +1487,7 @@ DO $$
 DECLARE
     record_table text;
 BEGIN
-    FOREACH record_table IN ARRAY ARRAY['decision', 'delivery_attempt', 'segment_version', 'policy', 'task_step', 'ledger_batch', 'erasure', 'erased_record', 'tenant_removal'] LOOP
+    FOREACH record_table IN ARRAY ARRAY['decision', 'delivery_attempt', 'segment_version', 'policy', 'task_step', 'ledger_batch', 'erasure', 'erased_record', 'tenant_removal', 'take_up'] LOOP
         EXECUTE format('CREATE OR REPLACE TRIGGER %I BEFORE UPDATE OR DELETE OR TRUNCATE ON %I '
                        'FOR EACH STATEMENT EXECUTE FUNCTION prevent_record_change()',
                        record_table || '_prevent_change', record_table);
@@ -2072,7 +2093,7 @@ BEGIN
     FOREACH emptied IN ARRAY ARRAY[
         'callback', 'chat_message',
         'query_history', 'saved_query', 'reader_credential', 'erased_record', 'erasure',
-        'ledger_batch', 'ledger_horizon', 'outbox', 'sync_run', 'sync_position', 'source_credential', 'source', 'outcome', 'delivery_attempt', 'delivery_log', 'decision', 'model_answer', 'task_step',
+        'take_up', 'ledger_batch', 'ledger_horizon', 'outbox', 'sync_run', 'sync_position', 'source_credential', 'source', 'outcome', 'delivery_attempt', 'delivery_log', 'decision', 'model_answer', 'task_step',
         'agent_task', 'run_batch', 'campaign_run', 'campaign_spend', 'campaign_template', 'campaign', 'policy', 'message_template', 'channel_token', 'channel_gate', 'channel_credential', 'channel',
         'segment_snapshot_member', 'segment_snapshot', 'recheck', 'segment_change', 'segment_refresh', 'segment_member',
         'segment_version', 'segment', 'event_key', 'marketing_event', 'suppression', 'consent', 'duplicate', 'profile_merge',

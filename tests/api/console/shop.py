@@ -9,7 +9,7 @@ import httpx
 from api.services import Services
 from channels.contract import Incoming
 from engine.campaigns import connect_channel
-from engine.decide import decide_batch
+from engine.decide import decide_batch, put_off
 from engine.dispatch import dispatch_due
 from engine.outcomes import record_outcomes
 from engine.tasks import Desk, work_next
@@ -131,6 +131,12 @@ class Shop:
         await self.decide()
         async with self._services.db.transaction(self.tenant_id) as conn:
             await conn.execute("UPDATE delivery_log SET status = 'uncertain', class = 'uncertain', code = 'timeout'")
+
+    async def put_off(self) -> None:
+        """Have what is due fail to be decided, as a worker does whose policy cannot be read."""
+        async with self._services.db.transaction(self.tenant_id) as conn:
+            for row in await (await conn.execute("SELECT batch_id FROM run_batch WHERE status = 'pending'")).fetchall():
+                await put_off(conn, batch_id=row["batch_id"], until=datetime.now(UTC) + timedelta(minutes=5))
 
     async def work_on_tasks(self) -> None:
         async def ring(*_: Any) -> None: ...

@@ -2,6 +2,7 @@
 
 import re
 
+import pytest
 from playwright.async_api import expect
 
 from engine.tenants import Scope
@@ -76,3 +77,26 @@ async def test_messages_in_trouble_are_told_apart_and_settled(desks: Desks, shop
     assert await desk.faults() == []
     await page.get_by_role("button", name="given up 0").click()
     await expect(letters.get_by_text("There is none.")).to_be_visible()
+
+
+@pytest.mark.parametrize(
+    ("language", "verb", "done"),
+    [("en-GB", "Replay from here", "It goes on: 1 became due."), ("vi-VN", "Chạy tiếp từ đây", "Đang chạy tiếp: 1")],
+)
+async def test_what_could_not_be_decided_goes_on_for_a_reason(
+    desks: Desks, shop: Shop, language: str, verb: str, done: str
+) -> None:
+    await shop.activate("nhac-gio-hang")
+    await shop.abandon_basket()
+    await shop.put_off()
+    auditor = await desks.of(language=language, scopes=(Scope.READ,), place="operations")
+    await expect(auditor.page.locator("[data-batch]")).to_be_visible()
+    assert await auditor.page.get_by_role("button", name=verb).count() == 0
+    desk = await desks.of(language=language, place="operations")
+    page = desk.page
+    await page.get_by_role("button", name=verb).click()
+    await page.fill("#note", "Đã sửa chính sách.")
+    await page.locator("dialog").get_by_role("button", name=verb).click()
+    await expect(page.get_by_text(done)).to_be_visible()
+    await expect(page.locator("[data-batch]")).to_have_count(0)
+    assert await desk.faults() == []

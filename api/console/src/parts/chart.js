@@ -87,12 +87,12 @@ export function chart(context, { title, lines, write, top = 0, signal }) {
       });
     return {
       ...size(),
-      padding: [10, 8, 0, 0],
+      padding: [10, 28, 0, 0],
       legend: { show: false },
       cursor: { y: false, drag: { x: false, y: false }, points: { size: 6 } },
       scales: { x: { time: true }, y: { range: (_, low, high) => [0, Math.max(top, high * 1.08, 1e-9)] } },
       axes: [
-        { stroke: soft, font, grid: { show: false }, ticks: grid, space: 70, values: (_, splits, __, ___, step) => words(splits, step) },
+        { stroke: soft, font, grid: { show: false }, ticks: grid, space: 70, size: 32, values: (_, splits, __, ___, step) => words(splits, step) },
         { stroke: soft, font, grid, ticks: { show: false }, space: 36, size: 52, values: (_, splits) => splits.map((value) => write(value)) },
       ],
       series: [
