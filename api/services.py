@@ -13,6 +13,7 @@ from engine import embedded, inbox, lanes
 from engine.credentials import Vault
 from engine.db import Database
 from engine.dispatch.adapters import Adapters
+from engine.insight import Insights
 from engine.settings import Settings
 from engine.think import models
 from engine.think.gateway import Gateway
@@ -68,6 +69,9 @@ class Services:
     adapters: Adapters
     gateway: Gateway
     streams: inbox.Streams = field(default_factory=inbox.Streams, kw_only=True)
+    insights: Insights = field(default_factory=Insights, kw_only=True)
+    # Tenants whose graph is being taken away now: each holds a connection meanwhile.
+    exporting: set[UUID] = field(default_factory=set, kw_only=True)
     vault: Vault = field(repr=False)
     platform_key: str = field(repr=False)
 

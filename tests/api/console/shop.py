@@ -132,6 +132,35 @@ class Shop:
         async with self._services.db.transaction(self.tenant_id) as conn:
             await conn.execute("UPDATE delivery_log SET status = 'uncertain', class = 'uncertain', code = 'timeout'")
 
+    async def browse(self) -> None:
+        """Have people come by touchpoints, in a few ways, and some of them buy."""
+        ways = [
+            ("Quảng cáo Facebook", "Trang chủ", "Trà sen Huế", "Giỏ hàng"),
+            ("Quảng cáo Facebook", "Trang chủ", "Mứt gừng"),
+            ("Tìm trên Google", "Trà sen Huế", "Giỏ hàng"),
+            ("Bản tin tháng 5", "Trang chủ", "Blog pha trà"),
+            ("Zalo OA", "Giỏ hàng"),
+            ("Cửa hàng Huế",),
+        ]
+        began = datetime.now(UTC) - timedelta(days=20)
+        people = []
+        for place, one in enumerate(PEOPLE):
+            way = ways[(place * place + place // 3) % len(ways)]
+            visits = [
+                {
+                    "kind": "ENGAGED",
+                    "key": name,
+                    "name": name,
+                    "occurred_at": (began + timedelta(hours=hour)).isoformat(),
+                }
+                for hour, name in enumerate(way)
+            ]
+            product = "Trà sen Huế 100 g" if place % 2 else "Mứt gừng 200 g"
+            bought = {"kind": "BOUGHT", "key": product, "name": product, "occurred_at": datetime.now(UTC).isoformat()}
+            buys = "Giỏ hàng" in way and place % 4
+            people.append({"ext_id": one["ext_id"], "relations": [*visits, *([bought] if buys else [])]})
+        await ok(await self.caller.post("/profiles", json=people))
+
     async def put_off(self) -> None:
         """Have what is due fail to be decided, as a worker does whose policy cannot be read."""
         async with self._services.db.transaction(self.tenant_id) as conn:

@@ -6,7 +6,7 @@ const BETWEEN_RINGS = 74;
 const MOST_RINGS = 14;
 // How much farther out the rings may begin, so that a node in a crowd gets its own beside the crowd.
 const AWAY = [0, 160, 320, 520, 760];
-const ENOUGH = 0.8;
+const ENOUGH = 0.5;
 
 /** Give a test whether a node would stand on another: a grid of cells as large as a node with its name. */
 function roomOf(taken) {
@@ -36,7 +36,7 @@ function* rings(center, direction, wanted) {
     const reach = FIRST_RING + BETWEEN_RINGS * ring;
     const most = Math.floor((2 * Math.PI * reach) / WIDE);
     // A few stand evenly all around.
-    const count = ring ? most : Math.min(most, Math.max(4, wanted));
+    const count = ring ? most : Math.min(most, Math.max(4, wanted + 1));
     for (let place = 0; place < count; place += 1) {
       // Both sides of the direction in turn.
       const turn = (place % 2 ? 1 : -1) * Math.ceil(place / 2) * ((2 * Math.PI) / count);

@@ -10,7 +10,7 @@ export function paceOf(context) {
   const { t, api, format, signal } = context;
   const waited = el("div");
   const failed = el("div");
-  const room = el("div", { class: "plain" }, el("p", { class: "waiting", role: "status" }, t("loading")));
+  const room = el("div", { class: "columns even" }, el("p", { class: "waiting", role: "status" }, t("loading")));
   const buttons = HOURS.map((one) =>
     el("button", { type: "button", class: "small", "aria-pressed": String(one === 6), onclick: () => turn(one) }, t("pace.hours", { hours: one })),
   );
