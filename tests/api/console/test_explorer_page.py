@@ -79,7 +79,7 @@ async def test_a_query_is_run_its_graph_expanded_and_collapsed_and_taken_away(de
         await expect(page.locator("#answer-room")).to_contain_text(seen)
 
 
-_PLACES = """Object.fromEntries(document.querySelector(".picture")._cyreg.cy.nodes().map(
+_PLACES = """Object.fromEntries(document.querySelector(".picture").cy.nodes().map(
     (node) => [node.id(), [Math.round(node.position().x), Math.round(node.position().y)]]))"""
 
 
