@@ -15,6 +15,8 @@ from tests.api.console.shop import Shop
 async def test_a_campaign_is_forecast_started_and_watched_live(desks: Desks, shop: Shop) -> None:
     desk = await desks.of(language="en-GB", place="campaigns")
     page = desk.page
+    await expect(page.locator("a.row")).to_have_count(2)
+    await keep(page, "campaigns-en")
     await page.click("a.row >> text=Ưu đãi cho khách Huế")
     await expect(page.locator("main h1")).to_have_text("Ưu đãi cho khách Huế")
     await page.get_by_role("button", name="Forecast").click()

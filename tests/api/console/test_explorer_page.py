@@ -77,6 +77,7 @@ async def test_a_query_is_run_its_graph_expanded_and_collapsed_and_taken_away(de
     for way, seen in (("Table", "(:Profile kh-000042)"), ("JSON", '"ext_id": "kh-000042"'), ("Plan", "cost=")):
         await page.get_by_role("tab", name=way).click()
         await expect(page.locator("#answer-room")).to_contain_text(seen)
+        await keep(page, f"explorer-{way.lower()}")
 
 
 _PLACES = """Object.fromEntries(document.querySelector(".picture").cy.nodes().map(
@@ -97,7 +98,7 @@ async def _expand(page: Page, words: str) -> dict[str, tuple[int, int]]:
 @pytest.mark.usefixtures("lived")
 async def test_what_is_there_stays_in_its_place_when_a_node_is_expanded(desks: Desks) -> None:
     """And no node stands on another, nor on its name."""
-    desk = await desks.of(language="en-GB", place="explorer")
+    desk = await desks.of(language="en-GB", place="explorer", color_scheme="dark")
     page = desk.page
     await _write(page, "MATCH (s:Segment) RETURN s")
     await page.locator(".editor .cm-content").press(RUN)
@@ -113,7 +114,8 @@ async def test_what_is_there_stays_in_its_place_when_a_node_is_expanded(desks: D
         if abs(one[0] - other[0]) < 60 and abs(one[1] - other[1]) < 50
     ]
     assert near == []
-    await keep(page, "explorer-expanded-en", whole=True)
+    assert await desk.faults() == []
+    await keep(page, "explorer-dark", whole=True)
 
 
 @pytest.mark.usefixtures("lived")

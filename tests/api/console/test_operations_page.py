@@ -70,6 +70,7 @@ async def test_messages_in_trouble_are_told_apart_and_settled(desks: Desks, shop
     await expect(pace.locator(".chart-box").first).to_have_attribute("data-drawn", re.compile("9[67]"))
     letters = page.locator("section", has=page.locator("#letters-heading"))
     await expect(letters.locator("li")).to_have_count(1)
+    await keep(page, "operations-en", whole=True)
     await letters.get_by_role("button", name="It arrived").click()
     await page.fill("#note", "In the provider's log.")
     await page.locator("dialog").get_by_role("button", name="It arrived").click()
@@ -94,6 +95,7 @@ async def test_what_could_not_be_decided_goes_on_for_a_reason(
     assert await auditor.page.get_by_role("button", name=verb).count() == 0
     desk = await desks.of(language=language, place="operations")
     page = desk.page
+    await keep(page, f"operations-stuck-{language[:2]}", whole=True)
     await page.get_by_role("button", name=verb).click()
     await page.fill("#note", "Đã sửa chính sách.")
     await page.locator("dialog").get_by_role("button", name=verb).click()
