@@ -4,13 +4,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 import httpx
-import psycopg
 import pytest
 
 from api.services import Services
 from engine.campaigns import connect_channel
 from engine.decide import decide_batch, put_off
 from engine.tenants import Scope, create_api_key
+from rules.errors import Conflict
 from tests.api.story import campaign, ok
 from tests.conftest import Tenant
 
@@ -46,7 +46,7 @@ async def _decide(services: Services, tenant: Tenant) -> int:
             found = await decide_batch(
                 conn, tenant_id=tenant.tenant_id, batch_id=row["batch_id"], now=datetime.now(UTC)
             )
-            decided += found.decided
+            decided += len(found.made)
     return decided
 
 
@@ -160,5 +160,5 @@ async def test_the_record_of_a_take_up_cannot_be_changed(
     caller: httpx.AsyncClient, services: Services, tenant: Tenant, run_id: int
 ) -> None:
     await _take_up(caller, "run", run_id)
-    with pytest.raises(psycopg.DatabaseError, match="is a record: UPDATE is refused"):
+    with pytest.raises(Conflict, match="is a record: UPDATE is refused"):
         await _rows(services, tenant, "UPDATE take_up SET reason = 'another'")
