@@ -26,7 +26,7 @@ API_PORT, POOLER_PORT = PORTS["api_port"][1], 6432
 KNOWN_PORTS = {API_PORT, POOLER_PORT, SANDBOX_SMTP, SANDBOX_HTTP, 5432, 6379, 9090, 80, 443, 465, 587, 53}
 SETTINGS = {PREFIX + name.upper() for name in Settings.model_fields}
 # Not settings of ours: what the Compose file asks its .env for.
-COMPOSE_OWN = {"LEO_APP_PASSWORD"}
+COMPOSE_OWN = {"LEO_APP_PASSWORD", "LEO_POOLER_PASSWORD"}
 
 
 def _text(path: Path) -> str:
