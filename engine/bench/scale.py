@@ -27,6 +27,8 @@ GROWTH = 100
 WORKERS = (1, 2, 4)
 # People of one run, and those of one whose provider takes its time.
 RUN_PEOPLE, SLOW_PEOPLE = 10_000, 3_000
+# Where less is asked for, one in so many of the people.
+RUN_SHARE = 20
 # A provider across the sea; the emulator's own answer takes a millisecond.
 SLOW_S = 0.4
 LONGEST_S = 600.0
@@ -49,7 +51,7 @@ async def run(place: Place, *, n: int | None = None) -> Result:
     """Run 1, 2 and 4 workers; then measure each kind of work among `n` / 100, `n` / 10 and `n` (1,000,000) people."""
     large = max(GROWTH * 2, n or PEOPLE)
     async with _opened(place) as bench:
-        people, slow_people = (min(most, max(60, large // GROWTH)) for most in (RUN_PEOPLE, SLOW_PEOPLE))
+        people, slow_people = (min(most, max(60, large // RUN_SHARE)) for most in (RUN_PEOPLE, SLOW_PEOPLE))
         fast = [await bench.throughput(workers, people) for workers in WORKERS]
         slow_answers = {"channel": "telegram", "mode": "slow", "delay": SLOW_S, "times": None}
         await bench.site.tell_sandbox("faults", slow_answers)
