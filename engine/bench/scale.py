@@ -153,6 +153,8 @@ def _result(
     for one in fast:
         figures |= {f"cores_{name.lower()}_{one.workers}": cores for name, cores in one.usage.cores.items()}
         figures |= {f"cores_busy_{one.workers}": one.usage.busy, f"cores_others_{one.workers}": one.usage.others}
+        waits = {name: one.usage.waits.get(name, 0.0) for name in ("work", "commits", "locks")}
+        figures |= {f"sessions_{name}_{one.workers}": sessions for name, sessions in waits.items()}
     gain, slow_gain = fast[1].per_s / fast[0].per_s, slow[1].per_s / slow[0].per_s
     return Result(
         name="scale",
