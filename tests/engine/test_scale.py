@@ -22,6 +22,7 @@ def _usage(busy: float, **waits: float) -> Usage:
     ("usage", "said"),
     [
         (_usage(1.9, work=1.0), "the processor: 1.90 of 2 cores busy (workers 0.70, PostgreSQL 0.90, others 0.30)"),
+        (Usage({"workers": 0.3}, 2.0, 2, {}), "the processor, most of it other programs': 2.00 of 2 cores busy"),
         (_usage(1.0, work=0.5, commits=1.5), "commits: 1.5 of 2.0 sessions wait"),
         (_usage(1.0, locks=3.0), "locks: 3.0 of 3.0 sessions wait"),
         (_usage(0.4, work=0.1), "waiting for the provider: 0.40 of 2 cores busy"),
