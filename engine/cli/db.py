@@ -9,8 +9,8 @@ from engine import bootstrap as steps
 from engine import embedded, queries
 from engine.backup import Held
 from engine.backup import hold as hold_everything
+from engine.bootstrap import expected_schema
 from engine.db import APP_ROLE, admin
-from engine.doctor import expected_schema
 from engine.embedded import Servers
 from engine.failures import where
 from engine.settings import Settings
