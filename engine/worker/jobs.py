@@ -6,14 +6,14 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 from arq.connections import ArqRedis
 from redis.exceptions import RedisError
 
-from engine import lanes
+from engine import clock, lanes
 from engine.db import Database
 from engine.decide import BatchState, Decided, decide_batch, due_batches, put_off
 from engine.dispatch import (
@@ -92,7 +92,7 @@ class Hands:
     async def ring_batches(self, tenant_id: UUID) -> None:
         """Ask for the tenant's next batches that are due; raises RedisError."""
         async with self.db.transaction(tenant_id) as conn:
-            batch_ids = await due_batches(conn, lane=self.lane, now=datetime.now(UTC), most=lanes.AHEAD)
+            batch_ids = await due_batches(conn, lane=self.lane, now=clock.now(), most=lanes.AHEAD)
         for batch_id in batch_ids:
             await self.ring_batch(tenant_id, batch_id)
 
@@ -142,7 +142,7 @@ async def _decide(hands: Hands, ctx: dict[str, Any], tenant_id: str, batch_id: i
         # Whatever it is about this batch, it must not keep the tenant's others waiting.
         _tell_failed(lanes.DECIDE, tenant_id, error, batch=batch_id)
         async with hands.db.transaction(tenant) as conn:
-            await put_off(conn, batch_id=batch_id, until=datetime.now(UTC) + PUT_OFF)
+            await put_off(conn, batch_id=batch_id, until=clock.now() + PUT_OFF)
         return
     if decided.state is BatchState.TAKEN:
         return
@@ -168,9 +168,7 @@ async def _decided(
     """
     is_bulk = hands.lane is Lane.BULK
     async with hands.deciding, hands.db.transaction(tenant_id, is_repeatable=is_bulk) as conn:
-        decided = await decide_batch(
-            conn, tenant_id=tenant_id, batch_id=batch_id, now=datetime.now(UTC), thought=thought
-        )
+        decided = await decide_batch(conn, tenant_id=tenant_id, batch_id=batch_id, now=clock.now(), thought=thought)
         if is_bulk or not decided.deliveries:
             return decided, None
         taken = await claim_within(
@@ -181,7 +179,7 @@ async def _decided(
             run_id=decided.run_id,
             owner=hands.owner,
             most=MOST_CLAIMED,
-            now=datetime.now(UTC),
+            now=clock.now(),
         )
         return decided, taken
 
@@ -200,7 +198,7 @@ async def _think(hands: Hands, tenant_id: UUID, batch_id: int) -> Thought:
             hands.gateway,
             tenant_id=tenant_id,
             batch_id=batch_id,
-            clock=lambda: datetime.now(UTC),
+            clock=clock.now,
             is_stopping=hands.stop.is_set,
         )
 
@@ -221,7 +219,7 @@ async def _dispatch(hands: Hands, ctx: dict[str, Any], tenant_id: str) -> None:
             return
     try:
         async with hands.db.transaction(tenant) as conn:
-            aside = await put_aside(conn, lane=hands.lane, now=datetime.now(UTC))
+            aside = await put_aside(conn, lane=hands.lane, now=clock.now())
     except LeoError as error:
         _tell_failed(lanes.DISPATCH, tenant_id, error)
         return
@@ -249,7 +247,7 @@ def _wait_s(dispatched: Dispatched) -> float | None:
     """Give the seconds until the channels' limits let more out; None where the sweeper is there before."""
     if dispatched.again_at is None:
         return None
-    wait_s = (dispatched.again_at - datetime.now(UTC)).total_seconds()
+    wait_s = (dispatched.again_at - clock.now()).total_seconds()
     return max(wait_s, 0.0) if wait_s < LONGEST_WAIT_S else None
 
 

@@ -15,8 +15,9 @@ from psycopg import sql
 
 from engine import audit
 from engine.audit import Signer
-from engine.backup import Restored, back_up, restore
+from engine.backup import Restored, back_up, read_manifest, restore
 from engine.backup.programs import directory_of
+from engine.bench import disk
 from engine.credentials import Vault, store
 from engine.db import Database
 from engine.dispatch import Adapters, dispatch_due
@@ -27,7 +28,7 @@ from engine.explorer.reader import session
 from engine.settings import Settings
 from engine.trace import Kind, find, trace
 from graph import mirror
-from rules.errors import Conflict, InvalidInput
+from rules.errors import Conflict, InvalidInput, Unavailable
 from rules.words import Lane
 from tests.conftest import Tenant
 from tests.engine.acts import Act
@@ -222,6 +223,19 @@ async def test_a_changed_backup_and_a_database_in_use_are_refused(
         back_up(admin_url, before.directory, signer=Signer(_key(settings)))
     with psycopg.connect(empty) as connection:
         assert connection.execute("SELECT to_regclass('public.tenant')").fetchone() == (None,)
+
+
+@pytest.mark.skipif(not disk.may_mount(), reason="only where this process may mount a tmpfs can a disk be filled")
+async def test_a_backup_that_found_no_room_is_none(
+    before: Before, admin_url: str, settings: Settings, tmp_path: Path
+) -> None:
+    assert before.arrived
+    with disk.mounted(tmp_path / "small", megabytes=1) as small:
+        (small / "ballast").write_bytes(bytes(1024 * 1024 - 65_536))
+        with pytest.raises(Unavailable, match="No space left"):
+            back_up(admin_url, small / "kept", signer=Signer(_key(settings)))
+        with pytest.raises(InvalidInput, match="holds no whole backup"):
+            read_manifest(small / "kept")
 
 
 async def test_a_backup_holds_neither_keys_nor_what_they_sealed_in_the_clear(
