@@ -77,3 +77,18 @@ SELECT tablename, policyname, cmd, permissive, qual, with_check, roles FROM pg_p
 
 -- name: memberships
 SELECT r.rolname FROM pg_auth_members m JOIN pg_roles r ON r.oid = m.roleid WHERE m.member = 'leo_app'::regrole;
+
+-- name: tables
+SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') ORDER BY 1;
+
+-- name: trusted_functions
+-- What leo_app may call that acts with its owner's rights; triggers cannot be called.
+SELECT DISTINCT proname FROM pg_proc
+WHERE pronamespace = 'public'::regnamespace AND prosecdef AND prorettype <> 'trigger'::regtype
+  AND has_function_privilege('leo_app', oid, 'EXECUTE') ORDER BY 1;
+
+-- name: loose_functions
+-- A search path that the caller may choose makes a function with its owner's rights run the caller's code.
+SELECT proname FROM pg_proc
+WHERE pronamespace = 'public'::regnamespace AND prosecdef
+  AND NOT EXISTS (SELECT FROM unnest(proconfig) setting WHERE starts_with(setting, 'search_path='));
