@@ -127,13 +127,13 @@ def batch_job(batch_id: int, attempt: int) -> str:
 async def ring_batches(
     client: ArqRedis, *, lane: Lane, tenant_id: UUID, batch_ids: Sequence[int], attempt: int = 0
 ) -> bool:
-    """Ask for batches to be decided, the first few at once; call it after the commit that made them.
+    """Ask for batches to be decided, urgent ones all, of others the first few; call it after the commit that made them.
 
     Gives whether Redis heard it; where it did not, a worker finds the batches within a second or two by itself.
     """
     try:
         if lane is Lane.REALTIME:
-            await _ring_urgent(client, tenant_id, batch_ids[:AHEAD])
+            await _ring_urgent(client, tenant_id, batch_ids)
             return True
         for batch_id in batch_ids[:AHEAD]:
             await ring(client, lane, DECIDE, str(tenant_id), batch_id, job_id=batch_job(batch_id, attempt))

@@ -6,11 +6,11 @@ from uuid import UUID
 
 from engine import lanes
 from engine.worker.deciding import decide
-from engine.worker.jobs import Hands, after, tell_failed
+from engine.worker.jobs import Hands, tell_failed
 from rules.errors import LeoError
 
-# So many batches are in hand at once: most of them wait for a provider.
-MOST_IN_HAND = 500
+# So many batches are in hand at once: most of them wait for their turn.
+MOST_IN_HAND = 2_000
 
 
 class Ear:
@@ -37,7 +37,6 @@ class Ear:
         ctx: dict[str, Any] = {"hands": self._hands, "job_id": lanes.batch_job(batch_id, 0)}
         try:
             await decide(ctx, str(tenant_id), batch_id)
-            await after(ctx)
         except LeoError as error:
             tell_failed(lanes.DECIDE, tenant_id, error, batch=batch_id)
         finally:

@@ -85,13 +85,13 @@ async def test_who_waits_for_urgent_batches_hears_of_them_at_once(client: ArqRed
     assert time.monotonic() - started < 0.5
 
 
-@pytest.mark.parametrize("is_taken", [False, True])
-async def test_bulk_waits_for_urgent_batches_until_they_are_out_of_hand(client: ArqRedis, is_taken: bool) -> None:
+@pytest.mark.parametrize("taken_before", [0, 10])
+async def test_bulk_waits_for_urgent_batches_until_they_are_out_of_hand(client: ArqRedis, taken_before: int) -> None:
     assert not await lanes.are_urgent_lately(client)
     for _ in range(2):
         await lanes.ring_batches(client, lane=Lane.REALTIME, tenant_id=uuid4(), batch_ids=[1, 2])
     assert await lanes.are_urgent_lately(client)
-    taken = await lanes.take_urgent(client, 10) if is_taken else []
+    taken = await lanes.take_urgent(client, taken_before) if taken_before else []
     waiting = asyncio.create_task(lanes.give_way(client, Lane.BULK))
     await asyncio.sleep(0.2)
     assert not waiting.done()
