@@ -15,7 +15,7 @@ _PROCESSES = Path("/proc")
 
 
 def step_back(connection: AsyncConnection[object], nice: int) -> bool:
-    """Lower the priority of the connection's own session, if it is a process of this host; gives whether it was.
+    """Lower the priority of the connection's own session by so much, if it is a process of this host; gives whether.
 
     A server behind a tunnel has process ids of its own: only a process that says it serves our end of the connection is
     believed.
@@ -24,7 +24,7 @@ def step_back(connection: AsyncConnection[object], nice: int) -> bool:
     with suppress(OSError, ValueError, IndexError):
         title = (_PROCESSES / str(process_id) / "cmdline").read_bytes().decode(errors="replace")
         if title.startswith("postgres:") and f"({_own_port(connection)})" in title:
-            os.setpriority(os.PRIO_PROCESS, process_id, nice)
+            os.setpriority(os.PRIO_PROCESS, process_id, os.getpriority(os.PRIO_PROCESS, process_id) + nice)
             return True
     return False
 
