@@ -126,8 +126,11 @@ async def _decided(
     a claim's commit comes later.
     """
     is_bulk = hands.lane is Lane.BULK
+    most = lanes.FEW_AT_ONCE if is_bulk and await lanes.are_urgent_lately(hands.client) else None
     async with hands.deciding, hands.db.transaction(tenant_id, is_repeatable=is_bulk) as conn:
-        decided = await decide_batch(conn, tenant_id=tenant_id, batch_id=batch_id, now=clock.now(), thought=thought)
+        decided = await decide_batch(
+            conn, tenant_id=tenant_id, batch_id=batch_id, now=clock.now(), thought=thought, most=most
+        )
         if is_bulk or not decided.deliveries:
             return decided, None
         return decided, await _claim(hands, conn, tenant_id, run_id=decided.run_id)
