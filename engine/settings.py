@@ -78,6 +78,9 @@ class Settings(BaseSettings):
     embedding_model: Annotated[str, Field(pattern=r"^[\w.-]{1,100}$")] | None = None
     """A Gemini model that templates and tasks are remembered with, such as gemini-embedding-001; local if absent."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+    metrics_port: Annotated[int, Field(ge=1, le=65534)] | None = None
+    """Where the realtime worker tells its own metrics, and the bulk worker one port higher; nowhere if absent."""
+    metrics_host: str = "127.0.0.1"
     metrics_token: SecretStr | None = None
     """What who reads /metrics has to send; without it they are told on this machine alone."""
 

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import random
+import time
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
@@ -27,6 +28,7 @@ from engine.dispatch.results import (
     write,
 )
 from engine.dispatch.watch import Watch
+from engine.metrics import count
 from rules.circuit import Heard
 from rules.errors import InvalidInput, LeoError
 from rules.words import DeliveryStatus, Lane
@@ -164,6 +166,7 @@ async def _send(work: _Round, claimed: Claimed) -> Ended:
 
 
 async def _call(adapter: Adapter, request: Request) -> Receipt:
+    began = time.perf_counter()
     try:
         async with asyncio.timeout(CALL_LIMIT_S):
             return adapter.parse(await adapter.send(request))
@@ -174,6 +177,8 @@ async def _call(adapter: Adapter, request: Request) -> Receipt:
         # neighbours down with it.
         log.exception("an adapter failed", extra={"channel": adapter.channel})
         return interrupted("adapter_failed", f"The adapter raised {type(error).__name__}.")
+    finally:
+        count.provider_call(adapter.channel, time.perf_counter() - began)
 
 
 def _ended(work: _Round, claimed: Claimed, adapter: Adapter, receipt: Receipt) -> Ended:

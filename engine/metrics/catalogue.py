@@ -71,6 +71,26 @@ _ALL = (
     _state("leo_channel_circuits", "Connected channels by the state of their circuit.", "channel", "circuit"),
     _state("leo_tasks_waiting", "Agent tasks that are not at their end and wait for nobody's approval.", "status"),
     _state("leo_tenants", "Tenants.", "status"),
+    _state("leo_graph_differences", "What graphs and tables differed in when they were last compared."),
+    _state("leo_graph_checked_seconds", "How long ago that was, of the graph that was compared longest ago."),
+    _state(
+        "leo_decisions_total",
+        "Decisions: by whom, to do what, and why: `chosen`, or the gate that held it back.",
+        *("arbiter", "action", "gate"),
+        kind=Kind.COUNTER,
+    ),
+    _state(
+        "leo_deliveries_total",
+        "Messages that were queued, and that ended: sent, failed, dead, uncertain, expired or cancelled.",
+        *("channel", "status"),
+        kind=Kind.COUNTER,
+    ),
+    _state(
+        "leo_attempts_total",
+        "Calls of providers, by what their answer means; `class` is that of an error, and empty where there was none.",
+        *("channel", "status", "class"),
+        kind=Kind.COUNTER,
+    ),
     Metric(
         "leo_http_requests_total",
         Kind.COUNTER,
@@ -80,6 +100,24 @@ _ALL = (
     ),
     Metric(
         "leo_http_request_seconds", Kind.HISTOGRAM, Teller.API, "Seconds until the answer began.", ("method", "route")
+    ),
+    Metric("leo_provider_call_seconds", Kind.HISTOGRAM, Teller.PROCESS, "Until a provider answered.", ("channel",)),
+    Metric("leo_decide_seconds", Kind.HISTOGRAM, Teller.PROCESS, "Until a batch was decided and written.", ("lane",)),
+    Metric("leo_jobs_failed_total", Kind.COUNTER, Teller.WORKER, "Jobs that ended with an error.", ("job",)),
+    Metric(
+        "leo_model_calls_total",
+        Kind.COUNTER,
+        Teller.PROCESS,
+        "Questions put to models: answered, refused (it said no) or failed.",
+        ("arbiter", "result"),
+    ),
+    Metric("leo_model_seconds", Kind.HISTOGRAM, Teller.PROCESS, "Until a model answered or failed.", ("arbiter",)),
+    Metric(
+        "leo_model_breaker_open",
+        Kind.GAUGE,
+        Teller.PROCESS,
+        "Whether this process leaves a model alone because it failed too often (1) or not (0).",
+        ("arbiter",),
     ),
     Metric("leo_pool_connections", Kind.GAUGE, Teller.PROCESS, "Connections to PostgreSQL: idle or used.", ("state",)),
     Metric("leo_pool_waiting", Kind.GAUGE, Teller.PROCESS, "Who waits for a connection to PostgreSQL."),

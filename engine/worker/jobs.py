@@ -26,6 +26,7 @@ from engine.dispatch import (
     put_aside,
 )
 from engine.memory import Embedder, LocalEmbedder
+from engine.metrics import count
 from engine.tasks import Reader
 from engine.think.ask import UNASKED, Thought, think
 from engine.think.gateway import Gateway
@@ -278,6 +279,7 @@ async def _send(hands: Hands, tenant_id: UUID, *, taken: Claim | None = None) ->
 
 
 def _tell_decided(hands: Hands, tenant_id: UUID, decided: Decided, seconds: float) -> None:
+    count.decided(hands.lane, seconds)
     extra = {
         "tenant": str(tenant_id),
         "run": decided.run_id,
@@ -296,5 +298,6 @@ def _ms(seconds: float) -> float:
 
 
 def _tell_failed(job: str, tenant_id: str, error: Exception, **about: int) -> None:
+    count.job_failed(job)
     extra = {"job": job, "tenant": tenant_id, "code": getattr(error, "code", type(error).__name__), "error": str(error)}
     log.error("job failed", extra=extra | about, exc_info=None if isinstance(error, LeoError) else error)

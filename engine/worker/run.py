@@ -19,6 +19,7 @@ from engine.think import models
 from engine.worker import learn, tasks, upkeep
 from engine.worker.beat import beat_forever, owner_name, say_goodbye
 from engine.worker.jobs import Hands, after, decide, dispatch
+from engine.worker.port import told
 from engine.worker.sweep import Sweeper
 from rules.words import Lane
 
@@ -43,8 +44,9 @@ async def run(settings: Settings, *, database_url: str, redis_url: str, lane: La
             hands = Hands(db, adapters, client, lane=lane, owner=owner_name(lane))
             hands.embedder, hands.gateway = embedder, gateway
             hands.reader = gateway if gateway.models else None
-            with _stopped_by_signals(hands.stop), seldom_collected():
-                await work(hands)
+            async with told(settings, db, lane=lane):
+                with _stopped_by_signals(hands.stop), seldom_collected():
+                    await work(hands)
     finally:
         await embedder.close()
         await adapters.aclose()

@@ -58,7 +58,10 @@ GRAPH_MAY_USE = frozenset(
 
 # Each foreign library, and the only modules and packages that may import it.
 SPOKEN_TO: Mapping[str, tuple[str, ...]] = {
-    "aiohttp": ("channels.http", "channels.sandbox", "engine.bench.browser", "engine.think.functiongemma.serve"),
+    "aiohttp": (
+        *("channels.http", "channels.sandbox", "engine.bench.browser"),
+        *("engine.think.functiongemma.serve", "engine.worker.port"),
+    ),
     "aiosmtpd": ("channels.sandbox.mail",),
     "aiosmtplib": ("channels.smtp",),
     "annotated_types": ("api.schemas",),
