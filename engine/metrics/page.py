@@ -41,7 +41,8 @@ def _family(metric: Metric) -> GaugeMetricFamily | CounterMetricFamily:
 class Page:
     """Of one process. With `queues` it also tells how all work stands."""
 
-    def __init__(self, db: Database, queues: ArqRedis | None = None) -> None:
+    def __init__(self, db: Database, queues: ArqRedis | None = None, *, kept_s: float = KEPT_S) -> None:
+        self._kept_s = kept_s
         self._db = db
         self._queues = queues
         self._turn = asyncio.Lock()
@@ -67,7 +68,7 @@ class Page:
         if self._queues is None:
             return []
         async with self._turn:
-            if time.monotonic() - self._read_at >= KEPT_S:
+            if time.monotonic() - self._read_at >= self._kept_s:
                 self._state = await read_state(self._db, self._queues)
                 self._read_at = time.monotonic()
         return self._state

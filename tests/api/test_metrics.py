@@ -211,7 +211,8 @@ async def test_without_redis_the_rest_is_told(services: Services) -> None:
     assert told("leo_backlog_messages", lane="bulk", state="due") >= 0
 
 
-async def test_however_many_ask_the_servers_are_asked_once_a_second(page: Page) -> None:
+async def test_however_many_ask_the_servers_are_asked_once_a_second(services: Services) -> None:
+    page = Page(services.db, services.queues, kept_s=60)
     first = await page.text()
     read_at = page._read_at
     assert b"leo_backlog_batches" in first
