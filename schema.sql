@@ -776,6 +776,8 @@ BEGIN
 END $$;
 -- What its arbiters were forecast to need: {"people": n, "seconds": s, "cost": c, "arbiters": [...]}.
 ALTER TABLE campaign_run ADD COLUMN IF NOT EXISTS forecast jsonb;
+-- The span that made the run, where traces are taken (W3C traceparent): whoever works on the run goes on with its trace.
+ALTER TABLE campaign_run ADD COLUMN IF NOT EXISTS traceparent text DEFAULT nullif(current_setting('leo.traceparent', true), '');
 CREATE INDEX IF NOT EXISTS campaign_run_parent_idx ON campaign_run (tenant_id, parent_id) WHERE parent_id IS NOT NULL;
 CREATE INDEX IF NOT EXISTS campaign_run_campaign_idx ON campaign_run (tenant_id, campaign_id, created_at);
 CREATE INDEX IF NOT EXISTS campaign_run_event_idx ON campaign_run (tenant_id, event_id) WHERE event_id IS NOT NULL;
@@ -1493,9 +1495,9 @@ LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp AS $$
 BEGIN
     INSERT INTO tally (tenant_id, metric, labels, n)
     SELECT a.tenant_id, 'leo_attempts_total',
-           jsonb_build_object('channel', coalesce(c.kind, ''), 'status', a.status, 'class', coalesce(a.class, '')), count(*)
-    FROM new_rows a LEFT JOIN channel c ON c.tenant_id = a.tenant_id AND c.channel_id = a.channel_id
-    WHERE a.phase = 'ended' GROUP BY a.tenant_id, c.kind, a.status, a.class;
+           jsonb_build_object('channel', d.channel, 'status', a.status, 'class', coalesce(a.class, '')), count(*)
+    FROM new_rows a JOIN delivery_log d ON d.tenant_id = a.tenant_id AND d.delivery_id = a.delivery_id
+    WHERE a.phase = 'ended' GROUP BY a.tenant_id, d.channel, a.status, a.class;
     RETURN NULL;
 END $$;
 CREATE OR REPLACE TRIGGER delivery_attempt_tally AFTER INSERT ON delivery_attempt

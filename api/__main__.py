@@ -1,7 +1,6 @@
 """The API as a process: `python -m api`, where LEO_API_HOST and LEO_API_PORT say."""
 
 import asyncio
-import logging
 import signal
 import socket
 import sys
@@ -12,6 +11,7 @@ import uvicorn
 
 from api.app import app_with
 from api.services import Services
+from engine import lines, tracing
 from engine.processes import table
 from engine.settings import Settings
 from rules.errors import InvalidInput, LeoError, Misconfigured, Unavailable
@@ -26,8 +26,9 @@ def main() -> int:
         settings = Settings.load()
         if settings.api_port == 0:
             settings = table.resolved(settings)
-        logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s")
-        asyncio.run(_serve(settings))
+        lines.configure(settings.log_level, settings.log_format)
+        with tracing.opened(settings, "api"):
+            asyncio.run(_serve(settings))
     except LeoError as error:
         sys.stderr.write(f"{error.message}\n{error.remedy}\n")
         return 2 if isinstance(error, InvalidInput | Misconfigured) else 1

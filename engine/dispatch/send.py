@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 from channels.contract import Adapter, Receipt, Request, Unsupported
+from engine import lines, tracing
 from engine.db import Database
 from engine.dispatch.adapters import Adapters
 from engine.dispatch.claim import Claim, Claimed, claim
@@ -158,11 +159,33 @@ async def _send(work: _Round, claimed: Claimed) -> Ended:
     except InvalidInput as error:
         return refused(claimed, error)
     try:
-        return _ended(work, claimed, adapter, await _call(adapter, request))
+        return _ended(work, claimed, adapter, await _traced(work, claimed, adapter, request))
     except asyncio.CancelledError:
         stopped = interrupted("stopped", "The worker had to stop while it waited for the provider.")
         work.done.put_nowait(_ended(work, claimed, adapter, stopped))
         raise
+
+
+async def _traced(work: _Round, claimed: Claimed, adapter: Adapter, request: Request) -> Receipt:
+    """Call the provider, below the span that made the run: the event's, whoever sends its message, and when."""
+    with (
+        lines.about(run=claimed.run_id, decision=claimed.decision_id, delivery=claimed.delivery_id),
+        tracing.span(
+            "provider call",
+            parent=claimed.traceparent,
+            calls_out=True,
+            tenant=str(work.tenant_id),
+            run=claimed.run_id,
+            decision=claimed.decision_id,
+            delivery=claimed.delivery_id,
+            channel=claimed.channel,
+            attempt=claimed.attempt,
+        ) as span,
+    ):
+        receipt = await _call(adapter, request)
+        if span is not None:
+            span.set_attribute("leo.status", receipt.status)
+        return receipt
 
 
 async def _call(adapter: Adapter, request: Request) -> Receipt:

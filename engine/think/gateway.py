@@ -14,6 +14,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar, runtime_checkable
 
+from engine import tracing
 from engine.metrics import count
 from engine.think.breaker import Breaker
 from engine.think.contract import Answer, Model, ModelRefused, ModelUnavailable, Question, Reply, Request
@@ -167,8 +168,9 @@ class Gateway:
             )
         began, result = time.perf_counter(), FAILED
         try:
-            async with asyncio.timeout(ends - now):
-                given = await ask(model, ends - now)
+            with tracing.span("model call", arbiter=model.arbiter, model=model.model, calls_out=True):
+                async with asyncio.timeout(ends - now):
+                    given = await ask(model, ends - now)
             result = ANSWERED
         except ModelRefused as error:
             result = REFUSED

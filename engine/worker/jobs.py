@@ -13,7 +13,7 @@ from uuid import UUID
 from arq.connections import ArqRedis
 from redis.exceptions import RedisError
 
-from engine import lanes
+from engine import lanes, lines, tracing
 from engine.db import Database
 from engine.decide import BatchState, Decided, decide_batch, due_batches, put_off
 from engine.dispatch import (
@@ -27,6 +27,7 @@ from engine.dispatch import (
 )
 from engine.memory import Embedder, LocalEmbedder
 from engine.metrics import count
+from engine.queries import queries
 from engine.tasks import Reader
 from engine.think.ask import UNASKED, Thought, think
 from engine.think.gateway import Gateway
@@ -116,15 +117,41 @@ class Hands:
 async def decide(ctx: dict[str, Any], tenant_id: str, batch_id: int) -> None:
     """Decide one batch and see to it that what it queued is sent at once."""
     hands: Hands = ctx["hands"]
-    with hands.holding(ctx["job_id"], UUID(tenant_id)):
+    with (
+        hands.holding(ctx["job_id"], UUID(tenant_id)),
+        lines.about(job=lanes.DECIDE, tenant=tenant_id, batch=batch_id),
+        tracing.span(
+            "decide job",
+            parent=await _traceparent(hands, UUID(tenant_id), batch_id),
+            tenant=tenant_id,
+            batch=batch_id,
+            lane=hands.lane,
+        ),
+    ):
         await _decide(hands, ctx, tenant_id, batch_id)
 
 
 async def dispatch(ctx: dict[str, Any], tenant_id: str) -> None:
     """Send a turn of the tenant's messages, claim by claim; at the end of the queue, see what may not be sent."""
     hands: Hands = ctx["hands"]
-    with hands.holding(ctx["job_id"]):
+    with (
+        hands.holding(ctx["job_id"]),
+        lines.about(job=lanes.DISPATCH, tenant=tenant_id),
+        tracing.span("dispatch job", tenant=tenant_id, lane=hands.lane),
+    ):
         await _dispatch(hands, ctx, tenant_id)
+
+
+async def _traceparent(hands: Hands, tenant_id: UUID, batch_id: int) -> str | None:
+    """Give the span that made the batch's run, which the job goes on with; nothing is asked where nothing is traced."""
+    if not tracing.is_on():
+        return None
+    try:
+        async with hands.db.transaction(tenant_id) as conn:
+            row = await (await conn.execute(queries("lanes")["traceparent"], {"batch_id": batch_id})).fetchone()
+    except LeoError:
+        return None  # the job itself tells what is wrong
+    return None if row is None else row["traceparent"]
 
 
 async def _decide(hands: Hands, ctx: dict[str, Any], tenant_id: str, batch_id: int) -> None:
@@ -169,21 +196,26 @@ async def _decided(
     """
     is_bulk = hands.lane is Lane.BULK
     async with hands.deciding, hands.db.transaction(tenant_id, is_repeatable=is_bulk) as conn:
-        decided = await decide_batch(
-            conn, tenant_id=tenant_id, batch_id=batch_id, now=datetime.now(UTC), thought=thought
-        )
+        with tracing.span("decide", tenant=str(tenant_id), batch=batch_id) as span:
+            decided = await decide_batch(
+                conn, tenant_id=tenant_id, batch_id=batch_id, now=datetime.now(UTC), thought=thought
+            )
+            if span is not None and decided.run_id is not None:
+                span.set_attributes({"leo.run": decided.run_id, "leo.deliveries": decided.deliveries})
+        lines.note(run=decided.run_id)
         if is_bulk or not decided.deliveries:
             return decided, None
-        taken = await claim_within(
-            conn,
-            hands.adapters,
-            tenant_id=tenant_id,
-            lane=hands.lane,
-            run_id=decided.run_id,
-            owner=hands.owner,
-            most=MOST_CLAIMED,
-            now=datetime.now(UTC),
-        )
+        with tracing.span("claim", tenant=str(tenant_id), lane=hands.lane):
+            taken = await claim_within(
+                conn,
+                hands.adapters,
+                tenant_id=tenant_id,
+                lane=hands.lane,
+                run_id=decided.run_id,
+                owner=hands.owner,
+                most=MOST_CLAIMED,
+                now=datetime.now(UTC),
+            )
         return decided, taken
 
 

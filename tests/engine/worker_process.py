@@ -33,7 +33,7 @@ class WorkerProcess:
         return [json.loads(line) for line in lines if line.startswith("{")]
 
     def said(self, message: str) -> list[dict[str, Any]]:
-        return [line for line in self.log if line["message"] == message]
+        return [line for line in self.log if line["event"] == message]
 
     async def ready(self) -> None:
         await until(self._has_started)

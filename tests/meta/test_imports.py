@@ -88,6 +88,7 @@ SPOKEN_TO: Mapping[str, tuple[str, ...]] = {
     "mjml": ("engine.templates.mail",),
     "networkx": ("graph.components", "graph.insight", "graph.whole"),
     "numpy": ("engine.think.functiongemma.vocabulary", "engine.bench.weightless"),
+    "opentelemetry": ("engine.tracing",),
     "orjson": ("engine.db", "engine.ingest", "engine.record"),
     "phonenumbers": ("engine.addresses",),
     "psutil": ("engine.embedded.postgres", "engine.processes.track"),
