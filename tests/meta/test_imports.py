@@ -22,8 +22,11 @@ MAY_IMPORT: Mapping[str, frozenset[str]] = {
 # Parts of a package that only these may import, and why.
 PRIVATE_PARTS: Mapping[str, tuple[tuple[str, ...], str]] = {
     "engine.cli": (("engine.cli",), "the command line is on top"),
-    "engine.demo": (("engine.demo", "engine.cli.demo"), "the story uses the product, never the other way"),
-    "engine.bench": (("engine.bench", "engine.cli.bench"), "measuring is on top"),
+    "engine.demo": (
+        ("engine.demo", "engine.cli.demo", "engine.load"),
+        "the story uses the product, never the other way",
+    ),
+    "engine.bench": (("engine.bench", "engine.cli.bench", "engine.load", "engine.cli.load"), "measuring is on top"),
     "engine.worker": (("engine.worker",), "a process of its own, reached through its queue"),
     "engine.doctor": (("engine.doctor", "engine.cli"), "it looks at everything, nothing looks at it"),
     "channels.sandbox": (("channels.sandbox",), "stands for a provider, so it is a process of its own"),
