@@ -52,6 +52,8 @@ class Settings(BaseSettings):
     api_host: str = "127.0.0.1"
     api_port: Port = 0
     """0: 8765 if it is free, else another that this LEO_HOME then keeps; so for the next two (8725, 8780)."""
+    drain_s: Annotated[float, Field(ge=0, le=600)] = 1.0
+    """So long an API that is told to end says so at /readyz and still answers everything."""
     public_url: str | None = None
     """Where people reach the API from outside, for unsubscribe links and webhooks; the API's own address if absent."""
     sandbox_smtp_port: Port = 0

@@ -69,7 +69,7 @@ SPOKEN_TO: Mapping[str, tuple[str, ...]] = {
     "aiosmtplib": ("channels.smtp",),
     "annotated_types": ("api.schemas",),
     "arango": ("engine.ingest.arango",),
-    "arq": ("engine.lanes", "engine.metrics", "engine.worker", "api.services"),
+    "arq": ("engine.lanes", "engine.metrics", "engine.readiness", "engine.worker", "api.services"),
     "croniter": ("engine.segments.store",),
     "cryptography": (
         *("engine.credentials", "engine.audit.checkpoint", "channels.callbacks.sendgrid", "engine.sandboxed"),
@@ -108,7 +108,6 @@ SPOKEN_TO: Mapping[str, tuple[str, ...]] = {
         "engine.worker",
         "engine.doctor",
         "engine.embedded.redis",
-        "api.routes.health",
     ),
     "rich": ("engine.cli", "engine.demo.report"),
     "starlette": ("api.envelope", "api.problems"),
