@@ -30,7 +30,7 @@ function scenarios() {
     const about = { startTime: `${at}s`, duration: `${step.seconds}s`, tags: { step: String(place) }, gracefulStop: '5s' };
     made[`activate_${place}`] = {
       ...about, executor: 'constant-arrival-rate', exec: 'activate', rate: 1, timeUnit: `${plan.wave_s}s`,
-      preAllocatedVUs: 4, maxVUs: 20, env: { FIRST_WAVE: String(wave) },
+      preAllocatedVUs: 4, maxVUs: 20, env: { FIRST_WAVE: String(wave), WAVES: String(Math.floor(step.seconds / plan.wave_s)) },
     };
     for (const [kind, [name, perProfile]] of Object.entries(KINDS)) {
       const rate = Math.max(1, Math.round(step.per_minute * perProfile));

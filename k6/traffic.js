@@ -30,8 +30,10 @@ function post(name, path, document) {
 
 // A marketer launches the next campaign: its segment is frozen and everybody in it decided for, in bulk.
 export function activate() {
-  const wave = Number(__ENV.FIRST_WAVE) + exec.scenario.iterationInTest;
-  const campaign = site.campaigns[wave];
+  if (exec.scenario.iterationInTest >= Number(__ENV.WAVES)) {
+    return; // the last instant of a step may begin one more, which is the next step's
+  }
+  const campaign = site.campaigns[Number(__ENV.FIRST_WAVE) + exec.scenario.iterationInTest];
   const answer = post('activate campaign', `/campaigns/${campaign.id}/activate`, {});
   check(answer, {
     'the campaign is launched for everybody in it': (r) => r.status === 202 && r.json('run.people') === campaign.people,

@@ -26,7 +26,7 @@ class Line:
 class Chart:
     """Curves over one axis. `limit` is drawn as a line of its own; `is_log` spreads x by its powers of ten.
 
-    The axis of y reaches from 0 to `least_most` at least.
+    The axis of y reaches from 0 to `least_most` at least; `x_step` lies between the marks of x.
     """
 
     title: str
@@ -36,6 +36,7 @@ class Chart:
     limit: float | None = None
     least_most: float = 1.0
     is_log: bool = False
+    x_step: float | None = None
     x_text: Callable[[float], str] = "{:g}".format
 
     def svg(self) -> str:
@@ -94,6 +95,7 @@ class _Scale:
     most_y: float
     step_y: float
     is_log: bool
+    step_x: float | None
 
     @classmethod
     def of(cls, chart: Chart) -> "_Scale":
@@ -101,7 +103,7 @@ class _Scale:
         ys = [y for line in chart.lines for _, y in line.points] or [1.0]
         highest = max([*ys, chart.limit or 0.0, chart.least_most])
         step = _nice(highest / TICKS)
-        return cls(min(xs), max(xs), math.ceil(highest / step) * step, step, chart.is_log)
+        return cls(min(xs), max(xs), math.ceil(highest / step) * step, step, chart.is_log, chart.x_step)
 
     def x(self, value: float) -> float:
         low, high, at = (math.log10(one) if self.is_log else one for one in (self.least_x, self.most_x, value))
@@ -118,7 +120,7 @@ class _Scale:
             low, high = math.floor(math.log10(self.least_x)), math.ceil(math.log10(self.most_x))
             ticks = [factor * 10.0**power for power in range(low, high + 1) for factor in (1, 3)]
         else:
-            step = _nice((self.most_x - self.least_x or 1.0) / 8)
+            step = self.step_x or _nice((self.most_x - self.least_x or 1.0) / 8)
             ticks = [place * step for place in range(math.ceil(self.least_x / step), int(self.most_x / step) + 1)]
         return [tick for tick in ticks if self.least_x <= tick <= self.most_x]
 

@@ -10,6 +10,8 @@ from engine.load.run import Ran
 
 _STEP = ("profiles a minute", "requests", "p95, ms", "failed", "most waiting", "gone after, s", "limits")
 _REQUEST = ("request", "count", "median, ms", "p95, ms", "p99, ms", "most, ms")
+_MARKS_S = (5, 10, 15, 30, 60, 300)
+MOST_MARKS = 10
 _STYLE = """
 body { font-family: sans-serif; color: #222; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; background: #fff }
 h1 { font-size: 1.4rem } h2 { font-size: 1.1rem; margin-top: 2rem }
@@ -27,7 +29,8 @@ def charts(ran: Ran) -> list[Chart]:
     answered = [(float(at), second) for at, second in seconds if second.times_ms]
     samples = [(sample.at - began, sample) for sample in ran.samples if sample.at >= began]
     limits = ran.stage.thresholds
-    about: dict[str, Any] = {"x_name": "minutes", "x_text": _clock}
+    step_s = next((step for step in _MARKS_S if ran.stage.seconds / step <= MOST_MARKS), _MARKS_S[-1])
+    about: dict[str, Any] = {"x_name": "minutes", "x_text": _clock, "x_step": float(step_s)}
     return [
         Chart(
             "Response time of each second's requests",

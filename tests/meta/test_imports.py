@@ -94,7 +94,7 @@ SPOKEN_TO: Mapping[str, tuple[str, ...]] = {
     "opentelemetry": ("engine.tracing",),
     "orjson": ("engine.db", "engine.ingest", "engine.record"),
     "phonenumbers": ("engine.addresses",),
-    "psutil": ("engine.embedded.postgres", "engine.processes.track"),
+    "psutil": ("engine.bench.usage", "engine.embedded.postgres", "engine.processes.track"),
     "psycopg": ("graph.components", "graph.mirror", "graph.neighbourhood", "graph.session", "graph.whole", "engine"),
     "psycopg_pool": ("engine.db",),
     "prometheus_client": ("engine.metrics",),
