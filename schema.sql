@@ -1489,7 +1489,7 @@ END $$;
 CREATE OR REPLACE TRIGGER delivery_log_tally_ended AFTER UPDATE ON delivery_log
     REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION tally_ended();
 
--- By what the provider's answer means: the class of an error, or nothing where there was none.
+-- By what the provider's answer means. What was given back untouched was no call.
 CREATE OR REPLACE FUNCTION tally_attempts() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp AS $$
 BEGIN
@@ -1497,7 +1497,7 @@ BEGIN
     SELECT a.tenant_id, 'leo_attempts_total',
            jsonb_build_object('channel', d.channel, 'status', a.status, 'class', coalesce(a.class, '')), count(*)
     FROM new_rows a JOIN delivery_log d ON d.tenant_id = a.tenant_id AND d.delivery_id = a.delivery_id
-    WHERE a.phase = 'ended' GROUP BY a.tenant_id, d.channel, a.status, a.class;
+    WHERE a.phase = 'ended' AND a.status <> 'released' GROUP BY a.tenant_id, d.channel, a.status, a.class;
     RETURN NULL;
 END $$;
 CREATE OR REPLACE TRIGGER delivery_attempt_tally AFTER INSERT ON delivery_attempt

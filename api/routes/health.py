@@ -35,11 +35,14 @@ class Alive(Output):
     status: str
 
 
+Standing = Literal["ready", "draining", "not_ready"]
+
+
 class Ready(Output):
     """Without Redis the work is done too, found by the workers' sweep: slower, so it is told."""
 
     model_config = example({"status": "ready", "database": "ok", "redis": "ok", "reasons": []})
-    status: Literal["ready", "draining", "not_ready"]
+    status: Standing
     database: Literal["ok", "away", "old"]
     redis: Literal["ok", "away"]
     reasons: list[str] = Field(description="What is wrong, a sentence each.")
@@ -67,13 +70,13 @@ async def is_ready(request: Request, response: Response) -> Ready:
     """Answer where requests can be worked on; 503 with the reasons where they cannot, and while this process ends."""
     services: Services = request.app.state.services
     seen = await readiness(services.db, services.queues)
-    status = "ready" if seen.is_ready else "not_ready"
+    status: Standing = "ready" if seen.is_ready else "not_ready"
     reasons = list(seen.reasons)
     if request.app.state.is_ending:
         status, reasons = "draining", [*reasons, "This process ends: it answers what was asked, and wants no more."]
     if status != "ready":
         response.status_code = 503
-    return Ready(status=status, database=seen.database, redis=seen.redis, reasons=reasons)  # type: ignore[arg-type]
+    return Ready(status=status, database=seen.database, redis=seen.redis, reasons=reasons)
 
 
 @router.get("/metrics", operation_id="getMetrics", response_class=PlainTextResponse, responses=_FIGURES)

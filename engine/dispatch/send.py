@@ -213,6 +213,10 @@ def _ended(work: _Round, claimed: Claimed, adapter: Adapter, receipt: Receipt) -
         now=now,
         jitter=random.random(),  # noqa: S311 - spreads retries, no secret
     )
+    level = logging.DEBUG if ended.status is DeliveryStatus.SENT else logging.INFO
+    extra = {"tenant": str(work.tenant_id), "run": claimed.run_id, "decision": claimed.decision_id}
+    extra |= {"delivery": claimed.delivery_id, "channel": claimed.channel, "status": ended.status, "class": ended.klass}
+    log.log(level, "message tried", extra=extra)
     if ended.heard is not None:
         work.watch.hear(claimed.channel_id, ended.heard, now)
     return ended

@@ -87,7 +87,7 @@ _ALL = (
     ),
     _state(
         "leo_attempts_total",
-        "Calls of providers, by what their answer means; `class` is that of an error, and empty where there was none.",
+        "Calls of providers, by what their answer came to and its class: see docs/delivery.md.",
         *("channel", "status", "class"),
         kind=Kind.COUNTER,
     ),

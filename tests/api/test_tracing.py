@@ -92,7 +92,11 @@ async def test_one_event_is_one_trace_from_the_request_to_the_providers_answer(
     assert row is not None
     about = call.about
     assert (about["leo.delivery"], about["leo.decision"], about["leo.run"]) == tuple(row.values())
-    assert (about["leo.channel"], about["leo.status"], about["leo.tenant"]) == ("email", "sent", str(tenant.tenant_id))
+    assert (about["leo.channel"], about["leo.status"], about["leo.tenant"]) == (
+        "email",
+        "accepted",
+        str(tenant.tenant_id),
+    )
     assert not [span for span in trace if span.is_error]
     for secret in (b"mai@khach.example", "Trần Thị Mai".encode(), "Chào".encode()):
         assert not [body for body in receiver.bodies if secret in body]
