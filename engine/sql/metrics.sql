@@ -4,10 +4,11 @@
 SELECT set_config('statement_timeout', %(limit_ms)s, true)
 
 -- name: fold
--- Adds a tenant's counts up where there are many of them. Two at once: the later finds nothing left to add up.
+-- Adds a tenant's counts up where there are many of them and nobody else is at it.
 WITH gone AS (
     DELETE FROM tally WHERE tenant_id = leo_tenant()
-      AND (SELECT count(*) FROM (SELECT FROM tally WHERE tenant_id = leo_tenant() LIMIT %(many)s) some) = %(many)s
+      AND (SELECT count(*) FROM (SELECT FROM tally WHERE tenant_id = leo_tenant() LIMIT %(many)s) AS one) = %(many)s
+      AND (SELECT pg_try_advisory_xact_lock(hashtextextended('tally ' || leo_tenant()::text, 0)))
     RETURNING metric, labels, n
 )
 INSERT INTO tally (tenant_id, metric, labels, n) SELECT leo_tenant(), metric, labels, sum(n) FROM gone GROUP BY metric, labels

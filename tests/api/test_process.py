@@ -40,7 +40,7 @@ async def _running(environment: dict[str, str]) -> AsyncIterator[str]:
     )
     try:
         assert process.stdout is not None
-        line = await asyncio.wait_for(process.stdout.readline(), 30)
+        line = await asyncio.wait_for(process.stdout.readline(), 90)
         assert line, "it ended at once"
         yield line.decode().strip()
     finally:
@@ -123,7 +123,7 @@ async def test_told_to_end_it_says_so_answers_everything_meanwhile_and_finishes_
         sys.executable, "-m", "api", cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
     assert process.stdout is not None
-    url = (await asyncio.wait_for(process.stdout.readline(), 60)).decode().strip()
+    url = (await asyncio.wait_for(process.stdout.readline(), 90)).decode().strip()
     async with (
         services.db.transaction(tenant.tenant_id) as holding,
         httpx.AsyncClient(base_url=url, headers=await _key(services, tenant), timeout=20) as client,

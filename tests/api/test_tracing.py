@@ -68,7 +68,7 @@ async def _event_to_mail(
             async def has_come() -> bool:
                 return len(await sandbox.messages()) == 1
 
-            await until(has_come)
+            await until(has_come, seconds=60.0)
     finally:
         assert await worker.stop() == 0
     return answer, worker

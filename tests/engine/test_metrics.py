@@ -173,9 +173,9 @@ async def test_a_worker_tells_its_own_where_it_is_asked_to_and_how_it_works(
                 return (await client.get("/metrics", headers=key)).text
 
             async def has_sent() -> bool:
-                return _value(await text(), "leo_provider_call_seconds_count", channel="email") == 2
+                return _value(await text(), "leo_provider_call_seconds_count", channel="email") >= 2
 
-            await until(has_sent)
+            await until(has_sent, seconds=60.0)
             told = await text()
     finally:
         assert await worker.stop() == 0
@@ -189,5 +189,5 @@ async def test_a_worker_whose_port_is_taken_says_so(settings: Settings, tmp_path
         port = taken.getsockname()[1]
         environment = settings.model_copy(update={"admin_database_url": None}).environment()
         worker = WorkerProcess("realtime", environment | {"LEO_METRICS_PORT": str(port)}, tmp_path / "realtime.log")
-        assert await asyncio.to_thread(worker._process.wait, 30) == 1
+        assert await asyncio.to_thread(worker._process.wait, 90) == 1
     assert f"metrics on 127.0.0.1:{port}" in (tmp_path / "realtime.log").read_text()

@@ -36,7 +36,7 @@ class WorkerProcess:
         return [line for line in self.log if line["event"] == message]
 
     async def ready(self) -> None:
-        await until(self._has_started)
+        await until(self._has_started, seconds=90.0)
 
     async def _has_started(self) -> bool:
         assert self._process.poll() is None, self.log_file.read_text(encoding="utf-8")
