@@ -22,6 +22,7 @@ from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from engine import tracing
 from engine.failures import translate, where
+from engine.priority import step_back
 from engine.settings import Settings
 from rules.errors import Misconfigured, Unavailable
 
@@ -67,8 +68,9 @@ class Usage:
 class Database:
     """A pool of connections as `leo_app`. Open it with `async with Database.open(url, settings) as db`."""
 
-    def __init__(self, url: str, settings: Settings, *, is_planned_once: bool = False) -> None:
+    def __init__(self, url: str, settings: Settings, *, is_planned_once: bool = False, nice: int = 0) -> None:
         self._url = url
+        self._nice = nice
         self._timeout_s = settings.database_connect_timeout_s
         self._conninfo = app_conninfo(url, settings, more=_PLANNED_ONCE if is_planned_once else "")
         self._pool: AsyncConnectionPool[Transaction] = AsyncConnectionPool(
@@ -77,20 +79,23 @@ class Database:
             kwargs={"row_factory": dict_row},
             min_size=settings.database_pool_min,
             max_size=max(settings.database_pool_max, settings.database_pool_min),
-            configure=_load_age,
+            configure=self._configure,
             timeout=settings.database_connect_timeout_s,
             open=False,
         )
 
     @classmethod
     @asynccontextmanager
-    async def open(cls, url: str, settings: Settings, *, is_planned_once: bool = False) -> AsyncIterator[Self]:
+    async def open(
+        cls, url: str, settings: Settings, *, is_planned_once: bool = False, nice: int = 0
+    ) -> AsyncIterator[Self]:
         """Connect, check server and schema, and close at the end.
 
-        `is_planned_once`: for a process whose statements are about a few people each. Raises Unavailable where the
+        `is_planned_once`: for a process whose statements are about a few people each. `nice`: how far its sessions step
+        back for others where the server runs on this host. Raises Unavailable where the
         server cannot be reached, Misconfigured where it is too old or not set up.
         """
-        db = cls(url, settings, is_planned_once=is_planned_once)
+        db = cls(url, settings, is_planned_once=is_planned_once, nice=nice)
         await db._check()
         await db._pool.open()
         try:
@@ -164,6 +169,11 @@ class Database:
             raise Misconfigured(
                 f"The database at {where(self._url)} has not LEO's schema.", remedy="Run: leo db upgrade"
             )
+
+    async def _configure(self, connection: Transaction) -> None:
+        await _load_age(connection)
+        if self._nice:
+            step_back(connection, self._nice)
 
 
 async def _load_age(connection: Transaction) -> None:

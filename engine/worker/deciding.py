@@ -151,10 +151,11 @@ async def _decided(
     a claim's commit comes later.
     """
     is_bulk = hands.lane is Lane.BULK
+    most = lanes.FEW_AT_ONCE if is_bulk and await lanes.are_urgent_lately(hands.client) else None
     async with hands.deciding, hands.db.transaction(tenant_id, is_repeatable=is_bulk) as conn:
         with tracing.span("decide", tenant=str(tenant_id), batch=batch_id):
             decided = await decide_batch(
-                conn, tenant_id=tenant_id, batch_id=batch_id, now=datetime.now(UTC), thought=thought
+                conn, tenant_id=tenant_id, batch_id=batch_id, now=datetime.now(UTC), thought=thought, most=most
             )
         lines.note(run=decided.run_id)
         if is_bulk or not decided.deliveries:
