@@ -56,7 +56,7 @@ async def _event_to_mail(
     try:
         async with (
             _running(environment) as url,
-            httpx.AsyncClient(base_url=url, headers=await _key(services, tenant), timeout=20) as client,
+            httpx.AsyncClient(base_url=url, headers=await _key(services, tenant), timeout=60) as client,
         ):
             made = await campaign(client, segment=None, trigger_type="cart_abandoned")
             await ok(await client.post(f"/campaigns/{made['campaign_id']}/activate"))
