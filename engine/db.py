@@ -192,6 +192,10 @@ def _check_server(version: int) -> None:
         )
 
 
+# A line that went dead without a word is noticed after a minute; by itself TCP waits for two hours.
+_NOTICED = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3, "tcp_user_timeout": 60_000}
+
+
 def app_conninfo(url: str, settings: Settings, *, more: str = "") -> str:
     """Give the connection string of a process: as leo_app, whoever logs in, and bounded in time; `more`: options.
 
@@ -203,10 +207,12 @@ def app_conninfo(url: str, settings: Settings, *, more: str = "") -> str:
         f" -c idle_in_transaction_session_timeout={IDLE_IN_TRANSACTION_MS}{more}"
     )
     try:
-        if conninfo_to_dict(url).get("user") != APP_ROLE:
+        given = conninfo_to_dict(url)
+        if given.get("user") != APP_ROLE:
             options += f" -c role={APP_ROLE}"
         return make_conninfo(
             url,
+            **{name: value for name, value in _NOTICED.items() if name not in given},
             connect_timeout=max(2, round(settings.database_connect_timeout_s)),
             application_name="leo",
             options=options,

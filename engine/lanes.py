@@ -272,10 +272,16 @@ async def _urgent(client: ArqRedis) -> int:
 async def ring(
     client: ArqRedis, lane: Lane, job: str, *arguments: str | int, job_id: str, after_s: float | None = None
 ) -> bool:
-    """Enqueue one job, to begin after some seconds; False where this very job is there already. Raises RedisError."""
+    """Enqueue one job, to begin after some seconds; False where this very job is there already. Raises RedisError.
+
+    One that is there by a clock that was ahead, another host's or ours before it was set, would not be heard until
+    then: it is brought forward.
+    """
     made = await client.enqueue_job(
         job, *arguments, _job_id=job_id, _queue_name=queue_name(lane), _expires=EXPIRES_S, _defer_by=after_s
     )
+    if made is None and after_s is None:
+        await client.zadd(queue_name(lane), {job_id: int(time.time() * 1000)}, xx=True, lt=True)
     return made is not None
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from arq.worker import Worker, func
 from redis.exceptions import RedisError
 
-from engine import lanes
+from engine import clock, lanes
 from engine.db import Database
 from engine.dispatch import Adapters
 from engine.memory.choice import embedder_of
@@ -46,6 +46,7 @@ async def run(settings: Settings, *, database_url: str, redis_url: str, lane: La
             hands = Hands(db, adapters, client, lane=lane, owner=owner_name(lane))
             hands.embedder, hands.gateway = embedder, gateway
             hands.reader = gateway if gateway.models else None
+            await clock.look(db)
             with _stopped_by_signals(hands.stop), seldom_collected():
                 await work(hands)
     finally:
