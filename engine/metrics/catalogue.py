@@ -57,7 +57,12 @@ _ALL = (
     _state("leo_messages_in_hand", "Messages that are being sent now.", "lane"),
     _state("leo_messages_lost", "Messages whose worker has not been heard of since its lease ended.", "lane"),
     _state("leo_letters_unsettled", "Messages that failed, are dead or uncertain, and that nobody settled.", "status"),
-    _state("leo_queue_jobs", "Jobs in Redis: due now, or later.", "lane", "state"),
+    _state(
+        "leo_queue_jobs",
+        "Jobs in Redis: due now, with urgent batches that no worker has taken, or later.",
+        "lane",
+        "state",
+    ),
     _state("leo_queue_oldest_seconds", "How long the oldest job in Redis has been due; 0 without any.", "lane"),
     _state("leo_workers", "Workers whose heart beats.", "lane"),
     _state("leo_outbox_waiting", "Outcomes to be told to CDPs."),

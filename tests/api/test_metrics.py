@@ -73,6 +73,12 @@ async def test_what_waits_is_told_by_lane_and_age_until_it_is_done(
     assert before("leo_backlog_batches", lane="realtime", state="due") == 0
     assert 90 <= before("leo_backlog_oldest_seconds", lane="bulk", work="batch") < 100
     assert before("leo_queue_jobs", lane="bulk", state="due") == 1
+    tenant_id = tenant.tenant_id
+    assert await lanes.ring_batches(services.queues, lane=Lane.REALTIME, tenant_id=tenant_id, batch_ids=[1, 2])
+    rung = await _read(Page(services.db, services.queues))
+    urgent = before("leo_queue_jobs", lane="realtime", state="due")
+    assert rung("leo_queue_jobs", lane="realtime", state="due") == urgent + 2
+    assert rung("leo_queue_jobs", lane="bulk", state="due") == 1
     async with services.db.transaction(tenant.tenant_id) as conn:
         await decide_batch(conn, tenant_id=tenant.tenant_id, batch_id=batch, now=datetime.now(UTC))
     decided = await _read(Page(services.db, services.queues))
