@@ -20,7 +20,9 @@ from psycopg.rows import DictRow, TupleRow, dict_row
 from psycopg.types.json import Jsonb, set_json_loads
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
+from engine import tracing
 from engine.failures import translate, where
+from engine.priority import step_back
 from engine.settings import Settings
 from rules.errors import Misconfigured, Unavailable
 
@@ -53,6 +55,7 @@ _SET_TENANT = "SELECT set_config('leo.tenant', %s, true)"
 # Behind a pooler each transaction may be on another session, which keeps nothing of ours: all is set for it alone,
 # AGE's library is loaded by a value of its type, and nothing is prepared.
 _SET_ALL = "SELECT set_config(key, value, true), '0'::ag_catalog.agtype FROM jsonb_each_text(%s)"
+_SET_TRACE = "SELECT set_config('leo.traceparent', %s, true)"
 _READ_ONLY = "SET TRANSACTION READ ONLY"
 _BEGIN_READING = "BEGIN READ ONLY"
 _UNHURRIED = "SET LOCAL synchronous_commit = off"
@@ -75,8 +78,9 @@ class Usage:
 class Database:
     """A pool of connections as `leo_app`. Open it with `async with Database.open(url, settings) as db`."""
 
-    def __init__(self, url: str, settings: Settings, *, is_planned_once: bool = False) -> None:
+    def __init__(self, url: str, settings: Settings, *, is_planned_once: bool = False, nice: int = 0) -> None:
         self._url = url
+        self._nice = nice
         self._timeout_s = settings.database_connect_timeout_s
         # Where what may be late is read, while it can be (engine/replica.py).
         self.replica: Database | None = None
@@ -90,20 +94,23 @@ class Database:
             kwargs={"row_factory": dict_row} | ({"prepare_threshold": None} if self._is_pooled else {}),
             min_size=settings.database_pool_min,
             max_size=max(settings.database_pool_max, settings.database_pool_min),
-            configure=_load_age,
+            configure=self._configure,
             timeout=settings.database_connect_timeout_s,
             open=False,
         )
 
     @classmethod
     @asynccontextmanager
-    async def open(cls, url: str, settings: Settings, *, is_planned_once: bool = False) -> AsyncIterator[Self]:
+    async def open(
+        cls, url: str, settings: Settings, *, is_planned_once: bool = False, nice: int = 0
+    ) -> AsyncIterator[Self]:
         """Connect, check server and schema, and close at the end.
 
-        `is_planned_once`: for a process whose statements are about a few people each. Raises Unavailable where the
+        `is_planned_once`: for a process whose statements are about a few people each. `nice`: how far its sessions step
+        back for others where the server runs on this host. Raises Unavailable where the
         server cannot be reached, Misconfigured where it is too old or not set up.
         """
-        db = cls(url, settings, is_planned_once=is_planned_once)
+        db = cls(url, settings, is_planned_once=is_planned_once, nice=nice)
         await db._check()
         await db._pool.open()
         try:
@@ -138,6 +145,8 @@ class Database:
                 if read_only:
                     await connection.execute(_READ_ONLY)
                 await self._begin(connection, tenant_id)
+                if traceparent := tracing.current():
+                    await connection.execute(_SET_TRACE, (traceparent,))
                 yield connection
         except PoolTimeout as error:
             raise Unavailable(
@@ -207,6 +216,12 @@ class Database:
         if row is None or row["ms"] != int(self._settings["statement_timeout"]):
             raise _behind_a_pooler(self._url)
 
+    async def _configure(self, connection: Transaction) -> None:
+        await _load_age(connection)
+        # Behind a pooler a session is everybody's.
+        if self._nice and not self._is_pooled:
+            step_back(connection, self._nice)
+
 
 def _behind_a_pooler(url: str) -> Misconfigured:
     return Misconfigured(
@@ -251,6 +266,10 @@ def session_settings(url: str, settings: Settings) -> dict[str, str]:
     return values if is_app else values | {"role": APP_ROLE}
 
 
+# A line that went dead without a word is noticed after a minute; by itself TCP waits for two hours.
+_NOTICED = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3, "tcp_user_timeout": 60_000}
+
+
 def app_conninfo(url: str, settings: Settings, session: Mapping[str, str] | None = None) -> str:
     """Give the connection string of a process, bounded in time; `session`, else all of ours, is set where it begins.
 
@@ -258,8 +277,10 @@ def app_conninfo(url: str, settings: Settings, session: Mapping[str, str] | None
     """
     session = session_settings(url, settings) if session is None else session
     try:
+        given = conninfo_to_dict(url)
         return make_conninfo(
             url,
+            **{name: value for name, value in _NOTICED.items() if name not in given},
             connect_timeout=max(2, round(settings.database_connect_timeout_s)),
             application_name="leo",
             **({"options": _options(session)} if session else {}),

@@ -3,13 +3,15 @@
 import asyncio
 import logging
 import random
+import time
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from uuid import UUID
 
 from channels.contract import Adapter, Receipt, Request, Unsupported
+from engine import clock, lines, tracing
 from engine.db import Database
 from engine.dispatch.adapters import Adapters
 from engine.dispatch.claim import Claim, Claimed, claim
@@ -27,6 +29,7 @@ from engine.dispatch.results import (
     write,
 )
 from engine.dispatch.watch import Watch
+from engine.metrics import count
 from rules.circuit import Heard
 from rules.errors import InvalidInput, LeoError
 from rules.words import DeliveryStatus, Lane
@@ -102,7 +105,7 @@ async def dispatch_due(
     """
     if taken is None:
         taken = await claim(
-            db, adapters, tenant_id=tenant_id, lane=lane, run_id=run_id, owner=owner, most=most, now=datetime.now(UTC)
+            db, adapters, tenant_id=tenant_id, lane=lane, run_id=run_id, owner=owner, most=most, now=clock.now()
         )
     if not taken.messages:
         return Dispatched(again_at=taken.again_at)
@@ -115,7 +118,7 @@ async def dispatch_due(
                 group.create_task(_send_one_by_one(work))
     finally:
         for claimed in work.waiting:
-            work.done.put_nowait(released(claimed, due_at=datetime.now(UTC)))
+            work.done.put_nowait(released(claimed, due_at=clock.now()))
         work.done.put_nowait(None)
         await asyncio.shield(writer)
     counts = work.counts
@@ -140,13 +143,13 @@ async def _send_one_by_one(work: _Round) -> None:
 
 async def _send(work: _Round, claimed: Claimed) -> Ended:
     if claimed.run_id in work.stopped:
-        return released(claimed, due_at=datetime.now(UTC), why=ENDED)
-    until = work.watch.held_until(claimed.channel_id, datetime.now(UTC))
+        return released(claimed, due_at=clock.now(), why=ENDED)
+    until = work.watch.held_until(claimed.channel_id, clock.now())
     if until is not None:
         return released(claimed, due_at=until, why=HELD_BACK)
     adapter = work.claim.adapters[claimed.channel_id]
     if isinstance(adapter, LeoError):
-        return held(claimed, adapter, now=datetime.now(UTC))
+        return held(claimed, adapter, now=clock.now())
     try:
         template = work.claim.templates[claimed.template_id]
         message = compose(claimed, template, work.adapters.links, tenant_id=work.tenant_id)
@@ -156,14 +159,37 @@ async def _send(work: _Round, claimed: Claimed) -> Ended:
     except InvalidInput as error:
         return refused(claimed, error)
     try:
-        return _ended(work, claimed, adapter, await _call(adapter, request))
+        return _ended(work, claimed, adapter, await _traced(work, claimed, adapter, request))
     except asyncio.CancelledError:
         stopped = interrupted("stopped", "The worker had to stop while it waited for the provider.")
         work.done.put_nowait(_ended(work, claimed, adapter, stopped))
         raise
 
 
+async def _traced(work: _Round, claimed: Claimed, adapter: Adapter, request: Request) -> Receipt:
+    """Call the provider, below the span that made the run: the event's, whoever sends its message, and when."""
+    with (
+        lines.about(run=claimed.run_id, decision=claimed.decision_id, delivery=claimed.delivery_id),
+        tracing.span(
+            "provider call",
+            parent=claimed.traceparent,
+            calls_out=True,
+            tenant=str(work.tenant_id),
+            run=claimed.run_id,
+            decision=claimed.decision_id,
+            delivery=claimed.delivery_id,
+            channel=claimed.channel,
+            attempt=claimed.attempt,
+        ) as span,
+    ):
+        receipt = await _call(adapter, request)
+        if span is not None:
+            span.set_attribute("leo.status", receipt.status)
+        return receipt
+
+
 async def _call(adapter: Adapter, request: Request) -> Receipt:
+    began = time.perf_counter()
     try:
         async with asyncio.timeout(CALL_LIMIT_S):
             return adapter.parse(await adapter.send(request))
@@ -174,10 +200,12 @@ async def _call(adapter: Adapter, request: Request) -> Receipt:
         # neighbours down with it.
         log.exception("an adapter failed", extra={"channel": adapter.channel})
         return interrupted("adapter_failed", f"The adapter raised {type(error).__name__}.")
+    finally:
+        count.provider_call(adapter.channel, time.perf_counter() - began)
 
 
 def _ended(work: _Round, claimed: Claimed, adapter: Adapter, receipt: Receipt) -> Ended:
-    now = datetime.now(UTC)
+    now = clock.now()
     ended = of_receipt(
         claimed,
         receipt,
@@ -185,6 +213,10 @@ def _ended(work: _Round, claimed: Claimed, adapter: Adapter, receipt: Receipt) -
         now=now,
         jitter=random.random(),  # noqa: S311 - spreads retries, no secret
     )
+    level = logging.DEBUG if ended.status is DeliveryStatus.SENT else logging.INFO
+    extra = {"tenant": str(work.tenant_id), "run": claimed.run_id, "decision": claimed.decision_id}
+    extra |= {"delivery": claimed.delivery_id, "channel": claimed.channel, "status": ended.status, "class": ended.klass}
+    log.log(level, "message tried", extra=extra)
     if ended.heard is not None:
         work.watch.hear(claimed.channel_id, ended.heard, now)
     return ended
@@ -209,7 +241,7 @@ async def _write_results(work: _Round) -> None:
                 ended=ended,
                 heard=_heard(work.watch, ended),
                 owner=work.owner,
-                now=datetime.now(UTC),
+                now=clock.now(),
             )
             work.counts.update(RELEASED if one.receipt == RELEASED else one.status for one in ended)
 

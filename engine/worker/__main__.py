@@ -5,9 +5,9 @@ import asyncio
 import os
 import sys
 
-from engine import embedded, lanes
+from engine import embedded, lanes, lines, tracing
 from engine.settings import Settings
-from engine.worker import cron, lines
+from engine.worker import cron
 from engine.worker.run import run
 from rules.errors import LeoError, Misconfigured
 from rules.words import Lane
@@ -23,14 +23,15 @@ def main() -> int:
     lane: str = parser.parse_args().lane
     try:
         settings = Settings.load()
-        lines.configure(settings.log_level)
+        lines.configure(settings.log_level, settings.log_format)
         servers = embedded.ensure(settings)
         where = {"database_url": servers.database_url, "redis_url": servers.redis_url}
-        if lane == cron.LANE:
-            asyncio.run(cron.run(settings, **where))
-            return 0
-        os.nice(lanes.PACES[Lane(lane)].nice)
-        asyncio.run(run(settings, **where, lane=Lane(lane)))
+        with tracing.opened(settings, f"worker-{lane}"):
+            if lane == cron.LANE:
+                asyncio.run(cron.run(settings, **where))
+                return 0
+            os.nice(lanes.PACES[Lane(lane)].nice)
+            asyncio.run(run(settings, **where, lane=Lane(lane)))
     except LeoError as error:
         sys.stderr.write(f"{error}\n")
         return USAGE if isinstance(error, Misconfigured) else UNAVAILABLE

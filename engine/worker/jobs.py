@@ -6,14 +6,13 @@ import logging
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
 from arq.connections import ArqRedis
 from redis.exceptions import RedisError
 
-from engine import lanes
+from engine import clock, lanes, lines, tracing
 from engine.db import Database
 from engine.decide import due_batches
 from engine.dispatch import (
@@ -24,6 +23,7 @@ from engine.dispatch import (
     put_aside,
 )
 from engine.memory import Embedder, LocalEmbedder
+from engine.metrics import count
 from engine.tasks import Reader
 from engine.think.gateway import Gateway
 from engine.worker.line import Line
@@ -90,7 +90,7 @@ class Hands:
     async def ring_batches(self, tenant_id: UUID) -> None:
         """Ask for the tenant's next batches that are due; raises RedisError."""
         async with self.db.transaction(tenant_id) as conn:
-            batch_ids = await due_batches(conn, lane=self.lane, now=datetime.now(UTC), most=lanes.AHEAD)
+            batch_ids = await due_batches(conn, lane=self.lane, now=clock.now(), most=lanes.AHEAD)
         for batch_id in batch_ids:
             await self.ring_batch(tenant_id, batch_id)
 
@@ -113,7 +113,11 @@ class Hands:
 async def dispatch(ctx: dict[str, Any], tenant_id: str) -> None:
     """Send a turn of the tenant's messages, claim by claim; at the end of the queue, see what may not be sent."""
     hands: Hands = ctx["hands"]
-    with hands.holding(ctx["job_id"]):
+    with (
+        hands.holding(ctx["job_id"]),
+        lines.about(job=lanes.DISPATCH, tenant=tenant_id),
+        tracing.span("dispatch job", tenant=tenant_id, lane=hands.lane),
+    ):
         await _dispatch(hands, ctx, tenant_id)
 
 
@@ -133,7 +137,7 @@ async def _dispatch(hands: Hands, ctx: dict[str, Any], tenant_id: str) -> None:
             return
     try:
         async with hands.db.transaction(tenant) as conn:
-            aside = await put_aside(conn, lane=hands.lane, now=datetime.now(UTC))
+            aside = await put_aside(conn, lane=hands.lane, now=clock.now())
     except LeoError as error:
         tell_failed(lanes.DISPATCH, tenant, error)
         return
@@ -161,7 +165,7 @@ def wait_s(dispatched: Dispatched) -> float | None:
     """Give the seconds until the channels' limits let more out; None where the sweeper is there before."""
     if dispatched.again_at is None:
         return None
-    pause_s = (dispatched.again_at - datetime.now(UTC)).total_seconds()
+    pause_s = (dispatched.again_at - clock.now()).total_seconds()
     return max(pause_s, 0.0) if pause_s < LONGEST_WAIT_S else None
 
 
@@ -196,6 +200,7 @@ def ms(seconds: float) -> float:
 
 def tell_failed(job: str, tenant_id: UUID, error: Exception, **about: int) -> None:
     """Log what went wrong, with a traceback where nobody has said in words what it is."""
+    count.job_failed(job)
     extra = {
         "job": job,
         "tenant": str(tenant_id),

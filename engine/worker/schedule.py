@@ -8,14 +8,14 @@ once, whoever rang for it and however often.
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from time import monotonic
 from typing import Any
 
 from arq.connections import ArqRedis
 from arq.worker import Function, func
 
-from engine import lanes
+from engine import clock, lanes
 from engine.db import Database
 from engine.queries import queries
 from rules.errors import LeoError
@@ -33,6 +33,7 @@ BY_CLOCK_S: Mapping[str, float] = {
     lanes.EMBED: 60.0,
     lanes.TIDY: 3600.0,
     lanes.SEAL: 10.0,
+    lanes.TALLY: 10.0,
     lanes.REPLAY: 10.0,
     lanes.REPORT: 2.0,
 }
@@ -98,7 +99,7 @@ class Scheduler:
 
     async def _ring_for_tenants(self) -> None:
         async with self._db.before_tenant() as conn:
-            rows = await (await conn.execute(queries("upkeep")["due"], {"now": datetime.now(UTC)})).fetchall()
+            rows = await (await conn.execute(queries("upkeep")["due"], {"now": clock.now()})).fetchall()
         for row in rows:
             due = {lanes.REFRESH: row["segments"], lanes.SYNC: row["sources"]}
             for job, every_s in EVERY_S.items():
