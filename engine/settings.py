@@ -54,6 +54,11 @@ class Settings(BaseSettings):
     """0: 8765 if it is free, else another that this LEO_HOME then keeps; so for the next two (8725, 8780)."""
     public_url: str | None = None
     """Where people reach the API from outside, for unsubscribe links and webhooks; the API's own address if absent."""
+    allowed_hosts: str | None = None
+    """What channels may call inside the network this runs in, with commas: mail.inside:25, 10.20.0.0/16.
+
+    Else they reach the Internet alone; the sandbox of this installation can always be called.
+    """
     sandbox_smtp_port: Port = 0
     sandbox_http_port: Port = 0
 

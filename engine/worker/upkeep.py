@@ -100,7 +100,9 @@ async def look_at_tokens(ctx: dict[str, Any], tenant_id: str) -> None:
     hands: Hands = ctx["hands"]
     tenant = UUID(tenant_id)
     try:
-        await tokens.renew_due(hands.db, hands.adapters.vault, tenant_id=tenant, now=datetime.now(UTC))
+        await tokens.renew_due(
+            hands.db, hands.adapters.vault, tenant_id=tenant, now=datetime.now(UTC), egress=hands.adapters.egress
+        )
     except Exception as error:  # noqa: BLE001 - a worker goes on, and tells
         _tell_failed(lanes.TOKENS, tenant, error)
 

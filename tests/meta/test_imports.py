@@ -99,6 +99,7 @@ SPOKEN_TO: Mapping[str, tuple[str, ...]] = {
     "starlette": ("api.envelope", "api.problems"),
     "typer": ("engine.cli",),
     "uvicorn": ("api.__main__",),
+    "yarl": ("channels.http",),
     "yaml": ("engine.cli.policy_files",),
 }
 
