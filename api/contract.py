@@ -49,6 +49,7 @@ _STATUSES = {
     "409": "The record's state forbids it, or the same request is being worked on.",
     "413": "The body is larger than 1 MB.",
     "422": "Something that was sent is wrong; `errors` names the fields.",
+    "429": "Asked more often than allowed; `Retry-After` says when to ask again.",
     "503": "A server that is needed cannot be used now; try again.",
 }
 RESPONSES: dict[int | str, dict[str, Any]] = {
@@ -119,6 +120,8 @@ def _complete(method: str, operation: dict[str, Any]) -> None:
     ]
     responses = operation["responses"]
     unneeded = set(_STATUSES) if operation["operationId"] in _HAS_NO_ERRORS else set()
+    if operation["operationId"] == "isReady":
+        unneeded.add("429")
     if not is_ours:
         unneeded |= {"403", "409"}
     if method == "get":

@@ -16,6 +16,7 @@ from engine.dispatch.adapters import Adapters
 from engine.settings import Settings
 from engine.think import models
 from engine.think.gateway import Gateway
+from engine.throttle import Throttle
 from engine.unsubscribe import Links
 from rules.words import Lane
 
@@ -67,6 +68,7 @@ class Services:
     ringer: Ringer
     adapters: Adapters
     gateway: Gateway
+    throttle: Throttle
     streams: inbox.Streams = field(default_factory=inbox.Streams, kw_only=True)
     vault: Vault = field(repr=False)
     platform_key: str = field(repr=False)
@@ -94,6 +96,7 @@ class Services:
                     ringer=Ringer(queues),
                     adapters=adapters,
                     gateway=gateway,
+                    throttle=Throttle(queues),
                     vault=Vault(servers.secrets.credential_key),
                     platform_key=servers.secrets.platform_key,
                 )

@@ -9,15 +9,16 @@ from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Request, Response
+from fastapi import APIRouter, Depends, Path, Request, Response
 from fastapi.responses import RedirectResponse
 
+from api import throttle
 from api.pages import unknown_link
 from api.services import Services
 from engine.tracking import CLICK_PATH, OPEN_PATH, Mark, leads_through, record, visit_of
 from rules.errors import LeoError, Unauthorized
 
-router = APIRouter(tags=["unsubscribe"])
+router = APIRouter(tags=["unsubscribe"], dependencies=[Depends(throttle.by_address)])
 
 Token = Annotated[str, Path(max_length=2_400, description="What stands at the end of the link in a mail.")]
 
