@@ -14,7 +14,7 @@ from uuid import UUID
 from arq.worker import Function, func
 from psycopg.rows import DictRow
 
-from engine import audit, callbacks, identity, inbox, lanes, memory, outbox, tokens
+from engine import audit, callbacks, explorer, identity, inbox, lanes, memory, outbox, tokens
 from engine.embeddings import centre_compared, embed_profiles
 from engine.idempotency import forget_expired
 from engine.ingest.sync import sync_due
@@ -159,12 +159,13 @@ async def embed(ctx: dict[str, Any]) -> None:
 
 
 async def tidy(ctx: dict[str, Any]) -> None:
-    """Forget what is kept longer than promised: answers, callbacks, inboxes, and what CDPs were told."""
+    """Forget what is kept longer than promised: answers, queries, callbacks, inboxes, and what CDPs were told."""
     hands: Hands = ctx["hands"]
     for tenant_id in await _tenants(hands):
         async with hands.db.transaction(tenant_id) as conn:
             await forget_expired(conn, tenant_id=tenant_id)
             await forget(conn, before=datetime.now(UTC) - KEPT)
+            await explorer.prune(conn, now=datetime.now(UTC))
             await callbacks.forget(conn, before=datetime.now(UTC) - callbacks.KEPT)
             await inbox.forget(conn, before=datetime.now(UTC) - inbox.KEPT)
             await outbox.forget(conn, before=datetime.now(UTC) - outbox.KEPT)
