@@ -1,4 +1,4 @@
-"""No credential stands in the repository: the shapes of providers' keys, and what is too random beside a telling name."""
+"""No credential stands in the repository: shapes of providers' keys, and what is too random beside a telling name."""
 
 import math
 import re
