@@ -86,7 +86,7 @@ class TooMany(LeoError):
     code = "too_many"
     retryable = True
 
-    def __init__(self, message: str, *, remedy: str, wait_s: float) -> None:
+    def __init__(self, message: str, *, remedy: str, wait_s: float = 1.0) -> None:
         super().__init__(message, remedy=remedy)
         self.wait_s = wait_s
 
