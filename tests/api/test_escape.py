@@ -63,6 +63,7 @@ def _keyed() -> list[Operation]:
 _IDS = """
 SELECT c.channel_id, webhook_key, decision_id, campaign_id, run_id, profile_id, d.template_id, s.snapshot_id, a.task_id,
     saved_id, callback_id, ticket::text, (SELECT delivery_id FROM delivery_log) AS delivery_id,
+    (SELECT max(api_key_id) FROM api_key) AS api_key_id,
     (SELECT encode(event_id, 'hex') FROM delivery_log) AS delivered,
     (SELECT min(event_id) FROM marketing_event) AS event_id, (SELECT min(duplicate_id) FROM duplicate) AS duplicate_id
 FROM decision d, channel c, segment_snapshot s, agent_task a, saved_query q, callback b, query_history h
@@ -84,6 +85,7 @@ class Victim:
         bodies: Mapping[str, Body] = {
             "createTenant": {"slug": self.tenant.slug, "name": "Mine"},
             "createApiKey": {"name": "k", "scopes": ["read"]},
+            "rotateApiKey": {"overlap_s": 60},
             "connectChannel": {"kind": "email", "name": "email", "settings": {}},
             "pauseChannel": {"reason": "mine"},
             "admitVisitor": person,
