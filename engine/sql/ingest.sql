@@ -108,13 +108,20 @@ FROM given LEFT JOIN held ON held.kind = given.k AND held.key = given.t
            LEFT JOIN written ON written.kind = given.k AND written.key = given.t
 
 -- name: write_relations
--- Added, never taken away: a relation does not say which source it is from.
+-- Added, never taken away: a relation does not say which source it is from. Nobody else can know a person whom this very
+-- transaction made, so that theirs need no look for a conflict, which was a seventh of all this.
+WITH given AS MATERIALIZED (
+    SELECT DISTINCT (%(ids)s::bigint[])[p] AS profile_id, k AS kind, (%(target_ids)s::bigint[])[t] AS target_id
+    FROM jsonb_to_recordset(%(relations)s) AS given (p int, k text, t int)
+    WHERE (%(ids)s::bigint[])[p] IS NOT NULL AND (%(target_ids)s::bigint[])[t] IS NOT NULL
+    ORDER BY 1, 2, 3
+), of_known AS (
+    INSERT INTO profile_relation (tenant_id, profile_id, kind, target_id)
+    SELECT %(tenant_id)s, profile_id, kind, target_id FROM given WHERE profile_id = ANY (%(known_ids)s::bigint[])
+    ON CONFLICT ON CONSTRAINT profile_relation_unique DO NOTHING
+)
 INSERT INTO profile_relation (tenant_id, profile_id, kind, target_id)
-SELECT %(tenant_id)s, (%(ids)s::bigint[])[p], k, (%(target_ids)s::bigint[])[t]
-FROM jsonb_to_recordset(%(relations)s) AS given (p int, k text, t int)
-WHERE (%(ids)s::bigint[])[p] IS NOT NULL AND (%(target_ids)s::bigint[])[t] IS NOT NULL
-ORDER BY 2, 3, 4
-ON CONFLICT ON CONSTRAINT profile_relation_unique DO NOTHING
+SELECT %(tenant_id)s, profile_id, kind, target_id FROM given WHERE profile_id <> ALL (%(known_ids)s::bigint[])
 
 -- name: begin_position
 INSERT INTO sync_position (tenant_id, source_id, stream) VALUES (%(tenant_id)s, %(source_id)s, %(stream)s)
