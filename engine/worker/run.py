@@ -18,7 +18,8 @@ from engine.settings import Settings
 from engine.think import models
 from engine.worker import learn, tasks, upkeep
 from engine.worker.beat import beat_forever, owner_name, say_goodbye
-from engine.worker.jobs import Hands, after, decide, dispatch
+from engine.worker.deciding import decide
+from engine.worker.jobs import Hands, after, dispatch
 from engine.worker.sweep import Sweeper
 from rules.words import Lane
 
