@@ -65,6 +65,25 @@ CREATE OR REPLACE FUNCTION leo_iso(at timestamptz) RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE
 RETURN to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"');
 
+-- The words of a name as they are searched for: small, without marks (Nguyễn, NGUYEN and nguyen are one), split at everything
+-- that is no letter or digit. What is no word of ASCII stays as it is but for its marks.
+CREATE OR REPLACE FUNCTION leo_fold(name text) RETURNS text[]
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN regexp_split_to_array(
+    translate(regexp_replace(normalize(left(name, 400), NFD), '[\u0300-\u036f]+', '', 'g'), 'ABCDEFGHIJKLMNOPQRSTUVWXYZđĐ', 'abcdefghijklmnopqrstuvwxyzdd'),
+    '[\u0001-\u002f\u003a-\u0040\u005b-\u0060\u007b-\u00bf\u2000-\u206f\u3000]+');
+
+-- The same as an index keeps them, each behind a mark of its tenant: a search reads its own tenant's entries alone.
+CREATE OR REPLACE FUNCTION leo_words(border uuid, name text) RETURNS tsvector
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN array_to_tsvector(ARRAY(SELECT left(border::text, 8) || left(word, 40) FROM unnest(leo_fold(name)) AS word WHERE word <> ''));
+
+-- Whose words begin with each of these; NULL where nothing is asked for.
+CREATE OR REPLACE FUNCTION leo_words_like(border uuid, asked text) RETURNS tsquery
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN (SELECT string_agg(quote_literal(left(border::text, 8) || left(word, 40)) || ':*', ' & ')
+        FROM unnest(leo_fold(asked)) AS word WHERE word <> '')::tsquery;
+
 
 -- 2 tables ------------------------------------------------------------------------------------------------------
 
@@ -160,6 +179,10 @@ CREATE INDEX IF NOT EXISTS cdp_profiles_merged_idx ON cdp_profiles (tenant_id, m
 ALTER TABLE cdp_profiles ADD COLUMN IF NOT EXISTS source_rev text, ADD COLUMN IF NOT EXISTS source_root text;
 -- A loser may come before its winner: it is redirected when the winner is there.
 CREATE INDEX IF NOT EXISTS cdp_profiles_root_idx ON cdp_profiles (tenant_id, source_root) WHERE source_root IS NOT NULL;
+
+-- The words of the name, for finding people by them.
+ALTER TABLE cdp_profiles ADD COLUMN IF NOT EXISTS words tsvector GENERATED ALWAYS AS (leo_words(tenant_id, name)) STORED;
+CREATE INDEX IF NOT EXISTS cdp_profiles_words_idx ON cdp_profiles USING gin (words);
 
 -- Who was merged into whom, why and by whom; undoing keeps the record and says so.
 CREATE TABLE IF NOT EXISTS profile_merge (
@@ -800,6 +823,9 @@ CREATE TABLE IF NOT EXISTS run_batch (
     CONSTRAINT run_batch_lane_known CHECK (lane IN ('realtime', 'bulk')),
     CONSTRAINT run_batch_status_known CHECK (status IN ('pending', 'done', 'cancelled'))
 );
+-- How often it could not be decided and was put off.
+ALTER TABLE run_batch ADD COLUMN IF NOT EXISTS setbacks int NOT NULL DEFAULT 0;
+CREATE INDEX IF NOT EXISTS run_batch_put_off_idx ON run_batch (tenant_id, setbacks) WHERE status = 'pending' AND setbacks > 0;
 CREATE INDEX IF NOT EXISTS run_batch_run_idx ON run_batch (tenant_id, run_id, status);
 CREATE INDEX IF NOT EXISTS run_batch_due_idx ON run_batch (tenant_id, lane, due_at) WHERE status = 'pending';
 
@@ -978,6 +1004,8 @@ BEGIN
 END $$;
 CREATE INDEX IF NOT EXISTS delivery_log_provider_idx ON delivery_log (tenant_id, through_id, provider_id)
     WHERE provider_id IS NOT NULL;
+-- What left within the last hours, for little: rows are written once or twice in their life, near to where time is.
+CREATE INDEX IF NOT EXISTS delivery_log_updated_brin ON delivery_log USING brin (updated_at) WITH (pages_per_range = 32, autosummarize = on);
 -- Append-only: one row before the provider is called, one row with what it answered.
 CREATE TABLE IF NOT EXISTS delivery_attempt (
     tenant_id    uuid NOT NULL,
@@ -996,6 +1024,7 @@ CREATE TABLE IF NOT EXISTS delivery_attempt (
 );
 -- Whose provider was called; an end is about the same one.
 ALTER TABLE delivery_attempt ADD COLUMN IF NOT EXISTS channel_id bigint;
+CREATE INDEX IF NOT EXISTS delivery_attempt_at_brin ON delivery_attempt USING brin (at) WITH (pages_per_range = 32, autosummarize = on);
 
 CREATE TABLE IF NOT EXISTS outcome (
     tenant_id    uuid NOT NULL,
@@ -1157,6 +1186,24 @@ CREATE TABLE IF NOT EXISTS outbox (
 -- Whether the last try may have arrived although nobody said so; what went wrong with it. Due at infinity: given up.
 ALTER TABLE outbox ADD COLUMN IF NOT EXISTS may_have_left boolean NOT NULL DEFAULT false, ADD COLUMN IF NOT EXISTS error text;
 CREATE INDEX IF NOT EXISTS outbox_due_idx ON outbox (tenant_id, due_at) WHERE done_at IS NULL;
+
+-- Stuck work that somebody took up again: what, why, who, where it stood, and how much became due; or why nothing could.
+CREATE TABLE IF NOT EXISTS take_up (
+    tenant_id   uuid NOT NULL,
+    take_up_id  bigint NOT NULL DEFAULT nextval('leo_id'),
+    what        text NOT NULL,
+    record_id   bigint NOT NULL,
+    reason      text NOT NULL,
+    asked_by    text NOT NULL,
+    stood       jsonb NOT NULL,
+    refused     text,
+    moved       bigint NOT NULL,
+    created_at  timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT take_up_pkey PRIMARY KEY (tenant_id, take_up_id),
+    CONSTRAINT take_up_tenant_fkey FOREIGN KEY (tenant_id) REFERENCES tenant,
+    CONSTRAINT take_up_what_known CHECK (what IN ('run', 'batch', 'message', 'outbox')),
+    CONSTRAINT take_up_reason_given CHECK (length(reason) BETWEEN 1 AND 500)
+);
 
 -- The audit ledger. How far every record is there for good (see engine/sql/ledger.sql, horizon) ...
 CREATE TABLE IF NOT EXISTS ledger_horizon (
@@ -1440,7 +1487,7 @@ DO $$
 DECLARE
     record_table text;
 BEGIN
-    FOREACH record_table IN ARRAY ARRAY['decision', 'delivery_attempt', 'segment_version', 'policy', 'task_step', 'ledger_batch', 'erasure', 'erased_record', 'tenant_removal'] LOOP
+    FOREACH record_table IN ARRAY ARRAY['decision', 'delivery_attempt', 'segment_version', 'policy', 'task_step', 'ledger_batch', 'erasure', 'erased_record', 'tenant_removal', 'take_up'] LOOP
         EXECUTE format('CREATE OR REPLACE TRIGGER %I BEFORE UPDATE OR DELETE OR TRUNCATE ON %I '
                        'FOR EACH STATEMENT EXECUTE FUNCTION prevent_record_change()',
                        record_table || '_prevent_change', record_table);
@@ -2119,7 +2166,7 @@ BEGIN
     FOREACH emptied IN ARRAY ARRAY[
         'callback', 'chat_message',
         'query_history', 'saved_query', 'reader_credential', 'erased_record', 'erasure',
-        'ledger_batch', 'ledger_horizon', 'outbox', 'sync_run', 'sync_position', 'source_credential', 'source', 'outcome', 'delivery_attempt', 'delivery_log', 'decision', 'model_answer', 'task_step',
+        'take_up', 'ledger_batch', 'ledger_horizon', 'outbox', 'sync_run', 'sync_position', 'source_credential', 'source', 'outcome', 'delivery_attempt', 'delivery_log', 'decision', 'model_answer', 'task_step',
         'agent_task', 'run_batch', 'campaign_run', 'campaign_spend', 'campaign_template', 'campaign', 'policy', 'message_template', 'channel_token', 'channel_gate', 'channel_credential', 'channel',
         'segment_snapshot_member', 'segment_snapshot', 'recheck', 'segment_change', 'segment_refresh', 'segment_member',
         'segment_version', 'segment', 'event_key', 'marketing_event', 'suppression', 'consent', 'duplicate', 'profile_merge',

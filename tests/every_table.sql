@@ -176,6 +176,9 @@ INSERT INTO sync_run (tenant_id, source_id, mode) SELECT leo_tenant(), source_id
 -- name: outbox
 INSERT INTO outbox (tenant_id, topic, payload, due_at) VALUES (leo_tenant(), 'outcome', '{}', 'infinity')
 
+-- name: take_up
+INSERT INTO take_up (tenant_id, what, record_id, reason, asked_by, stood, moved) VALUES (leo_tenant(), 'run', 1, 'hidden', 'them', '{}', 0)
+
 -- name: ledger_horizon
 INSERT INTO ledger_horizon (tenant_id, noted_id, noted_at) VALUES (leo_tenant(), 1, '2026-01-01Z')
 

@@ -44,6 +44,7 @@ COMMANDS: dict[str, Command] = {
     "callbacks": Command("engine.cli.callbacks:app", "Show what providers posted; read it again.", LOOK),
     "task": Command("engine.cli.tasks:app", "Ask for agent tasks; approve, follow and cancel them.", WORK),
     "deadletters": Command("engine.cli.letters:app", "See, queue again and settle what did not arrive.", WORK),
+    "stuck": Command("engine.cli.stuck:app", "See what does not get on; take it up again.", WORK),
     "policy": Command("engine.cli.policies:app", "Draft, check, compare and switch on policies.", WORK),
     "trace": Command("engine.cli.trace:trace", "Show the journey of a profile, event or delivery.", LOOK),
     "cypher": Command("engine.cli.cypher:cypher", "Ask the graph in Cypher, or run an audit query.", LOOK),

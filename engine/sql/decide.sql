@@ -369,5 +369,5 @@ FOR NO KEY UPDATE OF b SKIP LOCKED
 
 -- name: put_off
 -- A batch that cannot be decided (its policy cannot be read) makes room for others and is looked at again later.
-UPDATE run_batch SET due_at = %(later)s
+UPDATE run_batch SET due_at = %(later)s, setbacks = setbacks + 1
 WHERE tenant_id = leo_tenant() AND batch_id = %(batch_id)s AND status = 'pending'

@@ -112,6 +112,7 @@ class Victim:
             "askAgent": {"text": f"Activate {ids['campaign_id']}"},
             "approveTask": {},
             "rejectTask": {},
+            "takeUp": {"what": "run", "record_id": ids["run_id"], "reason": "mine"},
             "redriveDeadLetters": {"delivery_ids": [ids["delivery_id"]], "may_double": True},
             "resolveDeadLetters": {"delivery_ids": [ids["delivery_id"]], "resolution": "lost", "note": "mine"},
             "askGraph": {"query": "MATCH (p:Profile) RETURN p.ext_id AS e"},
@@ -163,6 +164,7 @@ ANSWERS: Mapping[str, int] = {
     "activateProfile": 404,
     "askAgent": 202,
     "stopGraphQuery": 404,
+    "takeUp": 404,
     "saveQuery": 201,
 }
 # Streams that end when their client goes.
@@ -174,6 +176,7 @@ OPEN: Mapping[str, str] = {
     "landing": "shows nothing of anybody",
     "isAlive": "shows nothing of anybody",
     "isReady": "shows nothing of anybody",
+    "getMetrics": "counts without a tenant, a person or an id: test_metrics",
     "receiveOutcomes": "test_escape_webhooks.py",
     "greetWebhook": "test_escape_webhooks.py",
     "putInInbox": "test_escape_webhooks.py",

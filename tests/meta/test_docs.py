@@ -18,6 +18,7 @@ import typer.main
 
 from engine.cli.app import COMMANDS, build
 from engine.settings import PREFIX, Settings
+from graph.library import audits
 from rules import words
 from rules.policy import DEFAULT_POLICY
 
@@ -201,6 +202,28 @@ def test_every_label_stands_in_the_graph_page() -> None:
 def test_every_cypher_file_stands_in_the_graph_page() -> None:
     named = set(re.findall(r"`cypher/(\w+)\.cypher`", _text(DOCS / "graph.md")))
     assert named == {path.stem for path in (ROOT / "cypher").glob("*.cypher")}
+
+
+def test_the_library_of_audit_queries_is_documented_as_its_files_say() -> None:
+    """In English with what each answers, in Vietnamese with its search phrase; both with what it asks for."""
+    rows = {
+        tuple(row) for row in _rows(_section(_text(DOCS / "explorer.md"), "## The library")) if row[0].startswith("`")
+    }
+    said = {
+        (f"`{one.name}`", ", ".join(f"`{parameter.name}`" for parameter in one.parameters), one.purpose)
+        for one in audits().values()
+    }
+    assert rows == said
+    rows = {
+        tuple(row)
+        for row in _rows(_section(_text(DOCS / "explorer.vi.md"), "## Hỏi bằng một câu có sẵn"))
+        if row[1].startswith("`")
+    }
+    said = {
+        (one.phrases["vi"], f"`{one.name}`", ", ".join(parameter.vi for parameter in one.parameters))
+        for one in audits().values()
+    }
+    assert rows == said
 
 
 def _modules() -> set[str]:
