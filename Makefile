@@ -66,7 +66,7 @@ docs: $(STAMP) ## Build the documentation into site/; a broken link fails
 
 pictures: $(STAMP) try-console ## Take the pictures of the console anew that the documentation shows
 	@rm -rf .pictures && mkdir .pictures && PICTURES_OF_THE_CONSOLE=.pictures .venv/bin/pytest --quiet tests/api/console
-	@for picture in docs/images/*.png; do cp ".pictures/$${picture##*/}" docs/images/; done; rm -rf .pictures
+	@for picture in .pictures/*.png; do [ ! -f "docs/images/$${picture##*/}" ] || cp "$$picture" docs/images/; done; rm -rf .pictures
 
 bench: $(STAMP) ## Measure the mirror and the trace on a throw-away database
 	@.venv/bin/leo bench mirror --json $(ARGS)

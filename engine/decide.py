@@ -6,7 +6,7 @@ unique by run, profile and trigger, and a delivery is made only for a decision t
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
@@ -72,11 +72,19 @@ async def put_off(conn: Transaction, *, batch_id: int, until: datetime) -> None:
 
 
 async def decide_batch(
-    conn: Transaction, *, tenant_id: UUID, batch_id: int, now: datetime, thought: Thought | None = UNASKED
+    conn: Transaction,
+    *,
+    tenant_id: UUID,
+    batch_id: int,
+    now: datetime,
+    thought: Thought | None = UNASKED,
+    most: int | None = None,
 ) -> Decided:
     """Decide for everybody in the batch; `now` is aware. The caller's transaction is the batch's.
 
-    `thought` is what asking models came to; None leaves a batch that wants it undecided (UNTHOUGHT), for who can ask.
+    Beyond `most` people the others become a batch of their own, due as this one was. `thought` is what asking models
+    came to; None leaves a batch that wants it undecided (UNTHOUGHT), for who can ask.
+
     Raises InvalidInput where the campaign's policy cannot be read, Unavailable where it has to be tried again.
     """
     frame = await lock_frame(conn, batch_id)
@@ -98,6 +106,9 @@ async def decide_batch(
     if thought is None and wants_thought(frame):
         return Decided(batch_id=batch_id, state=BatchState.UNTHOUGHT, run_id=frame.run_id, lane=frame.lane)
 
+    if most is not None and len(frame.profile_ids) > most:
+        await conn.execute(_SQL["part"], {"batch_id": batch_id, "most": most})
+        frame = replace(frame, profile_ids=frame.profile_ids[:most])
     purse = await purse_of(conn, frame, now)
     facts, reached = await _gather(conn, frame, now)
     choose = await recall(conn, frame, facts, now, thought or UNASKED)

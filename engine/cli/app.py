@@ -58,6 +58,8 @@ COMMANDS: dict[str, Command] = {
     "up": Command("engine.cli.servers:up", "Run everything in the foreground and print where it listens.", SERVERS),
     "down": Command("engine.cli.servers:down", "Stop everything that runs in the background.", SERVERS),
     "doctor": Command("engine.cli.servers:doctor", "Say what is used, and what is wrong with it.", SERVERS),
+    "backup": Command("engine.cli.backup:backup", "Write everything the database holds into a directory.", SERVERS),
+    "restore": Command("engine.cli.backup:restore", "Bring a backup back, with everything held.", SERVERS),
     "db": Command("engine.cli.db:app", "Set the database up, upgrade it, show its state.", SERVERS),
 }
 

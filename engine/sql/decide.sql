@@ -331,6 +331,15 @@ FROM (SELECT theirs.run_id, CASE WHEN EXISTS (SELECT FROM run_batch b
       FROM unnest(%(run_ids)s::bigint[]) AS theirs (run_id)) after
 WHERE r.tenant_id = leo_tenant() AND r.run_id = after.run_id AND r.status IN ('pending', 'running') AND r.status <> after.status
 
+-- name: part
+-- A batch keeps its first people; the others are one of their own, due as this one was.
+WITH others AS (
+    INSERT INTO run_batch (tenant_id, run_id, lane, due_at, profile_ids)
+    SELECT tenant_id, run_id, lane, due_at, profile_ids[%(most)s + 1:]
+    FROM run_batch WHERE tenant_id = leo_tenant() AND batch_id = %(batch_id)s
+)
+UPDATE run_batch SET profile_ids = profile_ids[:%(most)s] WHERE tenant_id = leo_tenant() AND batch_id = %(batch_id)s
+
 -- name: lock_events
 -- Of the batches that are named, those that an event started for one person and that nobody has in hand, locked.
 SELECT b.batch_id, b.run_id, b.profile_ids[1] AS profile_id, r.campaign_id, r.event_id, r.created_at AS started_at

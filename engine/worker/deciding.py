@@ -5,13 +5,13 @@ import contextlib
 import logging
 import time
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 from redis.exceptions import RedisError
 
-from engine import lanes
+from engine import clock, lanes
 from engine.db import Transaction
 from engine.decide import BatchState, Decided, decide_batch, put_off
 from engine.dispatch import MOST_CLAIMED, Claim, claim_within
@@ -63,7 +63,7 @@ async def _decide_together(
     together, taken = Together(), None
     try:
         async with hands.deciding, hands.db.transaction(tenant_id) as conn:
-            found = await decide_together(conn, tenant_id=tenant_id, batch_ids=list(places), now=datetime.now(UTC))
+            found = await decide_together(conn, tenant_id=tenant_id, batch_ids=list(places), now=clock.now())
             if found.deliveries:
                 taken = await _claim(hands, conn, tenant_id, delivery_ids=found.delivery_ids)
         together = found
@@ -95,7 +95,7 @@ async def _decide(hands: Hands, ctx: dict[str, Any], tenant_id: UUID, batch_id: 
         # Whatever it is about this batch, it must not keep the tenant's others waiting.
         tell_failed(lanes.DECIDE, tenant_id, error, batch=batch_id)
         async with hands.db.transaction(tenant_id) as conn:
-            await put_off(conn, batch_id=batch_id, until=datetime.now(UTC) + PUT_OFF)
+            await put_off(conn, batch_id=batch_id, until=clock.now() + PUT_OFF)
         return
     if decided.state is BatchState.TAKEN:
         return
@@ -126,9 +126,10 @@ async def _decided(
     a claim's commit comes later.
     """
     is_bulk = hands.lane is Lane.BULK
+    most = lanes.FEW_AT_ONCE if is_bulk and await lanes.are_urgent_lately(hands.client) else None
     async with hands.deciding, hands.db.transaction(tenant_id, is_repeatable=is_bulk) as conn:
         decided = await decide_batch(
-            conn, tenant_id=tenant_id, batch_id=batch_id, now=datetime.now(UTC), thought=thought
+            conn, tenant_id=tenant_id, batch_id=batch_id, now=clock.now(), thought=thought, most=most
         )
         if is_bulk or not decided.deliveries:
             return decided, None
@@ -143,7 +144,7 @@ async def _claim(hands: Hands, conn: Transaction, tenant_id: UUID, **which: Any)
         lane=hands.lane,
         owner=hands.owner,
         most=MOST_CLAIMED,
-        now=datetime.now(UTC),
+        now=clock.now(),
         **which,
     )
 
@@ -162,7 +163,7 @@ async def _think(hands: Hands, tenant_id: UUID, batch_id: int) -> Thought:
             hands.gateway,
             tenant_id=tenant_id,
             batch_id=batch_id,
-            clock=lambda: datetime.now(UTC),
+            clock=clock.now,
             is_stopping=hands.stop.is_set,
         )
 

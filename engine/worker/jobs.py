@@ -6,14 +6,13 @@ import logging
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
 from arq.connections import ArqRedis
 from redis.exceptions import RedisError
 
-from engine import lanes
+from engine import clock, lanes
 from engine.db import Database
 from engine.decide import due_batches
 from engine.dispatch import (
@@ -90,7 +89,7 @@ class Hands:
     async def ring_batches(self, tenant_id: UUID) -> None:
         """Ask for the tenant's next batches that are due; raises RedisError."""
         async with self.db.transaction(tenant_id) as conn:
-            batch_ids = await due_batches(conn, lane=self.lane, now=datetime.now(UTC), most=lanes.AHEAD)
+            batch_ids = await due_batches(conn, lane=self.lane, now=clock.now(), most=lanes.AHEAD)
         for batch_id in batch_ids:
             await self.ring_batch(tenant_id, batch_id)
 
@@ -133,7 +132,7 @@ async def _dispatch(hands: Hands, ctx: dict[str, Any], tenant_id: str) -> None:
             return
     try:
         async with hands.db.transaction(tenant) as conn:
-            aside = await put_aside(conn, lane=hands.lane, now=datetime.now(UTC))
+            aside = await put_aside(conn, lane=hands.lane, now=clock.now())
     except LeoError as error:
         tell_failed(lanes.DISPATCH, tenant, error)
         return
@@ -161,7 +160,7 @@ def wait_s(dispatched: Dispatched) -> float | None:
     """Give the seconds until the channels' limits let more out; None where the sweeper is there before."""
     if dispatched.again_at is None:
         return None
-    pause_s = (dispatched.again_at - datetime.now(UTC)).total_seconds()
+    pause_s = (dispatched.again_at - clock.now()).total_seconds()
     return max(pause_s, 0.0) if pause_s < LONGEST_WAIT_S else None
 
 

@@ -226,6 +226,24 @@ def test_the_library_of_audit_queries_is_documented_as_its_files_say() -> None:
     assert rows == said
 
 
+def test_every_picture_is_shown_and_those_of_the_console_are_taken_by_tests() -> None:
+    """`make pictures` renews them; a page of the console without one would be missed by whoever reads."""
+    source = "\n".join(_text(path) for path in (ROOT / "tests" / "api" / "console").glob("test_*.py"))
+    taken = [re.sub(r"\{[^}]*\}", r"\\w+", name) for name in re.findall(r'keep\(page, f?"([^"]+)"', source)]
+    shown = {name for page in PAGES for name in re.findall(r"images/([\w-]+)\.png", _text(page))}
+    there = {path.stem for path in (DOCS / "images").glob("*.png")}
+    assert shown == there
+    of_the_console = {
+        name for page in DOCS.glob("console*.md") for name in re.findall(r"images/([\w-]+)\.png", _text(page))
+    }
+    assert [name for name in sorted(of_the_console) if not any(re.fullmatch(one, name) for one in taken)] == []
+    pages = {path.stem for path in (ROOT / "api" / "console" / "src" / "pages").glob("*.js")}
+    of = {"person": "journey"}
+    assert [
+        page for page in sorted(pages) if not any(name.startswith(of.get(page, page)) for name in of_the_console)
+    ] == []
+
+
 def _modules() -> set[str]:
     return {
         str(path.relative_to(ROOT))

@@ -145,6 +145,7 @@ CONNECTS = {
 }
 READS_ENVIRONMENT = {
     "engine.settings": "the one place for settings",
+    "engine.backup.programs": "what a child process inherits",
     "engine.cli.app": "a shell's request for completions",
     "engine.embedded.account": "the XDG directory for state, a standard and no setting of ours",
     "engine.embedded.postgres": "what a child process inherits",

@@ -19,6 +19,7 @@ IN_CODE: Mapping[str, str] = {
     "engine/bench/pages.py": "what somebody types into the explorer",
     "engine/bench/throwaway.py": "makes and drops a database, outside every transaction",
     "engine/bootstrap.py": "asks whether there is a schema, and which",
+    "engine/clock.py": "asks for the time",
     "engine/db.py": "what every transaction begins with",
     "engine/explorer/reader.py": "loads AGE into a reader's session",
     "engine/embedded/postgres.py": "makes the database of the embedded server",
