@@ -173,6 +173,7 @@ TRUSTED: Mapping[str, str] = {
     "leo_reader_sweep": "ends sessions of the reader of the tenant of the transaction",
     "leo_route_api_key": "whose an API key is, by its hash",
     "leo_route_due": "which tenants have work in a lane",
+    "leo_route_metrics": "how all work stands, as counts without a tenant",
     "leo_route_slug": "a tenant's id by its slug",
     "leo_route_tasks": "which tenants have a task to be worked on",
     "leo_route_tenants": "ids and slugs of the active tenants, for the command line",
