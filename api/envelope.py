@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api import problems, throttle
+from engine import lines, tracing
 from engine.metrics import count
 
 BODY_LIMIT = 1_048_576
@@ -22,6 +23,7 @@ OPEN_TO_SITES = "/inbox/"
 REQUEST_ID_HEADER = "X-Request-ID"
 _TOO_LARGE = f"The body is larger than {BODY_LIMIT} octets."
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+_WATCHING = frozenset({"/healthz", "/readyz", "/metrics"})
 _USABLE_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
 log = logging.getLogger(__name__)
@@ -41,16 +43,26 @@ class Envelope:
         given = request.headers.get(REQUEST_ID_HEADER, "")
         request_id = given if _USABLE_ID.fullmatch(given) else uuid.uuid4().hex
         scope["leo.request_id"] = request_id
-        has_started = False
-        began = time.perf_counter()
+        with (
+            lines.about(request=request_id),
+            tracing.span("request", parent=request.headers.get("traceparent"), request=request_id) as span,
+        ):
+            status = await self._answer(request, receive, send, time.perf_counter())
+            if span is not None:
+                span.update_name(f"{_method(scope)} {_route(scope)}")
+                span.set_attribute("http.response.status_code", status)
+
+    async def _answer(self, request: Request, receive: Receive, send: Send, began: float) -> int:
+        """Have the request answered, and give with which status; 0 where the caller was gone first."""
+        scope, status = request.scope, 0
 
         async def send_with_id(message: Message) -> None:
-            nonlocal has_started
+            nonlocal status
             if message["type"] == "http.response.start":
-                has_started = True
-                _count(scope, message["status"], time.perf_counter() - began)
+                status = message["status"]
+                _tell(scope, status, time.perf_counter() - began)
                 headers = MutableHeaders(scope=message)
-                headers[REQUEST_ID_HEADER] = request_id
+                headers[REQUEST_ID_HEADER] = scope["leo.request_id"]
                 headers.update(throttle.headers(scope))
                 if scope["path"].startswith(OPEN_TO_SITES):
                     headers["Access-Control-Allow-Origin"] = "*"
@@ -62,21 +74,33 @@ class Envelope:
                     request, 413, code="too_large", detail=_TOO_LARGE, remedy="Send less at once."
                 )
                 await response(scope, receive, send_with_id)
-                return
+                return status
             await self._app(scope, _limited(receive), send_with_id)
         except Exception:
-            log.exception("request %s: %s %s", request_id, request.method, request.url.path)
-            if has_started:
+            log.exception("a request failed", extra={"method": _method(scope), "route": _route(scope)})
+            if status:
                 raise
             await problems.unexpected(request)(scope, receive, send_with_id)
+        return status
 
 
-def _count(scope: Scope, status: int, seconds: float) -> None:
-    """Count by the route's template: paths hold keys of people, and there is no end of them."""
-    route = getattr(scope.get("route"), "path", "unmatched")
-    # Any word may stand for a method.
-    method = scope["method"] if scope["method"] in _METHODS else "other"
+def _route(scope: Scope) -> str:
+    """Name the route by its template: paths hold keys of people, and there is no end of them."""
+    return str(getattr(scope.get("route"), "path", "unmatched"))
+
+
+def _method(scope: Scope) -> str:
+    """Name the method; any word may stand for one."""
+    return str(scope["method"]) if scope["method"] in _METHODS else "other"
+
+
+def _tell(scope: Scope, status: int, seconds: float) -> None:
+    """Count the answer and write its line; of what only watches us, where somebody wants to see all."""
+    method, route = _method(scope), _route(scope)
     count.request(method=method, route=route, status=status, seconds=seconds)
+    level = logging.DEBUG if route in _WATCHING else logging.INFO
+    extra = {"method": method, "route": route, "status": status, "ms": round(seconds * 1000, 1)}
+    log.log(level, "request answered", extra=extra)
 
 
 def _declared_length(request: Request) -> int:

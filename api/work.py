@@ -16,7 +16,7 @@ from fastapi.routing import APIRoute
 
 from api import throttle
 from api.services import Bell, Services
-from engine import idempotency, tenants
+from engine import idempotency, lines, tenants
 from engine.db import PLATFORM, Transaction
 from engine.segments import Started
 from engine.tenants import Caller, Scope
@@ -239,6 +239,7 @@ async def _admit(
     if not caller.scopes & allowed:
         wanted = " or ".join(sorted(allowed))
         raise Forbidden(f"This key may not do that: it needs the scope {wanted}.", remedy="Use a key with that scope.")
+    lines.note(tenant=str(caller.tenant_id), key=caller.api_key_id)
     return Work(conn, services, caller)
 
 

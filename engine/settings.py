@@ -53,6 +53,8 @@ class Settings(BaseSettings):
     api_host: str = "127.0.0.1"
     api_port: Port = 0
     """0: 8765 if it is free, else another that this LEO_HOME then keeps; so for the next two (8725, 8780)."""
+    drain_s: Annotated[float, Field(ge=0, le=600)] = 1.0
+    """So long an API that is told to end says so at /readyz and still answers everything."""
     public_url: str | None = None
     """Where people reach the API from outside, for unsubscribe links and webhooks; the API's own address if absent."""
     allowed_hosts: str | None = None
@@ -94,6 +96,14 @@ class Settings(BaseSettings):
     trusted_proxies: str = "127.0.0.1"
     """Proxies before the API whose X-Forwarded-For and -Proto are believed: addresses and networks, with commas."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_format: Literal["json", "text"] = "json"
+    trace_url: str | None = None
+    """Where traces go, over OTLP and HTTP, such as http://127.0.0.1:4318; none are taken if absent."""
+    trace_share: Annotated[float, Field(ge=0, le=1)] = 1.0
+    """Which part of the traces that begin here is taken."""
+    metrics_port: Annotated[int, Field(ge=1, le=65534)] | None = None
+    """Where the realtime worker tells its own metrics, and the bulk worker one port higher; nowhere if absent."""
+    metrics_host: str = "127.0.0.1"
     metrics_token: SecretStr | None = None
     """What who reads /metrics has to send; without it they are told on this machine alone."""
 
@@ -118,7 +128,7 @@ class Settings(BaseSettings):
     def _redis_url(cls, value: SecretStr | None) -> SecretStr | None:
         return _checked(value, schemes=REDIS_SCHEMES, example="redis://:secret@host:6379/0")
 
-    @field_validator("model_url", "gemini_url")
+    @field_validator("model_url", "gemini_url", "trace_url")
     @classmethod
     def _http_url(cls, value: str | None) -> str | None:
         if value is not None and not _is_http(value):

@@ -18,6 +18,7 @@ from engine import audit, callbacks, clock, explorer, identity, inbox, lanes, me
 from engine.embeddings import centre_compared, embed_profiles
 from engine.idempotency import forget_expired
 from engine.ingest.sync import sync_due
+from engine.metrics import count, fold
 from engine.queries import queries
 from engine.segments import refresh_segment
 from engine.segments.recheck import recheck_due
@@ -49,7 +50,7 @@ TOKENS_EVERY_S = 5.0
 # Jobs for all tenants, by the clock alone.
 BY_CLOCK_S: Mapping[Lane, Mapping[str, float]] = {
     Lane.REALTIME: {},
-    Lane.BULK: {lanes.EMBED: 60.0, lanes.TIDY: 3600.0, lanes.SEAL: 10.0},
+    Lane.BULK: {lanes.EMBED: 60.0, lanes.TIDY: 3600.0, lanes.SEAL: 10.0, lanes.TALLY: 10.0},
 }
 
 _SQL = queries("upkeep")
@@ -66,6 +67,7 @@ def functions(lane: Lane) -> list[Function]:
         func(embed, name=lanes.EMBED, max_tries=2, timeout=EMBED_TIMEOUT_S),
         func(tidy, name=lanes.TIDY, max_tries=2),
         func(seal, name=lanes.SEAL, max_tries=2),
+        func(tally, name=lanes.TALLY, max_tries=2),
     ]
 
 
@@ -169,6 +171,14 @@ async def tidy(ctx: dict[str, Any]) -> None:
             await callbacks.forget(conn, before=clock.now() - callbacks.KEPT)
             await inbox.forget(conn, before=clock.now() - inbox.KEPT)
             await outbox.forget(conn, before=clock.now() - outbox.KEPT)
+
+
+async def tally(ctx: dict[str, Any]) -> None:
+    """Add up what was counted, of every tenant."""
+    hands: Hands = ctx["hands"]
+    for tenant_id in await _tenants(hands):
+        async with hands.db.transaction(tenant_id) as conn:
+            await fold(conn)
 
 
 async def _refresh_next(hands: Hands, tenant_id: UUID) -> bool:
@@ -290,6 +300,7 @@ async def _ring(hands: Hands, tenant_id: UUID, started: Started) -> None:
 
 
 def _tell_failed(job: str, tenant_id: UUID, error: Exception, **about: str) -> None:
+    count.job_failed(job)
     code = getattr(error, "code", type(error).__name__)
     extra = {"job": job, "tenant": str(tenant_id), "code": code, "error": str(error)}
     log.error("upkeep failed", extra=extra | about, exc_info=None if isinstance(error, LeoError) else error)
