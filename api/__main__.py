@@ -75,6 +75,7 @@ async def _serve(settings: Settings) -> None:
                 access_log=False,
                 lifespan="off",
                 server_header=False,
+                forwarded_allow_ips=settings.trusted_proxies,
                 timeout_graceful_shutdown=SHUTDOWN_S,
             )
             host, port = listener.getsockname()[:2]

@@ -1,5 +1,6 @@
 """What surrounds every request, in one plain ASGI layer: its id, a limit on its body, no error left unanswered."""
 
+import asyncio
 import logging
 import re
 import time
@@ -10,11 +11,15 @@ from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api import problems
+from api import problems, throttle
 from engine import lines, tracing
 from engine.metrics import count
 
 BODY_LIMIT = 1_048_576
+# Longer than a phone on a bad line takes for 1 MB; who drips bytes holds a connection no longer.
+BODY_S = 60.0
+# Browsers ask here from a web site of another origin; errors too have to be readable there.
+OPEN_TO_SITES = "/inbox/"
 REQUEST_ID_HEADER = "X-Request-ID"
 _TOO_LARGE = f"The body is larger than {BODY_LIMIT} octets."
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -56,7 +61,11 @@ class Envelope:
             if message["type"] == "http.response.start":
                 status = message["status"]
                 _tell(scope, status, time.perf_counter() - began)
-                MutableHeaders(scope=message)[REQUEST_ID_HEADER] = scope["leo.request_id"]
+                headers = MutableHeaders(scope=message)
+                headers[REQUEST_ID_HEADER] = scope["leo.request_id"]
+                headers.update(throttle.headers(scope))
+                if scope["path"].startswith(OPEN_TO_SITES):
+                    headers["Access-Control-Allow-Origin"] = "*"
             await send(message)
 
         try:
@@ -100,11 +109,18 @@ def _declared_length(request: Request) -> int:
 
 
 def _limited(receive: Receive) -> Receive:
-    received = 0
+    received, is_whole = 0, False
+    until = asyncio.get_running_loop().time() + BODY_S
 
     async def limited() -> Message:
-        nonlocal received
-        message = await receive()
+        nonlocal received, is_whole
+        try:
+            # Once the body is there only the client's going is waited for.
+            async with asyncio.timeout_at(None if is_whole else until):
+                message = await receive()
+        except TimeoutError as error:
+            raise HTTPException(408, detail=f"The body did not come within {BODY_S:g} s.") from error
+        is_whole = is_whole or not message.get("more_body", False)
         received += len(message.get("body", b""))
         if received > BODY_LIMIT:
             raise HTTPException(413, detail=_TOO_LARGE)

@@ -14,6 +14,7 @@ from uuid import UUID
 from fastapi import Depends, Request, Response
 from fastapi.routing import APIRoute
 
+from api import throttle
 from api.services import Bell, Services
 from engine import idempotency, lines, tenants
 from engine.db import PLATFORM, Transaction
@@ -125,6 +126,7 @@ class WorkRoute(APIRoute):
         operation = self.operation_id or self.name
 
         async def handle(request: Request) -> Response:
+            await _count(request, allowed)
             # Before a connection is taken: a slow sender holds none.
             body = await request.body()
             services: Services = request.app.state.services
@@ -161,10 +163,14 @@ class ActRoute(APIRoute):
         operation = self.operation_id or self.name
 
         async def handle(request: Request) -> Response:
+            if key_field is None:
+                await _count(request, allowed)
             body = await request.body()
             services: Services = request.app.state.services
             key = request.headers.get(KEY_HEADER)
             told = None if key_field is None else _key_in(body, key_field)
+            if key_field is not None:
+                await _count(request, allowed, told=told)
             async with services.db.before_tenant() as conn:
                 work = await _admit(request, conn, services, allowed, told=told)
                 once = None if key is None else _named(request, work, operation, key, body)
@@ -244,6 +250,14 @@ def _answer(response: Response) -> idempotency.Answer:
 
 def _replayed(given: idempotency.Answer) -> Response:
     return Response(given.body, given.status, media_type="application/json", headers={REPLAYED_HEADER: "true"})
+
+
+async def _count(request: Request, allowed: frozenset[str], *, told: str | None = None) -> None:
+    """Count the request before anything is done for it: by its key, or as a guess at the platform's."""
+    if request.headers.get(PLATFORM_HEADER) is not None and OWNER in allowed:
+        await throttle.may_guess(request)
+    else:
+        await throttle.by_key(request, _key_of(request, allowed, told))
 
 
 async def _admit(

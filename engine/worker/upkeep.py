@@ -13,7 +13,7 @@ from uuid import UUID
 from arq.worker import Function, func
 from psycopg.rows import DictRow
 
-from engine import audit, callbacks, clock, identity, inbox, lanes, memory, outbox, tokens
+from engine import audit, callbacks, clock, explorer, identity, inbox, lanes, memory, outbox, tokens
 from engine.embeddings import centre_compared, embed_profiles
 from engine.idempotency import forget_expired
 from engine.ingest.sync import sync_due
@@ -87,7 +87,9 @@ async def look_at_tokens(ctx: dict[str, Any], tenant_id: str) -> None:
     hands: Hands = ctx["hands"]
     tenant = UUID(tenant_id)
     try:
-        await tokens.renew_due(hands.db, hands.adapters.vault, tenant_id=tenant, now=clock.now())
+        await tokens.renew_due(
+            hands.db, hands.adapters.vault, tenant_id=tenant, now=clock.now(), egress=hands.adapters.egress
+        )
     except Exception as error:  # noqa: BLE001 - a worker goes on, and tells
         _tell_failed(lanes.TOKENS, tenant, error)
 
@@ -144,12 +146,13 @@ async def embed(ctx: dict[str, Any]) -> None:
 
 
 async def tidy(ctx: dict[str, Any]) -> None:
-    """Forget what is kept longer than promised: answers, callbacks, inboxes, and what CDPs were told."""
+    """Forget what is kept longer than promised: answers, queries, callbacks, inboxes, and what CDPs were told."""
     hands: Hands = ctx["hands"]
     for tenant_id in await _tenants(hands):
         async with hands.db.transaction(tenant_id) as conn:
             await forget_expired(conn, tenant_id=tenant_id)
             await forget(conn, before=clock.now() - KEPT)
+            await explorer.prune(conn, now=clock.now())
             await callbacks.forget(conn, before=clock.now() - callbacks.KEPT)
             await inbox.forget(conn, before=clock.now() - inbox.KEPT)
             await outbox.forget(conn, before=clock.now() - outbox.KEPT)

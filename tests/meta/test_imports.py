@@ -81,7 +81,7 @@ SPOKEN_TO: Mapping[str, tuple[str, ...]] = {
     "aiosmtplib": ("channels.smtp",),
     "annotated_types": ("api.schemas",),
     "arango": ("engine.ingest.arango",),
-    "arq": ("engine.lanes", "engine.metrics", "engine.readiness", "engine.worker", "api.services"),
+    "arq": ("engine.lanes", "engine.metrics", "engine.readiness", "engine.throttle", "engine.worker", "api.services"),
     "croniter": ("engine.segments.store",),
     "cryptography": (
         *("engine.credentials", "engine.audit.checkpoint", "channels.callbacks.sendgrid", "engine.sandboxed"),
@@ -125,6 +125,7 @@ SPOKEN_TO: Mapping[str, tuple[str, ...]] = {
     "redis": (
         "engine.lanes",
         "engine.metrics",
+        "engine.throttle",
         "engine.worker",
         "engine.doctor",
         "engine.embedded.redis",
@@ -133,6 +134,7 @@ SPOKEN_TO: Mapping[str, tuple[str, ...]] = {
     "starlette": ("api.envelope", "api.problems"),
     "typer": ("engine.cli",),
     "uvicorn": ("api.__main__",),
+    "yarl": ("channels.http",),
     "yaml": ("engine.cli.policy_files",),
 }
 
