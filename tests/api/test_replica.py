@@ -99,6 +99,8 @@ def settings(home: Path, servers: Servers, database_url: str, redis_url: str, st
         platform_key=servers.secrets.platform_key,
         webhook_secret=servers.secrets.webhook_secret,
         credential_key=servers.secrets.credential_key,
+        allowed_hosts="127.0.0.1",
+        rate_refused=0,
     )
 
 
