@@ -1,6 +1,7 @@
 """Setting a server up: `bootstrap` as a superuser (extensions, roles), then `upgrade` as leo_owner (schema.sql)."""
 
 import hashlib
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +10,8 @@ from psycopg.conninfo import conninfo_to_dict
 
 from engine import queries
 from engine.db import APP_ROLE, admin
+from engine.failures import where
+from rules.errors import Misconfigured
 
 # One at a time, whoever else starts a process now: 0x1e0 is an arbitrary key of ours.
 _LOCK = "SELECT pg_advisory_xact_lock(480)"
@@ -16,6 +19,7 @@ _AS_OWNER = "SET ROLE leo_owner"
 _PASSWORD = "ALTER ROLE {} LOGIN PASSWORD {}"  # noqa: S105 - a statement, no secret
 _HAS_SCHEMA = "SELECT to_regclass('public.schema_migration') IS NOT NULL"
 _APPLIED = "SELECT version, source_hash FROM public.schema_migration ORDER BY version DESC LIMIT 1"
+_VERSIONS = re.compile(r"INSERT INTO schema_migration \(version\) VALUES \((\d+)\)")
 _REMEMBER = "UPDATE public.schema_migration SET source_hash = %s WHERE version = %s"
 
 
@@ -48,7 +52,7 @@ def _give_password(connection: Connection[tuple[Any, ...]], password: str) -> No
 def upgrade(admin_url: str) -> Applied:
     """Apply schema.sql as leo_owner, in one transaction, unless it is the one that was applied last.
 
-    Raises Misconfigured where `bootstrap` has not run.
+    Raises Misconfigured where `bootstrap` has not run, or a newer release has been at this database.
     """
     text = queries.schema()
     source_hash = hashlib.sha256(text.encode()).digest()
@@ -57,11 +61,21 @@ def upgrade(admin_url: str) -> Applied:
         before, applied_hash = _applied(connection)
         if before is not None and applied_hash == source_hash:
             return Applied(before, before)
+        if before is not None and before > expected_schema():
+            raise Misconfigured(
+                f"{where(admin_url)} has schema version {before}, newer than {expected_schema()} of this release.",
+                remedy="Run the release that upgraded it, or a later one; a schema is never taken back.",
+            )
         connection.execute(_AS_OWNER)
         connection.execute(text)
         after, _ = _applied(connection)
         connection.execute(_REMEMBER, (source_hash, after))
     return Applied(before, after or 0)
+
+
+def expected_schema() -> int:
+    """Read the version that this release's schema.sql writes down."""
+    return max(map(int, _VERSIONS.findall(queries.schema())))
 
 
 def schema_version(connection: Connection[tuple[Any, ...]]) -> int | None:

@@ -44,6 +44,8 @@ def scoring(facts: Facts, policy: Policy) -> Callable[[Candidate], Scored]:
             features["fatigue"] = -weights.fatigue * sum(contact.channel == channel for contact in facts.contacts)
         if share is not None:
             features["interest"] = share
+        # jsonb keeps no minus before a nought, and a replay compares digits: -0.0 + 0.0 is 0.0.
+        features = {name: value + 0.0 for name, value in features.items()}
         return sum(features.values()), features
 
     def scored(candidate: Candidate) -> Scored:

@@ -7,8 +7,8 @@ from psycopg.conninfo import conninfo_to_dict
 
 from engine import bootstrap as steps
 from engine import embedded, queries
+from engine.bootstrap import expected_schema
 from engine.db import APP_ROLE, admin
-from engine.doctor import expected_schema
 from engine.embedded import Servers
 from engine.failures import where
 from engine.settings import Settings

@@ -5,7 +5,6 @@ It looks and changes nothing: no server is started, nothing is created.
 
 import importlib.util
 import platform
-import re
 import shutil
 import subprocess
 import sys
@@ -18,12 +17,13 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from engine import embedded
+from engine.bootstrap import expected_schema
 from engine.doctor.judge import Finding, State, judge, numbers
 from engine.embedded import postgres
 from engine.embedded import redis as redis_server
 from engine.embedded.home import LOOPBACK, Home, is_port_free
 from engine.processes import background, table
-from engine.queries import queries, schema
+from engine.queries import queries
 from engine.settings import Settings, unknown_variables
 from rules.errors import LeoError
 
@@ -34,12 +34,6 @@ OPTIONAL = {"llama_cpp": ("llama-cpp-python", "functiongemma", "the functiongemm
 def examine(settings: Settings) -> list[Finding]:
     """Look at everything; never raises for what is broken, that is what it tells."""
     return [*_machine(settings), *_postgres(settings), *_redis(settings), *_ports(settings), *_packages()]
-
-
-def expected_schema() -> int | None:
-    """Read the version that this release's schema.sql writes down."""
-    versions = re.findall(r"INSERT INTO schema_migration \(version\) VALUES \((\d+)\)", schema())
-    return max(map(int, versions), default=None)
 
 
 def _machine(settings: Settings) -> list[Finding]:

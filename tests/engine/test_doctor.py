@@ -13,8 +13,8 @@ import pytest
 from pydantic import SecretStr
 
 from engine import embedded
-from engine.bootstrap import set_up
-from engine.doctor import examine, expected_schema
+from engine.bootstrap import expected_schema, set_up
+from engine.doctor import examine
 from engine.doctor.judge import Finding, State, is_well, judge
 from engine.settings import Settings
 from tests.engine.embedded_places import open_directory, settings_for

@@ -21,7 +21,6 @@ IN_CODE: Mapping[str, str] = {
     "engine/bootstrap.py": "asks whether there is a schema, and which",
     "engine/db.py": "what every transaction begins with",
     "engine/explorer/reader.py": "loads AGE into a reader's session",
-    "engine/doctor/__init__.py": "a pattern that reads the version out of schema.sql",
     "engine/embedded/postgres.py": "makes the database of the embedded server",
     "engine/trace.py": "the name of the tenant's graph, and a statement for people to paste into psql",
     "graph/cypher.py": "the one wrapping of Cypher in SQL",

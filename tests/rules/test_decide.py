@@ -244,3 +244,13 @@ def test_a_score_is_the_sum_of_its_features(facts: Facts, offer: tuple[Candidate
     for candidate in offer:
         value, features = score(facts, candidate, policy)
         assert value == sum(features.values())
+
+
+@quick
+@given(made.people, made.offers(), made.policies)
+def test_a_score_is_kept_by_jsonb_digit_by_digit(facts: Facts, offer: tuple[Candidate, ...], policy: Policy) -> None:
+    """PostgreSQL's numbers have no negative nought, and a replay compares digits."""
+    for candidate in offer:
+        if candidate.action is Action.SEND:
+            value, features = score(facts, candidate, policy)
+            assert "-0.0" not in {repr(number) for number in (value, *features.values())}
