@@ -17,13 +17,15 @@ export CMAKE_ARGS ?= -DGGML_NATIVE=OFF -DLLAVA_BUILD=OFF
 JOBS ?= 2
 # Words for `leo demo`, `leo bench` and pytest, for example: make test ARGS="tests/rules -x"
 ARGS ?=
+# What `make load` runs.
+STAGE ?= load
 STAMP := .venv/.synced
 # The console's pages, built by Node: from PATH, else from the wheel of the group `console`.
 CONSOLE := api/console/dist/index.html
 NODE_GROUP := $(shell command -v node >/dev/null 2>&1 && command -v npm >/dev/null 2>&1 || echo --group console)
 CONSOLE_SOURCES := $(shell find api/console/src -type f 2>/dev/null) api/console/package-lock.json api/console/build.mjs
 
-.PHONY: force help setup console demo test check format openapi docs bench up down doctor clean
+.PHONY: force help setup console demo test check format openapi docs bench load up down doctor clean
 
 help: ## Show what can be made
 	@echo "usage: make TARGET"
@@ -65,6 +67,9 @@ docs: $(STAMP) ## Build the documentation into site/; a broken link fails
 bench: $(STAMP) ## Measure the mirror and the trace on a throw-away database
 	@.venv/bin/leo bench mirror --json $(ARGS)
 	@.venv/bin/leo bench trace --json $(ARGS)
+
+load: $(STAMP) ## Put load on a throw-away site with k6: make load STAGE=smoke, load, stress, soak or spike
+	@.venv/bin/leo load $(STAGE) $(ARGS)
 
 up: $(STAMP) try-console ## Run servers, API, workers and sandbox in the foreground
 	@.venv/bin/leo up

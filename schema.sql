@@ -2285,20 +2285,25 @@ END $$;
 -- What must be known before the tenant is: columns, not tables, and only behind the functions below.
 GRANT SELECT (tenant_id, slug, status) ON tenant TO leo_router;
 GRANT SELECT (tenant_id, api_key_id, key_hash, scopes, expires_at, revoked_at) ON api_key TO leo_router;
-GRANT SELECT (tenant_id, channel_id, kind, webhook_key) ON channel TO leo_router;
+GRANT SELECT (tenant_id, channel_id, kind, status, webhook_key) ON channel TO leo_router;
 GRANT SELECT (tenant_id, lane, status, due_at) ON run_batch TO leo_router;
-GRANT SELECT (tenant_id, lane, status, through_id, due_at, lease_until) ON delivery_log TO leo_router;
+GRANT SELECT (tenant_id, delivery_id, lane, status, through_id, due_at, lease_until, settled) ON delivery_log TO leo_router;
 GRANT SELECT (tenant_id, due_at, done_at) ON outbox TO leo_router;
 GRANT SELECT (tenant_id, due_at) ON segment TO leo_router;
 GRANT SELECT (tenant_id, due_at) ON recheck TO leo_router;
-GRANT SELECT (tenant_id, due_at) ON channel_token TO leo_router;
+GRANT SELECT (tenant_id, channel_id, due_at, ends_at) ON channel_token TO leo_router;
+GRANT SELECT (tenant_id, channel_id, expires_at) ON channel_credential TO leo_router;
+GRANT SELECT (tenant_id, channel_id, circuit) ON channel_gate TO leo_router;
+GRANT SELECT (tenant_id, due_at) ON callback TO leo_router;
+GRANT SELECT (tenant_id, source_id, status, started_at) ON sync_run TO leo_router;
 GRANT SELECT (tenant_id, status, due_at, lease_until) ON agent_task TO leo_router;
-GRANT SELECT (tenant_id, due_at, status) ON source TO leo_router;
+GRANT SELECT (tenant_id, source_id, due_at, status, created_at) ON source TO leo_router;
 DO $$
 DECLARE
     routed text;
 BEGIN
-    FOREACH routed IN ARRAY ARRAY['tenant', 'api_key', 'channel', 'run_batch', 'delivery_log', 'outbox', 'segment', 'recheck', 'channel_token', 'source', 'agent_task'] LOOP
+    FOREACH routed IN ARRAY ARRAY['tenant', 'api_key', 'channel', 'run_batch', 'delivery_log', 'outbox', 'segment', 'recheck', 'channel_token', 'source', 'agent_task',
+                                    'channel_credential', 'channel_gate', 'callback', 'sync_run'] LOOP
         IF NOT EXISTS (SELECT FROM pg_policies WHERE schemaname = 'public' AND tablename = routed AND policyname = 'router') THEN
             EXECUTE format('CREATE POLICY router ON %I FOR SELECT TO leo_router USING (true)', routed);
         END IF;
@@ -2387,12 +2392,128 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_te
         SELECT FROM channel_token k WHERE k.tenant_id = t.tenant_id AND k.due_at <= at)
 $$;
 
+-- How all work stands, over all tenants and without naming one: what /metrics tells. What is long is counted up to `most` for each
+-- tenant (and channel), so that looking costs the same however much waits.
+CREATE OR REPLACE FUNCTION leo_route_metrics(most int)
+RETURNS TABLE (metric text, labels jsonb, value double precision)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
+WITH lane (name) AS (VALUES ('realtime'), ('bulk')),
+active AS MATERIALIZED (SELECT t.tenant_id FROM tenant t WHERE t.status = 'active'),
+batch AS MATERIALIZED (
+    SELECT lane.name AS lane, sum(b.due) AS due, sum(b.later) AS later, min(b.oldest) AS oldest
+    FROM lane LEFT JOIN active t ON true LEFT JOIN LATERAL (
+        SELECT count(*) FILTER (WHERE due_at <= now()) AS due, count(*) FILTER (WHERE due_at > now()) AS later,
+               min(due_at) FILTER (WHERE due_at <= now()) AS oldest
+        FROM (SELECT r.due_at FROM run_batch r
+              WHERE r.tenant_id = t.tenant_id AND r.lane = lane.name AND r.status = 'pending' ORDER BY r.due_at LIMIT most) one
+    ) b ON true GROUP BY lane.name
+),
+message AS MATERIALIZED (
+    SELECT lane.name AS lane, sum(m.due) FILTER (WHERE c.status = 'connected') AS due, sum(m.later) FILTER (WHERE c.status = 'connected') AS later,
+           sum(m.due + m.later) FILTER (WHERE c.status <> 'connected') AS held,
+           min(m.oldest) FILTER (WHERE c.status = 'connected') AS oldest
+    FROM lane LEFT JOIN (active t JOIN channel c ON c.tenant_id = t.tenant_id) ON true LEFT JOIN LATERAL (
+        SELECT count(*) FILTER (WHERE due_at <= now()) AS due, count(*) FILTER (WHERE due_at > now()) AS later,
+               min(due_at) FILTER (WHERE due_at <= now()) AS oldest
+        FROM (SELECT d.due_at FROM delivery_log d
+              WHERE d.tenant_id = c.tenant_id AND d.lane = lane.name AND d.through_id = c.channel_id AND d.status = 'queued'
+              ORDER BY d.due_at LIMIT most) one
+    ) m ON true GROUP BY lane.name
+),
+in_hand AS MATERIALIZED (
+    SELECT lane.name AS lane, sum(h.held) AS held, sum(h.lost) AS lost
+    FROM lane LEFT JOIN active t ON true LEFT JOIN LATERAL (
+        SELECT count(*) AS held, count(*) FILTER (WHERE lease_until < now()) AS lost
+        FROM (SELECT d.lease_until FROM delivery_log d
+              WHERE d.tenant_id = t.tenant_id AND d.lane = lane.name AND d.status = 'sending' LIMIT most) one
+    ) h ON true GROUP BY lane.name
+),
+letter AS MATERIALIZED (
+    SELECT l.status, count(*) AS n FROM tenant t CROSS JOIN LATERAL (
+        SELECT d.status FROM delivery_log d
+        WHERE d.tenant_id = t.tenant_id AND d.status IN ('failed', 'dead', 'uncertain') AND d.settled IS NULL LIMIT most) l
+    GROUP BY l.status
+),
+told AS MATERIALIZED (
+    SELECT count(*) FILTER (WHERE due_at < 'infinity') AS waiting, count(*) FILTER (WHERE due_at = 'infinity') AS given_up,
+           min(due_at) FILTER (WHERE due_at <= now()) AS oldest
+    FROM active t CROSS JOIN LATERAL (
+        SELECT o.due_at FROM outbox o WHERE o.tenant_id = t.tenant_id AND o.done_at IS NULL ORDER BY o.due_at LIMIT most) one
+),
+synced AS MATERIALIZED (
+    SELECT max(extract(epoch FROM now() - coalesce(good.at, s.created_at))) AS lag,
+           count(*) FILTER (WHERE newest.status = 'failed') AS failing
+    FROM active t JOIN source s ON s.tenant_id = t.tenant_id AND s.status = 'connected'
+    LEFT JOIN LATERAL (SELECT max(r.started_at) AS at FROM sync_run r
+        WHERE r.tenant_id = s.tenant_id AND r.source_id = s.source_id AND r.status = 'finished') good ON true
+    LEFT JOIN LATERAL (SELECT r.status FROM sync_run r
+        WHERE r.tenant_id = s.tenant_id AND r.source_id = s.source_id AND r.status <> 'running'
+        ORDER BY r.started_at DESC LIMIT 1) newest ON true
+),
+ending AS MATERIALIZED (
+    SELECT c.kind, min(e.at) AS at FROM active t JOIN channel c ON c.tenant_id = t.tenant_id AND c.status <> 'disconnected'
+    CROSS JOIN LATERAL (
+        SELECT k.ends_at AS at FROM channel_token k WHERE k.tenant_id = c.tenant_id AND k.channel_id = c.channel_id
+        UNION ALL
+        SELECT k.expires_at FROM channel_credential k WHERE k.tenant_id = c.tenant_id AND k.channel_id = c.channel_id) e
+    WHERE e.at IS NOT NULL GROUP BY c.kind
+)
+SELECT 'leo_backlog_batches', jsonb_build_object('lane', b.lane, 'state', s.state), coalesce(s.n, 0)
+FROM batch b CROSS JOIN LATERAL (VALUES ('due', b.due), ('later', b.later)) AS s (state, n)
+UNION ALL
+SELECT 'leo_backlog_messages', jsonb_build_object('lane', m.lane, 'state', s.state), coalesce(s.n, 0)
+FROM message m CROSS JOIN LATERAL (VALUES ('due', m.due), ('later', m.later), ('held', m.held)) AS s (state, n)
+UNION ALL
+SELECT 'leo_backlog_oldest_seconds', jsonb_build_object('lane', o.lane, 'work', o.work), coalesce(extract(epoch FROM now() - o.oldest), 0)
+FROM (SELECT lane, 'batch' AS work, oldest FROM batch UNION ALL SELECT lane, 'message', oldest FROM message) o
+UNION ALL
+SELECT 'leo_messages_in_hand', jsonb_build_object('lane', lane), coalesce(held, 0) FROM in_hand
+UNION ALL
+SELECT 'leo_messages_lost', jsonb_build_object('lane', lane), coalesce(lost, 0) FROM in_hand
+UNION ALL
+SELECT 'leo_letters_unsettled', jsonb_build_object('status', s.status), coalesce(l.n, 0)
+FROM unnest(ARRAY['failed', 'dead', 'uncertain']) AS s (status) LEFT JOIN letter l ON l.status = s.status
+UNION ALL
+SELECT 'leo_outbox_waiting', '{}', waiting FROM told
+UNION ALL
+SELECT 'leo_outbox_given_up', '{}', given_up FROM told
+UNION ALL
+SELECT 'leo_outbox_oldest_seconds', '{}', coalesce(extract(epoch FROM now() - oldest), 0) FROM told
+UNION ALL
+SELECT 'leo_sync_lag_seconds', '{}', coalesce(lag, 0) FROM synced
+UNION ALL
+SELECT 'leo_sync_failing', '{}', failing FROM synced
+UNION ALL
+SELECT 'leo_token_ends_seconds', jsonb_build_object('channel', kind), extract(epoch FROM at - now()) FROM ending WHERE at < 'infinity'
+UNION ALL
+SELECT 'leo_channels', jsonb_build_object('channel', c.kind, 'status', c.status), count(*)
+FROM active t JOIN channel c ON c.tenant_id = t.tenant_id GROUP BY c.kind, c.status
+UNION ALL
+SELECT 'leo_channel_circuits', jsonb_build_object('channel', c.kind, 'circuit', coalesce(g.circuit, 'working')), count(*)
+FROM active t JOIN channel c ON c.tenant_id = t.tenant_id AND c.status = 'connected'
+LEFT JOIN channel_gate g ON g.tenant_id = c.tenant_id AND g.channel_id = c.channel_id
+GROUP BY c.kind, coalesce(g.circuit, 'working')
+UNION ALL
+SELECT 'leo_tasks_waiting', jsonb_build_object('status', s.status), coalesce(a.n, 0)
+FROM unnest(ARRAY['queued', 'thinking', 'acting']) AS s (status) LEFT JOIN (
+    SELECT one.status, count(*) AS n FROM active t CROSS JOIN LATERAL (
+        SELECT k.status FROM agent_task k
+        WHERE k.tenant_id = t.tenant_id AND k.status IN ('queued', 'thinking', 'acting') LIMIT most) one
+    GROUP BY one.status) a ON a.status = s.status
+UNION ALL
+SELECT 'leo_callbacks_waiting', '{}', count(*) FROM active t CROSS JOIN LATERAL (
+    SELECT FROM callback c WHERE c.tenant_id = t.tenant_id AND c.due_at IS NOT NULL LIMIT most) one
+UNION ALL
+SELECT 'leo_tenants', jsonb_build_object('status', s.status), count(t.tenant_id)
+FROM unnest(ARRAY['active', 'suspended']) AS s (status) LEFT JOIN tenant t ON t.status = s.status GROUP BY s.status
+$$;
+
 REVOKE ALL ON FUNCTION leo_route_api_key(bytea), leo_route_webhook(text), leo_route_slug(text), leo_route_tenants(),
     leo_route_due(text, timestamptz), leo_route_upkeep(timestamptz), leo_route_tasks(timestamptz),
-    leo_route_tokens(timestamptz) FROM PUBLIC;
+    leo_route_tokens(timestamptz), leo_route_metrics(int) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION leo_route_api_key(bytea), leo_route_webhook(text), leo_route_slug(text), leo_route_tenants(),
     leo_route_due(text, timestamptz), leo_route_upkeep(timestamptz), leo_route_tasks(timestamptz),
-    leo_route_tokens(timestamptz) TO leo_app, leo_owner;
+    leo_route_tokens(timestamptz), leo_route_metrics(int) TO leo_app, leo_owner;
 
 RESET ROLE;
 SET ROLE leo_owner;

@@ -2,6 +2,7 @@
 
 import logging
 import re
+import time
 import uuid
 
 from fastapi import Request
@@ -10,10 +11,12 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api import problems
+from engine.metrics import count
 
 BODY_LIMIT = 1_048_576
 REQUEST_ID_HEADER = "X-Request-ID"
 _TOO_LARGE = f"The body is larger than {BODY_LIMIT} octets."
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _USABLE_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
 log = logging.getLogger(__name__)
@@ -34,11 +37,13 @@ class Envelope:
         request_id = given if _USABLE_ID.fullmatch(given) else uuid.uuid4().hex
         scope["leo.request_id"] = request_id
         has_started = False
+        began = time.perf_counter()
 
         async def send_with_id(message: Message) -> None:
             nonlocal has_started
             if message["type"] == "http.response.start":
                 has_started = True
+                _count(scope, message["status"], time.perf_counter() - began)
                 MutableHeaders(scope=message)[REQUEST_ID_HEADER] = request_id
             await send(message)
 
@@ -55,6 +60,14 @@ class Envelope:
             if has_started:
                 raise
             await problems.unexpected(request)(scope, receive, send_with_id)
+
+
+def _count(scope: Scope, status: int, seconds: float) -> None:
+    """Count by the route's template: paths hold keys of people, and there is no end of them."""
+    route = getattr(scope.get("route"), "path", "unmatched")
+    # Any word may stand for a method.
+    method = scope["method"] if scope["method"] in _METHODS else "other"
+    count.request(method=method, route=route, status=status, seconds=seconds)
 
 
 def _declared_length(request: Request) -> int:

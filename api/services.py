@@ -9,7 +9,7 @@ from uuid import UUID
 
 from arq.connections import ArqRedis
 
-from engine import embedded, inbox, lanes
+from engine import embedded, inbox, lanes, metrics
 from engine.credentials import Vault
 from engine.db import Database
 from engine.dispatch.adapters import Adapters
@@ -70,6 +70,7 @@ class Services:
     streams: inbox.Streams = field(default_factory=inbox.Streams, kw_only=True)
     vault: Vault = field(repr=False)
     platform_key: str = field(repr=False)
+    figures: metrics.Page = field(kw_only=True, repr=False)
 
     @property
     def links(self) -> Links:
@@ -96,6 +97,7 @@ class Services:
                     gateway=gateway,
                     vault=Vault(servers.secrets.credential_key),
                     platform_key=servers.secrets.platform_key,
+                    figures=metrics.Page(db, queues),
                 )
             finally:
                 await adapters.aclose()

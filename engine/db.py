@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
 from typing import Any, Self
 from uuid import UUID
 
@@ -50,6 +51,15 @@ _UNHURRIED = "SET LOCAL synchronous_commit = off"
 _LOAD_AGE = "SELECT '0'::ag_catalog.agtype"
 _LONG_NUMBER = re.compile(rb"\d{16}")
 _HAS_SCHEMA = "SELECT to_regclass('public.schema_migration') IS NOT NULL AS applied"
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """A pool's connections, and who waits for one."""
+
+    idle: int
+    used: int
+    waiting: int
 
 
 class Database:
@@ -121,6 +131,12 @@ class Database:
             ) from error
         except psycopg.Error as error:
             raise translate(error, url=self._url) from error
+
+    def usage(self) -> Usage:
+        """Tell how the pool is used now."""
+        stats = self._pool.get_stats()
+        size, idle = stats.get("pool_size", 0), stats.get("pool_available", 0)
+        return Usage(idle=idle, used=size - idle, waiting=stats.get("requests_waiting", 0))
 
     def reader_conninfo(self, *, role: str, password: str, application: str, statement_ms: int) -> str:
         """Give the connection string of a tenant's reader: read-only, small, and gone soon after who asked."""

@@ -77,8 +77,26 @@ PACES = {
 }
 
 
+# Whose hearts beat, or beat once.
+WORKERS = "leo:workers"
+
+
 def queue_name(lane: Lane) -> str:
     return f"leo:{lane}"
+
+
+def beat_key(owner: str) -> str:
+    return f"leo:alive:{owner}"
+
+
+async def count_workers(client: ArqRedis, lane: Lane) -> int:
+    """Count the lane's workers that live, and forget those that are gone; raises RedisError."""
+    owners = sorted(name.decode() for name in await client.smembers(WORKERS))  # type: ignore[misc]  # typed for both clients
+    beats = await client.mget([beat_key(owner) for owner in owners]) if owners else []
+    gone = [owner for owner, beat in zip(owners, beats, strict=True) if beat is None]
+    if gone:
+        await client.srem(WORKERS, *gone)  # type: ignore[misc]
+    return sum(owner.startswith(f"worker-{lane}@") for owner in owners if owner not in gone)
 
 
 def connect(url: str, *, lane: Lane = Lane.REALTIME) -> ArqRedis:

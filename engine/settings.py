@@ -78,6 +78,8 @@ class Settings(BaseSettings):
     embedding_model: Annotated[str, Field(pattern=r"^[\w.-]{1,100}$")] | None = None
     """A Gemini model that templates and tasks are remembered with, such as gemini-embedding-001; local if absent."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+    metrics_token: SecretStr | None = None
+    """What who reads /metrics has to send; without it they are told on this machine alone."""
 
     database_connect_timeout_s: Seconds = 5.0
     database_statement_timeout_s: Seconds = 60.0
@@ -107,7 +109,7 @@ class Settings(BaseSettings):
             raise ValueError("a URL such as http://127.0.0.1:8790")
         return value
 
-    @field_validator("gemini_api_key", "model_token")
+    @field_validator("gemini_api_key", "model_token", "metrics_token")
     @classmethod
     def _header(cls, value: SecretStr | None) -> SecretStr | None:
         """Refuse what no HTTP header may hold: the library would quote it in its error."""

@@ -4,15 +4,21 @@ from importlib.metadata import version
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
+from fastapi.responses import PlainTextResponse
 from redis.exceptions import RedisError
 
 from api.routes import console
 from api.schemas.base import Output, example
 from api.services import Services
+from engine import metrics
 
 router = APIRouter(tags=["health"])
 
 _CONSOLE: dict[int | str, dict[str, Any]] = {200: {"content": {"text/html": {"example": "<!doctype html>..."}}}}
+
+_FIGURES: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"text/plain": {"example": 'leo_backlog_messages{lane="realtime",state="due"} 0.0'}}}
+}
 
 
 class Landing(Output):
@@ -62,3 +68,12 @@ async def is_ready(request: Request) -> Ready:
     except (RedisError, OSError):
         return Ready(status="ready", database="ok", redis="away")
     return Ready(status="ready", database="ok", redis="ok")
+
+
+@router.get("/metrics", operation_id="getMetrics", response_class=PlainTextResponse, responses=_FIGURES)
+async def get_metrics(request: Request) -> Response:
+    """Tell how all work stands and what this process did, for Prometheus; no tenant is named."""
+    services: Services = request.app.state.services
+    client = request.client.host if request.client else None
+    metrics.admit(services.settings, client=client, headers=request.headers)
+    return Response(await services.figures.text(), media_type=metrics.CONTENT_TYPE)

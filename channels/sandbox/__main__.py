@@ -1,6 +1,7 @@
 """The sandbox as a process of its own: `python -m channels.sandbox --help`.
 
-It listens on 127.0.0.1 only, says where on its first line of output (JSON), and ends cleanly on SIGTERM or SIGINT.
+It listens on 127.0.0.1 only unless told another address, says where on its first line of output (JSON), and ends
+cleanly on SIGTERM or SIGINT.
 """
 
 import argparse
@@ -63,6 +64,7 @@ def _parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("--smtp-port", type=int, default=8725, help="0 takes any free one (8725)")
     add("--http-port", type=int, default=8780, help="the other providers and control; 0 takes any free one (8780)")
+    add("--also-at", metavar="ADDRESS", help="one more address of this machine that the HTTP providers answer at")
     add("--record", type=Path, help="append each message to this file as a JSON line")
     add("--callback", help="post outcomes as signed JSON arrays to this URL")
     add("--secret", default="", help="signs the callbacks; visible in the process list, so prefer --secret-file")
@@ -127,6 +129,8 @@ async def _serve(arguments: argparse.Namespace) -> None:
     await runner.setup()
     site = web.TCPSite(runner, HOST, arguments.http_port, backlog=1024)
     await site.start()
+    if arguments.also_at:
+        await web.TCPSite(runner, arguments.also_at, runner.addresses[0][1], backlog=1024).start()
     posting = asyncio.create_task(callback.run())
     ports = {"smtp_port": smtp.sockets[0].getsockname()[1], "http_port": runner.addresses[0][1]}
     sys.stdout.write(json.dumps({"ready": True, **ports}) + "\n")

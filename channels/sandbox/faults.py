@@ -7,11 +7,11 @@ from typing import Any
 
 from rules.errors import InvalidInput
 
-# How each channel can fail: an answer of its own, none at all, the connection cut; ArangoDB also late, its cursor gone,
-# or with half of the JSON in an answer that is whole to HTTP.
+# How each channel can fail: an answer of its own, none at all, the connection cut, late; ArangoDB also with its cursor
+# gone, or with half of the JSON in an answer that is whole to HTTP.
 MODES: Mapping[Any, tuple[str, ...]] = {
     "email": ("reply", "hang", "cut"),
-    "telegram": ("reply", "hang", "cut"),
+    "telegram": ("reply", "hang", "cut", "slow"),
     "app_push": ("reply", "hang", "cut"),
     "web_push": ("reply", "hang", "cut"),
     "zalo_oa": ("reply", "hang", "cut"),
@@ -29,7 +29,8 @@ REMEDY = (
     '"mode"?: "reply"|"hang"|"cut", "status"?: 429, "text"?: "...", '
     '"code"?: "-230", "retry_after"?: 1, "headers"?: {}, "times"?: 3, "address"?: "...", '
     '"stage"?: "rcpt"|"content"|"token", "keep"?: false}. '
-    'Of arango also "mode": "slow"|"expired"|"torn", "delay"?: 2.5 and "query"?: "profiles_changed".'
+    'Of telegram and arango also "mode": "slow" and "delay"?: 2.5; '
+    'of arango "mode": "expired"|"torn" and "query"?: "profiles_changed".'
 )
 
 

@@ -69,6 +69,9 @@ class BotApi:
     async def _send_message(self, request: web.Request, token: str, fields: Mapping[str, Any]) -> web.StreamResponse:
         chat = str(fields.get("chat_id", "")).strip()
         fault = self._faults.take("telegram", address=chat)
+        if fault is not None and fault.mode == "slow":
+            await asyncio.sleep(fault.delay)
+            fault = None
         if fault is not None and not fault.keep:
             return await _fail(request, fault)
         try:

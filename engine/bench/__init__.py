@@ -18,6 +18,7 @@ NAMES: dict[str, str] = {
     "mirror": "Bulk upsert of profiles with the graph mirror on, against the same with only its triggers off.",
     "pages": "The console in a browser: first paint, a person's journey, a node of the graph expanded.",
     "realtime": "From an event posted to the provider called, while a bulk campaign of 50,000 runs.",
+    "scale": "One, two and four workers and their limit; what each kind of work costs as people grow a hundredfold.",
     "segment": "Refreshing a segment among 1,000,000 people, and one person after an event among 10,000 and 1,000,000.",
     "smtp": "Sending queued mails over SMTP to a local relay, against a connection for each.",
     "snapshot": "Freezing a segment of 10,000 and of 1,000,000 people, checked and hashed.",

@@ -156,21 +156,22 @@ async def bulk(bench: Bench, *, batches: int, after: int) -> tuple[float, int]:
             profile_ids=people,
         )
     warm = min(WARM_UP, batches // 2)
-    await _decide_all(bench, started.batch_ids[:warm])
+    await decide_all(bench, started.batch_ids[:warm])
     bench.place.say(f"deciding {(batches - warm) * BATCH:,} people")
     began = perf_counter()
-    await _decide_all(bench, started.batch_ids[warm:])
+    await decide_all(bench, started.batch_ids[warm:])
     return (perf_counter() - began) / ((batches - warm) * BATCH), people[-1]
 
 
-async def _decide_all(bench: Bench, batch_ids: Sequence[int]) -> None:
+async def decide_all(bench: Bench, batch_ids: Sequence[int], *, least: int = BATCH // 2) -> None:
+    """Decide batches as one worker does, so many at once; `least`: the fewest messages that one may come to."""
     waiting = iter(batch_ids)
 
     async def decide() -> None:
         for batch_id in waiting:
             async with bench.db.transaction(bench.tenant_id) as conn:
                 done = await decide_batch(conn, tenant_id=bench.tenant_id, batch_id=batch_id, now=bench.now)
-            if done.state is not BatchState.DECIDED or done.deliveries < BATCH // 2:
+            if done.state is not BatchState.DECIDED or done.deliveries < least:
                 raise Conflict(f"Batch {batch_id} came to {done}.", remedy="Run it again and report it.")
 
     await asyncio.gather(*(decide() for _ in range(DECIDING)))

@@ -23,6 +23,7 @@ from engine.db import Database
 from engine.embedded import Servers
 from engine.embedded.home import LOOPBACK, Home
 from engine.processes import background, table, track
+from engine.processes.background import Part
 from engine.settings import Settings
 from rules.errors import Unavailable
 from rules.words import Lane
@@ -31,6 +32,10 @@ START_S = 60.0
 LOOK_S = 0.05
 JSON = {"Content-Type": "application/json"}
 _SANDBOX, _API = "sandbox", "api"
+
+
+def _here(part: Part) -> Part:
+    return part
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +55,11 @@ class Site:
         """The sandbox's own record: a JSON line for each message, in the order of their coming."""
         return self.settings.home / "sandbox.jsonl"
 
-    async def start_sandbox(self) -> None:
-        background.start(self.settings.home, table.part(self.settings, self.servers, _SANDBOX))
+    async def start_sandbox(self, *, also_at: str | None = None) -> None:
+        """Start the sandbox; it answers at one more address where one is given."""
+        part = table.part(self.settings, self.servers, _SANDBOX)
+        more = () if also_at is None else ("--also-at", also_at)
+        background.start(self.settings.home, replace(part, arguments=(*part.arguments, *more)))
         await self._answers(f"{self.sandbox_url}/_sandbox/reset")
         if background.running(self.settings.home, _SANDBOX) is None:
             raise Unavailable(f"Another program answers at {self.sandbox_url}.", remedy="Run it again.")
@@ -63,10 +71,10 @@ class Site:
         await self._answers(f"{url}/health")
         return url
 
-    def start_worker(self, lane: Lane, number: int = 0) -> track.Run:
+    def start_worker(self, lane: Lane, number: int = 0, *, elsewhere: Callable[[Part], Part] = _here) -> track.Run:
         """Start one more worker of a lane, or that number's anew where it was killed."""
         part = table.part(self.settings, self.servers, f"worker-{lane}")
-        return background.start(self.settings.home, replace(part, name=f"{part.name}-{number}"))
+        return background.start(self.settings.home, elsewhere(replace(part, name=f"{part.name}-{number}")))
 
     async def worker_started(self, lane: Lane, number: int = 0) -> None:
         """Wait until a worker looks for work."""

@@ -52,6 +52,7 @@ COMMANDS: dict[str, Command] = {
     "eval": Command("engine.cli.evaluation:app", "Measure how often a model means the right calls.", LOOK),
     "export": Command("engine.cli.export:app", "Write what a model may be trained on.", LOOK),
     "bench": Command("engine.cli.bench:bench", "Measure on a throw-away database.", LOOK),
+    "load": Command("engine.cli.load:load", "Put load on a throw-away site with k6; write a report.", LOOK),
     "model": Command("engine.cli.model:model", "Hold FunctionGemma in a process of its own.", SERVERS),
     "up": Command("engine.cli.servers:up", "Run everything in the foreground and print where it listens.", SERVERS),
     "down": Command("engine.cli.servers:down", "Stop everything that runs in the background.", SERVERS),

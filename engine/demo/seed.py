@@ -52,8 +52,27 @@ async def seed_tenant(db: Database, story: Story) -> Seeded:
     return Seeded(tenant_id, slug, key.secret)
 
 
-async def connect(db: Database, vault: Vault, sandbox: Client, tenant: Seeded, places: Places) -> None:
-    """Connect e-mail and Telegram, each with an account of its own that tells outcomes to the tenant's webhook."""
+@dataclass(frozen=True, slots=True)
+class Hook:
+    """Where outcomes of mails are posted, and what they are signed with."""
+
+    url: str
+    secret: str
+
+
+async def connect(
+    db: Database,
+    vault: Vault,
+    sandbox: Client,
+    tenant: Seeded,
+    places: Places,
+    *,
+    telegram_limits: Mapping[str, Any] | None = None,
+) -> Hook:
+    """Connect e-mail and Telegram, each with an account of its own that tells outcomes to the tenant's webhook.
+
+    Telegram takes what its own limits allow, unless others are given. Gives the webhook of the mails.
+    """
     secret = secrets.token_urlsafe(24)
     token = f"{secrets.randbelow(10**9) + 1}:{secrets.token_hex(16)}"
     email = {
@@ -65,7 +84,9 @@ async def connect(db: Database, vault: Vault, sandbox: Client, tenant: Seeded, p
         "sender": "LEO <no-reply@leo.example>",
         "webhook_secret": secret,
     }
-    telegram = {"token": token, "base_url": places.sandbox_url, "webhook_secret": secret}
+    telegram: dict[str, Any] = {"token": token, "base_url": places.sandbox_url, "webhook_secret": secret}
+    if telegram_limits is not None:
+        telegram["limits"] = telegram_limits
     async with db.transaction(tenant.tenant_id) as connection:
         mail, bot = [
             await connect_channel(
@@ -74,9 +95,10 @@ async def connect(db: Database, vault: Vault, sandbox: Client, tenant: Seeded, p
             for kind, settings in ((Channel.EMAIL, email), (Channel.TELEGRAM, telegram))
         ]
     hooks = f"{places.public_url}/webhooks"
-    account = {"account": tenant.slug, "url": f"{hooks}/{mail.webhook_key}", "secret": secret}
-    await sandbox.post("/_sandbox/accounts", account)
+    hook = Hook(f"{hooks}/{mail.webhook_key}", secret)
+    await sandbox.post("/_sandbox/accounts", {"account": tenant.slug, "url": hook.url, "secret": hook.secret})
     await sandbox.post(f"/bot{token}/setWebhook", {"url": f"{hooks}/{bot.webhook_key}", "secret_token": secret})
+    return hook
 
 
 async def seed_campaigns(db: Database, tenant: Seeded, story: Story, *, now: datetime) -> Mapping[str, int]:

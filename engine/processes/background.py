@@ -22,7 +22,10 @@ SERVERS = ("redis", "postgres")  # run files of engine.embedded in the same dire
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """One background process: `python -m <module> <arguments>`. `where` is what a person needs to reach it."""
+    """One background process: `python -m <module> <arguments>`. `where` is what a person needs to reach it.
+
+    `before` is a program that runs it elsewhere, such as in a network namespace, and becomes it.
+    """
 
     name: str
     module: str
@@ -30,9 +33,10 @@ class Part:
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
     port: int | None = None
     where: str = ""
+    before: tuple[str, ...] = ()
 
     def argv(self) -> list[str]:
-        return [sys.executable, "-m", self.module, *self.arguments]
+        return [*self.before, sys.executable, "-m", self.module, *self.arguments]
 
     def fingerprint(self) -> str:
         """Tell one set of arguments and settings from another without writing a secret down."""

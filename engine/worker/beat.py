@@ -13,6 +13,7 @@ from collections.abc import Collection
 from arq.connections import ArqRedis
 from redis.exceptions import RedisError
 
+from engine.lanes import WORKERS, beat_key
 from rules.words import Lane
 
 BEAT_S = 2.0
@@ -27,15 +28,12 @@ def owner_name(lane: Lane) -> str:
     return f"{_WORKER}{lane}@{socket.gethostname()}:{os.getpid()}:{time.time_ns() // 1_000_000}"
 
 
-def beat_key(owner: str) -> str:
-    return f"leo:alive:{owner}"
-
-
 async def beat_forever(client: ArqRedis, owner: str) -> None:
     """Say that we live until cancelled; while Redis is away there is nobody to tell."""
     while True:
         try:
             await client.set(beat_key(owner), b"1", px=int(ALIVE_FOR_S * 1000))
+            await client.sadd(WORKERS, owner)  # type: ignore[misc]  # redis-py types both of its clients at once
             await asyncio.sleep(BEAT_S)
         except (RedisError, OSError):
             await asyncio.sleep(BEAT_S / 4)
@@ -45,6 +43,7 @@ async def say_goodbye(client: ArqRedis, owner: str) -> None:
     """Take the heartbeat away at a clean end; if Redis is gone it ends by itself."""
     try:
         await client.delete(beat_key(owner))
+        await client.srem(WORKERS, owner)  # type: ignore[misc]
     except (RedisError, OSError):
         return
 

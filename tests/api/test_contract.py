@@ -57,6 +57,7 @@ def test_every_operation_that_needs_a_key_says_which_scope() -> None:
         "landing",
         "isAlive",
         "isReady",
+        "getMetrics",
         "receiveOutcomes",
         "putInInbox",
         "openInbox",

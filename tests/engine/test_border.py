@@ -47,6 +47,7 @@ def test_every_table_and_partition_of_a_tenant_is_fenced(admin_url: str) -> None
     assert set(routed) == {
         *("tenant", "api_key", "channel", "run_batch", "delivery_log", "outbox"),
         *("segment", "recheck", "source", "agent_task", "channel_token"),
+        *("channel_credential", "channel_gate", "callback", "sync_run"),
     }
     assert all(policy[0] == "SELECT" and policy[4] == ["leo_router"] for policy in routed.values())
 
@@ -214,6 +215,8 @@ def test_before_a_tenant_is_known_only_the_routes_answer(admin_url: str, tenant:
         "SELECT address FROM delivery_log",
         "SELECT settings FROM channel",
         "SELECT payload FROM outbox",
+        "SELECT ciphertext FROM channel_credential",
+        "SELECT body FROM callback",
         "SELECT count(*) FROM cdp_profiles",
         "UPDATE tenant SET status = 'suspended'",
     ],

@@ -22,8 +22,11 @@ MAY_IMPORT: Mapping[str, frozenset[str]] = {
 # Parts of a package that only these may import, and why.
 PRIVATE_PARTS: Mapping[str, tuple[tuple[str, ...], str]] = {
     "engine.cli": (("engine.cli",), "the command line is on top"),
-    "engine.demo": (("engine.demo", "engine.cli.demo"), "the story uses the product, never the other way"),
-    "engine.bench": (("engine.bench", "engine.cli.bench"), "measuring is on top"),
+    "engine.demo": (
+        ("engine.demo", "engine.cli.demo", "engine.load"),
+        "the story uses the product, never the other way",
+    ),
+    "engine.bench": (("engine.bench", "engine.cli.bench", "engine.load", "engine.cli.load"), "measuring is on top"),
     "engine.worker": (("engine.worker",), "a process of its own, reached through its queue"),
     "engine.doctor": (("engine.doctor", "engine.cli"), "it looks at everything, nothing looks at it"),
     "channels.sandbox": (("channels.sandbox",), "stands for a provider, so it is a process of its own"),
@@ -63,7 +66,7 @@ SPOKEN_TO: Mapping[str, tuple[str, ...]] = {
     "aiosmtplib": ("channels.smtp",),
     "annotated_types": ("api.schemas",),
     "arango": ("engine.ingest.arango",),
-    "arq": ("engine.lanes", "engine.worker", "api.services"),
+    "arq": ("engine.lanes", "engine.metrics", "engine.worker", "api.services"),
     "croniter": ("engine.segments.store",),
     "cryptography": (
         *("engine.credentials", "engine.audit.checkpoint", "channels.callbacks.sendgrid", "engine.sandboxed"),
@@ -87,14 +90,22 @@ SPOKEN_TO: Mapping[str, tuple[str, ...]] = {
     "numpy": ("engine.think.functiongemma.vocabulary", "engine.bench.weightless"),
     "orjson": ("engine.db", "engine.ingest", "engine.record"),
     "phonenumbers": ("engine.addresses",),
-    "psutil": ("engine.embedded.postgres", "engine.processes.track"),
+    "psutil": ("engine.bench.usage", "engine.embedded.postgres", "engine.processes.track"),
     "psycopg": ("graph.components", "graph.mirror", "graph.neighbourhood", "graph.session", "graph.whole", "engine"),
     "psycopg_pool": ("engine.db",),
+    "prometheus_client": ("engine.metrics",),
     # Beside the schemas: the settings, and the secrets of the embedded servers, which settings hand out.
     "pydantic": ("api", "engine.settings", "engine.embedded"),
     "pydantic_settings": ("engine.settings",),
     "pywebpush": ("channels.subscription",),
-    "redis": ("engine.lanes", "engine.worker", "engine.doctor", "engine.embedded.redis", "api.routes.health"),
+    "redis": (
+        "engine.lanes",
+        "engine.metrics",
+        "engine.worker",
+        "engine.doctor",
+        "engine.embedded.redis",
+        "api.routes.health",
+    ),
     "rich": ("engine.cli", "engine.demo.report"),
     "starlette": ("api.envelope", "api.problems"),
     "typer": ("engine.cli",),

@@ -1,0 +1,119 @@
+"""Workers as if on hosts of their own: each in a network namespace that reaches the servers over a bridge alone.
+
+The bridge's addresses are those that are set aside for benchmarks (RFC 2544), so no real host has one. It needs root
+and `ip` on Linux.
+"""
+
+import os
+import secrets
+import shutil
+import subprocess
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from engine import bootstrap, embedded
+from engine.bench.site import Site
+from engine.db import admin
+from engine.embedded import Servers
+from engine.embedded.home import LOOPBACK
+from engine.lanes import connect
+from engine.processes.background import Part
+from engine.queries import queries
+from engine.settings import Settings
+from rules.errors import Unavailable
+
+BRIDGE_ADDRESS = "198.18.77.1"
+_NETWORK, _WORKER = "198.18.77.0/24", "198.18.77.{}/24"
+_FIRST_WORKER = 10
+_WAIT_S = 10.0
+_URLS = ("LEO_DATABASE_URL", "LEO_REDIS_URL")
+_SQL = queries("bench_scale")
+
+
+@dataclass(frozen=True, slots=True)
+class Hosts:
+    """Namespaces by number, made for one measurement; `before` is what a program's arguments begin with there."""
+
+    names: Sequence[str]
+
+    def before(self, number: int) -> tuple[str, ...]:
+        return ("ip", "netns", "exec", self.names[number])
+
+
+def are_allowed() -> bool:
+    """Whether namespaces can be made here: as root, with `ip` on PATH, and the system lets us."""
+    if os.geteuid() != 0 or shutil.which("ip") is None:
+        return False
+    name = f"leo-{secrets.token_hex(3)}"
+    is_made = _ip("netns", "add", name, is_tried=True)
+    return is_made and _ip("netns", "del", name, is_tried=True)
+
+
+@contextmanager
+def made(count: int) -> Iterator[Hosts]:
+    """Make a bridge and so many namespaces on it, and remove all of it afterwards; raises Unavailable."""
+    mark = secrets.token_hex(3)
+    bridge, names = f"leo-{mark}", [f"leo-{mark}-{number}" for number in range(count)]
+    try:
+        _ip("link", "add", bridge, "type", "bridge")
+        _ip("addr", "add", f"{BRIDGE_ADDRESS}/24", "dev", bridge)
+        _ip("link", "set", bridge, "up")
+        for number, name in enumerate(names):
+            end = f"v{mark}{number}"
+            _ip("netns", "add", name)
+            _ip("link", "add", end, "type", "veth", "peer", "name", "eth0", "netns", name)
+            _ip("link", "set", end, "master", bridge, "up")
+            _ip("-n", name, "addr", "add", _WORKER.format(_FIRST_WORKER + number), "dev", "eth0")
+            _ip("-n", name, "link", "set", "eth0", "up")
+        yield Hosts(names)
+    finally:
+        # A namespace takes its end of the cable along, and that takes the other.
+        for name in names:
+            _ip("netns", "del", name, is_tried=True)
+        _ip("link", "del", bridge, is_tried=True)
+
+
+def own_database(settings: Settings) -> Servers:
+    """Start a PostgreSQL of the benchmark's own that listens on the bridge too, by password as everywhere.
+
+    The bridge has to be there. Yours is never changed.
+    """
+    servers = embedded.ensure(settings)
+    bootstrap.set_up(servers.admin_database_url, app_url=servers.database_url)
+    with admin(servers.admin_database_url) as connection:
+        connection.autocommit = True
+        connection.execute(_SQL["listen_on_bridge"])
+        row = connection.execute(_SQL["hba_file"]).fetchone()
+    with Path(str(row[0]) if row else "").open("a", encoding="utf-8") as file:
+        file.write(f"host all all {_NETWORK} scram-sha-256\n")
+    embedded.stop(settings, only={"postgres"})
+    return embedded.ensure(settings)
+
+
+async def redis_on_bridge(site: Site) -> None:
+    """Let Redis listen on the bridge too."""
+    client = connect(site.servers.redis_url)
+    try:
+        await client.config_set("bind", f"{LOOPBACK} {BRIDGE_ADDRESS}")
+    finally:
+        await client.aclose()
+
+
+def moved(part: Part, hosts: Hosts, number: int) -> Part:
+    """Give a part as it runs in a namespace, with the servers under the bridge's address."""
+    environment = {
+        name: value.replace(f"@{LOOPBACK}:", f"@{BRIDGE_ADDRESS}:") if name in _URLS else value
+        for name, value in part.environment.items()
+    }
+    return replace(part, before=hosts.before(number), environment=environment)
+
+
+def _ip(*arguments: str, is_tried: bool = False) -> bool:
+    done = subprocess.run(["ip", *arguments], capture_output=True, text=True, check=False, timeout=_WAIT_S)  # noqa: S603, S607 - ours
+    if done.returncode and not is_tried:
+        raise Unavailable(
+            f"No network namespace can be made: {done.stderr.strip()[:200]}.", remedy="Run it without them, or as root."
+        )
+    return done.returncode == 0

@@ -1,0 +1,44 @@
+"""`leo load`: a stage of the load test on a throw-away site, and its report."""
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from engine import embedded
+from engine.bench import Place, throwaway
+from engine.load import report
+from engine.load.plan import SCRIPTS, Stage
+from engine.load.run import run
+from engine.settings import Settings
+
+
+def load(
+    stage: Annotated[str, typer.Argument(help="smoke, load, stress, soak or spike.")] = "load",
+    out: Annotated[Path, typer.Option(help="Where summary.json and report.html go.")] = SCRIPTS / "results",
+) -> None:
+    """Let k6 loose on servers, API and workers that are started for it, and judge what they stood."""
+    asked = Stage.read(stage)
+    settings = Settings.load()
+    servers = embedded.ensure(settings, redis=False)
+    out.mkdir(parents=True, exist_ok=True)
+    progress = Console(stderr=True)
+    with (
+        throwaway.database(servers.admin_database_url) as url,
+        progress.status(f"{stage}: making a database") as status,
+    ):
+        place = Place(admin_url=url, settings=settings, say=lambda text: status.update(f"{stage}: {text}"))
+        ran = asyncio.run(run(place, asked, out.resolve()))
+    (out / "summary.json").write_text(
+        json.dumps(ran.as_document(), ensure_ascii=False, indent=1) + "\n", encoding="utf-8"
+    )
+    (out / "report.html").write_text(report.page(ran), encoding="utf-8")
+    console = Console(soft_wrap=True)
+    for line in report.lines(ran):
+        console.print(line, highlight=False)
+    console.print(f"[green]met[/]: {out / 'report.html'}" if ran.is_met else f"[red]not met[/]: {out / 'report.html'}")
+    if not ran.is_met:
+        raise typer.Exit(1)

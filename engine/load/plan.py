@@ -1,0 +1,93 @@
+"""What a stage of the load test asks and what it is held to, read from the files that the k6 scripts read."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from rules.errors import InvalidInput, Misconfigured
+
+SCRIPTS = Path(__file__).parents[2] / "k6"
+"""The scripts are part of the checkout, not of what is installed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Thresholds:
+    """Milliseconds of the 95th percentile of all requests, the share that may fail, seconds until nothing waits."""
+
+    response_p95_ms: float
+    error_rate: float
+    backlog_drain_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """So many profiles a minute for so many seconds; `begins_s` after the stage did."""
+
+    place: int
+    per_minute: int
+    begins_s: int
+    seconds: int
+    waves: tuple[int, ...]
+    """The numbers of its campaigns, each launched for its share of the people."""
+    wave_people: int
+
+    @property
+    def ends_s(self) -> int:
+        return self.begins_s + self.seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """Steps one after the other. `seeks_limit`: it goes on until a threshold breaks, and tells where."""
+
+    name: str
+    steps: tuple[Step, ...]
+    thresholds: Thresholds
+    seeks_limit: bool = False
+
+    @property
+    def seconds(self) -> int:
+        return self.steps[-1].ends_s
+
+    @property
+    def people(self) -> int:
+        return sum(len(step.waves) * step.wave_people for step in self.steps)
+
+    @property
+    def waves(self) -> tuple[int, ...]:
+        """How many people each campaign is for, in the order they are launched."""
+        return tuple(step.wave_people for step in self.steps for _ in step.waves)
+
+    @classmethod
+    def read(cls, name: str, *, scripts: Path = SCRIPTS) -> Self:
+        """Raise InvalidInput for a stage that is none, Misconfigured where there are no scripts here."""
+        plan, limits = _document(scripts / "stages.json"), _document(scripts / "thresholds.json")
+        if name not in plan["stages"]:
+            raise InvalidInput(f"There is no stage {name!r}.", remedy=f"Choose one of {', '.join(plan['stages'])}.")
+        stage = plan["stages"][name]
+        steps = tuple(_steps(stage, wave_s=plan["wave_s"]))
+        thresholds = Thresholds(**limits.get(name, limits["default"]))
+        return cls(name, steps, thresholds, seeks_limit=stage.get("until_it_breaks", False))
+
+
+def _steps(stage: Mapping[str, Any], *, wave_s: int) -> list[Step]:
+    steps: list[Step] = []
+    begins_s = wave = 0
+    for place, step in enumerate(stage["steps"]):
+        count = step["seconds"] // wave_s
+        waves = tuple(range(wave, wave + count))
+        people = round(step["per_minute"] * wave_s / 60)
+        steps.append(Step(place, step["per_minute"], begins_s, step["seconds"], waves, people))
+        begins_s += step["seconds"] + stage["pause_s"]
+        wave += count
+    return steps
+
+
+def _document(path: Path) -> dict[str, Any]:
+    try:
+        document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise Misconfigured(f"There is no {path.name} here.", remedy="Run it in a checkout, where k6/ is.") from error
+    return document

@@ -1,0 +1,11 @@
+"""What /metrics tells: how all work stands, over all tenants, and what this process did. Names begin with `leo_`.
+
+How work stands is read from PostgreSQL and Redis when somebody asks, so that it is true whichever process answers;
+what a process did (requests, calls, seconds) is counted in it, and each process tells its own.
+"""
+
+from engine.metrics.catalogue import METRICS, Kind, Metric, Teller
+from engine.metrics.guard import admit
+from engine.metrics.page import CONTENT_TYPE, Page
+
+__all__ = ["CONTENT_TYPE", "METRICS", "Kind", "Metric", "Page", "Teller", "admit"]

@@ -1,0 +1,87 @@
+"""Every metric with its kind, labels and meaning, said once: pages, docs, dashboards and alert rules are held to it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from types import MappingProxyType
+
+
+class Kind(StrEnum):
+    COUNTER = "counter"
+    GAUGE = "gauge"
+    HISTOGRAM = "histogram"
+
+
+class Teller(StrEnum):
+    """Who tells it, and about what.
+
+    `state`: the API, about everything, from PostgreSQL and Redis: every API says the same, so take one (`max`), not the
+    sum. `process`: each API and worker about itself: add them up. `api`, `worker`: such a process of that kind only.
+    """
+
+    STATE = "state"
+    PROCESS = "process"
+    API = "api"
+    WORKER = "worker"
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """`name` is the family's, with `_total` for counters."""
+
+    name: str
+    kind: Kind
+    teller: Teller
+    text: str
+    labels: tuple[str, ...] = ()
+
+
+def _state(name: str, text: str, *labels: str, kind: Kind = Kind.GAUGE) -> Metric:
+    return Metric(name, kind, Teller.STATE, text, labels)
+
+
+_ALL = (
+    _state("leo_source_up", "Whether what this page is read from answered (1) or not (0).", "source"),
+    _state("leo_backlog_batches", "Batches of people to decide for: due now, or later.", "lane", "state"),
+    _state(
+        "leo_backlog_messages",
+        "Messages to send: due now, later, or held because their channel is paused or disconnected.",
+        *("lane", "state"),
+    ),
+    _state(
+        "leo_backlog_oldest_seconds",
+        "How long the oldest batch or message has been due; 0 without any.",
+        "lane",
+        "work",
+    ),
+    _state("leo_messages_in_hand", "Messages that are being sent now.", "lane"),
+    _state("leo_messages_lost", "Messages whose worker has not been heard of since its lease ended.", "lane"),
+    _state("leo_letters_unsettled", "Messages that failed, are dead or uncertain, and that nobody settled.", "status"),
+    _state("leo_queue_jobs", "Jobs in Redis: due now, or later.", "lane", "state"),
+    _state("leo_queue_oldest_seconds", "How long the oldest job in Redis has been due; 0 without any.", "lane"),
+    _state("leo_workers", "Workers whose heart beats.", "lane"),
+    _state("leo_outbox_waiting", "Outcomes to be told to CDPs."),
+    _state("leo_outbox_given_up", "Outcomes that no CDP took, given up."),
+    _state("leo_outbox_oldest_seconds", "How long the oldest outcome has been due to be told; 0 without any."),
+    _state("leo_callbacks_waiting", "Callbacks that are to be read again."),
+    _state("leo_sync_lag_seconds", "How long ago the last complete sync began, at the source where it is longest ago."),
+    _state("leo_sync_failing", "Sources whose newest sync failed."),
+    _state("leo_token_ends_seconds", "Seconds until the first token or credential of such a channel ends.", "channel"),
+    _state("leo_channels", "Channels.", "channel", "status"),
+    _state("leo_channel_circuits", "Connected channels by the state of their circuit.", "channel", "circuit"),
+    _state("leo_tasks_waiting", "Agent tasks that are not at their end and wait for nobody's approval.", "status"),
+    _state("leo_tenants", "Tenants.", "status"),
+    Metric(
+        "leo_http_requests_total",
+        Kind.COUNTER,
+        Teller.API,
+        "Requests, by the route's template: what matches no route is `unmatched`.",
+        ("method", "route", "status"),
+    ),
+    Metric(
+        "leo_http_request_seconds", Kind.HISTOGRAM, Teller.API, "Seconds until the answer began.", ("method", "route")
+    ),
+    Metric("leo_pool_connections", Kind.GAUGE, Teller.PROCESS, "Connections to PostgreSQL: idle or used.", ("state",)),
+    Metric("leo_pool_waiting", Kind.GAUGE, Teller.PROCESS, "Who waits for a connection to PostgreSQL."),
+)
+METRICS: Mapping[str, Metric] = MappingProxyType({metric.name: metric for metric in _ALL})

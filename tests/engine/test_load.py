@@ -1,0 +1,202 @@
+"""`leo load`: what a stage asks of k6, when a step counts as broken, the report. `.ci/run` runs the smoke stage."""
+
+import json
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree as ET
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from engine.bench.chart import Chart, Line
+from engine.load import report
+from engine.load.backlog import Sample
+from engine.load.judge import breaking_point, judge
+from engine.load.plan import SCRIPTS, Stage, Thresholds
+from engine.load.points import DURATION, FAILED, Points
+from engine.load.run import Ran, _program
+from rules.errors import InvalidInput
+
+STAGES = list(json.loads((SCRIPTS / "stages.json").read_text())["stages"])
+BEGAN = 1_000_000.0
+
+
+def metrics(stage: Stage, **changed: dict[int, float]) -> dict[str, Any]:
+    """What k6 tells of a stage in which everything went well, but for what is `changed` by step."""
+    made: dict[str, Any] = {}
+    for step in stage.steps:
+        p95 = changed.get("p95", {}).get(step.place, 50.0)
+        failed = changed.get("failed", {}).get(step.place, 0.0)
+        dropped = changed.get("dropped", {}).get(step.place, 0.0)
+        made[f"http_req_duration{{step:{step.place}}}"] = {"values": {"p(95)": p95, "count": 100}}
+        made[f"http_req_failed{{step:{step.place}}}"] = {"values": {"rate": failed}}
+        made[f"checks{{step:{step.place}}}"] = {"values": {"rate": 1.0}}
+        made[f"dropped_iterations{{step:{step.place}}}"] = {"values": {"count": dropped}}
+    return made
+
+
+def drained_after(stage: Stage, **late: float) -> list[Sample]:
+    """A backlog of 100 in each step that is gone 2 s after its end, or so much later."""
+    samples = []
+    for step in stage.steps:
+        gone_s = step.ends_s + late.get(f"step_{step.place}", 2.0)
+        samples += [Sample(BEGAN + at, 100, 0) for at in range(step.begins_s, int(gone_s))]
+        samples.append(Sample(BEGAN + gone_s, 0, 0))
+    return sorted(samples, key=lambda sample: sample.at)
+
+
+def test_the_load_stage_is_5000_profiles_a_minute_for_three_minutes_within_the_promised_limits() -> None:
+    stage = Stage.read("load")
+    assert [(step.per_minute, step.seconds) for step in stage.steps] == [(5_000, 180)]
+    assert abs(stage.people - 15_000) < stage.people * 0.001
+    assert stage.thresholds == Thresholds(response_p95_ms=200, error_rate=0, backlog_drain_s=10)
+
+
+def test_the_stress_stage_climbs_to_30000_within_the_same_limits() -> None:
+    stage = Stage.read("stress")
+    rates = [step.per_minute for step in stage.steps]
+    assert rates == sorted(rates)
+    assert (rates[0], rates[-1]) == (5_000, 30_000)
+    assert stage.seeks_limit
+    assert stage.thresholds == Stage.read("load").thresholds
+
+
+def test_an_unknown_stage_is_refused_with_those_there_are() -> None:
+    with pytest.raises(InvalidInput) as refused:
+        Stage.read("siege")
+    assert all(name in refused.value.remedy for name in STAGES)
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_k6_launches_every_campaign_of_a_stage_and_holds_it_to_its_limits(name: str) -> None:
+    stage = Stage.read(name)
+    with tempfile.TemporaryDirectory() as directory:
+        site = Path(directory) / "site.json"
+        site.write_text(json.dumps({"url": "", "key": "", "people": 1, "campaigns": []}))
+        done = subprocess.run(  # noqa: S603 - our own scripts
+            [_program(), "inspect", "-e", f"STAGE={name}", "-e", f"SITE={site}", str(SCRIPTS / "activation.js")],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=30,
+            env={"HOME": directory},
+        )
+    assert done.returncode == 0, done.stderr
+    options = json.loads(done.stdout)
+    launches = [options["scenarios"][f"activate_{step.place}"] for step in stage.steps]
+    assert [int(one["env"]["FIRST_WAVE"]) for one in launches] == [step.waves[0] for step in stage.steps]
+    held = options["thresholds"]["http_req_duration"]
+    assert held == [f"p(95)<={stage.thresholds.response_p95_ms}"]
+
+
+@pytest.mark.parametrize(
+    ("changed", "late", "why"),
+    [
+        ({"p95": {2: 201.0}}, {}, "p95 of 201 ms"),
+        ({"failed": {2: 0.001}}, {}, "0.10% of requests"),
+        ({"dropped": {2: 3.0}}, {}, "3 requests could not be sent"),
+        ({}, {"step_2": 11.0}, "gone after 11 s"),
+        ({}, {"step_2": 13.0}, "not gone before the next step"),
+    ],
+)
+def test_the_first_step_at_which_a_limit_breaks_is_named(
+    changed: dict[str, dict[int, float]], late: dict[str, float], why: str
+) -> None:
+    stage = Stage.read("stress")
+    steps = judge(stage, metrics(stage, **changed), drained_after(stage, **late), began=BEGAN)
+    broken = breaking_point(steps)
+    assert broken is not None
+    assert broken.step.per_minute == 15_000
+    assert any(why in reason for reason in broken.broken)
+    assert not any(step.broken for step in steps[:2])
+
+
+def test_a_stage_within_its_limits_has_no_breaking_point() -> None:
+    stage = Stage.read("stress")
+    steps = judge(stage, metrics(stage, p95={0: 200.0}), drained_after(stage, step_1=10.0), began=BEGAN)
+    assert breaking_point(steps) is None
+    assert [step.drain_s for step in steps][:2] == [2.0, 10.0]
+
+
+def test_where_steps_follow_each_other_only_the_last_has_to_leave_nothing() -> None:
+    stage = Stage.read("spike")
+    waiting = [Sample(BEGAN + at, 10, 10) for at in range(stage.seconds)]
+    steps = judge(stage, metrics(stage), [*waiting, Sample(BEGAN + stage.seconds + 4, 0, 0)], began=BEGAN)
+    assert [step.drain_s for step in steps] == [None, None, 4.0]
+    assert breaking_point(steps) is None
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.tuples(st.floats(0, 300), st.floats(0, 5_000), st.booleans()), min_size=1, max_size=60))
+def test_every_request_is_counted_in_one_second(requests: list[tuple[float, float, bool]]) -> None:
+    points = Points.of(
+        point
+        for at, took_ms, is_failed in requests
+        for point in ((DURATION, BEGAN + at, took_ms), (FAILED, BEGAN + at, float(is_failed)))
+    )
+    assert sum(len(second.times_ms) for second in points.seconds) == len(requests)
+    assert sum(second.failed for second in points.seconds) == sum(failed for _, _, failed in requests)
+    assert points.began <= BEGAN + min(at for at, _, _ in requests)
+
+
+def _ran(**changed: Any) -> Ran:
+    stage = Stage.read("stress")
+    samples = drained_after(stage)
+    told = metrics(stage, p95={3: 900.0})
+    told["http_req_duration{name:<trace>}"] = {"values": {"count": 1, "med": 1, "p(95)": 1, "p(99)": 1, "max": 1}}
+    points = Points.of([(DURATION, BEGAN + 0.1, 20.0), (DURATION, BEGAN + 3, 40.0), (FAILED, BEGAN + 3, 0.0)])
+    came = {
+        "activated": stage.people,
+        "decisions": stage.people,
+        "messages": {"sent": 5},
+        "events": 1,
+        "outcomes": 1,
+        "graph_differences": 0,
+        **changed,
+    }
+    return Ran(stage, {"metrics": told}, points, tuple(samples), judge(stage, told, samples, began=BEGAN), came, 0)
+
+
+def test_the_report_stands_alone_and_names_the_breaking_point() -> None:
+    page = report.page(_ran())
+    assert "20,000 profiles a minute (p95 of 900 ms is above 200 ms)" in page
+    assert page.count("<svg") == 4
+    assert "&lt;trace&gt;" in page
+    assert not [
+        word for word in ("http:", "https:", "src=", "<script") if word in page.replace("http://www.w3.org", "")
+    ]
+
+
+def test_the_summary_is_k6s_own_with_the_backlog_beside_it() -> None:
+    document = _ran().as_document()
+    assert "http_req_failed{step:0}" in document["metrics"]
+    assert (document["backlog_max"], document["backlog_drain_s"]) == (100, 2.0)
+    assert document["breaking_point"]["per_minute"] == 20_000
+    assert document["met"]
+
+
+@pytest.mark.parametrize("changed", [{"activated": 1}, {"graph_differences": 2}, {"messages": {"queued": 1}}])
+def test_fast_is_not_met_where_something_is_lost(changed: dict[str, Any]) -> None:
+    assert not _ran(**changed).is_met
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.text(max_size=12),
+    st.lists(st.tuples(st.floats(1, 1e7), st.floats(0, 1e6)), min_size=1, max_size=30),
+    st.sampled_from(["log", "linear"]),
+)
+def test_a_chart_is_well_formed_and_keeps_its_points_inside(title: str, points: list[Any], axis: str) -> None:
+    title = "".join(mark for mark in title if mark.isprintable())
+    drawn = Chart(title, [Line(title, sorted(points))], "ms", "s", limit=5.0, is_log=axis == "log").svg()
+    root = ET.fromstring(drawn)  # noqa: S314 - written a line above
+    _, _, width, height = (float(word) for word in root.attrib["viewBox"].split())
+    line = root.find("{http://www.w3.org/2000/svg}polyline")
+    assert line is not None
+    for pair in line.attrib["points"].split():
+        x, y = map(float, pair.split(","))
+        assert 0 <= x <= width
+        assert 0 <= y <= height

@@ -1,0 +1,73 @@
+"""`leo bench scale`: what more workers bring and what limits them, and what units cost as people grow."""
+
+from datetime import UTC, datetime
+from uuid import UUID
+
+import pytest
+
+from engine.bench import Place, Result, growth, namespaces, scale, site
+from engine.bench.curves import charts
+from engine.bench.decide import Bench
+from engine.bench.usage import Usage
+from engine.settings import Settings
+
+
+def _usage(busy: float, **waits: float) -> Usage:
+    return Usage(cores={"workers": 0.7, "PostgreSQL": 0.9}, busy=busy, all_cores=2, waits=waits)
+
+
+@pytest.mark.parametrize(
+    ("usage", "said"),
+    [
+        (_usage(1.9, work=1.0), "the processor: 1.90 of 2 cores busy (workers 0.70, PostgreSQL 0.90, others 0.30)"),
+        (_usage(1.0, work=0.5, commits=1.5), "commits: 1.5 of 2.0 sessions wait"),
+        (_usage(1.0, locks=3.0), "locks: 3.0 of 3.0 sessions wait"),
+        (_usage(0.4, work=0.1), "waiting for the provider: 0.40 of 2 cores busy"),
+        (_usage(0.4), "waiting for the provider"),
+    ],
+)
+def test_the_limit_is_named_by_what_was_measured(usage: Usage, said: str) -> None:
+    assert said in usage.limit
+
+
+@pytest.fixture
+def place(admin_url: str, settings: Settings) -> Place:
+    return Place(admin_url=admin_url, settings=settings, say=lambda _text: None)
+
+
+async def test_two_workers_share_one_run_and_it_is_known_who_worked(place: Place) -> None:
+    async with scale._opened(place) as bench:
+        measured = await bench.throughput(2, 200)
+        # Where the system lets us, each worker is as on a host of its own.
+        assert (bench.hosts is not None) == namespaces.are_allowed()
+    assert measured.per_s > 0
+    assert {"workers", "sandbox", "redis", "PostgreSQL"} == set(measured.usage.cores)
+    assert measured.usage.cores["workers"] > 0
+    assert measured.usage.cores["PostgreSQL"] > 0
+    assert measured.usage.busy <= measured.usage.all_cores + 0.1
+
+
+async def test_each_kind_of_work_is_measured_at_each_size_and_on_disk(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(growth, "PAGES", 4)
+    async with site.opened(place) as opened:
+        await opened.start_sandbox()
+        bench = Bench(place, opened.db, UUID(int=0), 0, datetime.now(UTC))
+        costs, taken = await growth.measure(opened, sizes=[300, 900], bench=bench)
+    found = growth.figures(costs, taken)
+    assert [one.people for one in costs] == [300, 900]
+    assert {f"growth_{kind}" for kind in growth.KINDS} <= set(found)
+    assert {f"{kind}_us_{people}" for kind in growth.KINDS for people in (300, 900)} <= set(found)
+    assert taken.profile > taken.profile_graph > 0
+    assert all(value > 0 for name, value in found.items() if not name.startswith("bytes_"))
+    drawn = charts(found | {f"{name}per_s_{count}": 1.0 for name in ("", "slow_") for count in scale.WORKERS})
+    assert [len(line.points) for line in drawn["growth"].lines] == [2] * len(growth.KINDS)
+
+
+def test_a_gain_that_is_missed_says_what_the_limit_was() -> None:
+    runs = [scale.Throughput(count, 100.0 * (1 + count / 10), _usage(1.9, work=1.0)) for count in scale.WORKERS]
+    grown = {f"growth_{kind}": 1.0 for kind in growth.KINDS}
+    result: Result = scale._result(1_000_000, runs, runs, grown, is_apart=True)
+    assert not result.bars[0].is_met
+    assert "with 2: the processor: 1.90 of 2 cores busy" in result.bars[0].text
