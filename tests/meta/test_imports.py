@@ -67,6 +67,8 @@ SPOKEN_TO: Mapping[str, tuple[str, ...]] = {
     "annotated_types": ("api.schemas",),
     "arango": ("engine.ingest.arango",),
     "arq": ("engine.lanes", "engine.metrics", "engine.worker", "api.services"),
+    # The comparison lays them beside us; nothing of the product uses them.
+    "celery": ("engine.bench.compare",),
     "croniter": ("engine.segments.store",),
     "cryptography": (
         *("engine.credentials", "engine.audit.checkpoint", "channels.callbacks.sendgrid", "engine.sandboxed"),
@@ -78,7 +80,7 @@ SPOKEN_TO: Mapping[str, tuple[str, ...]] = {
     "google": ("engine.memory.gemini", "engine.think.gemini"),
     "gguf": ("engine.bench.weightless",),
     "httpx": (
-        *("channels.http", "engine.demo.client", "engine.memory.gemini"),
+        *("channels.http", "engine.bench.compare", "engine.demo.client", "engine.memory.gemini"),
         *("engine.think.gemini", "engine.think.functiongemma.client"),
     ),
     "httpx_aiohttp": ("channels.http", "engine.demo.client"),
