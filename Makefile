@@ -25,7 +25,7 @@ CONSOLE := api/console/dist/index.html
 NODE_GROUP := $(shell command -v node >/dev/null 2>&1 && command -v npm >/dev/null 2>&1 || echo --group console)
 CONSOLE_SOURCES := $(shell find api/console/src -type f 2>/dev/null) api/console/package-lock.json api/console/build.mjs
 
-.PHONY: force help setup console demo test check format openapi docs bench load up down doctor clean
+.PHONY: force help setup console demo test check format openapi docs pictures bench load up down doctor clean
 
 help: ## Show what can be made
 	@echo "usage: make TARGET"
@@ -63,6 +63,10 @@ openapi: $(STAMP) ## Write docs/openapi.json anew, where the contract is meant t
 docs: $(STAMP) ## Build the documentation into site/; a broken link fails
 	@NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build --strict
 	@echo "documentation: site/index.html"
+
+pictures: $(STAMP) try-console ## Take the pictures of the console anew that the documentation shows
+	@rm -rf .pictures && mkdir .pictures && PICTURES_OF_THE_CONSOLE=.pictures .venv/bin/pytest --quiet tests/api/console
+	@for picture in .pictures/*.png; do [ ! -f "docs/images/$${picture##*/}" ] || cp "$$picture" docs/images/; done; rm -rf .pictures
 
 bench: $(STAMP) ## Measure the mirror and the trace on a throw-away database
 	@.venv/bin/leo bench mirror --json $(ARGS)

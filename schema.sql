@@ -65,6 +65,25 @@ CREATE OR REPLACE FUNCTION leo_iso(at timestamptz) RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE
 RETURN to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"');
 
+-- The words of a name as they are searched for: small, without marks (Nguyễn, NGUYEN and nguyen are one), split at everything
+-- that is no letter or digit. What is no word of ASCII stays as it is but for its marks.
+CREATE OR REPLACE FUNCTION leo_fold(name text) RETURNS text[]
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN regexp_split_to_array(
+    translate(regexp_replace(normalize(left(name, 400), NFD), '[\u0300-\u036f]+', '', 'g'), 'ABCDEFGHIJKLMNOPQRSTUVWXYZđĐ', 'abcdefghijklmnopqrstuvwxyzdd'),
+    '[\u0001-\u002f\u003a-\u0040\u005b-\u0060\u007b-\u00bf\u2000-\u206f\u3000]+');
+
+-- The same as an index keeps them, each behind a mark of its tenant: a search reads its own tenant's entries alone.
+CREATE OR REPLACE FUNCTION leo_words(border uuid, name text) RETURNS tsvector
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN array_to_tsvector(ARRAY(SELECT left(border::text, 8) || left(word, 40) FROM unnest(leo_fold(name)) AS word WHERE word <> ''));
+
+-- Whose words begin with each of these; NULL where nothing is asked for.
+CREATE OR REPLACE FUNCTION leo_words_like(border uuid, asked text) RETURNS tsquery
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN (SELECT string_agg(quote_literal(left(border::text, 8) || left(word, 40)) || ':*', ' & ')
+        FROM unnest(leo_fold(asked)) AS word WHERE word <> '')::tsquery;
+
 
 -- 2 tables ------------------------------------------------------------------------------------------------------
 
@@ -160,6 +179,10 @@ CREATE INDEX IF NOT EXISTS cdp_profiles_merged_idx ON cdp_profiles (tenant_id, m
 ALTER TABLE cdp_profiles ADD COLUMN IF NOT EXISTS source_rev text, ADD COLUMN IF NOT EXISTS source_root text;
 -- A loser may come before its winner: it is redirected when the winner is there.
 CREATE INDEX IF NOT EXISTS cdp_profiles_root_idx ON cdp_profiles (tenant_id, source_root) WHERE source_root IS NOT NULL;
+
+-- The words of the name, for finding people by them.
+ALTER TABLE cdp_profiles ADD COLUMN IF NOT EXISTS words tsvector GENERATED ALWAYS AS (leo_words(tenant_id, name)) STORED;
+CREATE INDEX IF NOT EXISTS cdp_profiles_words_idx ON cdp_profiles USING gin (words);
 
 -- Who was merged into whom, why and by whom; undoing keeps the record and says so.
 CREATE TABLE IF NOT EXISTS profile_merge (
@@ -800,6 +823,9 @@ CREATE TABLE IF NOT EXISTS run_batch (
     CONSTRAINT run_batch_lane_known CHECK (lane IN ('realtime', 'bulk')),
     CONSTRAINT run_batch_status_known CHECK (status IN ('pending', 'done', 'cancelled'))
 );
+-- How often it could not be decided and was put off.
+ALTER TABLE run_batch ADD COLUMN IF NOT EXISTS setbacks int NOT NULL DEFAULT 0;
+CREATE INDEX IF NOT EXISTS run_batch_put_off_idx ON run_batch (tenant_id, setbacks) WHERE status = 'pending' AND setbacks > 0;
 CREATE INDEX IF NOT EXISTS run_batch_run_idx ON run_batch (tenant_id, run_id, status);
 CREATE INDEX IF NOT EXISTS run_batch_due_idx ON run_batch (tenant_id, lane, due_at) WHERE status = 'pending';
 
@@ -978,6 +1004,8 @@ BEGIN
 END $$;
 CREATE INDEX IF NOT EXISTS delivery_log_provider_idx ON delivery_log (tenant_id, through_id, provider_id)
     WHERE provider_id IS NOT NULL;
+-- What left within the last hours, for little: rows are written once or twice in their life, near to where time is.
+CREATE INDEX IF NOT EXISTS delivery_log_updated_brin ON delivery_log USING brin (updated_at) WITH (pages_per_range = 32, autosummarize = on);
 -- Append-only: one row before the provider is called, one row with what it answered.
 CREATE TABLE IF NOT EXISTS delivery_attempt (
     tenant_id    uuid NOT NULL,
@@ -996,6 +1024,7 @@ CREATE TABLE IF NOT EXISTS delivery_attempt (
 );
 -- Whose provider was called; an end is about the same one.
 ALTER TABLE delivery_attempt ADD COLUMN IF NOT EXISTS channel_id bigint;
+CREATE INDEX IF NOT EXISTS delivery_attempt_at_brin ON delivery_attempt USING brin (at) WITH (pages_per_range = 32, autosummarize = on);
 
 CREATE TABLE IF NOT EXISTS outcome (
     tenant_id    uuid NOT NULL,
@@ -1157,6 +1186,24 @@ CREATE TABLE IF NOT EXISTS outbox (
 -- Whether the last try may have arrived although nobody said so; what went wrong with it. Due at infinity: given up.
 ALTER TABLE outbox ADD COLUMN IF NOT EXISTS may_have_left boolean NOT NULL DEFAULT false, ADD COLUMN IF NOT EXISTS error text;
 CREATE INDEX IF NOT EXISTS outbox_due_idx ON outbox (tenant_id, due_at) WHERE done_at IS NULL;
+
+-- Stuck work that somebody took up again: what, why, who, where it stood, and how much became due; or why nothing could.
+CREATE TABLE IF NOT EXISTS take_up (
+    tenant_id   uuid NOT NULL,
+    take_up_id  bigint NOT NULL DEFAULT nextval('leo_id'),
+    what        text NOT NULL,
+    record_id   bigint NOT NULL,
+    reason      text NOT NULL,
+    asked_by    text NOT NULL,
+    stood       jsonb NOT NULL,
+    refused     text,
+    moved       bigint NOT NULL,
+    created_at  timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT take_up_pkey PRIMARY KEY (tenant_id, take_up_id),
+    CONSTRAINT take_up_tenant_fkey FOREIGN KEY (tenant_id) REFERENCES tenant,
+    CONSTRAINT take_up_what_known CHECK (what IN ('run', 'batch', 'message', 'outbox')),
+    CONSTRAINT take_up_reason_given CHECK (length(reason) BETWEEN 1 AND 500)
+);
 
 -- The audit ledger. How far every record is there for good (see engine/sql/ledger.sql, horizon) ...
 CREATE TABLE IF NOT EXISTS ledger_horizon (
@@ -1440,7 +1487,7 @@ DO $$
 DECLARE
     record_table text;
 BEGIN
-    FOREACH record_table IN ARRAY ARRAY['decision', 'delivery_attempt', 'segment_version', 'policy', 'task_step', 'ledger_batch', 'erasure', 'erased_record', 'tenant_removal'] LOOP
+    FOREACH record_table IN ARRAY ARRAY['decision', 'delivery_attempt', 'segment_version', 'policy', 'task_step', 'ledger_batch', 'erasure', 'erased_record', 'tenant_removal', 'take_up'] LOOP
         EXECUTE format('CREATE OR REPLACE TRIGGER %I BEFORE UPDATE OR DELETE OR TRUNCATE ON %I '
                        'FOR EACH STATEMENT EXECUTE FUNCTION prevent_record_change()',
                        record_table || '_prevent_change', record_table);
@@ -1528,14 +1575,13 @@ INSERT INTO reference_kept (name, child, columns, parent, parent_columns, cascad
     ('delivery_log_profile_fkey',     'delivery_log',     '{profile_id}',            'cdp_profiles',     '{profile_id}',      false),
     ('delivery_log_channel_fkey',     'delivery_log',     '{channel_id}',            'channel',          '{channel_id}',      false),
     ('delivery_log_template_fkey',    'delivery_log',     '{template_id}',           'message_template', '{template_id}',     false);
--- LATERAL with LIMIT keeps each look-up one by the parent's key, whatever the planner believes of tables just filled.
+-- FOR KEY SHARE keeps each look-up one by the parent's key: with it the planner makes no join of an EXISTS.
 UPDATE reference_kept r SET
     check_sql = format(
-        'WITH n AS MATERIALIZED (SELECT DISTINCT %1$s FROM new_rows WHERE tenant_id = $1 AND (%2$s) IS NOT NULL), '
-        'found AS MATERIALIZED (SELECT FROM n CROSS JOIN LATERAL ('
-        'SELECT FROM public.%3$I p WHERE p.tenant_id = $1%4$s LIMIT 1 FOR KEY SHARE) AS one) '
-        'SELECT (SELECT count(*) FROM n) - (SELECT count(*) FROM found)',
-        array_to_string('{tenant_id}' || r.columns, ', '), array_to_string('{tenant_id}' || r.columns, ', '), r.parent,
+        'SELECT %1$L AS name, count(*) AS strays '
+        'FROM (SELECT DISTINCT %2$s FROM new_rows WHERE tenant_id = border AND (%2$s) IS NOT NULL) n '
+        'WHERE NOT EXISTS (SELECT FROM public.%3$I p WHERE p.tenant_id = border%4$s FOR KEY SHARE) HAVING count(*) > 0',
+        r.name, array_to_string('{tenant_id}' || r.columns, ', '), r.parent,
         (SELECT string_agg(format(' AND p.%I = n.%I', of_parent, of_child), '')
          FROM unnest(r.parent_columns, r.columns) AS pair (of_parent, of_child))),
     change_sql = format(
@@ -1551,6 +1597,54 @@ UPDATE reference_kept r SET
         (SELECT string_agg(format(' AND c.%I = o.%I', of_child, of_parent), '')
          FROM unnest(r.parent_columns, r.columns) AS pair (of_parent, of_child)));
 
+CREATE OR REPLACE FUNCTION leo_refuse_strays(name text, strays bigint, change text) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp AS $$
+DECLARE
+    kept reference_kept;
+BEGIN
+    SELECT * INTO STRICT kept FROM reference_kept r WHERE r.name = leo_refuse_strays.name;
+    IF change = 'DELETE' THEN
+        RAISE EXCEPTION '% of % cannot go: % refers to them', strays, kept.parent, kept.child
+            USING ERRCODE = 'foreign_key_violation', CONSTRAINT = kept.name, TABLE = kept.child;
+    END IF;
+    RAISE EXCEPTION '% of % refers to no row of % (%)', strays, kept.child, kept.parent, kept.name
+        USING ERRCODE = 'foreign_key_violation', CONSTRAINT = kept.name, TABLE = kept.child;
+END $$;
+
+-- What is inserted, a row or a page at a time, asks by statements that a session plans once: one function a child is made of
+-- check_sql. A plan that serves every size may not read a table through: hence enable_seqscan.
+DO $make$
+DECLARE
+    kept record;
+BEGIN
+    FOR kept IN
+        SELECT child, string_agg(check_sql, E'\n            UNION ALL ' ORDER BY name) AS checks FROM reference_kept GROUP BY child
+    LOOP
+        EXECUTE format($function$
+CREATE OR REPLACE FUNCTION %I() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
+    SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $body$
+DECLARE
+    previous text := current_setting('leo.tenant', true);
+    border   uuid;
+    stray    record;
+BEGIN
+    FOR border IN SELECT DISTINCT tenant_id FROM new_rows LOOP
+        PERFORM set_config('leo.tenant', border::text, true);
+        SELECT * INTO stray FROM (
+            %s) AS strays LIMIT 1;
+        IF FOUND THEN
+            PERFORM leo_refuse_strays(stray.name, stray.strays, TG_OP);
+        END IF;
+    END LOOP;
+    PERFORM set_config('leo.tenant', coalesce(previous, ''), true);
+    RETURN NULL;
+END $body$$function$, kept.child || '_refer_insert', kept.checks);
+    END LOOP;
+END $make$;
+
+-- What refers elsewhere after an UPDATE, row by row, and what is removed, which may be a whole tenant: rare, and planned each
+-- time for what there is.
 CREATE OR REPLACE FUNCTION leo_keep_references() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
 DECLARE
@@ -1559,8 +1653,7 @@ DECLARE
     kept     reference_kept;
     strays   bigint;
 BEGIN
-    FOR border IN EXECUTE CASE TG_OP WHEN 'INSERT' THEN 'SELECT DISTINCT tenant_id FROM new_rows'
-                                     WHEN 'DELETE' THEN 'SELECT DISTINCT tenant_id FROM old_rows' ELSE 'SELECT $1' END
+    FOR border IN EXECUTE CASE TG_OP WHEN 'DELETE' THEN 'SELECT DISTINCT tenant_id FROM old_rows' ELSE 'SELECT $1' END
                       USING CASE TG_OP WHEN 'UPDATE' THEN NEW.tenant_id END
     LOOP
         PERFORM set_config('leo.tenant', border::text, true);
@@ -1569,15 +1662,11 @@ BEGIN
             IF TG_OP = 'UPDATE' THEN
                 EXECUTE kept.change_sql INTO strays USING NEW;
             ELSE
-                EXECUTE CASE TG_OP WHEN 'DELETE' THEN kept.removal_sql ELSE kept.check_sql END INTO strays USING border;
+                EXECUTE kept.removal_sql INTO strays USING border;
             END IF;
-            CONTINUE WHEN strays = 0;
-            IF TG_OP = 'DELETE' THEN
-                RAISE EXCEPTION '% of % cannot go: % refers to them', strays, kept.parent, kept.child
-                    USING ERRCODE = 'foreign_key_violation', CONSTRAINT = kept.name, TABLE = kept.child;
+            IF strays <> 0 THEN
+                PERFORM leo_refuse_strays(kept.name, strays, TG_OP);
             END IF;
-            RAISE EXCEPTION '% of % refers to no row of % (%)', strays, kept.child, kept.parent, kept.name
-                USING ERRCODE = 'foreign_key_violation', CONSTRAINT = kept.name, TABLE = kept.child;
         END LOOP;
     END LOOP;
     PERFORM set_config('leo.tenant', coalesce(previous, ''), true);
@@ -1596,8 +1685,8 @@ BEGIN
     END LOOP;
     FOR kept IN SELECT child AS name, string_agg(DISTINCT format('OLD.%1$I IS DISTINCT FROM NEW.%1$I', c), ' OR ') AS changed
                 FROM reference_kept, unnest('{tenant_id}' || columns) c GROUP BY child LOOP
-        EXECUTE format('CREATE OR REPLACE TRIGGER %I AFTER INSERT ON %I REFERENCING NEW TABLE AS new_rows '
-                       'FOR EACH STATEMENT EXECUTE FUNCTION leo_keep_references(%L)', kept.name || '_refer_insert', kept.name, kept.name);
+        EXECUTE format('CREATE OR REPLACE TRIGGER %1$I AFTER INSERT ON %2$I REFERENCING NEW TABLE AS new_rows '
+                       'FOR EACH STATEMENT EXECUTE FUNCTION %1$I()', kept.name || '_refer_insert', kept.name);
         EXECUTE format('CREATE OR REPLACE TRIGGER %I AFTER UPDATE ON %I FOR EACH ROW WHEN (%s) '
                        'EXECUTE FUNCTION leo_keep_references(%L)', kept.name || '_refer_update', kept.name, kept.changed, kept.name);
         EXECUTE format('ALTER TABLE %1$I ENABLE ALWAYS TRIGGER %2$I, ENABLE ALWAYS TRIGGER %3$I',
@@ -1676,8 +1765,10 @@ INSERT INTO graph_element (label_id, label, kind, source, id_column, properties,
     (36, 'SAME_AS',       'edge', 'duplicate',        'duplicate_id', '{channel,status}',    'Profile', 'profile_id', 'Profile',    'other_id',          's.status <> ''refused'''),
     (37, 'MERGED_INTO',   'edge', 'cdp_profiles',     'profile_id',  '{}',                   'Profile', 'profile_id', 'Profile',    'merged_into',       's.merged_into IS NOT NULL');
 
--- Makes each element's statements. In them {graph} stands for the tenant's graph and {rows} for the table or transition
--- table that is read as s; $1 is the tenant. Updates and deletes return how many vertices or edges they did not find.
+-- Makes each element's statements. They are about the current tenant, and name its graph's tables by their label alone: who
+-- runs them has entered the graph by leo_graph_path(). {rows} stands for the table or transition table that is read as s.
+-- Updates and deletes return how many vertices or edges they did not find; they look these up by an array of their ids,
+-- which is one way for one row and for many.
 DO $$
 DECLARE
     e        graph_element;
@@ -1685,7 +1776,6 @@ DECLARE
     map      text;
     own_id   text;
     ends     text;
-    compared text;
 BEGIN
     FOR e IN SELECT * FROM graph_element LOOP
         SELECT string_agg(format('%L, %s', p.name,
@@ -1704,23 +1794,21 @@ BEGIN
         ends := CASE WHEN e.kind = 'edge' THEN
             format('ag_catalog._graphid(%s, s.%I), ag_catalog._graphid(%s, s.%I), ',
                    ids ->> e.start_label, e.start_column, ids ->> e.end_label, e.end_column) ELSE '' END;
-        -- Everything about a row that its vertex or edge shows.
-        SELECT string_agg(DISTINCT quote_ident(c), ', ') INTO compared FROM unnest(
-            CASE WHEN e.kind = 'edge' THEN e.properties || e.start_column || e.end_column ELSE e.properties END) AS c;
 
         e.insert_sql := format(
-            'INSERT INTO {graph}.%I (id, %s properties) SELECT %s, %s %s FROM {rows} s WHERE s.tenant_id = $1 AND %s',
+            'INSERT INTO %I (id, %s properties) SELECT %s, %s %s FROM {rows} s WHERE s.tenant_id = (SELECT public.leo_tenant()) AND %s',
             e.label, CASE WHEN e.kind = 'edge' THEN 'start_id, end_id,' ELSE '' END, own_id, ends, map, e.condition);
         e.delete_sql := format(
-            'WITH gone AS (SELECT %s AS id FROM old_rows s WHERE s.tenant_id = $1 AND %s), '
-            'done AS (DELETE FROM {graph}.%I g USING gone WHERE g.id = gone.id RETURNING 1) '
+            'WITH gone AS (SELECT %s AS id FROM old_rows s WHERE s.tenant_id = (SELECT public.leo_tenant()) AND %s), '
+            'done AS (DELETE FROM %I g WHERE g.id = ANY (ARRAY(SELECT id FROM gone)) RETURNING 1) '
             'SELECT (SELECT count(*) FROM gone) - (SELECT count(*) FROM done)',
             own_id, e.condition, e.label);
         IF e.kind = 'vertex' THEN
             e.update_sql := format(
                 'WITH changed AS (SELECT %1$s AS id, %2$s AS properties FROM new_rows s JOIN old_rows o USING (tenant_id, %3$I) '
-                'WHERE s.tenant_id = $1 AND %4$s AND ROW(%5$s) IS DISTINCT FROM ROW(%6$s)), '
-                'done AS (UPDATE {graph}.%7$I g SET properties = changed.properties FROM changed WHERE g.id = changed.id RETURNING 1) '
+                'WHERE s.tenant_id = (SELECT public.leo_tenant()) AND %4$s AND ROW(%5$s) IS DISTINCT FROM ROW(%6$s)), '
+                'done AS (UPDATE %7$I g SET properties = changed.properties FROM changed '
+                '    WHERE g.id = changed.id AND g.id = ANY (ARRAY(SELECT id FROM changed)) RETURNING 1) '
                 'SELECT (SELECT count(*) FROM changed) - (SELECT count(*) FROM done)',
                 own_id, map, e.id_column, e.condition,
                 (SELECT string_agg('s.' || quote_ident(c), ', ') FROM unnest(e.properties) c),
@@ -1728,15 +1816,15 @@ BEGIN
         ELSE
             -- An edge that changes is drawn anew: one statement, the old and the new share an id.
             e.update_sql := format(
-                'WITH wanted AS (SELECT %1$s AS id, %2$s %3$s AS properties FROM new_rows s WHERE s.tenant_id = $1 AND %4$s), '
-                'known AS (SELECT %1$s AS id, %2$s %3$s AS properties FROM old_rows s WHERE s.tenant_id = $1 AND %4$s), '
+                'WITH wanted AS (SELECT %1$s AS id, %2$s %3$s AS properties FROM new_rows s WHERE s.tenant_id = (SELECT public.leo_tenant()) AND %4$s), '
+                'known AS (SELECT %1$s AS id, %2$s %3$s AS properties FROM old_rows s WHERE s.tenant_id = (SELECT public.leo_tenant()) AND %4$s), '
                 'changed AS (SELECT w.id AS new_id, k.id AS old_id, w.start_id, w.end_id, w.properties '
                 '    FROM wanted w FULL JOIN known k ON k.id = w.id '
                 '    WHERE ROW(w.id, w.start_id, w.end_id, w.properties::text) IS DISTINCT FROM ROW(k.id, k.start_id, k.end_id, k.properties::text)), '
-                'moved AS (UPDATE {graph}.%5$I g SET start_id = c.start_id, end_id = c.end_id, properties = c.properties '
-                '    FROM changed c WHERE g.id = c.old_id AND c.new_id IS NOT NULL RETURNING 1), '
-                'gone AS (DELETE FROM {graph}.%5$I g USING changed c WHERE g.id = c.old_id AND c.new_id IS NULL RETURNING 1), '
-                'made AS (INSERT INTO {graph}.%5$I (id, start_id, end_id, properties) '
+                'moved AS (UPDATE %5$I g SET start_id = c.start_id, end_id = c.end_id, properties = c.properties '
+                '    FROM changed c WHERE g.id = c.old_id AND c.new_id IS NOT NULL AND g.id = ANY (ARRAY(SELECT old_id FROM changed)) RETURNING 1), '
+                'gone AS (DELETE FROM %5$I g WHERE g.id = ANY (ARRAY(SELECT old_id FROM changed WHERE new_id IS NULL)) RETURNING 1), '
+                'made AS (INSERT INTO %5$I (id, start_id, end_id, properties) '
                 '    SELECT new_id, start_id, end_id, properties FROM changed WHERE old_id IS NULL RETURNING 1) '
                 'SELECT (SELECT count(*) FROM changed) - (SELECT count(*) FROM moved) - (SELECT count(*) FROM gone) - (SELECT count(*) FROM made)',
                 own_id,
@@ -1747,8 +1835,8 @@ BEGIN
         e.compare_sql := format(
             'SELECT count(*) FILTER (WHERE g.id IS NULL), count(*) FILTER (WHERE t.id IS NULL), '
             'count(*) FILTER (WHERE g.id IS NOT NULL AND t.id IS NOT NULL AND (t.properties::text <> g.properties::text%s)) '
-            'FROM (SELECT %s AS id, %s %s AS properties FROM public.%I s WHERE s.tenant_id = $1 AND %s) t '
-            'FULL JOIN {graph}.%I g ON g.id = t.id',
+            'FROM (SELECT %s AS id, %s %s AS properties FROM public.%I s WHERE s.tenant_id = (SELECT public.leo_tenant()) AND %s) t '
+            'FULL JOIN %I g ON g.id = t.id',
             CASE WHEN e.kind = 'edge' THEN ' OR t.start_id <> g.start_id OR t.end_id <> g.end_id' ELSE '' END,
             own_id,
             CASE WHEN e.kind = 'edge' THEN
@@ -1769,7 +1857,7 @@ CREATE TABLE IF NOT EXISTS graph_source (
 TRUNCATE graph_source;
 INSERT INTO graph_source (source, changed_sql)
 SELECT source, format(
-    'SELECT EXISTS (SELECT FROM new_rows n JOIN old_rows o USING (tenant_id, %I) WHERE n.tenant_id = $1 AND ROW(%s) IS DISTINCT FROM ROW(%s))',
+    'SELECT FROM new_rows n JOIN old_rows o USING (tenant_id, %I) WHERE ROW(%s) IS DISTINCT FROM ROW(%s)',
     id_column, string_agg(format('n.%I', shown), ', ' ORDER BY shown), string_agg(format('o.%I', shown), ', ' ORDER BY shown))
 FROM (
     SELECT DISTINCT e.source, e.id_column, c.shown
@@ -1779,53 +1867,84 @@ FROM (
 ) shown_columns
 GROUP BY source, id_column;
 
--- After each statement, in its transaction, for every writer: the graph follows the rows. It reads the transition tables
--- and nothing behind the tenant border but the tenant's graph name, for one tenant at a time, so that a writer without a
--- tenant (a superuser in psql) is mirrored as well as any.
-CREATE OR REPLACE FUNCTION leo_mirror() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, ag_catalog, pg_temp AS $$
+-- Where labels are found that stand without a graph's name. AGE's own labels begin with an underscore, and nobody but the
+-- owner makes a table in any of these schemas.
+CREATE OR REPLACE FUNCTION leo_graph_path(graph text) RETURNS text
+LANGUAGE sql IMMUTABLE
+RETURN format('pg_catalog, public, ag_catalog, %I, pg_temp', graph);
+
+-- Makes `border` the current tenant and its graph the place where labels are found, until the calling trigger function ends:
+-- so this one pins no search path. False where there is nothing left to mirror in.
+CREATE OR REPLACE FUNCTION leo_enter_graph(border uuid, change text, changed name) RETURNS boolean
+LANGUAGE plpgsql AS $$
+DECLARE
+    graph text;
+BEGIN
+    PERFORM pg_catalog.set_config('leo.tenant', border::text, true);
+    SELECT t.graph_name INTO graph FROM public.tenant t
+    WHERE t.tenant_id = border AND EXISTS (SELECT FROM ag_catalog.ag_graph g WHERE g.name = t.graph_name);
+    IF graph IS NOT NULL THEN
+        PERFORM pg_catalog.set_config('search_path', public.leo_graph_path(graph), true);
+        RETURN true;
+    END IF;
+    -- leo_drop_tenant() drops the graph first: then nothing is left to take out of it.
+    IF change = 'DELETE' THEN
+        RETURN false;
+    END IF;
+    RAISE EXCEPTION 'tenant % has no graph, so this % of % cannot be mirrored', border, change, changed
+        USING ERRCODE = 'foreign_key_violation', HINT = 'Create the tenant first, or run: leo graph rebuild';
+END $$;
+
+CREATE OR REPLACE FUNCTION leo_refuse_short(label text, short bigint, change text, changed name) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp AS $$
+BEGIN
+    RAISE EXCEPTION '% of % would leave graph % behind: % of its % are missing', change, changed, leo_graph(), short, label
+        USING ERRCODE = 'LEO05', HINT = 'The graph was changed by hand. Run: leo graph rebuild';
+END $$;
+
+-- After each statement, in its transaction, for every writer: the graph follows the rows. One function a source and kind of
+-- change is made of its elements' statements, which a session plans once: planned at every call they were two thirds of what
+-- one row cost. It reads the transition tables and nothing behind the tenant border but the tenant's graph name, for one
+-- tenant at a time, so that a writer without a tenant (a superuser in psql) is mirrored as well as any. A plan that serves
+-- every size looks up by key, never reads a label through (enable_seqscan), and compares old and new rows by hash, never
+-- each with each (enable_nestloop).
+DO $make$
+DECLARE
+    made record;
+BEGIN
+    FOR made IN
+        SELECT format('%s_mirror_%s', e.source, lower(c.change)) AS name,
+               CASE c.change WHEN 'DELETE' THEN 'old_rows' ELSE 'new_rows' END AS rows_,
+               CASE c.change WHEN 'UPDATE' THEN format($guard$
+    IF NOT EXISTS (%s) THEN
+        RETURN NULL;
+    END IF;$guard$, s.changed_sql) ELSE '' END AS guard,
+               string_agg(CASE c.change WHEN 'INSERT' THEN format($insert$
+        %s;$insert$, replace(e.insert_sql, '{rows}', 'new_rows')) ELSE format($change$
+        %s INTO short;
+        IF short <> 0 THEN
+            PERFORM leo_refuse_short(%L, short, TG_OP, TG_TABLE_NAME);
+        END IF;$change$, CASE c.change WHEN 'UPDATE' THEN e.update_sql ELSE e.delete_sql END, e.label) END, '' ORDER BY e.label_id) AS statements
+        FROM graph_element e JOIN graph_source s USING (source), (VALUES ('INSERT'), ('UPDATE'), ('DELETE')) AS c (change)
+        GROUP BY e.source, s.changed_sql, c.change
+    LOOP
+        EXECUTE format($function$
+CREATE OR REPLACE FUNCTION %I() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, ag_catalog, pg_temp
+    SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_nestloop = off AS $body$
 DECLARE
     previous text := current_setting('leo.tenant', true);
     border   uuid;
-    graph    text;
-    e        graph_element;
-    touched  boolean;
     short    bigint;
-BEGIN
-    FOR border IN EXECUTE CASE TG_OP WHEN 'DELETE' THEN 'SELECT DISTINCT tenant_id FROM old_rows'
-                                     ELSE 'SELECT DISTINCT tenant_id FROM new_rows' END
-    LOOP
-        PERFORM set_config('leo.tenant', border::text, true);
-        SELECT t.graph_name INTO graph FROM tenant t
-        WHERE t.tenant_id = border AND EXISTS (SELECT FROM ag_graph g WHERE g.name = t.graph_name);
-        IF graph IS NULL THEN
-            -- leo_drop_tenant() drops the graph first: then nothing is left to take out of it.
-            CONTINUE WHEN TG_OP = 'DELETE';
-            RAISE EXCEPTION 'tenant % has no graph, so this % of % cannot be mirrored', border, TG_OP, TG_TABLE_NAME
-                USING ERRCODE = 'foreign_key_violation', HINT = 'Create the tenant first, or run: leo graph rebuild';
-        END IF;
-        IF TG_OP = 'UPDATE' THEN
-            EXECUTE (SELECT changed_sql FROM graph_source WHERE source = TG_ARGV[0]) INTO touched USING border;
-            CONTINUE WHEN NOT touched;
-        END IF;
-        FOR e IN SELECT * FROM graph_element WHERE source = TG_ARGV[0] ORDER BY label_id LOOP
-            short := 0;
-            IF TG_OP = 'INSERT' THEN
-                EXECUTE replace(replace(e.insert_sql, '{graph}', quote_ident(graph)), '{rows}', 'new_rows') USING border;
-            ELSIF TG_OP = 'DELETE' THEN
-                EXECUTE replace(e.delete_sql, '{graph}', quote_ident(graph)) INTO short USING border;
-            ELSE
-                EXECUTE replace(e.update_sql, '{graph}', quote_ident(graph)) INTO short USING border;
-            END IF;
-            IF short <> 0 THEN
-                RAISE EXCEPTION '% of % would leave graph % behind: % of its % are missing', TG_OP, TG_TABLE_NAME, graph, short, e.label
-                    USING ERRCODE = 'LEO05', HINT = 'The graph was changed by hand. Run: leo graph rebuild';
-            END IF;
-        END LOOP;
+BEGIN%s
+    FOR border IN SELECT DISTINCT tenant_id FROM %s LOOP
+        CONTINUE WHEN NOT leo_enter_graph(border, TG_OP, TG_TABLE_NAME);%s
     END LOOP;
     PERFORM set_config('leo.tenant', coalesce(previous, ''), true);
     RETURN NULL;
-END $$;
+END $body$$function$, made.name, made.guard, made.rows_, made.statements);
+    END LOOP;
+END $make$;
 
 -- On every source and on every partition: a statement that names a partition fires the partition's triggers alone.
 DO $$
@@ -1838,15 +1957,16 @@ BEGIN
           ON c.oid = s.source::regclass OR c.oid IN (SELECT relid FROM pg_partition_tree(s.source::regclass))
     LOOP
         EXECUTE format('CREATE OR REPLACE TRIGGER %I AFTER INSERT ON %I REFERENCING NEW TABLE AS new_rows '
-                       'FOR EACH STATEMENT EXECUTE FUNCTION leo_mirror(%L)', mirrored.name || '_mirror_insert', mirrored.name, mirrored.source);
+                       'FOR EACH STATEMENT EXECUTE FUNCTION %I()', mirrored.name || '_mirror_insert', mirrored.name, mirrored.source || '_mirror_insert');
         EXECUTE format('CREATE OR REPLACE TRIGGER %I AFTER UPDATE ON %I REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows '
-                       'FOR EACH STATEMENT EXECUTE FUNCTION leo_mirror(%L)', mirrored.name || '_mirror_update', mirrored.name, mirrored.source);
+                       'FOR EACH STATEMENT EXECUTE FUNCTION %I()', mirrored.name || '_mirror_update', mirrored.name, mirrored.source || '_mirror_update');
         EXECUTE format('CREATE OR REPLACE TRIGGER %I AFTER DELETE ON %I REFERENCING OLD TABLE AS old_rows '
-                       'FOR EACH STATEMENT EXECUTE FUNCTION leo_mirror(%L)', mirrored.name || '_mirror_delete', mirrored.name, mirrored.source);
+                       'FOR EACH STATEMENT EXECUTE FUNCTION %I()', mirrored.name || '_mirror_delete', mirrored.name, mirrored.source || '_mirror_delete');
         EXECUTE format('ALTER TABLE %I ENABLE ALWAYS TRIGGER %I, ENABLE ALWAYS TRIGGER %I, ENABLE ALWAYS TRIGGER %I', mirrored.name,
                        mirrored.name || '_mirror_insert', mirrored.name || '_mirror_update', mirrored.name || '_mirror_delete');
     END LOOP;
 END $$;
+DROP FUNCTION IF EXISTS leo_mirror();
 
 -- TRUNCATE passes row triggers, transition tables and tenants by: refused on every tenant table and partition.
 DO $$
@@ -2046,7 +2166,7 @@ BEGIN
     FOREACH emptied IN ARRAY ARRAY[
         'callback', 'chat_message',
         'query_history', 'saved_query', 'reader_credential', 'erased_record', 'erasure',
-        'ledger_batch', 'ledger_horizon', 'outbox', 'sync_run', 'sync_position', 'source_credential', 'source', 'outcome', 'delivery_attempt', 'delivery_log', 'decision', 'model_answer', 'task_step',
+        'take_up', 'ledger_batch', 'ledger_horizon', 'outbox', 'sync_run', 'sync_position', 'source_credential', 'source', 'outcome', 'delivery_attempt', 'delivery_log', 'decision', 'model_answer', 'task_step',
         'agent_task', 'run_batch', 'campaign_run', 'campaign_spend', 'campaign_template', 'campaign', 'policy', 'message_template', 'channel_token', 'channel_gate', 'channel_credential', 'channel',
         'segment_snapshot_member', 'segment_snapshot', 'recheck', 'segment_change', 'segment_refresh', 'segment_member',
         'segment_version', 'segment', 'event_key', 'marketing_event', 'suppression', 'consent', 'duplicate', 'profile_merge',
@@ -2160,6 +2280,7 @@ BEGIN
     IF drawn IS NULL THEN
         RAISE EXCEPTION 'no tenant is set' USING ERRCODE = 'no_data_found', HINT = 'Set leo.tenant to a tenant''s id first.';
     END IF;
+    PERFORM set_config('search_path', leo_graph_path(drawn), true);
     FOR e IN SELECT * FROM graph_element ORDER BY label_id LOOP
         label := e.label;
         IF to_regclass(format('%I.%I', drawn, e.label)) IS NULL THEN
@@ -2168,7 +2289,7 @@ BEGIN
             -- A label that is gone is a difference even where no row needs it.
             missing := greatest(missing, 1);
         ELSE
-            EXECUTE replace(e.compare_sql, '{graph}', quote_ident(drawn)) INTO missing, extra, different USING leo_tenant();
+            EXECUTE e.compare_sql INTO missing, extra, different;
         END IF;
         RETURN NEXT;
     END LOOP;
@@ -2225,8 +2346,9 @@ BEGIN
         EXECUTE format('SELECT ag_catalog.drop_graph(%L, true)', graph);
     END IF;
     PERFORM leo_create_graph(graph, leo_tenant());
+    PERFORM set_config('search_path', leo_graph_path(graph), true);
     FOR e IN SELECT * FROM graph_element ORDER BY label_id LOOP
-        EXECUTE replace(replace(e.insert_sql, '{graph}', quote_ident(graph)), '{rows}', 'public.' || quote_ident(e.source)) USING leo_tenant();
+        EXECUTE replace(e.insert_sql, '{rows}', 'public.' || quote_ident(e.source));
         GET DIAGNOSTICS part = ROW_COUNT;
         total := total + part;
     END LOOP;
@@ -2260,6 +2382,7 @@ GRANT USAGE, SELECT ON SEQUENCE leo_id TO leo_app;
 GRANT SELECT ON schema_migration, graph_element, graph_source TO leo_app;
 
 REVOKE ALL ON FUNCTION leo_drop_tenant(uuid, text), leo_create_graph(text, uuid), leo_complete_graph(text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION leo_enter_graph(uuid, text, name) FROM PUBLIC;
 REVOKE ALL ON FUNCTION leo_graph_differences(), leo_graph_rebuild(), leo_analyze() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION leo_graph_differences(), leo_graph_rebuild(), leo_analyze() TO leo_app;
 REVOKE ALL ON FUNCTION leo_erase_profile(bigint, text, text) FROM PUBLIC;

@@ -13,6 +13,8 @@ from engine import embedded, inbox, lanes, metrics
 from engine.credentials import Vault
 from engine.db import Database
 from engine.dispatch.adapters import Adapters
+from engine.graph_file import GraphFiles
+from engine.insight import Insights
 from engine.settings import Settings
 from engine.think import models
 from engine.think.gateway import Gateway
@@ -68,6 +70,8 @@ class Services:
     adapters: Adapters
     gateway: Gateway
     streams: inbox.Streams = field(default_factory=inbox.Streams, kw_only=True)
+    insights: Insights = field(default_factory=Insights, kw_only=True)
+    graph_files: GraphFiles = field(default_factory=GraphFiles, kw_only=True)
     vault: Vault = field(repr=False)
     platform_key: str = field(repr=False)
     figures: metrics.Page = field(kw_only=True, repr=False)

@@ -89,9 +89,14 @@ def _applied(connection: Connection[tuple[Any, ...]]) -> tuple[int | None, bytes
     return (None, None) if row is None else (row[0], row[1])
 
 
-def set_up(admin_url: str, *, app_url: str) -> Applied:
-    """Bootstrap and upgrade in one go, leo_app logging in with the password of `app_url` where that is its user."""
+def set_up_roles(admin_url: str, *, app_url: str) -> None:
+    """Bootstrap, leo_app logging in with the password of `app_url` where that is its user."""
     login = conninfo_to_dict(app_url)
     password = login.get("password") if login.get("user") == APP_ROLE else None
     bootstrap(admin_url, app_password=str(password) if password else None)
+
+
+def set_up(admin_url: str, *, app_url: str) -> Applied:
+    """Bootstrap and upgrade in one go, leo_app logging in with the password of `app_url` where that is its user."""
+    set_up_roles(admin_url, app_url=app_url)
     return upgrade(admin_url)

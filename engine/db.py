@@ -21,6 +21,7 @@ from psycopg.types.json import set_json_loads
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from engine.failures import translate, where
+from engine.priority import step_back
 from engine.settings import Settings
 from rules.errors import Misconfigured, Unavailable
 
@@ -65,8 +66,9 @@ class Usage:
 class Database:
     """A pool of connections as `leo_app`. Open it with `async with Database.open(url, settings) as db`."""
 
-    def __init__(self, url: str, settings: Settings, *, is_planned_once: bool = False) -> None:
+    def __init__(self, url: str, settings: Settings, *, is_planned_once: bool = False, nice: int = 0) -> None:
         self._url = url
+        self._nice = nice
         self._timeout_s = settings.database_connect_timeout_s
         self._conninfo = app_conninfo(url, settings, more=_PLANNED_ONCE if is_planned_once else "")
         self._pool: AsyncConnectionPool[Transaction] = AsyncConnectionPool(
@@ -75,20 +77,23 @@ class Database:
             kwargs={"row_factory": dict_row},
             min_size=settings.database_pool_min,
             max_size=max(settings.database_pool_max, settings.database_pool_min),
-            configure=_load_age,
+            configure=self._configure,
             timeout=settings.database_connect_timeout_s,
             open=False,
         )
 
     @classmethod
     @asynccontextmanager
-    async def open(cls, url: str, settings: Settings, *, is_planned_once: bool = False) -> AsyncIterator[Self]:
+    async def open(
+        cls, url: str, settings: Settings, *, is_planned_once: bool = False, nice: int = 0
+    ) -> AsyncIterator[Self]:
         """Connect, check server and schema, and close at the end.
 
-        `is_planned_once`: for a process whose statements are about a few people each. Raises Unavailable where the
+        `is_planned_once`: for a process whose statements are about a few people each. `nice`: how far its sessions step
+        back for others where the server runs on this host. Raises Unavailable where the
         server cannot be reached, Misconfigured where it is too old or not set up.
         """
-        db = cls(url, settings, is_planned_once=is_planned_once)
+        db = cls(url, settings, is_planned_once=is_planned_once, nice=nice)
         await db._check()
         await db._pool.open()
         try:
@@ -161,6 +166,11 @@ class Database:
                 f"The database at {where(self._url)} has not LEO's schema.", remedy="Run: leo db upgrade"
             )
 
+    async def _configure(self, connection: Transaction) -> None:
+        await _load_age(connection)
+        if self._nice:
+            step_back(connection, self._nice)
+
 
 async def _load_age(connection: Transaction) -> None:
     set_json_loads(_loads, connection)
@@ -182,6 +192,10 @@ def _check_server(version: int) -> None:
         )
 
 
+# A line that went dead without a word is noticed after a minute; by itself TCP waits for two hours.
+_NOTICED = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3, "tcp_user_timeout": 60_000}
+
+
 def app_conninfo(url: str, settings: Settings, *, more: str = "") -> str:
     """Give the connection string of a process: as leo_app, whoever logs in, and bounded in time; `more`: options.
 
@@ -193,10 +207,12 @@ def app_conninfo(url: str, settings: Settings, *, more: str = "") -> str:
         f" -c idle_in_transaction_session_timeout={IDLE_IN_TRANSACTION_MS}{more}"
     )
     try:
-        if conninfo_to_dict(url).get("user") != APP_ROLE:
+        given = conninfo_to_dict(url)
+        if given.get("user") != APP_ROLE:
             options += f" -c role={APP_ROLE}"
         return make_conninfo(
             url,
+            **{name: value for name, value in _NOTICED.items() if name not in given},
             connect_timeout=max(2, round(settings.database_connect_timeout_s)),
             application_name="leo",
             options=options,

@@ -120,10 +120,15 @@ def _standing(run: str, campaign: str) -> Standing:
     return Standing.OPEN if may_run else Standing.HELD
 
 
+def event_trigger(event_id: int) -> str:
+    """Name what a run of an event was triggered by."""
+    return f"event:{event_id}"
+
+
 def _trigger_key(row: DictRow) -> str:
     kind = RunKind(row["kind"])
     if kind is RunKind.EVENT:
-        return f"event:{row['event_id']}"
+        return event_trigger(row["event_id"])
     if kind is RunKind.WAKE_UP:
         return f"wake_up:{row['wake_ups']}"
     is_by_run = kind in {RunKind.REQUEST, RunKind.MEMBERSHIP, RunKind.FALLBACK}

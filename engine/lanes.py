@@ -9,8 +9,9 @@ import asyncio
 import json
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
+from typing import Any, cast
 from uuid import UUID
 
 from arq.connections import ArqRedis
@@ -39,6 +40,19 @@ RECHECK_EVERY_S = 0.05
 TASKS_EVERY_S = 0.1
 # A bell that was not heard for so long is pointless: the sweeper has been there long since.
 EXPIRES_S = 600
+
+# Urgent batches that nobody has taken yet, and those in a worker's hands with when they were taken.
+# arq would do, at the price of some twelve round trips for each and of a look every few milliseconds.
+URGENT, IN_HAND = "leo:urgent", "leo:urgent:in-hand"
+# Says that there was an urgent batch a moment ago.
+LATELY, LATELY_S = "leo:urgent:lately", 2.0
+# Bells that nobody hears: the sweeper finds what they were for.
+MOST_URGENT = 10_000
+# What a killed worker had in hand is not believed in for longer.
+IN_HAND_S = 5.0
+# Of a bulk batch so many people are decided for at once while there is urgent work: they stay locked meanwhile, and an
+# event of one of them waits.
+FEW_AT_ONCE = 50
 
 # Bulk steps back while more urgent jobs than this wait or run, so long before each step at most: it never stands still.
 FEW_URGENT = 3
@@ -131,17 +145,68 @@ def batch_job(batch_id: int, attempt: int) -> str:
 async def ring_batches(
     client: ArqRedis, *, lane: Lane, tenant_id: UUID, batch_ids: Sequence[int], attempt: int = 0
 ) -> bool:
-    """Ask for batches to be decided, the first few at once; call it after the commit that made them.
+    """Ask for batches to be decided, urgent ones all, of others the first few; call it after the commit that made them.
 
     Gives whether Redis heard it; where it did not, a worker finds the batches within a second or two by itself.
     """
     try:
+        if lane is Lane.REALTIME:
+            await _ring_urgent(client, tenant_id, batch_ids)
+            return True
         for batch_id in batch_ids[:AHEAD]:
             await ring(client, lane, DECIDE, str(tenant_id), batch_id, job_id=batch_job(batch_id, attempt))
     except (RedisError, OSError) as error:
         log.warning("nobody heard the bell", extra={"lane": lane, "error": type(error).__name__})
         return False
     return True
+
+
+async def _ring_urgent(client: ArqRedis, tenant_id: UUID, batch_ids: Sequence[int]) -> None:
+    if not batch_ids:
+        return
+    async with client.pipeline(transaction=False) as pipe:
+        pipe.rpush(URGENT, *(f"{tenant_id}:{batch_id}" for batch_id in batch_ids))
+        pipe.ltrim(URGENT, -MOST_URGENT, -1)
+        pipe.expire(URGENT, EXPIRES_S)
+        pipe.set(LATELY, b"1", px=int(LATELY_S * 1000))
+        await pipe.execute()
+
+
+async def take_urgent(client: ArqRedis, most: int) -> list[tuple[UUID, int]]:
+    """Wait a second at most for urgent batches, and take them in hand, oldest first; raises RedisError."""
+    heard = await cast("Awaitable[Any]", client.blpop([URGENT], timeout=1))
+    if heard is None:
+        return []
+    more = await cast("Awaitable[Any]", client.lpop(URGENT, most - 1)) if most > 1 else None
+    bells = [heard[1], *(more or ())]
+    now = int(time.time())
+    async with client.pipeline(transaction=False) as pipe:
+        pipe.zadd(IN_HAND, dict.fromkeys(bells, now))
+        pipe.expire(IN_HAND, int(IN_HAND_S) * 2)
+        await pipe.execute()
+    return [_bell(bell) for bell in bells]
+
+
+async def let_go(client: ArqRedis, taken: Sequence[tuple[UUID, int]]) -> None:
+    """Urgent batches are in nobody's hands any more; where Redis is away there is nobody to tell."""
+    try:
+        if taken:
+            await client.zrem(IN_HAND, *(f"{tenant_id}:{batch_id}" for tenant_id, batch_id in taken))
+    except (RedisError, OSError):
+        return
+
+
+def _bell(written: bytes) -> tuple[UUID, int]:
+    tenant_id, _, batch_id = written.decode().rpartition(":")
+    return UUID(tenant_id), int(batch_id)
+
+
+async def are_urgent_lately(client: ArqRedis) -> bool:
+    """Whether somebody's event came a moment ago; False where Redis is away."""
+    try:
+        return bool(await client.exists(LATELY))
+    except (RedisError, OSError):
+        return False
 
 
 async def ring_recheck(client: ArqRedis, tenant_id: UUID) -> bool:
@@ -195,17 +260,28 @@ async def give_way(client: ArqRedis, lane: Lane) -> None:
 
 
 async def _urgent(client: ArqRedis) -> int:
-    """Count urgent jobs that are due or at work."""
-    return int(await client.zcount(queue_name(Lane.REALTIME), "-inf", int(time.time() * 1000)))
+    """Count what is urgent and due, or at work."""
+    now = time.time()
+    async with client.pipeline(transaction=False) as pipe:
+        pipe.zcount(queue_name(Lane.REALTIME), "-inf", int(now * 1000))
+        pipe.llen(URGENT)
+        pipe.zcount(IN_HAND, now - IN_HAND_S, "+inf")
+        return sum(await pipe.execute())
 
 
 async def ring(
     client: ArqRedis, lane: Lane, job: str, *arguments: str | int, job_id: str, after_s: float | None = None
 ) -> bool:
-    """Enqueue one job, to begin after some seconds; False where this very job is there already. Raises RedisError."""
+    """Enqueue one job, to begin after some seconds; False where this very job is there already. Raises RedisError.
+
+    One that is there by a clock that was ahead, another host's or ours before it was set, would not be heard until
+    then: it is brought forward.
+    """
     made = await client.enqueue_job(
         job, *arguments, _job_id=job_id, _queue_name=queue_name(lane), _expires=EXPIRES_S, _defer_by=after_s
     )
+    if made is None and after_s is None:
+        await client.zadd(queue_name(lane), {job_id: int(time.time() * 1000)}, xx=True, lt=True)
     return made is not None
 
 

@@ -34,7 +34,7 @@ class LaneLoad:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stuck:
-    """Batches or messages (`what`) that are due and not done, and why."""
+    """Batches or messages (`what`) that are due and not done, and why; `run_ids`: the first 20 runs they are of."""
 
     what: str
     campaign_id: int
@@ -43,6 +43,7 @@ class Stuck:
     channel: str | None
     why: str
     count: int
+    run_ids: Sequence[int]
     since: datetime
 
 

@@ -34,12 +34,25 @@ class Made:
 
 
 @dataclass(frozen=True, slots=True)
+class Waiting:
+    """Somebody who is to be decided for again in the run that follows this one."""
+
+    run_id: int
+    profile_id: int
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Sheet:
-    """What all rows of a batch share; `campaign` is written once."""
+    """What all rows of a batch share; `campaign` is written once.
+
+    `is_own`: the batch is decided together with others, so each row says whose run it is.
+    """
 
     frame: Frame
     tenant_id: UUID
     campaign: bytes
+    is_own: bool = False
 
     def row(self, facts: Facts, decision: Decision, *, address: str | None, latency_us: int) -> bytes:
         """Write one row; the inputs are written once, and hashed as they are written. `address`: where it goes."""
@@ -59,6 +72,9 @@ class Sheet:
             hashed = model_hash(decision.choice)
             row["arbitration"] = decision.choice.to_document()
             row["model_hash"] = None if hashed is None else hashed.hex()
+        if self.is_own:
+            own = self.frame
+            row |= {"run_id": own.run_id, "event_id": own.event_id, "trigger_key": own.trigger_key}
         if decision.action is Action.SEND:
             row |= self._delivery(facts, decision, address)
         return b'%b,"inputs":%b}' % (_written(row)[:-1], inputs)
@@ -112,33 +128,38 @@ async def close(
     frame: Frame,
     status: BatchStatus,
     *,
-    waiting: Sequence[tuple[int, datetime]],
+    batch_ids: Sequence[int],
+    run_ids: Sequence[int],
+    waiting: Sequence[Waiting],
     now: datetime,
 ) -> tuple[tuple[int, datetime], ...]:
-    """End the batch, plan the wake-ups of those who wait, and end the run where this was its last batch."""
+    """End the batches, plan the wake-ups of those who wait, and end each run where this was its last batch."""
     parameters: dict[str, Any] = {
-        "batch_id": frame.batch_id,
-        "run_id": frame.run_id,
+        "batch_ids": list(batch_ids),
+        "run_ids": list(run_ids),
         "campaign_id": frame.campaign.campaign_id,
         "snapshot_id": frame.snapshot_id,
         "lane": frame.lane,
         "status": status,
         "now": now,
     }
-    await conn.execute(_SQL["close_batch"], parameters)
+    await conn.execute(_SQL["close_batches"], parameters)
     wake_ups: tuple[tuple[int, datetime], ...] = ()
     if waiting:
         planned = await conn.execute(_SQL["wake_up"], {**parameters, "batches": Jsonb(_by_minute(waiting))})
         wake_ups = tuple((row["batch_id"], row["due_at"]) for row in await planned.fetchall())
-    await conn.execute(_SQL["close_run"], parameters)
+    await conn.execute(_SQL["close_runs"], parameters)
     return wake_ups
 
 
-def _by_minute(waiting: Sequence[tuple[int, datetime]]) -> list[dict[str, Any]]:
-    """Group people by the minute they wait for, rounded up: nobody is asked for too early."""
-    groups: defaultdict[datetime, list[int]] = defaultdict(list)
-    for profile_id, until in waiting:
-        instant = until.astimezone(UTC)
+def _by_minute(waiting: Sequence[Waiting]) -> list[dict[str, Any]]:
+    """Group people by run and the minute they wait for, rounded up: nobody is asked for too early."""
+    groups: defaultdict[tuple[int, datetime], list[int]] = defaultdict(list)
+    for one in waiting:
+        instant = one.until.astimezone(UTC)
         whole = instant.replace(second=0, microsecond=0)
-        groups[whole if whole == instant else whole + _MINUTE].append(profile_id)
-    return [{"due_at": due_at.isoformat(), "profile_ids": sorted(ids)} for due_at, ids in sorted(groups.items())]
+        groups[one.run_id, whole if whole == instant else whole + _MINUTE].append(one.profile_id)
+    return [
+        {"run_id": run_id, "due_at": due_at.isoformat(), "profile_ids": sorted(ids)}
+        for (run_id, due_at), ids in sorted(groups.items())
+    ]

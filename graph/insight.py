@@ -16,6 +16,7 @@ START, BOUGHT, LEFT = "start", "bought", "left"
 """Where a journey begins, and its two ends."""
 # Chances settle to six digits long before; a cycle of touchpoints shrinks each round by those who leave it.
 _ROUNDS = 200
+_SETTLED = 1e-12
 # Louvain's answer depends on the order it looks in: the same graph gives the same groups.
 _SEED = 7
 _SHARED = frozenset({"INTERESTED_IN", "ENGAGED", "BOUGHT", "KNOWS"})
@@ -60,23 +61,40 @@ def flows(drawn: Drawn) -> tuple[Flow, ...]:
 def influence(drawn: Drawn) -> tuple[Influence, ...]:
     """Give every touchpoint with its effect on buying, the strongest first; nothing where nobody bought."""
     journeys = list(_journeys(drawn))
-    chain = _chain(journeys)
+    steps = Counter(step for journey in journeys for step in _steps(journey))
+    return influence_of(steps, Counter(point for points, _ in journeys for point in set(points)))
+
+
+def influence_of(steps: Mapping[tuple[str, str], int], passed: Mapping[str, int]) -> tuple[Influence, ...]:
+    """Give the effect of the touchpoints in `passed` (journeys through each), from how many journeys took each step."""
+    chain = _chain(steps)
     whole = _chance(chain, without=None)
     if not whole:
         return ()
-    passed = Counter(point for points, _ in journeys for point in set(points))
     found = [Influence(point, 1 - _chance(chain, without=point) / whole, count) for point, count in passed.items()]
     return tuple(sorted(found, key=lambda one: (-round(one.effect, 9), -one.journeys, one.touchpoint)))
 
 
+def shared(edges: Iterable[tuple[str, str, str, str, str]]) -> Drawn:
+    """Draw what people share: (person's key, kind of edge, the other's id, its label, its name or key)."""
+    drawn: Drawn = nx.MultiDiGraph()
+    for person, kind, other, label, name in edges:
+        # A person's key may be another's number.
+        start, end = f"person {person}", f"{'person' if label == 'Profile' else 'thing'} {other}"
+        drawn.add_node(start, label="Profile", ext_id=person)
+        drawn.add_node(end, label=label, **{"ext_id" if label == "Profile" else "name": name})
+        drawn.add_edge(start, end, label=kind)
+    return drawn
+
+
 def communities(drawn: Drawn, *, least: int = 2, most_shared: int = 3) -> tuple[Community, ...]:
     """Give groups of at least `least` people that hang together more than with others, the largest first."""
-    shared: nx.Graph[str] = nx.Graph()
-    shared.add_edges_from(
+    common: nx.Graph[str] = nx.Graph()
+    common.add_edges_from(
         (start, end) for start, end, edge in drawn.edges(data=True) if edge["label"] in _SHARED and start != end
     )
-    groups = nx.community.louvain_communities(shared, seed=_SEED) if shared else []
-    found = (_community(drawn, shared, group, most_shared) for group in groups)
+    groups = nx.community.louvain_communities(common, seed=_SEED) if common else []
+    found = (_community(drawn, common, group, most_shared) for group in groups)
     large = (one for one in found if len(one.people) >= least)
     return tuple(sorted(large, key=lambda one: (-len(one.people), one.people)))
 
@@ -116,12 +134,11 @@ def _steps(journey: Journey) -> Iterator[tuple[str, str]]:
     return pairwise(stops)
 
 
-def _chain(journeys: Iterable[Journey]) -> Mapping[str, Mapping[str, float]]:
+def _chain(steps: Mapping[tuple[str, str], int]) -> Mapping[str, Mapping[str, float]]:
     """Give for each stop the share of journeys that went on to each next one."""
     counted: dict[str, Counter[str]] = defaultdict(Counter)
-    for journey in journeys:
-        for origin, target in _steps(journey):
-            counted[origin][target] += 1
+    for (origin, target), journeys in steps.items():
+        counted[origin][target] += journeys
     return {
         origin: {target: count / targets.total() for target, count in targets.items()}
         for origin, targets in counted.items()
@@ -132,15 +149,20 @@ def _chance(chain: Mapping[str, Mapping[str, float]], *, without: str | None) ->
     """Give the chance that a journey ends in a purchase, where those who would reach `without` leave instead."""
     chances = dict.fromkeys(chain, 0.0) | {BOUGHT: 1.0}
     for _ in range(_ROUNDS):
+        moved = 0.0
         for origin, targets in chain.items():
             if origin != without:
-                chances[origin] = sum(share * chances.get(target, 0.0) for target, share in targets.items())
+                now = sum(share * chances.get(target, 0.0) for target, share in targets.items())
+                moved = max(moved, abs(now - chances[origin]))
+                chances[origin] = now
+        if moved < _SETTLED:
+            break
     return chances.get(START, 0.0)
 
 
-def _community(drawn: Drawn, shared: "nx.Graph[str]", group: set[str], most_shared: int) -> Community:
+def _community(drawn: Drawn, common: "nx.Graph[str]", group: set[str], most_shared: int) -> Community:
     people = {node for node in group if drawn.nodes[node]["label"] == "Profile"}
-    things = ((len(people & set(shared[node])), _name(drawn, node)) for node in group - people)
+    things = ((len(people & set(common[node])), _name(drawn, node)) for node in group - people)
     ordered = sorted(things, key=lambda one: (-one[0], one[1]))
     return Community(_keys(drawn, people), tuple(name for _, name in ordered[:most_shared]))
 

@@ -31,9 +31,9 @@ async def whole(connection: AsyncConnection[DictRow], *, most: int = MOST_ELEMEN
         raise NotFound("There is no tenant here.", remedy="Open a transaction of a tenant.")
     drawn: Drawn = nx.MultiDiGraph()
     await connection.execute(_NO_TIMEOUT)
-    for row in await _rows(connection, _nodes(graph), most):
+    for row in await _rows(connection, nodes(graph), most):
         drawn.add_node(str(row["id"]), label=row["label"], **agtype.read(row["properties"]))
-    for row in await _rows(connection, _edges(graph), most):
+    for row in await _rows(connection, edges(graph), most):
         attributes = agtype.read(row["properties"])
         drawn.add_edge(str(row["start_id"]), str(row["end_id"]), key=str(row["id"]), label=row["label"], **attributes)
     return drawn
@@ -53,7 +53,8 @@ async def _rows(connection: AsyncConnection[DictRow], statement: LiteralString, 
     return rows
 
 
-def _nodes(graph: str) -> LiteralString:
+def nodes(graph: str) -> LiteralString:
+    """Give the statement of every node of a graph whose name was checked: label, id, properties."""
     # A checked identifier only, and the border: nothing comes of a graph that is not the current tenant's.
     return (
         f"SELECT c.relname AS label, n.id, n.properties FROM {graph}._ag_label_vertex AS n"  # noqa: S608
@@ -61,7 +62,8 @@ def _nodes(graph: str) -> LiteralString:
     )
 
 
-def _edges(graph: str) -> LiteralString:
+def edges(graph: str) -> LiteralString:
+    """Give the statement of every edge: label, id, start_id, end_id, properties."""
     return (
         f"SELECT c.relname AS label, e.id, e.start_id, e.end_id, e.properties FROM {graph}._ag_label_edge AS e"  # noqa: S608
         f" JOIN pg_class AS c ON c.oid = e.tableoid WHERE (SELECT leo_graph()) = '{graph}' ORDER BY e.id LIMIT %s"

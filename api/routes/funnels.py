@@ -10,8 +10,9 @@ from fastapi.responses import StreamingResponse
 
 from api.routes.paging import PathId
 from api.schemas.funnels import FUNNEL, FunnelOut, LiftsOut
+from api.schemas.series import CampaignSeriesOut
 from api.work import Working, WorkRoute, needs
-from engine import campaigns
+from engine import campaigns, series
 from engine.campaigns import funnel
 from engine.db import Database
 from engine.tenants import Scope
@@ -57,6 +58,13 @@ async def get_lift(campaign_id: PathId, work: Working) -> LiftsOut:
     """Compare what people did whom a campaign wrote to with its control group, with intervals at 95 %."""
     await campaigns.get_campaign(work.conn, tenant_id=work.tenant_id, campaign_id=campaign_id)
     return LiftsOut.of(await funnel.lifts(work.conn, campaign_id=campaign_id))
+
+
+@router.get("/campaigns/{campaign_id}/series", operation_id="getCampaignSeries", openapi_extra=needs(Scope.READ))
+async def get_campaign_series(campaign_id: PathId, work: Working) -> CampaignSeriesOut:
+    """Tell what a campaign did over time: decided, sent, delivered, opened, clicked, bought, interval by interval."""
+    await campaigns.get_campaign(work.conn, tenant_id=work.tenant_id, campaign_id=campaign_id)
+    return CampaignSeriesOut.of(await series.campaign_series(work.conn, campaign_id=campaign_id))
 
 
 async def _events(db: Database, tenant_id: UUID, campaign_id: int) -> AsyncIterator[str]:

@@ -27,12 +27,9 @@ async def search_people(
     text: Annotated[str, Query(alias="q", min_length=1, max_length=255, description="A key, id, address or name.")],
     limit: Annotated[int, Query(ge=1, le=MOST_FOUND)] = 20,
 ) -> FoundList:
-    """Find people by key (whole, or how it begins), id, address or a part of the name; the surest first."""
-    found = await journey.search(work.conn, text, limit=limit)
-    return FoundList(
-        items=[FoundOut.model_validate(one) for one in found],
-        is_cut=any(one.is_cut for one in found),
-    )
+    """Find people by key or address (whole, or how it begins), id, or how words of the name begin; the surest first."""
+    found, is_cut = await journey.search(work.conn, text, limit=limit)
+    return FoundList(items=[FoundOut.model_validate(one) for one in found], is_cut=is_cut)
 
 
 @router.get("/profiles/{ext_id:path}/timeline", operation_id="getTimeline", openapi_extra=needs(Scope.READ))

@@ -43,7 +43,7 @@ class FoundOut(Output):
 
 
 class FoundList(Output):
-    """The people whom a text may mean; `is_cut`: only the newest 50,000 names were looked through."""
+    """The people whom a text may mean; `is_cut`: there are more."""
 
     model_config = example({"items": [_FOUND], "is_cut": False})
     items: list[FoundOut]

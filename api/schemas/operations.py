@@ -1,9 +1,13 @@
 """How the work of a tenant stands: lanes, what is stuck, and channels."""
 
+from collections.abc import Sequence
+
 from pydantic import AwareDatetime, Field
 
 from api.schemas.base import Output, example
+from api.schemas.stuck import PUT_OFF, UNTOLD, PutOffOut, UntoldOut
 from engine.operations import Overview
+from engine.stuck import PutOff, Untold
 from rules.words import Channel, DeliveryStatus, Lane
 
 _LANE = {
@@ -25,6 +29,7 @@ _STUCK = {
     "channel": "mail",
     "why": "channel_paused",
     "count": 420,
+    "run_ids": [801],
     "since": "2026-05-01T02:00:03Z",
 }
 _HEALTH = {
@@ -69,6 +74,7 @@ class StuckOut(Output):
         description="campaign_paused, campaign_ended, run_paused, channel_paused, channel_disconnected or no_worker."
     )
     count: int
+    run_ids: list[int] = Field(description="The runs that they are of, the first 20.")
     since: AwareDatetime
 
 
@@ -101,12 +107,22 @@ class OperationsOut(Output):
             "lanes": [_LANE],
             "stuck": [_STUCK],
             "channels": [_HEALTH],
+            "put_off": [PUT_OFF],
+            "untold": [UNTOLD],
         }
     )
     lanes: list[LaneOut]
     stuck: list[StuckOut]
     channels: list[HealthOut]
+    put_off: list[PutOffOut] = Field(description="Batches that could not be decided, the first 20.")
+    untold: list[UntoldOut] = Field(description="What a CDP was not told although it was tried, the first 20.")
 
     @classmethod
-    def of(cls, found: Overview) -> "OperationsOut":
-        return cls.model_validate(found)
+    def of(cls, found: Overview, put_off: Sequence[PutOff], untold: Sequence[Untold]) -> "OperationsOut":
+        return cls(
+            lanes=[LaneOut.model_validate(one) for one in found.lanes],
+            stuck=[StuckOut.model_validate(one) for one in found.stuck],
+            channels=[HealthOut.model_validate(one) for one in found.channels],
+            put_off=[PutOffOut.model_validate(one) for one in put_off],
+            untold=[UntoldOut.model_validate(one) for one in untold],
+        )

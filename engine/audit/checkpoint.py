@@ -6,9 +6,12 @@ keep; whoever is to check signatures is given the public key once.
 
 import base64
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from io import FileIO
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -94,6 +97,31 @@ def read_checkpoint(document: Any, *, public_key: str) -> Checkpoint:
     except InvalidSignature as error:
         raise _no_checkpoint("its signature is not of this key") from error
     return taken
+
+
+def keep_checkpoint(path: Path, line: str) -> None:
+    """Append a line to a file of checkpoints, whole or not at all; raises InvalidInput where it cannot be written.
+
+    A full disk takes the first half of a line: left there, it would spoil the next one too.
+    """
+    try:
+        with path.open("ab", buffering=0) as file:
+            end = file.tell()
+            text = f"{line}\n".encode()
+            try:
+                _write_all(file, text)
+            except OSError:
+                file.truncate(end)
+                raise
+    except OSError as error:
+        raise InvalidInput(f"{path} cannot be written: {error.strerror}.", remedy="Name another file.") from error
+
+
+def _write_all(file: FileIO, text: bytes) -> None:
+    done = 0
+    while done < len(text):
+        done += file.write(text[done:]) or 0
+    os.fsync(file.fileno())
 
 
 def load_checkpoint(text: str, *, public_key: str) -> Checkpoint:

@@ -14,6 +14,7 @@ NAMES: dict[str, str] = {
     "compare": "One campaign by LEO, Celery and a loop, each killed in the middle; journeys by graph and by joins.",
     "decide": "Deciding for people among 10,000 and among 1,000,000, in batches and for one event at a time.",
     "dispatch": "Sending queued messages: claimed, logged before and after, the provider called over HTTP.",
+    "faults": "The API killed, a slow network, a full disk, clocks an hour off: what is lost, doubled or uncertain.",
     "functiongemma": "Choosing one of twelve calls with FunctionGemma's true shape, and the same remembered.",
     "ledger": "Sealing decisions and deliveries beside deciding, and recomputing what is sealed.",
     "mirror": "Bulk upsert of profiles with the graph mirror on, against the same with only its triggers off.",

@@ -27,6 +27,8 @@ GROWTH = 100
 WORKERS = (1, 2, 4)
 # People of one run, and those of one whose provider takes its time.
 RUN_PEOPLE, SLOW_PEOPLE = 10_000, 3_000
+# Where less is asked for, one in so many of the people.
+RUN_SHARE = 20
 # A provider across the sea; the emulator's own answer takes a millisecond.
 SLOW_S = 0.4
 LONGEST_S = 600.0
@@ -49,7 +51,7 @@ async def run(place: Place, *, n: int | None = None) -> Result:
     """Run 1, 2 and 4 workers; then measure each kind of work among `n` / 100, `n` / 10 and `n` (1,000,000) people."""
     large = max(GROWTH * 2, n or PEOPLE)
     async with _opened(place) as bench:
-        people, slow_people = (min(most, max(60, large // GROWTH)) for most in (RUN_PEOPLE, SLOW_PEOPLE))
+        people, slow_people = (min(most, max(60, large // RUN_SHARE)) for most in (RUN_PEOPLE, SLOW_PEOPLE))
         fast = [await bench.throughput(workers, people) for workers in WORKERS]
         slow_answers = {"channel": "telegram", "mode": "slow", "delay": SLOW_S, "times": None}
         await bench.site.tell_sandbox("faults", slow_answers)
@@ -151,6 +153,8 @@ def _result(
     for one in fast:
         figures |= {f"cores_{name.lower()}_{one.workers}": cores for name, cores in one.usage.cores.items()}
         figures |= {f"cores_busy_{one.workers}": one.usage.busy, f"cores_others_{one.workers}": one.usage.others}
+        waits = {name: one.usage.waits.get(name, 0.0) for name in ("work", "commits", "locks")}
+        figures |= {f"sessions_{name}_{one.workers}": sessions for name, sessions in waits.items()}
     gain, slow_gain = fast[1].per_s / fast[0].per_s, slow[1].per_s / slow[0].per_s
     return Result(
         name="scale",

@@ -45,7 +45,8 @@ class Usage:
         """Name the resource that was used up, with its measure."""
         used = ", ".join(f"{name} {cores:.2f}" for name, cores in {**self.cores, "others": self.others}.items())
         if self.busy >= SATURATED * self.all_cores:
-            return f"the processor: {self.busy:.2f} of {self.all_cores} cores busy ({used})"
+            whose = ", most of it other programs'" if self.others > self.busy / 2 else ""
+            return f"the processor{whose}: {self.busy:.2f} of {self.all_cores} cores busy ({used})"
         sessions = sum(self.waits.values())
         for name in ("commits", "locks"):
             if sessions and self.waits.get(name, 0.0) >= MOSTLY * sessions:

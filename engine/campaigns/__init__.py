@@ -27,6 +27,7 @@ from engine.campaigns.runs import (
     cancel_campaign,
     list_runs,
     pause_campaign,
+    resume_by_key,
     resume_campaign,
     start_run,
 )
@@ -56,6 +57,7 @@ __all__ = [
     "pause_campaign",
     "pause_channel",
     "preview_template",
+    "resume_by_key",
     "resume_campaign",
     "resume_channel",
     "save_campaign",

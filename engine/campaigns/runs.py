@@ -141,18 +141,31 @@ async def pause_campaign(conn: Transaction, *, tenant_id: UUID, campaign_id: int
     return await get_campaign(conn, tenant_id=tenant_id, campaign_id=campaign_id)
 
 
+async def resume_by_key(
+    conn: Transaction, *, tenant_id: UUID, key: str, without_runs: bool = False
+) -> tuple[Campaign, list[tuple[Lane, int]]]:
+    """Resume the campaign of this key; raises NotFound, Conflict where it is not paused."""
+    row = await (await conn.execute(_SQL["id_of_key"], {"tenant_id": tenant_id, "key": key})).fetchone()
+    if row is None:
+        raise NotFound(f"There is no campaign {key!r}.", remedy="Check the key: GET /campaigns lists them.")
+    return await resume_campaign(conn, tenant_id=tenant_id, campaign_id=row["campaign_id"], without_runs=without_runs)
+
+
 async def resume_campaign(
-    conn: Transaction, *, tenant_id: UUID, campaign_id: int
+    conn: Transaction, *, tenant_id: UUID, campaign_id: int, without_runs: bool = False
 ) -> tuple[Campaign, list[tuple[Lane, int]]]:
     """Go on where a pause stopped it; gives the batches to enqueue too, each (lane, batch id).
 
-    Raises NotFound, Conflict where it is not paused.
+    `without_runs`: for what comes from now on alone; who waits in its paused runs is not decided for any more. Raises
+    NotFound, Conflict where it is not paused.
     """
     campaign = await _locked(conn, tenant_id, campaign_id)
     if campaign["status"] != CampaignStatus.PAUSED:
         raise Conflict(f"The campaign {campaign['name']!r} is {campaign['status']}, not paused.", remedy="Activate it.")
     await _move(conn, tenant_id, campaign, CampaignStatus.ACTIVE)
     values = {"tenant_id": tenant_id, "campaign_id": campaign_id}
+    if without_runs:
+        await conn.execute(_SQL["end_paused_runs"], values)
     await conn.execute(_SQL["resume_runs"], values)
     rows = await (await conn.execute(_SQL["pending_batches"], values)).fetchall()
     resumed = await get_campaign(conn, tenant_id=tenant_id, campaign_id=campaign_id)

@@ -44,6 +44,7 @@ COMMANDS: dict[str, Command] = {
     "callbacks": Command("engine.cli.callbacks:app", "Show what providers posted; read it again.", LOOK),
     "task": Command("engine.cli.tasks:app", "Ask for agent tasks; approve, follow and cancel them.", WORK),
     "deadletters": Command("engine.cli.letters:app", "See, queue again and settle what did not arrive.", WORK),
+    "stuck": Command("engine.cli.stuck:app", "See what does not get on; take it up again.", WORK),
     "policy": Command("engine.cli.policies:app", "Draft, check, compare and switch on policies.", WORK),
     "trace": Command("engine.cli.trace:trace", "Show the journey of a profile, event or delivery.", LOOK),
     "cypher": Command("engine.cli.cypher:cypher", "Ask the graph in Cypher, or run an audit query.", LOOK),
@@ -57,6 +58,8 @@ COMMANDS: dict[str, Command] = {
     "up": Command("engine.cli.servers:up", "Run everything in the foreground and print where it listens.", SERVERS),
     "down": Command("engine.cli.servers:down", "Stop everything that runs in the background.", SERVERS),
     "doctor": Command("engine.cli.servers:doctor", "Say what is used, and what is wrong with it.", SERVERS),
+    "backup": Command("engine.cli.backup:backup", "Write everything the database holds into a directory.", SERVERS),
+    "restore": Command("engine.cli.backup:restore", "Bring a backup back, with everything held.", SERVERS),
     "db": Command("engine.cli.db:app", "Set the database up, upgrade it, show its state.", SERVERS),
 }
 

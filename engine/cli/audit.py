@@ -9,7 +9,7 @@ from uuid import UUID
 import typer
 
 from engine import audit, embedded
-from engine.audit.checkpoint import load_checkpoint
+from engine.audit.checkpoint import keep_checkpoint, load_checkpoint
 from engine.cli.reach import database, inside, one_tenant
 from engine.db import Transaction
 from engine.settings import Settings
@@ -80,11 +80,7 @@ def checkpoint(
     if out is None:
         typer.echo(line)
         return
-    try:
-        with out.open("a", encoding="utf-8") as file:
-            file.write(line + "\n")
-    except OSError as error:
-        raise InvalidInput(f"{out} cannot be written: {error.strerror}.", remedy="Name another file.") from error
+    keep_checkpoint(out, line)
 
 
 async def _seal(slug: str | None) -> int:

@@ -1,4 +1,4 @@
-"""`leo campaigns`: what a campaign would come to, before anything is decided or sent."""
+"""`leo campaigns`: what a campaign would come to, before anything is decided or sent; and going on with one."""
 
 import asyncio
 import json
@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 
 from engine import explain
+from engine.campaigns import resume_by_key
 from engine.cli import explain_tables as tables
 from engine.cli.instants import instant
 from engine.cli.reach import inside
@@ -62,6 +63,23 @@ def forecast(
         typer.echo(json.dumps(found.to_document(), ensure_ascii=False))
     else:
         Console().print(tables.of_forecast(found))
+
+
+@app.command()
+def resume(
+    key: KeyArgument,
+    without_runs: Annotated[
+        bool, typer.Option("--without-runs", help="Do not decide for who waits in its paused runs.")
+    ] = False,
+    tenant: TenantOption = None,
+) -> None:
+    """Go on with a paused campaign; workers find within seconds what waits."""
+
+    async def work(conn: Transaction, tenant_id: UUID) -> int:
+        _, batches = await resume_by_key(conn, tenant_id=tenant_id, key=key, without_runs=without_runs)
+        return len(batches)
+
+    typer.echo(f"{key} goes on; {asyncio.run(inside(tenant, work)):,} batches are due.")
 
 
 @app.command("dry-run")

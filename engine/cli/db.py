@@ -7,6 +7,8 @@ from psycopg.conninfo import conninfo_to_dict
 
 from engine import bootstrap as steps
 from engine import embedded, queries
+from engine.backup import Held
+from engine.backup import hold as hold_everything
 from engine.bootstrap import expected_schema
 from engine.db import APP_ROLE, admin
 from engine.embedded import Servers
@@ -58,6 +60,23 @@ def status() -> None:
     if version != expected:
         typer.echo("Run: leo db upgrade")
         raise typer.Exit(1)
+
+
+@app.command()
+def hold() -> None:
+    """Let nothing of a database that was brought back happen twice: after a restore by other means than leo restore."""
+    servers = _servers()
+    for held in hold_everything(servers.admin_database_url):
+        typer.echo(sentence_of(held))
+
+
+def sentence_of(held: Held) -> str:
+    """Say what of a tenant is held."""
+    campaigns = ", ".join(held.campaigns) or "none"
+    return (
+        f"{held.slug}: {held.messages:,} messages may have arrived (uncertain), {held.people:,} people of "
+        f"{held.runs:,} runs wait, {held.tasks:,} agent tasks cancelled, campaigns paused: {campaigns}."
+    )
 
 
 def prepare(settings: Settings, servers: Servers) -> None:

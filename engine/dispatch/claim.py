@@ -93,18 +93,25 @@ async def claim_within(
     *,
     tenant_id: UUID,
     lane: Lane,
-    run_id: int | None,
     owner: str,
     most: int,
     now: datetime,
+    run_id: int | None = None,
+    delivery_ids: Sequence[int] | None = None,
 ) -> Claim:
-    """Claim in the caller's transaction, such as the one that queues: nothing may be called before it is committed."""
+    """Claim in the caller's transaction, such as the one that queues: nothing may be called before it is committed.
+
+    `delivery_ids` narrows it to these.
+    """
     which = _SQL["which_lane"] if run_id is None else _SQL["which_run"]
+    if delivery_ids is not None:
+        which = _SQL["which_these"]
     gates = await open_gates(conn, lane=lane, now=now, most=most)
     parameters = {
         "open": Jsonb([opening.to_row() for opening in gates.openings if opening.most > 0]),
         "lane": lane,
         "run_id": run_id,
+        "delivery_ids": None if delivery_ids is None else list(delivery_ids),
         "owner": owner,
         "lease_until": now + LEASE,
         "most": most,

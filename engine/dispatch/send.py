@@ -6,10 +6,11 @@ import random
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from uuid import UUID
 
 from channels.contract import Adapter, Receipt, Request, Unsupported
+from engine import clock
 from engine.db import Database
 from engine.dispatch.adapters import Adapters
 from engine.dispatch.claim import Claim, Claimed, claim
@@ -102,7 +103,7 @@ async def dispatch_due(
     """
     if taken is None:
         taken = await claim(
-            db, adapters, tenant_id=tenant_id, lane=lane, run_id=run_id, owner=owner, most=most, now=datetime.now(UTC)
+            db, adapters, tenant_id=tenant_id, lane=lane, run_id=run_id, owner=owner, most=most, now=clock.now()
         )
     if not taken.messages:
         return Dispatched(again_at=taken.again_at)
@@ -115,7 +116,7 @@ async def dispatch_due(
                 group.create_task(_send_one_by_one(work))
     finally:
         for claimed in work.waiting:
-            work.done.put_nowait(released(claimed, due_at=datetime.now(UTC)))
+            work.done.put_nowait(released(claimed, due_at=clock.now()))
         work.done.put_nowait(None)
         await asyncio.shield(writer)
     counts = work.counts
@@ -140,13 +141,13 @@ async def _send_one_by_one(work: _Round) -> None:
 
 async def _send(work: _Round, claimed: Claimed) -> Ended:
     if claimed.run_id in work.stopped:
-        return released(claimed, due_at=datetime.now(UTC), why=ENDED)
-    until = work.watch.held_until(claimed.channel_id, datetime.now(UTC))
+        return released(claimed, due_at=clock.now(), why=ENDED)
+    until = work.watch.held_until(claimed.channel_id, clock.now())
     if until is not None:
         return released(claimed, due_at=until, why=HELD_BACK)
     adapter = work.claim.adapters[claimed.channel_id]
     if isinstance(adapter, LeoError):
-        return held(claimed, adapter, now=datetime.now(UTC))
+        return held(claimed, adapter, now=clock.now())
     try:
         template = work.claim.templates[claimed.template_id]
         message = compose(claimed, template, work.adapters.links, tenant_id=work.tenant_id)
@@ -177,7 +178,7 @@ async def _call(adapter: Adapter, request: Request) -> Receipt:
 
 
 def _ended(work: _Round, claimed: Claimed, adapter: Adapter, receipt: Receipt) -> Ended:
-    now = datetime.now(UTC)
+    now = clock.now()
     ended = of_receipt(
         claimed,
         receipt,
@@ -209,7 +210,7 @@ async def _write_results(work: _Round) -> None:
                 ended=ended,
                 heard=_heard(work.watch, ended),
                 owner=work.owner,
-                now=datetime.now(UTC),
+                now=clock.now(),
             )
             work.counts.update(RELEASED if one.receipt == RELEASED else one.status for one in ended)
 

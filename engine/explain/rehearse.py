@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 from engine.around import gather_all
 from engine.budget import Purse, read_purse
 from engine.db import Transaction
-from engine.decide import address_of
 from engine.explain.plan import Plan
 from engine.identity.twins import Address, Twins, find_twins
+from engine.table import address_of
 from rules.conditions.person import Person
 from rules.decide import decide
 from rules.facts import Facts
@@ -21,7 +21,7 @@ from rules.verdicts import Decision
 from rules.words import Action
 
 CHUNK = 500
-# As in engine/decide.py: the loop's other work waits about 5 ms.
+# As in engine/table.py: the loop's other work waits about 5 ms.
 _BREATH = 64
 
 

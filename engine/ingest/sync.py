@@ -27,7 +27,7 @@ from engine.ingest.reconcile import reconcile
 from engine.ingest.run import Run
 from engine.ingest.sources import CONNECTED, Source, get_source, list_sources
 from engine.ingest.write import Place
-from engine.pause import settled
+from engine.pause import in_small_turns, settled
 from engine.queries import queries
 from rules.errors import LeoError, NotFound
 
@@ -191,7 +191,7 @@ async def _run(
     )
     error: BaseException | None = None
     try:
-        with settled():
+        with settled(), in_small_turns():
             yield run
         await asyncio.gather(*run.beside)
     except BaseException as raised:

@@ -7,15 +7,13 @@ from engine.db import Transaction
 from engine.queries import queries
 from rules.words import Channel
 
-# Names have no index; so many are looked through in about 50 ms.
-NAMED = 50_000
 LARGEST_ID = 2**48 - 1
 _SQL = queries("journey")
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """`matched` says by what: key, id, address or name; `is_cut`: only the newest 50,000 names were looked through."""
+    """`matched` says by what: key, id, address or name."""
 
     profile_id: int
     ext_id: str
@@ -23,24 +21,22 @@ class Found:
     status: str
     merged_into: str | None
     matched: str
-    is_cut: bool
 
 
-async def search(conn: Transaction, text: str, *, limit: int = 20) -> list[Found]:
-    """Give the people whom `text` may mean, those meant most surely first."""
+async def search(conn: Transaction, text: str, *, limit: int = 20) -> tuple[list[Found], bool]:
+    """Give the people whom `text` may mean, those meant most surely first, and whether there are more."""
     wanted = " ".join(text.split())
     if not wanted:
-        return []
+        return [], False
     values = {
         "text": wanted,
         "id": int(wanted) if _is_id(wanted) else None,
         "channels": [channel.value for channel in Channel],
         "addresses": _spellings(wanted),
-        "named": NAMED,
         "limit": limit,
     }
     rows = await (await conn.execute(_SQL["search"], values)).fetchall()
-    return [Found(**row) for row in rows]
+    return [Found(**row) for row in rows[:limit]], len(rows) > limit
 
 
 def _is_id(text: str) -> bool:

@@ -52,8 +52,8 @@ def charts(ran: Ran) -> list[Chart]:
         Chart(
             "Queue backlog",
             [
-                Line("people to decide for", [(at, float(sample.undecided)) for at, sample in samples]),
-                Line("messages to send", [(at, float(sample.unsent)) for at, sample in samples]),
+                Line("batches to decide", [(at, float(sample.batches)) for at, sample in samples]),
+                Line("messages to send", [(at, float(sample.messages)) for at, sample in samples]),
             ],
             "",
             **about,

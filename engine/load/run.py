@@ -91,7 +91,7 @@ async def run(place: Place, stage: Stage, out: Path) -> Ran:
         for lane in Lane:
             opened.start_worker(lane)
             await opened.worker_started(lane)
-        backlog = Backlog(opened.db, people.tenant_id)
+        backlog = Backlog(api, opened.settings)
         place.say(f"k6 for {stage.seconds} s")
         async with backlog.watched():
             summary = await _k6(k6, stage, people, out, home=opened.settings.home)

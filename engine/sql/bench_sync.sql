@@ -62,6 +62,10 @@ ON CONFLICT (tenant_id, profile_id) DO UPDATE SET
     behavioral_events = excluded.behavioral_events, segments = excluded.segments, journeys = excluded.journeys,
     event_statistics = excluded.event_statistics, touchpoints = excluded.touchpoints, ext_data = excluded.ext_data
 
+-- name: other_sessions
+SELECT count(*) AS others FROM pg_stat_activity
+WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid()
+
 -- name: rows_written
 -- Rows inserted, updated and deleted so far in everything that people become, the graph's label tables among it.
 SELECT coalesce(sum(n_tup_ins + n_tup_upd + n_tup_del), 0)::bigint AS written

@@ -62,10 +62,11 @@ ALTER ROLE leo_app SET session_preload_libraries = 'age';
 ALTER ROLE leo_owner SET search_path = public, ag_catalog;
 ALTER ROLE leo_app SET search_path = public, ag_catalog;
 
--- Under row security an index serves only operators whose function is LEAKPROOF. jsonb containment and existence
--- compare values and raise nothing that depends on them.
+-- Under row security an index serves only operators whose function is LEAKPROOF. jsonb containment and existence and the
+-- match of a text search compare values and raise nothing that depends on them.
 ALTER FUNCTION pg_catalog.jsonb_contains(jsonb, jsonb) LEAKPROOF;
 ALTER FUNCTION pg_catalog.jsonb_exists(jsonb, text) LEAKPROOF;
+ALTER FUNCTION pg_catalog.ts_match_vq(tsvector, tsquery) LEAKPROOF;
 
 -- The traversal functions read any graph by its name, past grants. Nothing of ours calls them.
 DO $$

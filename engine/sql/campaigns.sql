@@ -139,6 +139,9 @@ SELECT c.campaign_id, c.name, c.status, c.segment_id,
 FROM campaign c WHERE c.tenant_id = %(tenant_id)s AND c.campaign_id = %(campaign_id)s
 FOR NO KEY UPDATE
 
+-- name: id_of_key
+SELECT campaign_id FROM campaign WHERE tenant_id = %(tenant_id)s AND key = %(key)s
+
 -- name: set_campaign_status
 UPDATE campaign SET status = %(status)s WHERE tenant_id = %(tenant_id)s AND campaign_id = %(campaign_id)s
 
@@ -154,6 +157,16 @@ FROM (SELECT run_id, EXISTS (
           SELECT FROM run_batch b WHERE b.tenant_id = c.tenant_id AND b.run_id = c.run_id AND b.status = 'pending') AS waiting
       FROM campaign_run c WHERE c.tenant_id = %(tenant_id)s AND c.campaign_id = %(campaign_id)s AND c.status = 'paused') left_over
 WHERE r.tenant_id = %(tenant_id)s AND r.run_id = left_over.run_id
+
+-- name: end_paused_runs
+-- Who waits in a campaign's paused runs is not decided for any more; what was decided stays as it is.
+WITH runs AS (
+    UPDATE campaign_run SET status = 'finished', finished_at = now()
+    WHERE tenant_id = %(tenant_id)s AND campaign_id = %(campaign_id)s AND status = 'paused'
+    RETURNING run_id
+)
+UPDATE run_batch b SET status = 'cancelled', done_at = now()
+FROM runs WHERE b.tenant_id = %(tenant_id)s AND b.run_id = runs.run_id AND b.status = 'pending'
 
 -- name: cancel_runs
 -- Everything not yet decided or sent; what a provider has or may have is left as it is.

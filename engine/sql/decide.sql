@@ -258,28 +258,30 @@ UPDATE campaign_spend SET messages = messages + %(messages)s, amount = amount + 
 WHERE tenant_id = leo_tenant() AND campaign_id = %(campaign_id)s AND day = %(day)s
 
 -- name: write
--- The decisions, and for each that is new and sends its delivery, due at once. What is offered to all comes once.
+-- The decisions, and for each that is new and sends its delivery, due at once. What is offered to all comes once; a row
+-- of a run of its own names it.
 WITH given AS (
     SELECT * FROM jsonb_to_recordset(%(rows)s) AS given (
         profile_id bigint, action text, channel text, template_id bigint, reason text, standings jsonb, inputs jsonb,
         inputs_hash text, arbiter text, arbitration jsonb, model_hash text, latency_us bigint, wait_until timestamptz,
-        delivery_event text, channel_id bigint, address text)
+        delivery_event text, channel_id bigint, address text, run_id bigint, event_id bigint, trigger_key text)
 ), made AS (
     INSERT INTO decision (
         tenant_id, run_id, campaign_id, profile_id, trigger_key, snapshot_id, event_id, template_id, action, channel, reason,
         candidates, inputs, inputs_hash, policy_id, policy_version, arbiter, arbitration, model_hash, latency_us, wait_until,
         decided_at)
-    SELECT leo_tenant(), %(run_id)s, %(campaign_id)s, profile_id, %(trigger_key)s, %(snapshot_id)s, %(event_id)s, template_id,
+    SELECT leo_tenant(), coalesce(run_id, %(run_id)s), %(campaign_id)s, profile_id, coalesce(trigger_key, %(trigger_key)s),
+           %(snapshot_id)s, coalesce(event_id, %(event_id)s), template_id,
            action, channel, reason, standings || %(offered)s, inputs, decode(inputs_hash, 'hex'), %(policy_id)s, %(policy_version)s,
            arbiter, arbitration, decode(model_hash, 'hex'), latency_us, wait_until, %(now)s
     FROM given
     ON CONFLICT ON CONSTRAINT decision_trigger_unique DO NOTHING
-    RETURNING decision_id, profile_id
+    RETURNING decision_id, run_id, profile_id
 ), queued AS (
     INSERT INTO delivery_log (
         tenant_id, decision_id, campaign_id, run_id, profile_id, event_id, channel, channel_id, template_id, address, lane,
         due_at, expires_at, queued_at)
-    SELECT leo_tenant(), made.decision_id, %(campaign_id)s, %(run_id)s, made.profile_id, decode(given.delivery_event, 'hex'),
+    SELECT leo_tenant(), made.decision_id, %(campaign_id)s, made.run_id, made.profile_id, decode(given.delivery_event, 'hex'),
            given.channel, given.channel_id, given.template_id, given.address, %(lane)s, %(now)s, %(expires_at)s, %(now)s
     FROM made JOIN given USING (profile_id) WHERE given.delivery_event IS NOT NULL
     ON CONFLICT ON CONSTRAINT delivery_log_event_id_unique DO NOTHING
@@ -287,43 +289,79 @@ WITH given AS (
 )
 SELECT made.decision_id, made.profile_id, queued.delivery_id FROM made LEFT JOIN queued USING (decision_id)
 
--- name: close_batch
--- The batch is over; the run's row stays locked until commit, so that of two last batches one sees the other's end and
+-- name: close_batches
+-- Batches are over; their runs' rows stay locked until commit, so that of two last batches one sees the other's end and
 -- a run has one wake-up.
 WITH closed AS (
-    UPDATE run_batch SET status = %(status)s, done_at = %(now)s WHERE tenant_id = leo_tenant() AND batch_id = %(batch_id)s
+    UPDATE run_batch SET status = %(status)s, done_at = %(now)s WHERE tenant_id = leo_tenant() AND batch_id = ANY (%(batch_ids)s)
 )
-SELECT run_id FROM campaign_run WHERE tenant_id = leo_tenant() AND run_id = %(run_id)s FOR NO KEY UPDATE
+SELECT run_id FROM campaign_run WHERE tenant_id = leo_tenant() AND run_id = ANY (%(run_ids)s) ORDER BY run_id FOR NO KEY UPDATE
 
 -- name: wake_up
--- The run that decides again for those who wait, made once a run, with a batch for each minute somebody waits for.
+-- The runs that decide again for those who wait, made once a run, with a batch for each minute somebody waits for.
 WITH woken AS (
-    SELECT due_at, profile_ids FROM jsonb_to_recordset(%(batches)s) AS woken (due_at timestamptz, profile_ids bigint[])
+    SELECT run_id, due_at, profile_ids
+    FROM jsonb_to_recordset(%(batches)s) AS woken (run_id bigint, due_at timestamptz, profile_ids bigint[])
 ), there AS (
-    SELECT run_id FROM campaign_run
-    WHERE tenant_id = leo_tenant() AND campaign_id = %(campaign_id)s AND parent_id = %(run_id)s AND kind = 'wake_up'
+    SELECT run_id, parent_id FROM campaign_run
+    WHERE tenant_id = leo_tenant() AND campaign_id = %(campaign_id)s AND parent_id = ANY (%(run_ids)s) AND kind = 'wake_up'
       AND status IN ('pending', 'running')
     -- Locked, for its own last batch may be ending it now.
-    LIMIT 1 FOR NO KEY UPDATE
+    ORDER BY run_id FOR NO KEY UPDATE
 ), made AS (
     INSERT INTO campaign_run (tenant_id, campaign_id, kind, lane, snapshot_id, parent_id)
-    SELECT leo_tenant(), %(campaign_id)s, 'wake_up', %(lane)s, %(snapshot_id)s, %(run_id)s
-    WHERE NOT EXISTS (SELECT FROM there)
-    RETURNING run_id
+    SELECT DISTINCT leo_tenant(), %(campaign_id)s::bigint, 'wake_up', %(lane)s, %(snapshot_id)s::bigint, woken.run_id
+    FROM woken WHERE NOT EXISTS (SELECT FROM there WHERE there.parent_id = woken.run_id)
+    RETURNING run_id, parent_id
 )
 INSERT INTO run_batch (tenant_id, run_id, lane, due_at, profile_ids)
-SELECT leo_tenant(), run.run_id, %(lane)s, woken.due_at, woken.profile_ids
-FROM (SELECT run_id FROM there UNION ALL SELECT run_id FROM made) run, woken
+SELECT leo_tenant(), next.run_id, %(lane)s, woken.due_at, woken.profile_ids
+FROM woken CROSS JOIN LATERAL (
+    SELECT one.run_id FROM (SELECT run_id, parent_id FROM there UNION ALL SELECT run_id, parent_id FROM made) AS one
+    WHERE one.parent_id = woken.run_id ORDER BY one.run_id LIMIT 1) AS next
 RETURNING batch_id, due_at
 
--- name: close_run
+-- name: close_runs
 -- A run with nothing left to decide is finished, one with batches runs.
 UPDATE campaign_run r
 SET status = after.status, finished_at = CASE after.status WHEN 'finished' THEN %(now)s::timestamptz END
-FROM (SELECT CASE WHEN EXISTS (SELECT FROM run_batch
-                               WHERE tenant_id = leo_tenant() AND run_id = %(run_id)s AND status = 'pending')
-                  THEN 'running' ELSE 'finished' END AS status) after
-WHERE r.tenant_id = leo_tenant() AND r.run_id = %(run_id)s AND r.status IN ('pending', 'running') AND r.status <> after.status
+FROM (SELECT theirs.run_id, CASE WHEN EXISTS (SELECT FROM run_batch b
+                                              WHERE b.tenant_id = leo_tenant() AND b.run_id = theirs.run_id AND b.status = 'pending')
+                                 THEN 'running' ELSE 'finished' END AS status
+      FROM unnest(%(run_ids)s::bigint[]) AS theirs (run_id)) after
+WHERE r.tenant_id = leo_tenant() AND r.run_id = after.run_id AND r.status IN ('pending', 'running') AND r.status <> after.status
+
+-- name: part
+-- A batch keeps its first people; the others are one of their own, due as this one was.
+WITH others AS (
+    INSERT INTO run_batch (tenant_id, run_id, lane, due_at, profile_ids)
+    SELECT tenant_id, run_id, lane, due_at, profile_ids[%(most)s + 1:]
+    FROM run_batch WHERE tenant_id = leo_tenant() AND batch_id = %(batch_id)s
+)
+UPDATE run_batch SET profile_ids = profile_ids[:%(most)s] WHERE tenant_id = leo_tenant() AND batch_id = %(batch_id)s
+
+-- name: lock_events
+-- Of the batches that are named, those that an event started for one person and that nobody has in hand, locked.
+SELECT b.batch_id, b.run_id, b.profile_ids[1] AS profile_id, r.campaign_id, r.event_id, r.created_at AS started_at
+FROM run_batch b JOIN campaign_run r ON r.tenant_id = b.tenant_id AND r.run_id = b.run_id
+WHERE b.tenant_id = leo_tenant() AND b.batch_id = ANY (%(batch_ids)s) AND b.status = 'pending' AND cardinality(b.profile_ids) = 1
+  AND r.kind = 'event' AND r.status IN ('pending', 'running')
+ORDER BY b.batch_id
+FOR NO KEY UPDATE OF b SKIP LOCKED
+
+-- name: lock_free
+-- Of some people, those whom nobody else decides for at this moment, locked with the profiles that were merged into them.
+WITH own AS MATERIALIZED (
+    SELECT person.id AS person_id, person.id AS profile_id FROM unnest(%(profile_ids)s::bigint[]) AS person (id)
+    UNION ALL
+    SELECT p.merged_into, p.profile_id FROM cdp_profiles p WHERE p.merged_into = ANY (%(profile_ids)s)
+), locked AS MATERIALIZED (
+    SELECT profile_id FROM cdp_profiles WHERE profile_id = ANY (ARRAY(SELECT profile_id FROM own))
+    ORDER BY profile_id FOR NO KEY UPDATE SKIP LOCKED
+)
+SELECT own.person_id FROM own LEFT JOIN locked USING (profile_id)
+GROUP BY own.person_id HAVING count(*) = count(locked.profile_id)
+ORDER BY own.person_id
 
 -- name: due_batches
 -- The tenant's first batches that are due, may be decided now, and are in nobody's hands. A batch of a cancelled run is
@@ -340,5 +378,5 @@ FOR NO KEY UPDATE OF b SKIP LOCKED
 
 -- name: put_off
 -- A batch that cannot be decided (its policy cannot be read) makes room for others and is looked at again later.
-UPDATE run_batch SET due_at = %(later)s
+UPDATE run_batch SET due_at = %(later)s, setbacks = setbacks + 1
 WHERE tenant_id = leo_tenant() AND batch_id = %(batch_id)s AND status = 'pending'

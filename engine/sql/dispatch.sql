@@ -59,7 +59,7 @@ SELECT name FROM resumed
 
 -- name: claim
 -- Takes the messages that are due into one worker's hands, in the order they are due: `sending`, a lease and an attempt
--- that has started, committed before any provider is called. {which} is one of the two below; `open` says whose messages
+-- that has started, committed before any provider is called. {which} is one of the three below; `open` says whose messages
 -- may go through which channel, and how many. The tenant is left to row security (see decide.sql).
 WITH open AS (
     SELECT * FROM jsonb_to_recordset(%(open)s) AS open (channel_id bigint, through_id bigint, most int, recipient_s float8)
@@ -122,6 +122,9 @@ d.lane = %(lane)s AND d.due_at <= %(now)s
 
 -- name: which_run
 d.run_id = %(run_id)s AND d.due_at <= %(now)s
+
+-- name: which_these
+d.delivery_id = ANY (%(delivery_ids)s) AND d.due_at <= %(now)s
 
 -- name: channels
 -- What the adapters of some channels are made from; the credentials are sealed.

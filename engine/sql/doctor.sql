@@ -24,7 +24,8 @@ SELECT json_build_object(
     'is_age_loaded', EXISTS (SELECT FROM pg_settings WHERE name LIKE 'age.%'),
     'leakproof', (SELECT json_object_agg(oid::regprocedure::text, proleakproof) FROM pg_proc
                   WHERE oid IN ('pg_catalog.jsonb_contains(jsonb,jsonb)'::regprocedure,
-                                'pg_catalog.jsonb_exists(jsonb,text)'::regprocedure)),
+                                'pg_catalog.jsonb_exists(jsonb,text)'::regprocedure,
+                                'pg_catalog.ts_match_vq(tsvector,tsquery)'::regprocedure)),
     'has_schema', to_regclass('public.schema_migration') IS NOT NULL
 ) AS facts;
 

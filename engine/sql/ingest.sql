@@ -36,6 +36,7 @@ FROM given LEFT JOIN written ON written.ext_id = given.k
 -- name: write_addresses
 -- The list of a person is all that this source knows: what is gone from it goes, unless another source gave it. One that is
 -- there keeps what is known of it. NOT IN, because it is hashed whatever the planner believes (see profiles.sql).
+-- Nobody else can know a person whom this very transaction made, so that theirs need no look for a conflict.
 WITH given AS MATERIALIZED (
     SELECT (%(ids)s::bigint[])[p] AS profile_id, c AS channel, v AS value, r AS reason
     FROM jsonb_to_recordset(%(addresses)s) AS given (p int, c text, v text, r text)
@@ -44,14 +45,21 @@ WITH given AS MATERIALIZED (
     DELETE FROM profile_address
     WHERE profile_id = ANY (%(known_ids)s::bigint[]) AND source = %(source)s
       AND (profile_id, channel, value) NOT IN (SELECT profile_id, channel, value FROM given)
+), fresh AS MATERIALIZED (
+    SELECT DISTINCT ON (profile_id, channel, value) profile_id, channel, value, reason
+    FROM given
+    WHERE (profile_id, channel, value) NOT IN (
+        SELECT profile_id, channel, value FROM profile_address WHERE profile_id = ANY (%(known_ids)s::bigint[]))
+    ORDER BY profile_id, channel, value
+), of_known AS (
+    INSERT INTO profile_address (tenant_id, profile_id, channel, value, valid, reason, source)
+    SELECT %(tenant_id)s, profile_id, channel, value, reason IS NULL, reason, %(source)s
+    FROM fresh WHERE profile_id = ANY (%(known_ids)s::bigint[])
+    ON CONFLICT ON CONSTRAINT profile_address_unique DO NOTHING
 )
 INSERT INTO profile_address (tenant_id, profile_id, channel, value, valid, reason, source)
 SELECT %(tenant_id)s, profile_id, channel, value, reason IS NULL, reason, %(source)s
-FROM given
-WHERE (profile_id, channel, value) NOT IN (
-    SELECT profile_id, channel, value FROM profile_address WHERE profile_id = ANY (%(known_ids)s::bigint[]))
-ORDER BY profile_id, channel, value
-ON CONFLICT ON CONSTRAINT profile_address_unique DO NOTHING
+FROM fresh WHERE profile_id <> ALL (%(known_ids)s::bigint[])
 
 -- name: write_consents
 -- Only what differs from what this source said last. A source repeats its value with every change of anything, so what
@@ -108,13 +116,20 @@ FROM given LEFT JOIN held ON held.kind = given.k AND held.key = given.t
            LEFT JOIN written ON written.kind = given.k AND written.key = given.t
 
 -- name: write_relations
--- Added, never taken away: a relation does not say which source it is from.
+-- Added, never taken away: a relation does not say which source it is from. New people's look for no conflict, as their
+-- addresses: it was a seventh of all this.
+WITH given AS MATERIALIZED (
+    SELECT DISTINCT (%(ids)s::bigint[])[p] AS profile_id, k AS kind, (%(target_ids)s::bigint[])[t] AS target_id
+    FROM jsonb_to_recordset(%(relations)s) AS given (p int, k text, t int)
+    WHERE (%(ids)s::bigint[])[p] IS NOT NULL AND (%(target_ids)s::bigint[])[t] IS NOT NULL
+    ORDER BY 1, 2, 3
+), of_known AS (
+    INSERT INTO profile_relation (tenant_id, profile_id, kind, target_id)
+    SELECT %(tenant_id)s, profile_id, kind, target_id FROM given WHERE profile_id = ANY (%(known_ids)s::bigint[])
+    ON CONFLICT ON CONSTRAINT profile_relation_unique DO NOTHING
+)
 INSERT INTO profile_relation (tenant_id, profile_id, kind, target_id)
-SELECT %(tenant_id)s, (%(ids)s::bigint[])[p], k, (%(target_ids)s::bigint[])[t]
-FROM jsonb_to_recordset(%(relations)s) AS given (p int, k text, t int)
-WHERE (%(ids)s::bigint[])[p] IS NOT NULL AND (%(target_ids)s::bigint[])[t] IS NOT NULL
-ORDER BY 2, 3, 4
-ON CONFLICT ON CONSTRAINT profile_relation_unique DO NOTHING
+SELECT %(tenant_id)s, profile_id, kind, target_id FROM given WHERE profile_id <> ALL (%(known_ids)s::bigint[])
 
 -- name: begin_position
 INSERT INTO sync_position (tenant_id, source_id, stream) VALUES (%(tenant_id)s, %(source_id)s, %(stream)s)

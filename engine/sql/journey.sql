@@ -1,35 +1,38 @@
 -- What the console shows of one person: who is meant, what happened, what is allowed, what a message said.
 
 -- name: search
--- People by their own key (whole, or how it begins), their id, an address, or a part of the name. Names have no index:
--- those of the newest %(named)s people are looked through, and `is_cut` says that there are more.
-WITH newest AS MATERIALIZED (
-    SELECT p.profile_id, p.ext_id, p.name, p.status FROM cdp_profiles p
-    WHERE p.tenant_id = leo_tenant() ORDER BY p.profile_id DESC LIMIT %(named)s
-), found AS (
+-- People by their own key (whole, or how it begins), their id, an address (the same), or by how words of their name begin.
+-- One more than %(limit)s, which says that there are more.
+WITH found AS (
     (SELECT 1 AS rank, p.profile_id, 'key' AS matched FROM cdp_profiles p
      WHERE p.tenant_id = leo_tenant() AND p.ext_id = %(text)s)
     UNION ALL
     (SELECT 1, p.profile_id, 'id' FROM cdp_profiles p WHERE p.tenant_id = leo_tenant() AND p.profile_id = %(id)s)
     UNION ALL
     (SELECT 2, a.profile_id, 'address' FROM profile_address a
-     WHERE a.tenant_id = leo_tenant() AND a.channel = ANY (%(channels)s) AND a.value = ANY (%(addresses)s) LIMIT %(limit)s)
+     WHERE a.tenant_id = leo_tenant() AND a.channel = ANY (%(channels)s) AND a.value = ANY (%(addresses)s) LIMIT %(limit)s + 1)
     UNION ALL
     -- The last code point there is: whatever begins with the text stands before it.
     (SELECT 3, p.profile_id, 'key' FROM cdp_profiles p
      WHERE p.tenant_id = leo_tenant() AND p.ext_id >= %(text)s AND p.ext_id < %(text)s || U&'\+10FFFF'
-       AND starts_with(p.ext_id, %(text)s) ORDER BY p.ext_id LIMIT %(limit)s)
+       AND starts_with(p.ext_id, %(text)s) ORDER BY p.ext_id LIMIT %(limit)s + 1)
     UNION ALL
-    (SELECT 4, n.profile_id, 'name' FROM newest n WHERE strpos(lower(n.name), lower(%(text)s)) > 0 LIMIT %(limit)s)
+    (SELECT 4, a.profile_id, 'address' FROM unnest(%(channels)s::text[]) AS channel (name) CROSS JOIN LATERAL (
+         SELECT one.profile_id FROM profile_address one
+         WHERE one.tenant_id = leo_tenant() AND one.channel = channel.name AND one.value >= lower(%(text)s)
+           AND one.value < lower(%(text)s) || U&'\+10FFFF' AND starts_with(one.value, lower(%(text)s))
+         ORDER BY one.value LIMIT %(limit)s + 1) a)
+    UNION ALL
+    (SELECT 5, p.profile_id, 'name' FROM cdp_profiles p
+     WHERE p.tenant_id = leo_tenant() AND p.words @@ leo_words_like(leo_tenant(), %(text)s) LIMIT %(limit)s + 1)
 ), people AS (
     SELECT DISTINCT ON (profile_id) rank, profile_id, matched FROM found ORDER BY profile_id, rank
 )
-SELECT p.profile_id, p.ext_id, p.name, p.status, w.ext_id AS merged_into, people.matched,
-       (SELECT count(*) FROM newest) = %(named)s AS is_cut
+SELECT p.profile_id, p.ext_id, p.name, p.status, w.ext_id AS merged_into, people.matched
 FROM people
 JOIN cdp_profiles p ON p.tenant_id = leo_tenant() AND p.profile_id = people.profile_id
 LEFT JOIN cdp_profiles w ON w.tenant_id = p.tenant_id AND w.profile_id = p.merged_into
-ORDER BY people.rank, p.ext_id LIMIT %(limit)s
+ORDER BY people.rank, p.ext_id LIMIT %(limit)s + 1
 
 -- name: person
 -- The person whom a key means: the one that it was merged into, with every profile that became part of them (100 at most).

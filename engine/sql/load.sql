@@ -1,11 +1,4 @@
--- What `leo load` asks while k6 runs.
-
--- name: backlog
--- People who are due to be decided for, and messages that are due or in somebody's hands; both by partial indexes.
-SELECT (SELECT coalesce(sum(cardinality(profile_ids)), 0) FROM run_batch
-        WHERE tenant_id = leo_tenant() AND status = 'pending' AND due_at <= now()) AS undecided,
-       (SELECT count(*) FROM delivery_log WHERE tenant_id = leo_tenant() AND status = 'queued' AND due_at <= now())
-       + (SELECT count(*) FROM delivery_log WHERE tenant_id = leo_tenant() AND status = 'sending') AS unsent
+-- What `leo load` asks when k6 has ended.
 
 -- name: came
 -- What came of it: people decided for in bulk, messages by status, outcomes, callbacks that nobody understood, and differences

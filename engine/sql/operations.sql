@@ -45,7 +45,7 @@ SELECT late.what, c.campaign_id, c.key AS campaign, c.name AS campaign_name, ch.
        CASE WHEN c.status = 'paused' THEN 'campaign_paused' WHEN c.status = 'ended' THEN 'campaign_ended'
             WHEN r.status = 'paused' THEN 'run_paused' WHEN ch.status = 'paused' THEN 'channel_paused'
             WHEN ch.status = 'disconnected' THEN 'channel_disconnected' ELSE 'no_worker' END AS why,
-       count(*) AS count, min(late.due_at) AS since
+       count(*) AS count, (array_agg(DISTINCT late.run_id))[1:20] AS run_ids, min(late.due_at) AS since
 FROM late
 JOIN campaign c ON c.tenant_id = leo_tenant() AND c.campaign_id = late.campaign_id
 JOIN campaign_run r ON r.tenant_id = leo_tenant() AND r.run_id = late.run_id

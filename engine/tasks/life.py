@@ -3,12 +3,13 @@
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from psycopg.types.json import Jsonb
 
+from engine import clock
 from engine.db import Database, Transaction
 from engine.queries import queries
 from engine.tasks.store import storable, tell, unknown
@@ -47,7 +48,7 @@ class Change:
         status = TaskStatus(advance("task", before, to))
         # Failed for now may be queued again.
         is_final = status in FINAL
-        self.set(status=status, finished_at=datetime.now(UTC) if is_final else None)
+        self.set(status=status, finished_at=clock.now() if is_final else None)
         self.set(summary=summary(self.task) if is_final else None)
         self.tell(Step.MOVED, **{"from": before, "to": status, **why})
 

@@ -2,9 +2,10 @@
 
 import random
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
+from engine import clock
 from engine.tasks.life import Change
 from rules.errors import LeoError
 from rules.words import TaskStatus
@@ -52,7 +53,7 @@ def set_back(
         change.move(TaskStatus.FAILED, why=error["code"])
         change.set(result={name: one for name, one in change.task.result.items() if name != "error"})
         change.move(TaskStatus.QUEUED, why="retry")
-    change.put_off(datetime.now(UTC) + pause)
+    change.put_off(clock.now() + pause)
 
 
 def _pause(attempts: int, retry_after: float | None) -> timedelta:

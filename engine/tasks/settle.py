@@ -1,8 +1,8 @@
 """What people say to a task: yes, no, or stop. Each is told in its trace, and by whom."""
 
-from datetime import UTC, datetime
 from uuid import UUID
 
+from engine import clock
 from engine.db import Transaction
 from engine.tasks.life import locked
 from engine.tasks.task import Step, Task
@@ -14,7 +14,7 @@ async def approve(conn: Transaction, *, tenant_id: UUID, task_id: int, by: str, 
     """Let a waiting task act as its plan says; ring for it after the commit. Raises NotFound, and Conflict."""
     async with locked(conn, tenant_id=tenant_id, task_id=task_id) as change:
         _check_waits(change.task)
-        now = datetime.now(UTC)
+        now = clock.now()
         given = {**(change.task.approval or {}), "approved_by": by, "at": now.isoformat(), "note": note}
         change.set(approval=given, due_at=now)
         change.tell(Step.SETTLED, approved=True, by=by, note=note)
@@ -29,7 +29,7 @@ async def reject(conn: Transaction, *, tenant_id: UUID, task_id: int, by: str, n
         given = {
             **(change.task.approval or {}),
             "rejected_by": by,
-            "at": datetime.now(UTC).isoformat(),
+            "at": clock.now().isoformat(),
             "note": note,
         }
         change.set(approval=given)

@@ -1,12 +1,12 @@
 """Tasks as they are kept: asked for once by a key, read, and told step by step."""
 
 from collections.abc import Collection, Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
 from psycopg.types.json import Jsonb
 
+from engine import clock
 from engine.db import Transaction
 from engine.queries import queries
 from engine.tasks.task import Kind, Step, Task, Told
@@ -52,7 +52,7 @@ async def ask(
         "key": key,
         "locale": locale,
         "asked_by": asked_by,
-        "now": datetime.now(UTC),
+        "now": clock.now(),
     }
     made = await (await conn.execute(_SQL["ask"], values)).fetchone()
     if made is None:

@@ -4,9 +4,10 @@ import asyncio
 import contextlib
 import logging
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from uuid import UUID
 
+from engine import clock
 from engine.db import Database
 from engine.memory import Embedder
 from engine.tasks.act import Ring, act
@@ -33,7 +34,7 @@ class Desk:
 
 async def work_next(desk: Desk, *, tenant_id: UUID, now: datetime | None = None) -> Task | None:
     """Work on the tenant's task that has been due for longest until it waits or ends; None where none is due."""
-    task = await claim(desk.db, tenant_id=tenant_id, owner=desk.owner, now=now or datetime.now(UTC))
+    task = await claim(desk.db, tenant_id=tenant_id, owner=desk.owner, now=now or clock.now())
     if task is None or task.is_final:
         return task
     working = asyncio.create_task(_work(desk, tenant_id, task))
@@ -79,6 +80,6 @@ async def _keep(desk: Desk, tenant_id: UUID, task_id: int) -> None:
     while True:
         await asyncio.sleep(LEASE.total_seconds() / 3)
         with contextlib.suppress(LeoError):  # a call may hold the row for longer, and then nobody can take it
-            now = datetime.now(UTC)
+            now = clock.now()
             if not await renew(desk.db, tenant_id=tenant_id, task_id=task_id, owner=desk.owner, now=now):
                 return

@@ -6,12 +6,13 @@ wait for its commit and find nothing to do. Facebook's tokens go the same way.
 
 import asyncio
 import logging
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
 from channels.tokens import GrantEnded, Keeper, Kept, TryAgain
 from channels.tokens.keepers import keeper
+from engine import clock
 from engine.credentials import Vault
 from engine.db import Database, Transaction
 from engine.dispatch.gates import pause_channel, resume_channel
@@ -59,7 +60,7 @@ async def renew(db: Database, vault: Vault, *, tenant_id: UUID, channel_id: int)
 
 
 async def _renew(db: Database, vault: Vault, tenant_id: UUID, channel_id: int) -> Renewal:
-    now = datetime.now(UTC)
+    now = clock.now()
     async with db.transaction(tenant_id) as conn:
         await conn.execute(_SQL["begun"], {"channel_id": channel_id, "now": now})
     kept, sharing = None, [channel_id]

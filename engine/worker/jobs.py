@@ -1,39 +1,34 @@
-"""The jobs: decide one batch, send one claim. What is left after this step is rung for again, behind other tenants."""
+"""What jobs work with, and the job that sends. What is left after this step is rung for again, behind other tenants."""
 
 import asyncio
 import contextlib
 import logging
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from arq.connections import ArqRedis
 from redis.exceptions import RedisError
 
-from engine import lanes
+from engine import clock, lanes
 from engine.db import Database
-from engine.decide import BatchState, Decided, decide_batch, due_batches, put_off
+from engine.decide import due_batches
 from engine.dispatch import (
-    MOST_CLAIMED,
     Adapters,
     Claim,
     Dispatched,
-    claim_within,
     dispatch_due,
     put_aside,
 )
 from engine.memory import Embedder, LocalEmbedder
 from engine.tasks import Reader
-from engine.think.ask import UNASKED, Thought, think
 from engine.think.gateway import Gateway
-from rules.errors import LeoError, Unavailable
+from engine.worker.line import Line
+from rules.errors import LeoError
 from rules.words import Lane
 
-# A batch that cannot be decided is tried again so much later.
-PUT_OFF = timedelta(seconds=60)
 # The sweeper looks once a second by itself.
 LONGEST_WAIT_S = 1.0
 # Where a job leaves word that its tenant has more to do.
@@ -58,6 +53,8 @@ class Hands:
         # What templates and tasks are remembered with.
         self.embedder: Embedder = LocalEmbedder()
         self.stop = asyncio.Event()
+        # Who waits to be decided for, by tenant.
+        self.lines: defaultdict[UUID, Line] = defaultdict(Line)
         self.deciding = asyncio.Semaphore(lanes.PACES[lane].deciding)
         self.thinking = asyncio.Semaphore(1)
         # One sync at a time, however many tenants wait for theirs; a waiting one takes no place among the jobs.
@@ -92,7 +89,7 @@ class Hands:
     async def ring_batches(self, tenant_id: UUID) -> None:
         """Ask for the tenant's next batches that are due; raises RedisError."""
         async with self.db.transaction(tenant_id) as conn:
-            batch_ids = await due_batches(conn, lane=self.lane, now=datetime.now(UTC), most=lanes.AHEAD)
+            batch_ids = await due_batches(conn, lane=self.lane, now=clock.now(), most=lanes.AHEAD)
         for batch_id in batch_ids:
             await self.ring_batch(tenant_id, batch_id)
 
@@ -112,13 +109,6 @@ class Hands:
                 return
 
 
-async def decide(ctx: dict[str, Any], tenant_id: str, batch_id: int) -> None:
-    """Decide one batch and see to it that what it queued is sent at once."""
-    hands: Hands = ctx["hands"]
-    with hands.holding(ctx["job_id"], UUID(tenant_id)):
-        await _decide(hands, ctx, tenant_id, batch_id)
-
-
 async def dispatch(ctx: dict[str, Any], tenant_id: str) -> None:
     """Send a turn of the tenant's messages, claim by claim; at the end of the queue, see what may not be sent."""
     hands: Hands = ctx["hands"]
@@ -126,104 +116,25 @@ async def dispatch(ctx: dict[str, Any], tenant_id: str) -> None:
         await _dispatch(hands, ctx, tenant_id)
 
 
-async def _decide(hands: Hands, ctx: dict[str, Any], tenant_id: str, batch_id: int) -> None:
-    await lanes.give_way(hands.client, hands.lane)
-    tenant, started = UUID(tenant_id), time.perf_counter()
-    try:
-        decided, taken = await _decided(hands, tenant, batch_id, None)
-        if decided.state is BatchState.UNTHOUGHT:
-            thought = await _think(hands, tenant, batch_id)
-            if thought.is_whole:
-                decided, taken = await _decided(hands, tenant, batch_id, thought)
-    except Unavailable as error:
-        _tell_failed(lanes.DECIDE, tenant_id, error, batch=batch_id)
-        return
-    except Exception as error:  # noqa: BLE001 - a worker goes on, and tells
-        # Whatever it is about this batch, it must not keep the tenant's others waiting.
-        _tell_failed(lanes.DECIDE, tenant_id, error, batch=batch_id)
-        async with hands.db.transaction(tenant) as conn:
-            await put_off(conn, batch_id=batch_id, until=datetime.now(UTC) + PUT_OFF)
-        return
-    if decided.state is BatchState.TAKEN:
-        return
-    ctx[AGAIN] = lanes.DECIDE, tenant, None
-    _tell_decided(hands, tenant, decided, time.perf_counter() - started)
-    if taken is not None:
-        sent = await _send(hands, tenant, taken=taken)
-        if sent.claimed < decided.deliveries:  # a limit was in the way
-            with contextlib.suppress(RedisError, OSError):
-                await hands.ring_dispatch(tenant, after_s=_wait_s(sent))
-    elif decided.deliveries:
-        with contextlib.suppress(RedisError, OSError):  # the sweeper rings within a second
-            await hands.ring_dispatch(tenant)
-
-
-async def _decided(
-    hands: Hands, tenant_id: UUID, batch_id: int, thought: Thought | None
-) -> tuple[Decided, Claim | None]:
-    """Decide; what is urgent comes into our hands in the same transaction, and is sent once that is committed.
-
-    A bulk batch whose transaction the server forgets in a crash is decided again, for no message of it has left then:
-    a claim's commit comes later.
-    """
-    is_bulk = hands.lane is Lane.BULK
-    async with hands.deciding, hands.db.transaction(tenant_id, is_repeatable=is_bulk) as conn:
-        decided = await decide_batch(
-            conn, tenant_id=tenant_id, batch_id=batch_id, now=datetime.now(UTC), thought=thought
-        )
-        if is_bulk or not decided.deliveries:
-            return decided, None
-        taken = await claim_within(
-            conn,
-            hands.adapters,
-            tenant_id=tenant_id,
-            lane=hands.lane,
-            run_id=decided.run_id,
-            owner=hands.owner,
-            most=MOST_CLAIMED,
-            now=datetime.now(UTC),
-        )
-        return decided, taken
-
-
-async def _think(hands: Hands, tenant_id: UUID, batch_id: int) -> Thought:
-    """Ask models: no transaction is open, and no turn to decide is taken meanwhile.
-
-    Of bulk batches one thinks at a time, for those that wait for a model lose the time that their policy gives it; for
-    one event that is meant so.
-    """
-    if hands.gateway is None:
-        return UNASKED
-    async with hands.thinking if hands.lane is Lane.BULK else contextlib.nullcontext():
-        return await think(
-            hands.db,
-            hands.gateway,
-            tenant_id=tenant_id,
-            batch_id=batch_id,
-            clock=lambda: datetime.now(UTC),
-            is_stopping=hands.stop.is_set,
-        )
-
-
 async def _dispatch(hands: Hands, ctx: dict[str, Any], tenant_id: str) -> None:
     tenant = UUID(tenant_id)
     turn_ends = time.monotonic() + lanes.TURN_S
-    dispatched = await _send(hands, tenant)
+    dispatched = await send(hands, tenant)
     while dispatched.is_full and time.monotonic() < turn_ends and not hands.stop.is_set():
-        dispatched = await _send(hands, tenant)
+        dispatched = await send(hands, tenant)
     if dispatched.is_full:
         ctx[AGAIN] = lanes.DISPATCH, tenant, None
         return
-    wait_s = _wait_s(dispatched)
-    if wait_s is not None:
-        ctx[AGAIN] = lanes.DISPATCH, tenant, wait_s
+    pause_s = wait_s(dispatched)
+    if pause_s is not None:
+        ctx[AGAIN] = lanes.DISPATCH, tenant, pause_s
         if dispatched.claimed:
             return
     try:
         async with hands.db.transaction(tenant) as conn:
-            aside = await put_aside(conn, lane=hands.lane, now=datetime.now(UTC))
+            aside = await put_aside(conn, lane=hands.lane, now=clock.now())
     except LeoError as error:
-        _tell_failed(lanes.DISPATCH, tenant_id, error)
+        tell_failed(lanes.DISPATCH, tenant, error)
         return
     if aside.expired or aside.cancelled:
         extra = {"tenant": tenant_id, "expired": aside.expired, "cancelled": aside.cancelled}
@@ -245,15 +156,15 @@ async def after(ctx: dict[str, Any]) -> None:
             await hands.ring_dispatch(tenant_id, after_s=after_s)
 
 
-def _wait_s(dispatched: Dispatched) -> float | None:
+def wait_s(dispatched: Dispatched) -> float | None:
     """Give the seconds until the channels' limits let more out; None where the sweeper is there before."""
     if dispatched.again_at is None:
         return None
-    wait_s = (dispatched.again_at - datetime.now(UTC)).total_seconds()
-    return max(wait_s, 0.0) if wait_s < LONGEST_WAIT_S else None
+    pause_s = (dispatched.again_at - clock.now()).total_seconds()
+    return max(pause_s, 0.0) if pause_s < LONGEST_WAIT_S else None
 
 
-async def _send(hands: Hands, tenant_id: UUID, *, taken: Claim | None = None) -> Dispatched:
+async def send(hands: Hands, tenant_id: UUID, *, taken: Claim | None = None) -> Dispatched:
     """Send what was taken; without it, one claim of what is due."""
     await lanes.give_way(hands.client, hands.lane)
     started = time.perf_counter()
@@ -268,33 +179,26 @@ async def _send(hands: Hands, tenant_id: UUID, *, taken: Claim | None = None) ->
             is_stopping=hands.stop.is_set,
         )
     except LeoError as error:
-        _tell_failed(lanes.DISPATCH, str(tenant_id), error)
+        tell_failed(lanes.DISPATCH, tenant_id, error)
         return Dispatched()
     if dispatched.claimed:
         counts = {name: count for name, count in dispatched.counts().items() if count}
-        extra = {"tenant": str(tenant_id), **counts, "ms": _ms(time.perf_counter() - started)}
+        extra = {"tenant": str(tenant_id), **counts, "ms": ms(time.perf_counter() - started)}
         log.info("messages sent", extra=extra)
     return dispatched
 
 
-def _tell_decided(hands: Hands, tenant_id: UUID, decided: Decided, seconds: float) -> None:
-    extra = {
-        "tenant": str(tenant_id),
-        "run": decided.run_id,
-        "batch": decided.batch_id,
-        "lane": hands.lane,
-        "actions": dict(decided.actions),
-        "reasons": dict(decided.reasons),
-        "deliveries": decided.deliveries,
-        "ms": _ms(seconds),
-    }
-    log.info("batch %s", decided.state, extra=extra)
-
-
-def _ms(seconds: float) -> float:
+def ms(seconds: float) -> float:
+    """Give milliseconds as a log tells them."""
     return round(seconds * 1000, 1)
 
 
-def _tell_failed(job: str, tenant_id: str, error: Exception, **about: int) -> None:
-    extra = {"job": job, "tenant": tenant_id, "code": getattr(error, "code", type(error).__name__), "error": str(error)}
+def tell_failed(job: str, tenant_id: UUID, error: Exception, **about: int) -> None:
+    """Log what went wrong, with a traceback where nobody has said in words what it is."""
+    extra = {
+        "job": job,
+        "tenant": str(tenant_id),
+        "code": getattr(error, "code", type(error).__name__),
+        "error": str(error),
+    }
     log.error("job failed", extra=extra | about, exc_info=None if isinstance(error, LeoError) else error)

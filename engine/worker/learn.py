@@ -2,14 +2,13 @@
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
 from arq.worker import Function, func
 
 from channels.http import HttpClient
-from engine import callbacks, lanes, outbox
+from engine import callbacks, clock, lanes, outbox
 from engine.queries import queries
 from engine.worker.jobs import Hands
 from rules.errors import LeoError
@@ -45,7 +44,7 @@ async def _replay(hands: Hands, tenant_id: UUID) -> None:
         if hands.stop.is_set():
             return
         async with hands.db.transaction(tenant_id) as conn:
-            reading = await callbacks.replay_next(conn, hands.adapters, tenant_id=tenant_id, now=datetime.now(UTC))
+            reading = await callbacks.replay_next(conn, hands.adapters, tenant_id=tenant_id, now=clock.now())
         if reading is None:
             return
         if runs := reading.recorded.runs:
@@ -62,9 +61,7 @@ async def report(ctx: dict[str, Any]) -> None:
         for _ in range(REPORTED_AT_ONCE):
             if hands.stop.is_set():
                 return
-            told = await outbox.tell_due(
-                hands.db, hands.adapters.vault, http, tenant_id=tenant_id, now=datetime.now(UTC)
-            )
+            told = await outbox.tell_due(hands.db, hands.adapters.vault, http, tenant_id=tenant_id, now=clock.now())
             if told.failed:
                 extra = {"tenant": str(tenant_id), "failed": told.failed, "told": told.told}
                 log.warning("a CDP was not told everything; it is tried again", extra=extra)

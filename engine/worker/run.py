@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from arq.worker import Worker, func
 from redis.exceptions import RedisError
 
-from engine import lanes
+from engine import clock, lanes
 from engine.db import Database
 from engine.dispatch import Adapters
 from engine.memory.choice import embedder_of
@@ -18,7 +18,9 @@ from engine.settings import Settings
 from engine.think import models
 from engine.worker import learn, tasks, upkeep
 from engine.worker.beat import beat_forever, owner_name, say_goodbye
-from engine.worker.jobs import Hands, after, decide, dispatch
+from engine.worker.deciding import decide
+from engine.worker.ear import Ear
+from engine.worker.jobs import Hands, after, dispatch
 from engine.worker.sweep import Sweeper
 from rules.words import Lane
 
@@ -38,11 +40,13 @@ async def run(settings: Settings, *, database_url: str, redis_url: str, lane: La
     embedder = embedder_of(settings)
     try:
         await lanes.check(client)
-        opening = Database.open(database_url, settings, is_planned_once=lane is Lane.REALTIME)
+        is_realtime, nice = lane is Lane.REALTIME, lanes.PACES[lane].nice
+        opening = Database.open(database_url, settings, is_planned_once=is_realtime, nice=nice)
         async with opening as db, models.opened(settings) as gateway:
             hands = Hands(db, adapters, client, lane=lane, owner=owner_name(lane))
             hands.embedder, hands.gateway = embedder, gateway
             hands.reader = gateway if gateway.models else None
+            await clock.look(db)
             with _stopped_by_signals(hands.stop), seldom_collected():
                 await work(hands)
     finally:
@@ -96,13 +100,16 @@ async def _work_with_redis(hands: Hands, jobs: set[asyncio.Task[None]]) -> bool:
     )
     stopping = asyncio.create_task(hands.stop.wait())
     working = {asyncio.create_task(worker.main()), asyncio.create_task(Sweeper(hands).sweep_forever())}
+    ear = Ear(hands)
+    if hands.lane is Lane.REALTIME:
+        working.add(asyncio.create_task(ear.listen_forever()))
     try:
         done, _ = await asyncio.wait({stopping, *working}, return_when=asyncio.FIRST_COMPLETED)
     finally:
         for task in (stopping, *working):
             task.cancel()
         await asyncio.wait({stopping, *working})
-        jobs |= set(worker.tasks.values())
+        jobs |= {*worker.tasks.values(), *ear.tasks}
     for task in done - {stopping}:
         error = task.exception()
         if isinstance(error, RedisError | OSError):

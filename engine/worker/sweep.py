@@ -3,14 +3,14 @@
 import asyncio
 import logging
 import math
-from datetime import UTC, datetime
+from datetime import datetime
 from time import monotonic
 from uuid import UUID
 
 from arq.constants import in_progress_key_prefix
 from psycopg.rows import DictRow
 
-from engine import lanes
+from engine import clock, lanes
 from engine.decide import due_batches
 from engine.dispatch import give_up_leases, lease_owners
 from engine.dispatch.claim import LEASE
@@ -23,6 +23,8 @@ from rules.errors import LeoError
 SWEEP_S = 1.0
 # Looking for leases of killed workers needs no more than each beat.
 LEASES_S = BEAT_S
+# Clocks that are kept by NTP differ by milliseconds.
+SKEW_S = 5.0
 
 log = logging.getLogger("leo.worker")
 
@@ -37,6 +39,7 @@ class Sweeper:
         self._looked_at_leases = 0.0
         self._rung_at: dict[str, float] = {}
         self._is_silent = False
+        self._is_skewed = False
 
     async def sweep_forever(self) -> None:
         """Sweep until cancelled; raises RedisError where Redis is lost, and outlives the database's absence."""
@@ -52,8 +55,9 @@ class Sweeper:
 
     async def sweep(self) -> None:
         """Ring for everything that is due, and end the leases of workers that are gone."""
+        self._tell_skew(await clock.look(self._hands.db))
         heads: set[int] = set()
-        for row in await self._due(datetime.now(UTC)):
+        for row in await self._due(clock.now()):
             if row["batches"]:
                 heads |= await self._ring_batches(row["tenant_id"])
             if row["deliveries"]:
@@ -67,6 +71,14 @@ class Sweeper:
         if monotonic() - self._looked_at_leases >= LEASES_S:
             await self._look_for_the_gone()
             self._looked_at_leases = monotonic()
+
+    def _tell_skew(self, ahead_s: float) -> None:
+        """Say so once where this host's own clock differs; it is not what work goes by."""
+        is_skewed = abs(ahead_s) > SKEW_S
+        if is_skewed and not self._is_skewed:
+            extra = {"owner": self._hands.owner, "ahead_s": round(ahead_s, 1)}
+            log.warning("this host's clock is not the database's, which is gone by", extra=extra)
+        self._is_skewed = is_skewed
 
     async def _ring_by_clock(self) -> None:
         by_clock = {**upkeep.BY_CLOCK_S[self._hands.lane], **learn.BY_CLOCK_S[self._hands.lane]}
@@ -87,7 +99,7 @@ class Sweeper:
         until the job's longest time is over): it is rung for under its next name.
         """
         async with self._hands.db.transaction(tenant_id) as conn:
-            batch_ids = await due_batches(conn, lane=self._hands.lane, now=datetime.now(UTC), most=lanes.AHEAD)
+            batch_ids = await due_batches(conn, lane=self._hands.lane, now=clock.now(), most=lanes.AHEAD)
         for batch_id in batch_ids:
             attempt = self._attempts.get(batch_id, 0)
             if await self._hands.ring_batch(tenant_id, batch_id, attempt=attempt):
@@ -100,7 +112,7 @@ class Sweeper:
     async def _look_for_the_gone(self) -> None:
         holders: dict[UUID, set[str]] = {}
         # A lease that begins now ends within LEASE: asked for then, every tenant with a message in hand answers.
-        for row in await self._due(datetime.now(UTC) + 2 * LEASE):
+        for row in await self._due(clock.now() + 2 * LEASE):
             if row["leases"]:
                 async with self._hands.db.transaction(row["tenant_id"]) as conn:
                     holders[row["tenant_id"]] = await lease_owners(conn, lane=self._hands.lane)
@@ -111,7 +123,7 @@ class Sweeper:
 
     async def _give_up(self, tenant_id: UUID, gone: set[str]) -> None:
         async with self._hands.db.transaction(tenant_id) as conn:
-            given_up = await give_up_leases(conn, lane=self._hands.lane, now=datetime.now(UTC), gone=gone)
+            given_up = await give_up_leases(conn, lane=self._hands.lane, now=clock.now(), gone=gone)
         if given_up.requeued or given_up.uncertain:
             extra = {
                 "tenant": str(tenant_id),

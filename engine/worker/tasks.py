@@ -3,13 +3,12 @@
 import logging
 import time
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
 from arq.worker import Function, func
 
-from engine import lanes
+from engine import clock, lanes
 from engine.queries import queries
 from engine.tasks import Desk, work_next
 from engine.worker.jobs import Hands
@@ -36,7 +35,7 @@ async def ring_due(hands: Hands) -> None:
     if hands.lane is not Lane.REALTIME:
         return
     async with hands.db.before_tenant() as conn:
-        rows = await (await conn.execute(queries("tasks")["due"], {"now": datetime.now(UTC)})).fetchall()
+        rows = await (await conn.execute(queries("tasks")["due"], {"now": clock.now()})).fetchall()
     for row in rows:
         await lanes.ring_upkeep(hands.client, hands.lane, lanes.TASKS, str(row["tenant_id"]), every_s=EVERY_S)
 

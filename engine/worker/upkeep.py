@@ -7,14 +7,14 @@ for them; the rest is bulk work, each a job of its own so that a long one keeps 
 import logging
 import time
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from arq.worker import Function, func
 from psycopg.rows import DictRow
 
-from engine import audit, callbacks, identity, inbox, lanes, memory, outbox, tokens
+from engine import audit, callbacks, clock, identity, inbox, lanes, memory, outbox, tokens
 from engine.embeddings import centre_compared, embed_profiles
 from engine.idempotency import forget_expired
 from engine.ingest.sync import sync_due
@@ -72,7 +72,7 @@ def functions(lane: Lane) -> list[Function]:
 async def ring_due(hands: Hands) -> None:
     """Ask for what is due in this lane; raises RedisError."""
     async with hands.db.before_tenant() as conn:
-        rows = await (await conn.execute(_SQL["due"], {"now": datetime.now(UTC)})).fetchall()
+        rows = await (await conn.execute(_SQL["due"], {"now": clock.now()})).fetchall()
     if hands.lane is Lane.REALTIME:
         await ring_tokens(hands)
     for row in rows:
@@ -90,7 +90,7 @@ async def ring_due(hands: Hands) -> None:
 async def ring_tokens(hands: Hands) -> None:
     """Ask for tokens to be looked at, in the lane that somebody waits for; raises RedisError."""
     async with hands.db.before_tenant() as conn:
-        rows = await (await conn.execute(queries("tokens")["tenants"], {"now": datetime.now(UTC)})).fetchall()
+        rows = await (await conn.execute(queries("tokens")["tenants"], {"now": clock.now()})).fetchall()
     for row in rows:
         await lanes.ring_upkeep(hands.client, hands.lane, lanes.TOKENS, str(row["tenant_id"]), every_s=TOKENS_EVERY_S)
 
@@ -100,7 +100,7 @@ async def look_at_tokens(ctx: dict[str, Any], tenant_id: str) -> None:
     hands: Hands = ctx["hands"]
     tenant = UUID(tenant_id)
     try:
-        await tokens.renew_due(hands.db, hands.adapters.vault, tenant_id=tenant, now=datetime.now(UTC))
+        await tokens.renew_due(hands.db, hands.adapters.vault, tenant_id=tenant, now=clock.now())
     except Exception as error:  # noqa: BLE001 - a worker goes on, and tells
         _tell_failed(lanes.TOKENS, tenant, error)
 
@@ -112,7 +112,7 @@ async def recheck(ctx: dict[str, Any], tenant_id: str) -> None:
     for _ in range(STEPS):
         try:
             async with hands.db.transaction(tenant) as conn:
-                rechecked = await recheck_due(conn, tenant_id=tenant, now=datetime.now(UTC))
+                rechecked = await recheck_due(conn, tenant_id=tenant, now=clock.now())
         except Exception as error:  # noqa: BLE001 - a worker goes on, and tells
             _tell_failed(lanes.RECHECK, tenant, error)
             return
@@ -162,10 +162,10 @@ async def tidy(ctx: dict[str, Any]) -> None:
     for tenant_id in await _tenants(hands):
         async with hands.db.transaction(tenant_id) as conn:
             await forget_expired(conn, tenant_id=tenant_id)
-            await forget(conn, before=datetime.now(UTC) - KEPT)
-            await callbacks.forget(conn, before=datetime.now(UTC) - callbacks.KEPT)
-            await inbox.forget(conn, before=datetime.now(UTC) - inbox.KEPT)
-            await outbox.forget(conn, before=datetime.now(UTC) - outbox.KEPT)
+            await forget(conn, before=clock.now() - KEPT)
+            await callbacks.forget(conn, before=clock.now() - callbacks.KEPT)
+            await inbox.forget(conn, before=clock.now() - inbox.KEPT)
+            await outbox.forget(conn, before=clock.now() - outbox.KEPT)
 
 
 async def _refresh_next(hands: Hands, tenant_id: UUID) -> bool:
@@ -174,7 +174,7 @@ async def _refresh_next(hands: Hands, tenant_id: UUID) -> bool:
     started = time.perf_counter()
     try:
         async with hands.db.transaction(tenant_id) as conn:
-            values = {"now": datetime.now(UTC)}
+            values = {"now": clock.now()}
             due = await (await conn.execute(queries("segments")["due"], values)).fetchone()
             if due is None:
                 return False
@@ -196,7 +196,7 @@ async def _put_off(hands: Hands, tenant_id: UUID, segment_id: int) -> bool:
     """Let a segment that cannot be refreshed wait for its next time, or it would be tried again and again."""
     try:
         async with hands.db.transaction(tenant_id) as conn:
-            await put_off(conn, tenant_id=tenant_id, segment_id=segment_id, now=datetime.now(UTC))
+            await put_off(conn, tenant_id=tenant_id, segment_id=segment_id, now=clock.now())
     except LeoError as error:
         _tell_failed(lanes.REFRESH, tenant_id, error)
         return False
@@ -206,7 +206,7 @@ async def _put_off(hands: Hands, tenant_id: UUID, segment_id: int) -> bool:
 async def _sync(hands: Hands, tenant_id: UUID) -> None:
     async with hands.db.transaction(tenant_id) as conn:
         last = await (await conn.execute(_SQL["last_sync"], {"tenant_id": tenant_id})).fetchone() or {}
-    done = await sync_due(hands.db, hands.adapters.vault, tenant_id=tenant_id, now=datetime.now(UTC))
+    done = await sync_due(hands.db, hands.adapters.vault, tenant_id=tenant_id, now=clock.now())
     if done:
         # Also those of runs that were cut off in between.
         await _find_duplicates(hands, tenant_id, since=last["started_at"])
@@ -270,7 +270,7 @@ async def _remember(hands: Hands, tenant_id: UUID) -> None:
 async def _is_busy(hands: Hands) -> bool:
     """Tell whether somebody is to be decided for or sent to in this lane."""
     async with hands.db.before_tenant() as conn:
-        values = {"lane": hands.lane, "now": datetime.now(UTC)}
+        values = {"lane": hands.lane, "now": clock.now()}
         rows = await (await conn.execute(queries("lanes")["due"], values)).fetchall()
     return any(row["batches"] or row["deliveries"] for row in rows)
 

@@ -50,7 +50,7 @@ def test_an_unknown_name_is_told_in_one_sentence(capsys: pytest.CaptureFixture[s
     ("name", "figures"),
     [
         ("dispatch", {"per_s", "baseline_per_s", "rss_mb"}),
-        ("mirror", {"on_per_s", "off_per_s"}),
+        ("mirror", {"on_per_s", "off_per_s", "one_on_us", "one_off_us"}),
         (
             "segment",
             {"refresh_s_10k", "first_fill_s_10k"}

@@ -6,6 +6,7 @@ from uuid import UUID
 import psycopg
 import pytest
 
+from engine.queries import queries
 from tests.conftest import Tenant
 from tests.engine.acting import CATALOG, Connection, acting, values
 
@@ -140,6 +141,26 @@ def test_a_search_by_attribute_uses_its_index_behind_the_border(admin_url: str, 
         statement = 'EXPLAIN SELECT profile_id FROM cdp_profiles WHERE attributes @> \'{"city": "c7"}\''
         plan = "\n".join(values(connection, statement))
     assert "Bitmap Index Scan on cdp_profiles_attributes" in plan, plan
+
+
+def test_a_search_by_name_uses_its_index_behind_the_border(admin_url: str, tenant: Tenant) -> None:
+    """Among 100,000 people, as leo_app with the tenant set; and it finds Nguyễn by nguyen."""
+    with acting(admin_url, "leo_app", tenant.tenant_id) as connection:
+        connection.execute(
+            "INSERT INTO cdp_profiles (tenant_id, ext_id, name) SELECT leo_tenant(), 'kh-' || n,"
+            " (ARRAY['Trần Thị', 'Lê Văn', 'Phạm Thu'])[1 + mod(n, 3)] || ' ' || chr(97 + mod(n, 26)) || n"
+            " FROM generate_series(1, 100000) n UNION ALL SELECT leo_tenant(), 'lam', 'Nguyễn Văn Lâm'"
+        )
+    with psycopg.connect(admin_url, autocommit=True) as administrator:
+        administrator.execute("ANALYZE cdp_profiles")
+    asked = {"text": "NGUYEN lam", "id": None, "channels": ["email"], "addresses": ["NGUYEN lam"], "limit": 20}
+    with acting(admin_url, "leo_app", tenant.tenant_id) as connection:
+        statement = queries("journey")["search"]
+        plan = "\n".join(row[0] for row in connection.execute("EXPLAIN " + statement, asked).fetchall())
+        found = [row[1] for row in connection.execute(statement, asked).fetchall()]
+    assert found == ["lam"]
+    assert "Bitmap Index Scan on cdp_profiles_words_idx" in plan, plan
+    assert "Seq Scan" not in plan, plan
 
 
 def test_the_application_has_no_more_rights_than_it_needs(admin_url: str) -> None:

@@ -1,11 +1,14 @@
 """A transaction sees its tenant alone, and an error of the database comes out as one sentence with a remedy."""
 
+import os
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 
 from engine.bootstrap import set_up
 from engine.db import Database
+from engine.priority import step_back
 from engine.settings import Settings
 from rules.errors import Conflict, InvalidInput, Misconfigured, NotFound, SnapshotImmutable, Unavailable
 from tests.conftest import Tenant
@@ -31,6 +34,38 @@ async def test_the_tenant_is_forgotten_with_the_transaction(db: Database, tenant
     async with db.before_tenant() as connection:
         row = await (await connection.execute("SELECT leo_tenant() AS tenant_id")).fetchone()
     assert row == {"tenant_id": None}
+
+
+async def test_who_steps_back_does_so_in_the_server_too(db: Database, settings: Settings) -> None:
+    assert settings.database_url is not None
+    url = settings.database_url.get_secret_value()
+    async with (
+        Database.open(url, settings, nice=5) as polite,
+        polite.before_tenant() as theirs,
+        db.before_tenant() as ours,
+    ):
+        sessions = [connection.info.backend_pid for connection in (ours, theirs)]
+        # A server of yours may run on another host: there nobody can.
+        if all(_runs_here(session) for session in sessions):
+            usual, stepped_back = (os.getpriority(os.PRIO_PROCESS, session) for session in sessions)
+            assert stepped_back == min(usual + 5, 19)
+
+
+def _runs_here(session: int) -> bool:
+    title = Path(f"/proc/{session}/cmdline")
+    return title.exists() and title.read_bytes().startswith(b"postgres:")
+
+
+async def test_only_a_process_that_serves_us_steps_back() -> None:
+    class Elsewhere:
+        """A connection to a server whose process ids are those of another host."""
+
+        class info:  # noqa: N801 - as the library names it
+            backend_pid = os.getpid()
+
+    before = os.getpriority(os.PRIO_PROCESS, os.getpid())
+    assert not step_back(Elsewhere(), 15)  # type: ignore[arg-type]
+    assert os.getpriority(os.PRIO_PROCESS, os.getpid()) == before
 
 
 async def test_an_error_rolls_the_whole_transaction_back(db: Database, tenant: Tenant) -> None:

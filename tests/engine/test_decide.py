@@ -57,6 +57,21 @@ async def test_two_workers_at_one_batch_decide_it_once(db: Database, tenant: Ten
     assert len(await world.decisions()) == len(people)
 
 
+async def test_a_large_batch_is_decided_in_parts(db: Database, tenant: Tenant) -> None:
+    world, campaign_id, people = await simple_world(db, tenant, people=12, policy=ONE_A_DAY)
+    run_id, batch_ids = await world.run(campaign_id, people)
+    while batch_ids:
+        assert (await world.decide(batch_ids[0], now=NOW, most=5)).deliveries in {5, 2}
+        rows = await world.rows(
+            "SELECT batch_id, run_id, due_at < now() AS due FROM run_batch WHERE status = 'pending'"
+        )
+        assert {(row["run_id"], row["due"]) for row in rows} <= {(run_id, True)}
+        batch_ids = [row["batch_id"] for row in rows]
+    assert [one["profile_id"] for one in await world.deliveries()] == people
+    assert await world.one("SELECT array_agg(cardinality(profile_ids) ORDER BY batch_id) FROM run_batch") == [5, 5, 2]
+    assert await world.one("SELECT status FROM campaign_run") == "finished"
+
+
 async def test_a_stored_decision_is_decided_the_same_again(db: Database, tenant: Tenant) -> None:
     world, campaign_id, people = await simple_world(db, tenant, control_share=0.3, policy=ONE_A_DAY)
     await world.rows(

@@ -20,7 +20,8 @@ from engine.settings import Settings
 from engine.think.ask import UNASKED, Thought, think
 from engine.think.contract import Answer, ModelUnavailable, Question, Reply, Request
 from engine.think.gateway import Gateway
-from engine.worker.jobs import Hands, decide
+from engine.worker.deciding import decide
+from engine.worker.jobs import Hands
 from rules.errors import Conflict
 from rules.words import Action, Arbiter, Lane, RunKind
 from tests.conftest import Tenant

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator
+from uuid import uuid4
 
 import pytest
 from arq.connections import ArqRedis
@@ -65,3 +66,34 @@ async def test_without_redis_bulk_goes_on() -> None:
     client = lanes.connect("redis://127.0.0.1:1/0")
     assert await took_s(client, Lane.BULK) < lanes.PATIENCE_S * 3
     await client.aclose()
+
+
+async def test_urgent_batches_are_taken_once_and_in_order(client: ArqRedis) -> None:
+    tenant_id = uuid4()
+    await lanes.ring_batches(client, lane=Lane.REALTIME, tenant_id=tenant_id, batch_ids=[3, 1])
+    await lanes.ring_batches(client, lane=Lane.REALTIME, tenant_id=tenant_id, batch_ids=[2])
+    assert await lanes.take_urgent(client, 2) == [(tenant_id, 3), (tenant_id, 1)]
+    assert await lanes.take_urgent(client, 2) == [(tenant_id, 2)]
+
+
+async def test_who_waits_for_urgent_batches_hears_of_them_at_once(client: ArqRedis) -> None:
+    waiting = asyncio.create_task(lanes.take_urgent(client, 2))
+    await asyncio.sleep(0.05)
+    started = time.monotonic()
+    await lanes.ring_batches(client, lane=Lane.REALTIME, tenant_id=uuid4(), batch_ids=[1])
+    assert len(await waiting) == 1
+    assert time.monotonic() - started < 0.5
+
+
+@pytest.mark.parametrize("taken_before", [0, 10])
+async def test_bulk_waits_for_urgent_batches_until_they_are_out_of_hand(client: ArqRedis, taken_before: int) -> None:
+    assert not await lanes.are_urgent_lately(client)
+    for _ in range(2):
+        await lanes.ring_batches(client, lane=Lane.REALTIME, tenant_id=uuid4(), batch_ids=[1, 2])
+    assert await lanes.are_urgent_lately(client)
+    taken = await lanes.take_urgent(client, taken_before) if taken_before else []
+    waiting = asyncio.create_task(lanes.give_way(client, Lane.BULK))
+    await asyncio.sleep(0.2)
+    assert not waiting.done()
+    await lanes.let_go(client, taken or await lanes.take_urgent(client, 10))
+    await asyncio.wait_for(waiting, timeout=lanes.PATIENCE_S)

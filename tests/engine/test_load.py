@@ -8,16 +8,22 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
+from hypothesis import settings as settings_
 from hypothesis import strategies as st
 
+from engine import lanes
 from engine.bench.chart import Chart, Line
+from engine.db import Database
+from engine.embedded import Servers
 from engine.load import report
-from engine.load.backlog import Sample
+from engine.load.backlog import Sample, read
 from engine.load.judge import breaking_point, judge
 from engine.load.plan import SCRIPTS, Stage, Thresholds
 from engine.load.points import DURATION, FAILED, Points
 from engine.load.run import Ran, _program
+from engine.metrics.page import Page
+from engine.settings import Settings
 from rules.errors import InvalidInput
 
 STAGES = list(json.loads((SCRIPTS / "stages.json").read_text())["stages"])
@@ -129,7 +135,38 @@ def test_where_steps_follow_each_other_only_the_last_has_to_leave_nothing() -> N
     assert breaking_point(steps) is None
 
 
-@settings(max_examples=40, deadline=None)
+PAGE = b"""# TYPE leo_backlog_batches gauge
+leo_backlog_batches{lane="bulk",state="due"} 2.0
+leo_backlog_batches{lane="realtime",state="due"} 1.0
+leo_backlog_batches{lane="bulk",state="later"} 70.0
+leo_backlog_messages{lane="bulk",state="due"} 30.0
+leo_backlog_messages{lane="bulk",state="held"} 500.0
+leo_backlog_messages{lane="realtime",state="due"} 4.0
+leo_messages_in_hand{lane="bulk"} 5.0
+"""
+
+
+def test_the_backlog_is_what_is_due_or_in_hand_in_both_lanes() -> None:
+    assert read(PAGE, at=1.0) == Sample(1.0, batches=3, messages=39)
+
+
+def test_figures_that_the_api_could_not_read_are_no_empty_backlog() -> None:
+    assert read(b'leo_source_up{source="postgresql"} 0.0\n', at=1.0) is None
+
+
+async def test_the_api_tells_its_backlog_under_the_names_that_are_read(
+    database_url: str, servers: Servers, settings: Settings
+) -> None:
+    queues = lanes.connect(servers.redis_url)
+    try:
+        async with Database.open(database_url, settings) as db:
+            page = await Page(db, queues).text()
+    finally:
+        await queues.aclose()
+    assert read(page, at=1.0) == Sample(1.0, 0, 0)
+
+
+@settings_(max_examples=40, deadline=None)
 @given(st.lists(st.tuples(st.floats(0, 300), st.floats(0, 5_000), st.booleans()), min_size=1, max_size=60))
 def test_every_request_is_counted_in_one_second(requests: list[tuple[float, float, bool]]) -> None:
     points = Points.of(
@@ -183,7 +220,7 @@ def test_fast_is_not_met_where_something_is_lost(changed: dict[str, Any]) -> Non
     assert not _ran(**changed).is_met
 
 
-@settings(max_examples=40, deadline=None)
+@settings_(max_examples=40, deadline=None)
 @given(
     st.text(max_size=12),
     st.lists(st.tuples(st.floats(1, 1e7), st.floats(0, 1e6)), min_size=1, max_size=30),

@@ -1,6 +1,8 @@
 """`leo bench scale`: what more workers bring and what limits them, and what units cost as people grow."""
 
+import json
 from datetime import UTC, datetime
+from pathlib import Path
 from uuid import UUID
 
 import pytest
@@ -20,6 +22,7 @@ def _usage(busy: float, **waits: float) -> Usage:
     ("usage", "said"),
     [
         (_usage(1.9, work=1.0), "the processor: 1.90 of 2 cores busy (workers 0.70, PostgreSQL 0.90, others 0.30)"),
+        (Usage({"workers": 0.3}, 2.0, 2, {}), "the processor, most of it other programs': 2.00 of 2 cores busy"),
         (_usage(1.0, work=0.5, commits=1.5), "commits: 1.5 of 2.0 sessions wait"),
         (_usage(1.0, locks=3.0), "locks: 3.0 of 3.0 sessions wait"),
         (_usage(0.4, work=0.1), "waiting for the provider: 0.40 of 2 cores busy"),
@@ -71,3 +74,10 @@ def test_a_gain_that_is_missed_says_what_the_limit_was() -> None:
     result: Result = scale._result(1_000_000, runs, runs, grown, is_apart=True)
     assert not result.bars[0].is_met
     assert "with 2: the processor: 1.90 of 2 cores busy" in result.bars[0].text
+
+
+def test_the_pictures_of_the_documentation_are_drawn_from_its_figures() -> None:
+    docs = Path(__file__).parents[2] / "docs"
+    figures = json.loads((docs / "scale.json").read_text(encoding="utf-8"))["figures"]
+    for name, chart in charts(figures).items():
+        assert (docs / "images" / f"{name}.svg").read_text(encoding="utf-8") == chart.svg()

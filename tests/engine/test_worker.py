@@ -13,6 +13,7 @@ from uuid import uuid4
 
 import pytest
 import redis.asyncio
+from psycopg.types.json import Jsonb
 
 from engine import lanes
 from engine.db import Database
@@ -24,7 +25,7 @@ from rules.words import Lane
 from tests.channels.sandbox_process import SandboxProcess, start_sandbox
 from tests.conftest import Tenant
 from tests.engine.worker_process import ROOT, WorkerProcess, until
-from tests.engine.world import World
+from tests.engine.world import SQL, World
 
 
 @pytest.fixture(scope="module")
@@ -145,6 +146,37 @@ async def test_realtime_goes_from_event_to_mail_in_a_moment(site: Site) -> None:
         latencies.append(time.perf_counter() - started)
     await client.aclose()
     assert sorted(latencies)[2] < 0.5, latencies
+
+
+async def test_many_events_at_once_go_together_and_each_is_sent_once(site: Site) -> None:
+    worker = await site.worker("realtime")
+    batch_ids = []
+    for person in await site.world.people(40):
+        event_id = await site.world.one(SQL["event"], profile_id=person, attributes=Jsonb({}))
+        batch_ids += await site.run([person], lane="realtime", kind="event", event_id=event_id)
+    client = lanes.connect(site.settings.redis_url.get_secret_value() if site.settings.redis_url else "")
+    tenant_id = site.world.tenant.tenant_id
+    # Twice, as where a sweeper rings for what a worker has in hand.
+    for _ in range(2):
+        assert await lanes.ring_batches(client, lane=Lane.REALTIME, tenant_id=tenant_id, batch_ids=batch_ids)
+    await client.aclose()
+    await until(site.is_settled)
+    assert await site.check_record(in_flight=0) == 0
+    assert await site.world.statuses() == {"sent": 40}
+    together = [line["batches"] for line in worker.said("batch decided")]
+    assert sum(together) == 40
+    assert len(together) < 10
+
+
+async def test_what_a_dead_worker_had_heard_of_is_found_again(site: Site) -> None:
+    client = lanes.connect(site.settings.redis_url.get_secret_value() if site.settings.redis_url else "")
+    tenant_id = site.world.tenant.tenant_id
+    batch_ids = await site.run(await site.world.people(1), lane="realtime")
+    await lanes.ring_batches(client, lane=Lane.REALTIME, tenant_id=tenant_id, batch_ids=batch_ids)
+    assert await lanes.take_urgent(client, 10)
+    await client.aclose()
+    await site.worker("realtime")
+    await until(lambda: _has_sent(site, 1))
 
 
 async def _has_sent(site: Site, count: int) -> bool:

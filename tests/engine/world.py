@@ -99,11 +99,10 @@ class World:
         )
         return rows[0]["run_id"], sorted(row["batch_id"] for row in rows)
 
-    async def decide(self, batch_id: int, *, now: datetime | None = None) -> Decided:
-        async with self.db.transaction(self.tenant.tenant_id) as conn:
-            return await decide_batch(
-                conn, tenant_id=self.tenant.tenant_id, batch_id=batch_id, now=now or datetime.now(UTC)
-            )
+    async def decide(self, batch_id: int, *, now: datetime | None = None, most: int | None = None) -> Decided:
+        tenant_id, at = self.tenant.tenant_id, now or datetime.now(UTC)
+        async with self.db.transaction(tenant_id) as conn:
+            return await decide_batch(conn, tenant_id=tenant_id, batch_id=batch_id, now=at, most=most)
 
     async def decisions(self) -> list[dict[str, Any]]:
         """Give what was decided; of each decision `candidates` as a list of verdicts."""

@@ -183,6 +183,19 @@ def test_committed_writes_are_mirrored(superuser: Connection) -> None:
     check()
 
 
+def test_a_plan_made_for_one_row_serves_many(superuser: Connection, tenants: tuple[UUID, UUID]) -> None:
+    """A session plans once, perhaps for a graph that is still empty: nothing may ever be read through to find a row."""
+    read_through = "SELECT relname FROM pg_stat_xact_user_tables WHERE seq_scan > 0 AND schemaname LIKE 'leo\\_m%'"
+    names = (*FIRST, "upsert_profiles", "weigh_relations", "leave_segments", "unrelate")
+    with superuser.transaction(force_rollback=True):
+        for a in (0, 5):
+            do(superuser, Work("leo_app", 0, tuple((name, a, 0, False) for name in names), is_kept=True), tenants)
+            # What is known to be one page long is read through at once, if that is left open.
+            superuser.execute("SELECT leo_analyze()")
+        assert superuser.execute(read_through).fetchall() == []
+        assert differences(superuser, tenants) == []
+
+
 # Once the tables are full, each of these is refused to everybody, or to everybody but a session that replicates.
 ALWAYS_REFUSED = {
     "move_profile_ids",

@@ -18,6 +18,7 @@ import typer.main
 
 from engine.cli.app import COMMANDS, build
 from engine.settings import PREFIX, Settings
+from graph.library import audits
 from rules import words
 from rules.policy import DEFAULT_POLICY
 
@@ -201,6 +202,46 @@ def test_every_label_stands_in_the_graph_page() -> None:
 def test_every_cypher_file_stands_in_the_graph_page() -> None:
     named = set(re.findall(r"`cypher/(\w+)\.cypher`", _text(DOCS / "graph.md")))
     assert named == {path.stem for path in (ROOT / "cypher").glob("*.cypher")}
+
+
+def test_the_library_of_audit_queries_is_documented_as_its_files_say() -> None:
+    """In English with what each answers, in Vietnamese with its search phrase; both with what it asks for."""
+    rows = {
+        tuple(row) for row in _rows(_section(_text(DOCS / "explorer.md"), "## The library")) if row[0].startswith("`")
+    }
+    said = {
+        (f"`{one.name}`", ", ".join(f"`{parameter.name}`" for parameter in one.parameters), one.purpose)
+        for one in audits().values()
+    }
+    assert rows == said
+    rows = {
+        tuple(row)
+        for row in _rows(_section(_text(DOCS / "explorer.vi.md"), "## Hỏi bằng một câu có sẵn"))
+        if row[1].startswith("`")
+    }
+    said = {
+        (one.phrases["vi"], f"`{one.name}`", ", ".join(parameter.vi for parameter in one.parameters))
+        for one in audits().values()
+    }
+    assert rows == said
+
+
+def test_every_picture_is_shown_and_those_of_the_console_are_taken_by_tests() -> None:
+    """`make pictures` renews them; a page of the console without one would be missed by whoever reads."""
+    source = "\n".join(_text(path) for path in (ROOT / "tests" / "api" / "console").glob("test_*.py"))
+    taken = [re.sub(r"\{[^}]*\}", r"\\w+", name) for name in re.findall(r'keep\(page, f?"([^"]+)"', source)]
+    shown = {name for page in PAGES for name in re.findall(r"images/([\w-]+)\.png", _text(page))}
+    there = {path.stem for path in (DOCS / "images").glob("*.png")}
+    assert shown == there
+    of_the_console = {
+        name for page in DOCS.glob("console*.md") for name in re.findall(r"images/([\w-]+)\.png", _text(page))
+    }
+    assert [name for name in sorted(of_the_console) if not any(re.fullmatch(one, name) for one in taken)] == []
+    pages = {path.stem for path in (ROOT / "api" / "console" / "src" / "pages").glob("*.js")}
+    of = {"person": "journey"}
+    assert [
+        page for page in sorted(pages) if not any(name.startswith(of.get(page, page)) for name in of_the_console)
+    ] == []
 
 
 def _modules() -> set[str]:

@@ -56,7 +56,19 @@ IMPURE_CALLS = frozenset(
 )
 # The files of Cypher are read through importlib.resources.
 GRAPH_MAY_USE = frozenset(
-    ["collections", "dataclasses", "functools", "importlib", "itertools", "json", "re", "types", "typing"]
+    [
+        "collections",
+        "dataclasses",
+        "enum",
+        "functools",
+        "importlib",
+        "itertools",
+        "json",
+        "re",
+        "types",
+        "typing",
+        "xml",
+    ]
 )
 
 # Each foreign library, and the only modules and packages that may import it.
@@ -93,7 +105,15 @@ SPOKEN_TO: Mapping[str, tuple[str, ...]] = {
     "orjson": ("engine.db", "engine.ingest", "engine.record"),
     "phonenumbers": ("engine.addresses",),
     "psutil": ("engine.bench.usage", "engine.embedded.postgres", "engine.processes.track"),
-    "psycopg": ("graph.components", "graph.mirror", "graph.neighbourhood", "graph.session", "graph.whole", "engine"),
+    "psycopg": (
+        "graph.components",
+        "graph.mirror",
+        "graph.neighbourhood",
+        "graph.session",
+        "graph.stream",
+        "graph.whole",
+        "engine",
+    ),
     "psycopg_pool": ("engine.db",),
     "prometheus_client": ("engine.metrics",),
     # Beside the schemas: the settings, and the secrets of the embedded servers, which settings hand out.
@@ -125,6 +145,7 @@ CONNECTS = {
 }
 READS_ENVIRONMENT = {
     "engine.settings": "the one place for settings",
+    "engine.backup.programs": "what a child process inherits",
     "engine.cli.app": "a shell's request for completions",
     "engine.embedded.account": "the XDG directory for state, a standard and no setting of ours",
     "engine.embedded.postgres": "what a child process inherits",

@@ -19,6 +19,7 @@ IN_CODE: Mapping[str, str] = {
     "engine/bench/pages.py": "what somebody types into the explorer",
     "engine/bench/throwaway.py": "makes and drops a database, outside every transaction",
     "engine/bootstrap.py": "asks whether there is a schema, and which",
+    "engine/clock.py": "asks for the time",
     "engine/db.py": "what every transaction begins with",
     "engine/explorer/reader.py": "loads AGE into a reader's session",
     "engine/embedded/postgres.py": "makes the database of the embedded server",
@@ -27,6 +28,7 @@ IN_CODE: Mapping[str, str] = {
     "graph/explore.py": "a query of a user's, its plan, and the edges of one node",
     "graph/neighbourhood.py": "a few of each kind for each person, which Cypher cannot say, and how they are looked up",
     "graph/patterns.py": "a pattern as a sub-select, and the condition that asks it for a few people",
+    "graph/stream.py": "the name of the tenant's graph, and a count of what whole.py reads",
     "graph/whole.py": "every node and edge of a graph, which Cypher reads by joining all labels",
     "graph/mirror.py": "calls of the schema's own functions; graph/ has no folder of SQL",
 }
@@ -38,6 +40,7 @@ ASSEMBLED: Mapping[str, str] = {
     "graph/cypher.py": "the file's text and a graph's name that matches its pattern",
     "graph/explore.py": "a text that the guard let through, between quotes that it does not hold, and checked names",
     "graph/neighbourhood.py": "the file's text and a graph's name that matches its pattern",
+    "graph/stream.py": "a statement of whole.py",
     "graph/whole.py": "a graph's name that matches its pattern",
     "graph/patterns.py": "a text that the guard let through, between quotes that it does not hold, and a graph's name",
 }

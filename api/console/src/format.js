@@ -8,6 +8,8 @@ export function formats(language, zone) {
   const parts = new Intl.NumberFormat(locale, { maximumFractionDigits: 2 });
   const share = new Intl.NumberFormat(locale, { style: "percent", maximumFractionDigits: 1 });
   const clock = new Intl.DateTimeFormat(locale, { timeZone: zone, hour: "2-digit", minute: "2-digit", second: "2-digit" });
+  const short = new Intl.DateTimeFormat(locale, { timeZone: zone, hour: "2-digit", minute: "2-digit" });
+  const date = new Intl.DateTimeFormat(locale, { timeZone: zone, day: "numeric", month: "short" });
   const day = new Intl.DateTimeFormat(locale, { timeZone: zone, dateStyle: "full" });
   const moment = new Intl.DateTimeFormat(locale, { timeZone: zone, dateStyle: "medium", timeStyle: "short" });
   return {
@@ -15,6 +17,8 @@ export function formats(language, zone) {
     number: (value) => parts.format(value),
     share: (value) => share.format(value),
     time: (at) => clock.format(new Date(at)),
+    clock: (at, exact) => (exact ? clock : short).format(new Date(at)),
+    date: (at) => date.format(new Date(at)),
     day: (at) => day.format(new Date(at)),
     moment: (at) => (at ? moment.format(new Date(at)) : ""),
   };

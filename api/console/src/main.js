@@ -15,6 +15,7 @@ const PAGES = {
   campaigns: () => import("./pages/campaigns.js"),
   campaign: () => import("./pages/campaign.js"),
   explorer: () => import("./pages/explorer.js"),
+  insight: () => import("./pages/insight.js"),
   operations: () => import("./pages/operations.js"),
   task: () => import("./pages/task.js"),
 };

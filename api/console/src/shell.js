@@ -3,7 +3,7 @@ import { el, fill } from "./dom.js";
 import { icon } from "./parts/icon.js";
 import { isDark } from "./session.js";
 
-const PLACES = ["people", "campaigns", "explorer", "operations"];
+const PLACES = ["people", "campaigns", "explorer", "insight", "operations"];
 const OF = { person: "people", campaign: "campaigns", task: "operations" };
 
 export function toggles({ t, language, languages, setLanguage, turnTheme }) {

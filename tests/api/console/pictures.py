@@ -8,8 +8,8 @@ from playwright.async_api import Page
 FOLDER = "PICTURES_OF_THE_CONSOLE"
 
 
-async def keep(page: Page, name: str) -> None:
-    """Take a picture of what is seen now; kept only where somebody asked for it."""
+async def keep(page: Page, name: str, *, whole: bool = False) -> None:
+    """Take a picture of what is seen now, or of the whole page; kept only where somebody asked for it."""
     wanted = os.environ.get(FOLDER)
     if wanted:
-        await page.screenshot(path=Path(wanted) / f"{name}.png", animations="disabled")
+        await page.screenshot(path=Path(wanted) / f"{name}.png", animations="disabled", full_page=whole)

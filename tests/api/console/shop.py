@@ -9,7 +9,7 @@ import httpx
 from api.services import Services
 from channels.contract import Incoming
 from engine.campaigns import connect_channel
-from engine.decide import decide_batch
+from engine.decide import decide_batch, put_off
 from engine.dispatch import dispatch_due
 from engine.outcomes import record_outcomes
 from engine.tasks import Desk, work_next
@@ -131,6 +131,41 @@ class Shop:
         await self.decide()
         async with self._services.db.transaction(self.tenant_id) as conn:
             await conn.execute("UPDATE delivery_log SET status = 'uncertain', class = 'uncertain', code = 'timeout'")
+
+    async def browse(self) -> None:
+        """Have people come by touchpoints, in a few ways, and some of them buy."""
+        ways = [
+            ("Quảng cáo Facebook", "Trang chủ", "Trà sen Huế", "Giỏ hàng"),
+            ("Quảng cáo Facebook", "Trang chủ", "Mứt gừng"),
+            ("Tìm trên Google", "Trà sen Huế", "Giỏ hàng"),
+            ("Bản tin tháng 5", "Trang chủ", "Blog pha trà"),
+            ("Zalo OA", "Giỏ hàng"),
+            ("Cửa hàng Huế",),
+        ]
+        began = datetime.now(UTC) - timedelta(days=20)
+        people = []
+        for place, one in enumerate(PEOPLE):
+            way = ways[(place * place + place // 3) % len(ways)]
+            visits = [
+                {
+                    "kind": "ENGAGED",
+                    "key": name,
+                    "name": name,
+                    "occurred_at": (began + timedelta(hours=hour)).isoformat(),
+                }
+                for hour, name in enumerate(way)
+            ]
+            product = "Trà sen Huế 100 g" if place % 2 else "Mứt gừng 200 g"
+            bought = {"kind": "BOUGHT", "key": product, "name": product, "occurred_at": datetime.now(UTC).isoformat()}
+            buys = "Giỏ hàng" in way and place % 4
+            people.append({"ext_id": one["ext_id"], "relations": [*visits, *([bought] if buys else [])]})
+        await ok(await self.caller.post("/profiles", json=people))
+
+    async def put_off(self) -> None:
+        """Have what is due fail to be decided, as a worker does whose policy cannot be read."""
+        async with self._services.db.transaction(self.tenant_id) as conn:
+            for row in await (await conn.execute("SELECT batch_id FROM run_batch WHERE status = 'pending'")).fetchall():
+                await put_off(conn, batch_id=row["batch_id"], until=datetime.now(UTC) + timedelta(minutes=5))
 
     async def work_on_tasks(self) -> None:
         async def ring(*_: Any) -> None: ...

@@ -3,8 +3,10 @@
 import csv
 import io
 import json
+import re
 import xml.etree.ElementTree as ET
 from contextlib import suppress
+from itertools import combinations
 from typing import Any
 
 import pytest
@@ -75,6 +77,45 @@ async def test_a_query_is_run_its_graph_expanded_and_collapsed_and_taken_away(de
     for way, seen in (("Table", "(:Profile kh-000042)"), ("JSON", '"ext_id": "kh-000042"'), ("Plan", "cost=")):
         await page.get_by_role("tab", name=way).click()
         await expect(page.locator("#answer-room")).to_contain_text(seen)
+        await keep(page, f"explorer-{way.lower()}")
+
+
+_PLACES = """Object.fromEntries(document.querySelector(".picture").cy.nodes().map(
+    (node) => [node.id(), [Math.round(node.position().x), Math.round(node.position().y)]]))"""
+
+
+async def _expand(page: Page, words: str) -> dict[str, tuple[int, int]]:
+    """Expand a node by what the list of nodes says of it; gives where all nodes are then."""
+    await page.locator("#node-list").select_option(label=words)
+    before = await _drawn(page)
+    await page.get_by_role("button", name="Expand").click()
+    await expect(page.locator(".picture")).not_to_have_attribute("data-drawn", str(before))
+    await expect(page.locator(".picture")).to_have_attribute("data-expand-ms", re.compile(r"\d"))
+    places: dict[str, tuple[int, int]] = await page.evaluate(_PLACES)
+    return places
+
+
+@pytest.mark.usefixtures("lived")
+async def test_what_is_there_stays_in_its_place_when_a_node_is_expanded(desks: Desks) -> None:
+    """And no node stands on another, nor on its name."""
+    desk = await desks.of(language="en-GB", place="explorer", color_scheme="dark")
+    page = desk.page
+    await _write(page, "MATCH (s:Segment) RETURN s")
+    await page.locator(".editor .cm-content").press(RUN)
+    await expect(page.locator(".answer[data-rows='1']")).to_be_visible()
+    first = await _expand(page, "Segment: Khách ở Huế")
+    assert len(first) > 40
+    second = await _expand(page, "Profile: kh-000042")
+    assert len(second) > len(first)
+    assert {key: place for key, place in second.items() if key in first} == first
+    near = [
+        (one, other)
+        for one, other in combinations(second.values(), 2)
+        if abs(one[0] - other[0]) < 60 and abs(one[1] - other[1]) < 50
+    ]
+    assert near == []
+    assert await desk.faults() == []
+    await keep(page, "explorer-dark", whole=True)
 
 
 @pytest.mark.usefixtures("lived")

@@ -1,5 +1,8 @@
 """How the work stands, as it is seen, and an agent's task that is approved by hand."""
 
+import re
+
+import pytest
 from playwright.async_api import expect
 
 from engine.tenants import Scope
@@ -25,7 +28,7 @@ async def test_a_task_that_waits_is_approved_and_followed_to_its_end(desks: Desk
     page = desk.page
     await expect(page.locator("[data-lane=bulk]")).to_be_visible()
     assert await desk.faults() == []
-    await keep(page, "operations-vi")
+    await keep(page, "operations-vi", whole=True)
     await page.click("text=activate_campaign")
     await expect(page.locator(".notice.wait")).to_contain_text("44")
     assert await desk.faults() == []
@@ -60,8 +63,14 @@ async def test_messages_in_trouble_are_told_apart_and_settled(desks: Desks, shop
     desk = await desks.of(language="en-GB", place="operations")
     page = desk.page
     await expect(page.get_by_role("button", name="uncertain 1")).to_be_visible()
+    pace = page.locator("section", has=page.locator("#pace-heading"))
+    await expect(pace.get_by_role("img", name="Messages that waited. Now: mail 0.")).to_be_visible()
+    await expect(pace.locator("canvas")).to_have_count(2)
+    await pace.get_by_role("button", name="24 h").click()
+    await expect(pace.locator(".chart-box").first).to_have_attribute("data-drawn", re.compile("9[67]"))
     letters = page.locator("section", has=page.locator("#letters-heading"))
     await expect(letters.locator("li")).to_have_count(1)
+    await keep(page, "operations-en", whole=True)
     await letters.get_by_role("button", name="It arrived").click()
     await page.fill("#note", "In the provider's log.")
     await page.locator("dialog").get_by_role("button", name="It arrived").click()
@@ -69,3 +78,27 @@ async def test_messages_in_trouble_are_told_apart_and_settled(desks: Desks, shop
     assert await desk.faults() == []
     await page.get_by_role("button", name="given up 0").click()
     await expect(letters.get_by_text("There is none.")).to_be_visible()
+
+
+@pytest.mark.parametrize(
+    ("language", "verb", "done"),
+    [("en-GB", "Replay from here", "It goes on: 1 became due."), ("vi-VN", "Chạy tiếp từ đây", "Đang chạy tiếp: 1")],
+)
+async def test_what_could_not_be_decided_goes_on_for_a_reason(
+    desks: Desks, shop: Shop, language: str, verb: str, done: str
+) -> None:
+    await shop.activate("nhac-gio-hang")
+    await shop.abandon_basket()
+    await shop.put_off()
+    auditor = await desks.of(language=language, scopes=(Scope.READ,), place="operations")
+    await expect(auditor.page.locator("[data-batch]")).to_be_visible()
+    assert await auditor.page.get_by_role("button", name=verb).count() == 0
+    desk = await desks.of(language=language, place="operations")
+    page = desk.page
+    await keep(page, f"operations-stuck-{language[:2]}", whole=True)
+    await page.get_by_role("button", name=verb).click()
+    await page.fill("#note", "Đã sửa chính sách.")
+    await page.locator("dialog").get_by_role("button", name=verb).click()
+    await expect(page.get_by_text(done)).to_be_visible()
+    await expect(page.locator("[data-batch]")).to_have_count(0)
+    assert await desk.faults() == []

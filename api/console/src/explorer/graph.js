@@ -1,17 +1,17 @@
 // The answer as a graph: a legend that counts and picks, colours by label, size by a property, neighbours in and out.
 import { el, fill } from "../dom.js";
 import { trouble } from "../parts/notice.js";
-import { LAYOUTS, picture } from "../parts/picture.js";
+import { picture } from "../parts/picture.js";
+import { placesAround } from "./around.js";
 
 const OWN = {
   Event: "--event", Task: "--task", Decision: "--decision", Delivery: "--delivery", Outcome: "--outcome",
   Profile: "--c1", Segment: "--c2", Campaign: "--c4", Template: "--c5", Run: "--c6", Channel: "--c3",
 };
 const REST = ["--c2", "--c3", "--c5", "--c6"];
-// A free layout of so many nodes takes less than one draws.
-const FEW = 80;
 const CAPTIONS = ["name", "key", "ext_id", "title", "type", "action", "channel", "kind"];
 const LONGEST = 22;
+const LARGEST = 1.15;
 
 export function colourOf(label) {
   if (OWN[label]) return OWN[label];
@@ -36,7 +36,7 @@ export function graphView(context, answer) {
   const box = el("div", { class: "picture tall", role: "img", "aria-label": t("explorer.graph_label") });
   const legend = el("div", { class: "legend tools", role: "group", "aria-label": t("explorer.legend") });
   const aside = el("section", { class: "detail", "aria-live": "polite", "aria-label": t("explorer.node") });
-  const told = el("div", { role: "status" });
+  const notes = el("div", { role: "status" });
   const list = el("select", { id: "node-list", onchange: () => list.value && choose(cy.getElementById(list.value)) });
   const sizes = el("select", { id: "size-by", onchange: () => resize() });
   const cy = picture(box, { nodes: [], edges: [] }, {
@@ -57,7 +57,14 @@ export function graphView(context, answer) {
     ],
   });
 
+  // For the browser's own console, and for tests.
+  box.cy = cy;
+  const colours = new Map();
   const painted = (name) => {
+    if (!colours.has(name)) colours.set(name, resolved(name));
+    return colours.get(name);
+  };
+  const resolved = (name) => {
     const probe = el("span", { class: "unseen" });
     probe.style.color = `var(${name})`;
     document.body.append(probe);
@@ -84,20 +91,20 @@ export function graphView(context, answer) {
       edges.set(edge.id, edge);
       fresh.push({ group: "edges", data: { id: `e${edge.id}`, source: edge.start_id, target: edge.end_id, label: edge.label } });
     }
-    const center = by ? cy.getElementById(by).position() : null;
+    const taken = cy.nodes().map((node) => node.position());
     const made = cy.add(fresh);
-    if (center) {
-      const around = made.nodes();
-      around.positions((node, place) => {
-        const angle = (2 * Math.PI * place) / Math.max(1, around.length);
-        const reach = 90 + 6 * around.length;
-        return { x: center.x + reach * Math.cos(angle), y: center.y + reach * Math.sin(angle) };
-      });
-      if (nodes.size <= FEW) cy.layout({ ...LAYOUTS.cose, randomize: false, fit: false }).run();
-      cy.animate({ fit: { eles: cy.elements(), padding: 30 } }, { duration: 200 });
-    }
+    if (by) spread(made.nodes(), cy.getElementById(by).position(), taken);
     drawn();
     return isCut;
+  }
+
+  /** Lay new nodes around the one that brought them, those of one label side by side; what is there stays where it is. */
+  function spread(fresh, center, taken) {
+    const sorted = fresh.toArray().toSorted((a, b) => a.data("kind").localeCompare(b.data("kind")));
+    const places = placesAround({ ...center }, taken, sorted.length);
+    cy.batch(() => sorted.forEach((node, place) => node.position(places[place])));
+    cy.fit(cy.elements(), 30);
+    if (cy.zoom() > LARGEST) cy.zoom(LARGEST) && cy.center();
   }
 
   function drawn() {
@@ -133,24 +140,31 @@ export function graphView(context, answer) {
     const by = sizes.value;
     const value = (node) => (by === "degree" ? node.degree(false) : Number(nodes.get(node.id())?.properties[by]) || 0);
     const top = Math.max(1e-9, ...cy.nodes().map(value));
-    for (const node of cy.nodes()) node.data("size", by ? 18 + 42 * Math.sqrt(Math.max(0, value(node)) / top) : 30);
+    cy.batch(() => {
+      for (const node of cy.nodes()) node.data("size", by ? 18 + 42 * Math.sqrt(Math.max(0, value(node)) / top) : 30);
+    });
   }
 
   async function expand(id) {
     const began = performance.now();
-    fill(told, el("p", { class: "waiting" }, t("loading")));
+    fill(notes, el("p", { class: "waiting" }, t("loading")));
     try {
       const found = await api.post("/cypher/expand", { node_id: id }, { signal });
+      const told = performance.now();
+      // Drawn is when the picture has been painted, not when it was asked for.
+      cy.one("render", () => {
+        box.dataset.networkMs = String(Math.round(told - began));
+        box.dataset.expandMs = String(Math.round(performance.now() - began));
+      });
       const isCut = add(found.graph, id);
       const limits = [
         found.truncated.rows && t("explorer.limit_neighbours", { count: answer.limits.neighbours }),
         isCut && t("explorer.limit_nodes", { count: most }),
       ].filter(Boolean);
-      fill(told, limits.length > 0 && el("p", { class: "notice wait small" }, limits.join(" ")));
-      box.dataset.expandMs = String(Math.round(performance.now() - began));
+      fill(notes, limits.length > 0 && el("p", { class: "notice wait small" }, limits.join(" ")));
       choose(cy.getElementById(id));
     } catch (error) {
-      if (error.name !== "AbortError") fill(told, trouble(t, error));
+      if (error.name !== "AbortError") fill(notes, trouble(t, error));
     }
   }
 
@@ -208,7 +222,7 @@ export function graphView(context, answer) {
         legend,
         el("div", { class: "tools small" }, el("label", { for: "size-by" }, t("explorer.size_by")), sizes),
       ),
-      el("div", { class: "graph-room" }, box, el("div", { class: "graph-side" }, el("label", { for: "node-list" }, t("explorer.nodes")), list, told, aside)),
+      el("div", { class: "graph-room" }, box, el("div", { class: "graph-side" }, el("label", { for: "node-list" }, t("explorer.nodes")), list, notes, aside)),
     ),
   };
 }

@@ -2,6 +2,7 @@
 import { el, fill } from "../dom.js";
 import { badge, toneOf } from "../parts/badge.js";
 import { confirmed } from "../parts/confirm.js";
+import { courseOf } from "../parts/course.js";
 import { funnelOf } from "../parts/funnel.js";
 import { liftOf } from "../parts/lift.js";
 import { trouble } from "../parts/notice.js";
@@ -23,10 +24,14 @@ export async function page(context) {
   const tools = el("div", { class: "tools" });
   const state = el("span");
   const lift = el("section", { class: "card", "aria-labelledby": "lift-heading" });
+  const course = courseOf(context, path);
   let status = campaign.status;
+  let isFirst = true;
 
   function show(found) {
     fill(live, funnelOf(context, found));
+    if (!isFirst) course.again();
+    isFirst = false;
     if (found.status !== status) {
       status = found.status;
       stand();
@@ -96,7 +101,7 @@ export async function page(context) {
       el(
         "div",
         { class: "columns" },
-        el("div", { class: "column main-column" }, live, lift),
+        el("div", { class: "column main-column" }, live, course.node, lift),
         el("div", { class: "column" }, forecast(context, path, status), await runs(context, path)),
       ),
     ),

@@ -3,6 +3,8 @@ import { el, fill } from "../dom.js";
 import { badge, toneOf } from "../parts/badge.js";
 import { deadLetters } from "../parts/letters.js";
 import { empty } from "../parts/notice.js";
+import { takeUp } from "../parts/takeup.js";
+import { paceOf } from "../parts/pace.js";
 
 const LOOK_MS = 5000;
 const SOON_MS = 3 * 86_400_000;
@@ -10,12 +12,13 @@ const SOON_MS = 3 * 86_400_000;
 export async function page(context) {
   const { t, api, signal } = context;
   const standing = el("div", { class: "column" });
+  const told = el("div", { role: "status" });
   const letters = el("section", { class: "card", "aria-labelledby": "letters-heading" });
   const tasks = el("section", { class: "card", "aria-labelledby": "tasks-heading" });
 
   async function look() {
     const found = await api.get("/operations", { signal });
-    fill(standing, lanes(context, found.lanes), stuck(context, found.stuck), channels(context, found.channels));
+    fill(standing, lanes(context, found.lanes), stuck(context, found, told, look), channels(context, found.channels));
     fill(tasks, taskList(context, await api.get("/tasks", { query: { limit: 30 }, signal })));
   }
 
@@ -38,6 +41,7 @@ export async function page(context) {
       "div",
       { class: "page" },
       el("h1", null, t("operations.title")),
+      paceOf(context),
       el("div", { class: "columns even" }, standing, el("div", { class: "column" }, tasks, letters)),
     ),
   };
@@ -73,36 +77,50 @@ function lanes({ t, say, format }, found) {
   );
 }
 
-function stuck({ t, say, link, format }, found) {
+function stuck(context, found, told, look) {
+  const { t, say, link, format } = context;
+  const campaign = (one) => el("a", { href: link("campaigns", one.campaign_id) }, one.campaign_name);
+  const rows = [
+    ...found.stuck.map((one) =>
+      el(
+        "li",
+        null,
+        el("div", { class: "between" }, campaign(one), badge(say("why", one.why), one.why === "no_worker" ? "bad" : "wait")),
+        el(
+          "p",
+          { class: "soft small" },
+          t(`stuck.${one.what}`, { count: format.count(one.count) }),
+          one.channel && ` · ${one.channel}`,
+          ` · ${t("stuck.since", { at: format.moment(one.since) })}`,
+        ),
+        one.why === "no_worker" && takeUp(context, one.run_ids.map((id) => ({ what: "run", record_id: id })), told, look),
+      ),
+    ),
+    ...found.put_off.map((one) =>
+      el(
+        "li",
+        { "data-batch": one.batch_id },
+        el("div", { class: "between" }, campaign(one), badge(say("why", "put_off"), "bad")),
+        el("p", { class: "soft small" }, t("stuck.put_off", { run: say("run", one.kind), count: format.count(one.setbacks), at: format.moment(one.due_at) })),
+        takeUp(context, [{ what: "batch", record_id: one.batch_id }], told, look),
+      ),
+    ),
+    ...found.untold.map((one) =>
+      el(
+        "li",
+        { "data-outbox": one.outbox_id },
+        el("div", { class: "between" }, el("span", null, t("stuck.outbox", { source: one.source ?? "?" })), badge(say("why", one.is_given_up ? "given_up" : "failing"), one.is_given_up ? "bad" : "wait")),
+        el("p", { class: "soft small break" }, t("stuck.tried", { count: format.count(one.attempts) }), ` · ${one.error}`),
+        takeUp(context, [{ what: "outbox", record_id: one.outbox_id }], told, look),
+      ),
+    ),
+  ];
   return el(
     "section",
     { class: "card", "aria-labelledby": "stuck-heading" },
     el("h2", { id: "stuck-heading" }, t("stuck.title")),
-    found.length
-      ? el(
-          "ul",
-          { class: "plain" },
-          found.map((one) =>
-            el(
-              "li",
-              null,
-              el(
-                "div",
-                { class: "between" },
-                el("a", { href: link("campaigns", one.campaign_id) }, one.campaign_name),
-                badge(say("why", one.why), one.why === "no_worker" ? "bad" : "wait"),
-              ),
-              el(
-                "p",
-                { class: "soft small" },
-                t(`stuck.${one.what}`, { count: format.count(one.count) }),
-                one.channel && ` · ${one.channel}`,
-                ` · ${t("stuck.since", { at: format.moment(one.since) })}`,
-              ),
-            ),
-          ),
-        )
-      : el("p", { class: "soft" }, t("stuck.none")),
+    told,
+    rows.length ? el("ul", { class: "plain allowed" }, rows) : el("p", { class: "soft" }, t("stuck.none")),
   );
 }
 

@@ -11,6 +11,7 @@ export function liftOf({ t, say, format }, found) {
   return [
     el("h2", { id: "lift-heading" }, t("lift.title")),
     !hasControl && el("p", { class: "soft" }, t("lift.none")),
+    hasControl && whiskers({ t, say, format }, found),
     hasControl &&
       el(
         "div",
@@ -59,5 +60,34 @@ function line(t, format, one) {
     svg("line", { class: "zero", x1: WIDTH / 2, x2: WIDTH / 2, y1: 4, y2: HEIGHT - 4 }),
     svg("line", { class: one.is_clear ? "reach clear" : "reach", x1: at(one.low), x2: at(one.high), y1: HEIGHT / 2, y2: HEIGHT / 2 }),
     svg("circle", { class: one.is_clear ? "middle clear" : "middle", cx: at(one.difference), cy: HEIGHT / 2, r: 6 }),
+  );
+}
+
+/** Both groups' shares as points with their intervals, one under the other on one scale; the table says the same. */
+function whiskers({ t, say, format }, found) {
+  const rows = MEASURES.flatMap((measure) => ["treated", "control"].map((group) => ({ measure, group, ...found[measure][group] })));
+  const top = Math.min(1, Math.max(0.02, ...rows.map((row) => row.high)) * 1.05);
+  const at = (value) => `${(100 * Math.min(value, top)) / top}%`;
+  const told = rows.map((row) =>
+    t("lift.share", { measure: say("outcome", row.measure), group: t(`lift.${row.group}`), share: format.share(row.share), low: format.share(row.low), high: format.share(row.high) }),
+  );
+  return el(
+    "figure",
+    { class: "whiskers", role: "img", "aria-label": `${t("lift.shares")}. ${told.join("; ")}.` },
+    rows.map((row) => {
+      const reach = el("span", { class: "whisker" });
+      const point = el("span", { class: "whisker-point" });
+      reach.style.left = at(row.low);
+      reach.style.right = `calc(100% - ${at(row.high)})`;
+      point.style.left = at(row.share);
+      return el(
+        "div",
+        { class: `whisker-row ${row.group}` },
+        el("span", null, row.group === "treated" && el("span", { class: "strong block" }, say("outcome", row.measure)), el("span", { class: "soft small" }, t(`lift.${row.group}`))),
+        el("span", { class: "whisker-room" }, reach, point),
+        el("span", { class: "bar-count small" }, format.share(row.share)),
+      );
+    }),
+    el("div", { class: "whisker-row" }, el("span"), el("span", { class: "between soft small" }, el("span", null, format.share(0)), el("span", null, format.share(top / 2)), el("span", null, format.share(top))), el("span")),
   );
 }

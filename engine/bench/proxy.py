@@ -1,0 +1,60 @@
+"""A slow network: a TCP proxy on loopback that lets all through late, little at a time, or for a while not at all."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+from engine.embedded.home import LOOPBACK
+
+_PART = 16_384
+
+
+@dataclass(slots=True)
+class Proxy:
+    """What is between two hosts: `delay_s` each way, `bytes_per_s` of each connection and direction."""
+
+    port: int
+    delay_s: float
+    bytes_per_s: float
+    flows: asyncio.Event = field(default_factory=asyncio.Event)
+    connections: int = 0
+
+    async def stall(self, seconds: float) -> None:
+        """Let nothing through for a while; what was sent meanwhile comes afterwards."""
+        self.flows.clear()
+        await asyncio.sleep(seconds)
+        self.flows.set()
+
+    async def pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError):
+            while part := await reader.read(_PART):
+                await asyncio.sleep(self.delay_s + len(part) / self.bytes_per_s)
+                await self.flows.wait()
+                writer.write(part)
+                await writer.drain()
+        writer.close()
+
+
+@asynccontextmanager
+async def between(target_port: int, *, delay_s: float, bytes_per_s: float) -> AsyncIterator[Proxy]:
+    """Listen on a free port and lead to another one of this host."""
+    proxy = Proxy(0, delay_s, bytes_per_s)
+    proxy.flows.set()
+
+    async def lead(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        proxy.connections += 1
+        try:
+            far_reader, far_writer = await asyncio.open_connection(LOOPBACK, target_port)
+        except OSError:
+            writer.close()
+            return
+        await asyncio.gather(proxy.pump(reader, far_writer), proxy.pump(far_reader, writer))
+
+    server = await asyncio.start_server(lead, LOOPBACK, 0)
+    proxy.port = server.sockets[0].getsockname()[1]
+    try:
+        yield proxy
+    finally:
+        server.close()
