@@ -25,7 +25,7 @@ CONSOLE := api/console/dist/index.html
 NODE_GROUP := $(shell command -v node >/dev/null 2>&1 && command -v npm >/dev/null 2>&1 || echo --group console)
 CONSOLE_SOURCES := $(shell find api/console/src -type f 2>/dev/null) api/console/package-lock.json api/console/build.mjs
 
-.PHONY: force help setup console demo test check format openapi docs pictures bench load up down doctor clean
+.PHONY: force help setup console demo test check format openapi docs pictures bench load sbom audit up down doctor clean
 
 help: ## Show what can be made
 	@echo "usage: make TARGET"
@@ -81,12 +81,27 @@ up: $(STAMP) try-console ## Run servers, API, workers and sandbox in the foregro
 down: $(STAMP) ## Stop everything that runs in the background
 	@.venv/bin/leo down
 
+sbom: $(STAMP) ## Write what is inside, as CycloneDX: sbom/python.json and sbom/console.json
+	@mkdir -p sbom
+	@"$(UV)" export --quiet --frozen --offline --preview-features sbom-export --format cyclonedx1.5 --no-default-groups \
+		--all-extras --output-file sbom/python.json >/dev/null
+	@cd api/console && PATH="$(CURDIR)/.venv/bin:$$PATH" npm sbom --package-lock-only --sbom-format cyclonedx \
+		> $(CURDIR)/sbom/console.json
+	@echo "sbom/python.json sbom/console.json"
+
+# The advisories are asked on the Internet: before a release and each week, not in every check.
+audit: $(STAMP) ## Look for weak code and for packages with known holes; needs the Internet
+	@.venv/bin/bandit --quiet --configfile pyproject.toml --severity-level medium --recursive api channels engine graph rules
+	@mkdir -p sbom && "$(UV)" export --quiet --frozen --offline --no-emit-project --all-extras --output-file sbom/requirements.txt >/dev/null
+	@"$(UV)" tool run pip-audit --strict --disable-pip --require-hashes --requirement sbom/requirements.txt
+	@cd api/console && PATH="$(CURDIR)/.venv/bin:$$PATH" npm audit --package-lock-only
+
 doctor: $(STAMP) ## Say what is used here, and what is wrong
 	@.venv/bin/leo doctor
 
 clean: ## Stop everything and remove .leo with its data, .venv and what was built
 	@if [ -x .venv/bin/leo ]; then .venv/bin/leo down --erase; fi
-	@rm -rf .venv .tools .mypy_cache .ruff_cache .pytest_cache .hypothesis site api/console/dist api/console/node_modules
+	@rm -rf .venv .tools .mypy_cache .ruff_cache .pytest_cache .hypothesis site sbom api/console/dist api/console/node_modules
 
 CHECK_PYTHON = "$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
 	echo "make: $(PYTHON) is not there or older than Python 3.11; install one, then: make $(MAKECMDGOALS) PYTHON=/path/to/it" >&2; \

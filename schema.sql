@@ -799,6 +799,8 @@ BEGIN
 END $$;
 -- What its arbiters were forecast to need: {"people": n, "seconds": s, "cost": c, "arbiters": [...]}.
 ALTER TABLE campaign_run ADD COLUMN IF NOT EXISTS forecast jsonb;
+-- The span that made the run, where traces are taken (W3C traceparent): whoever works on the run goes on with its trace.
+ALTER TABLE campaign_run ADD COLUMN IF NOT EXISTS traceparent text DEFAULT nullif(current_setting('leo.traceparent', true), '');
 CREATE INDEX IF NOT EXISTS campaign_run_parent_idx ON campaign_run (tenant_id, parent_id) WHERE parent_id IS NOT NULL;
 CREATE INDEX IF NOT EXISTS campaign_run_campaign_idx ON campaign_run (tenant_id, campaign_id, created_at);
 CREATE INDEX IF NOT EXISTS campaign_run_event_idx ON campaign_run (tenant_id, event_id) WHERE event_id IS NOT NULL;
@@ -1235,6 +1237,27 @@ CREATE TABLE IF NOT EXISTS ledger_batch (
     CONSTRAINT ledger_batch_ordered CHECK (batch_no > 0 AND last_id > after_id)
 );
 
+-- What happened, counted where it happens: a few rows for each transaction, added up every few seconds (engine/sql/metrics.sql,
+-- fold), so that /metrics need not count records and the count outlives them. No foreign key: each insert would lock the tenant.
+CREATE TABLE IF NOT EXISTS tally (
+    tenant_id  uuid NOT NULL,
+    tally_id   bigint NOT NULL DEFAULT nextval('leo_id'),
+    metric     text NOT NULL,
+    labels     jsonb NOT NULL,
+    n          bigint NOT NULL,
+    CONSTRAINT tally_pkey PRIMARY KEY (tenant_id, tally_id),
+    CONSTRAINT tally_positive CHECK (n > 0)
+);
+
+-- What the last comparison of a tenant's graph with its tables found.
+CREATE TABLE IF NOT EXISTS graph_check (
+    tenant_id    uuid NOT NULL,
+    differences  bigint NOT NULL,
+    checked_at   timestamptz NOT NULL,
+    CONSTRAINT graph_check_pkey PRIMARY KEY (tenant_id),
+    CONSTRAINT graph_check_tenant_fkey FOREIGN KEY (tenant_id) REFERENCES tenant
+);
+
 -- People who were erased (Law 91/2025/QH15, article 4): who asked, when and why. Nothing of the person is in it.
 CREATE TABLE IF NOT EXISTS erasure (
     tenant_id   uuid NOT NULL,
@@ -1476,6 +1499,56 @@ ALTER TABLE segment_snapshot ENABLE ALWAYS TRIGGER segment_snapshot_stamp;
 ALTER TABLE segment_snapshot ENABLE ALWAYS TRIGGER segment_snapshot_header;
 ALTER TABLE segment_snapshot_member ENABLE ALWAYS TRIGGER segment_snapshot_member_prevent_removal;
 ALTER TABLE segment_snapshot_member ENABLE ALWAYS TRIGGER segment_snapshot_member_check;
+
+CREATE OR REPLACE FUNCTION tally_decisions() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp AS $$
+BEGIN
+    INSERT INTO tally (tenant_id, metric, labels, n)
+    SELECT tenant_id, 'leo_decisions_total', jsonb_build_object('arbiter', arbiter, 'action', action, 'gate', reason), count(*)
+    FROM new_rows GROUP BY tenant_id, arbiter, action, reason;
+    RETURN NULL;
+END $$;
+CREATE OR REPLACE TRIGGER decision_tally AFTER INSERT ON decision
+    REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION tally_decisions();
+
+-- A message is counted as it is queued and at each end; being taken and given back are no ends.
+CREATE OR REPLACE FUNCTION tally_queued() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp AS $$
+BEGIN
+    INSERT INTO tally (tenant_id, metric, labels, n)
+    SELECT tenant_id, 'leo_deliveries_total', jsonb_build_object('channel', channel, 'status', 'queued'), count(*)
+    FROM new_rows GROUP BY tenant_id, channel;
+    RETURN NULL;
+END $$;
+CREATE OR REPLACE TRIGGER delivery_log_tally_queued AFTER INSERT ON delivery_log
+    REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION tally_queued();
+
+CREATE OR REPLACE FUNCTION tally_ended() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp AS $$
+BEGIN
+    INSERT INTO tally (tenant_id, metric, labels, n)
+    SELECT n.tenant_id, 'leo_deliveries_total', jsonb_build_object('channel', n.channel, 'status', n.status), count(*)
+    FROM new_rows n JOIN old_rows o ON o.tenant_id = n.tenant_id AND o.delivery_id = n.delivery_id
+    WHERE n.status NOT IN ('queued', 'sending') AND n.status <> o.status
+    GROUP BY n.tenant_id, n.channel, n.status;
+    RETURN NULL;
+END $$;
+CREATE OR REPLACE TRIGGER delivery_log_tally_ended AFTER UPDATE ON delivery_log
+    REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION tally_ended();
+
+-- By what the provider's answer means. What was given back untouched was no call.
+CREATE OR REPLACE FUNCTION tally_attempts() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp AS $$
+BEGIN
+    INSERT INTO tally (tenant_id, metric, labels, n)
+    SELECT a.tenant_id, 'leo_attempts_total',
+           jsonb_build_object('channel', d.channel, 'status', a.status, 'class', coalesce(a.class, '')), count(*)
+    FROM new_rows a JOIN delivery_log d ON d.tenant_id = a.tenant_id AND d.delivery_id = a.delivery_id
+    WHERE a.phase = 'ended' AND a.status <> 'released' GROUP BY a.tenant_id, d.channel, a.status, a.class;
+    RETURN NULL;
+END $$;
+CREATE OR REPLACE TRIGGER delivery_attempt_tally AFTER INSERT ON delivery_attempt
+    REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION tally_attempts();
 
 CREATE OR REPLACE TRIGGER segment_keep_first_version AFTER INSERT ON segment
     FOR EACH ROW EXECUTE FUNCTION keep_segment_version();
@@ -2149,6 +2222,7 @@ DECLARE
     owner    public.tenant;
     emptied  text;
     rows_    bigint;
+    counted  jsonb;
     removed  jsonb := '{}';
 BEGIN
     IF coalesce(btrim(reason), '') = '' THEN
@@ -2162,9 +2236,17 @@ BEGIN
     IF EXISTS (SELECT FROM ag_catalog.ag_graph WHERE name = owner.graph_name) THEN
         EXECUTE format('SELECT ag_catalog.drop_graph(%L, true)', owner.graph_name);
     END IF;
+    -- What was counted stays counted, under nobody's name: a counter that falls back would read as a restart.
+    SELECT coalesce(jsonb_agg(one), '[]') INTO counted
+    FROM (SELECT metric, labels, sum(n) AS n FROM public.tally WHERE tenant_id = doomed GROUP BY metric, labels) one;
+    PERFORM set_config('leo.tenant', '00000000-0000-0000-0000-000000000000', true);
+    INSERT INTO public.tally (tenant_id, metric, labels, n)
+    SELECT '00000000-0000-0000-0000-000000000000', metric, labels, n
+    FROM jsonb_to_recordset(counted) AS one (metric text, labels jsonb, n bigint);
+    PERFORM set_config('leo.tenant', doomed::text, true);
     -- Children before parents. Outside their own keys the tables point only upwards in this list.
     FOREACH emptied IN ARRAY ARRAY[
-        'callback', 'chat_message',
+        'callback', 'chat_message', 'tally', 'graph_check',
         'query_history', 'saved_query', 'reader_credential', 'erased_record', 'erasure',
         'take_up', 'ledger_batch', 'ledger_horizon', 'outbox', 'sync_run', 'sync_position', 'source_credential', 'source', 'outcome', 'delivery_attempt', 'delivery_log', 'decision', 'model_answer', 'task_step',
         'agent_task', 'run_batch', 'campaign_run', 'campaign_spend', 'campaign_template', 'campaign', 'policy', 'message_template', 'channel_token', 'channel_gate', 'channel_credential', 'channel',
@@ -2222,6 +2304,23 @@ BEGIN
 
     UPDATE public.decision SET candidates = '[]', inputs = '{}', arbitration = NULL
     WHERE tenant_id = border AND profile_id = ANY (people);
+    -- What providers posted of them, before what it is known by goes: their addresses and the names of their messages,
+    -- letters small, a leading + left out. A body may tell of others too; what it said of them is kept already.
+    WITH named AS (
+        SELECT c.channel_id, ltrim(lower(a.value), '+') AS value
+        FROM public.profile_address a JOIN public.channel c ON c.tenant_id = border
+            AND (c.kind = a.channel OR length(a.value) >= 8)
+        WHERE a.tenant_id = border AND a.profile_id = ANY (people) AND length(a.value) >= 3
+        UNION
+        SELECT l.through_id, name FROM public.delivery_log l,
+            LATERAL (VALUES (encode(l.event_id, 'hex')), (lower(l.provider_id)), (ltrim(lower(l.address), '+'))) AS n (name)
+        WHERE l.tenant_id = border AND l.profile_id = ANY (people) AND length(name) >= 3)
+    UPDATE public.callback k SET body = '', headers = '{}', error = NULL, status = 'read', due_at = NULL
+    WHERE k.tenant_id = border AND k.body <> '' AND EXISTS (
+        SELECT FROM named n WHERE n.channel_id = k.channel_id
+          AND strpos(lower(encode(k.body, 'escape')), encode(convert_to(n.value, 'UTF8'), 'escape')) > 0);
+    GET DIAGNOSTICS rows_ = ROW_COUNT;
+    counts := counts || jsonb_build_object('callbacks', rows_);
     UPDATE public.delivery_attempt SET detail = NULL
     WHERE tenant_id = border AND delivery_id IN (
         SELECT delivery_id FROM public.delivery_log WHERE tenant_id = border AND profile_id = ANY (people));
@@ -2418,6 +2517,8 @@ GRANT SELECT (tenant_id, channel_id, due_at, ends_at) ON channel_token TO leo_ro
 GRANT SELECT (tenant_id, channel_id, expires_at) ON channel_credential TO leo_router;
 GRANT SELECT (tenant_id, channel_id, circuit) ON channel_gate TO leo_router;
 GRANT SELECT (tenant_id, due_at) ON callback TO leo_router;
+GRANT SELECT (tenant_id, metric, labels, n) ON tally TO leo_router;
+GRANT SELECT ON graph_check TO leo_router;
 GRANT SELECT (tenant_id, source_id, status, started_at) ON sync_run TO leo_router;
 GRANT SELECT (tenant_id, status, due_at, lease_until) ON agent_task TO leo_router;
 GRANT SELECT (tenant_id, source_id, due_at, status, created_at) ON source TO leo_router;
@@ -2426,7 +2527,7 @@ DECLARE
     routed text;
 BEGIN
     FOREACH routed IN ARRAY ARRAY['tenant', 'api_key', 'channel', 'run_batch', 'delivery_log', 'outbox', 'segment', 'recheck', 'channel_token', 'source', 'agent_task',
-                                    'channel_credential', 'channel_gate', 'callback', 'sync_run'] LOOP
+                                    'channel_credential', 'channel_gate', 'callback', 'sync_run', 'tally', 'graph_check'] LOOP
         IF NOT EXISTS (SELECT FROM pg_policies WHERE schemaname = 'public' AND tablename = routed AND policyname = 'router') THEN
             EXECUTE format('CREATE POLICY router ON %I FOR SELECT TO leo_router USING (true)', routed);
         END IF;
@@ -2626,6 +2727,13 @@ FROM unnest(ARRAY['queued', 'thinking', 'acting']) AS s (status) LEFT JOIN (
 UNION ALL
 SELECT 'leo_callbacks_waiting', '{}', count(*) FROM active t CROSS JOIN LATERAL (
     SELECT FROM callback c WHERE c.tenant_id = t.tenant_id AND c.due_at IS NOT NULL LIMIT most) one
+UNION ALL
+SELECT 'leo_graph_differences', '{}', coalesce(sum(g.differences), 0) FROM active t JOIN graph_check g ON g.tenant_id = t.tenant_id
+UNION ALL
+SELECT 'leo_graph_checked_seconds', '{}', extract(epoch FROM now() - min(g.checked_at))
+FROM active t JOIN graph_check g ON g.tenant_id = t.tenant_id HAVING count(*) > 0
+UNION ALL
+SELECT n.metric, n.labels, sum(n.n) FROM tally n GROUP BY n.metric, n.labels
 UNION ALL
 SELECT 'leo_tenants', jsonb_build_object('status', s.status), count(t.tenant_id)
 FROM unnest(ARRAY['active', 'suspended']) AS s (status) LEFT JOIN tenant t ON t.status = s.status GROUP BY s.status

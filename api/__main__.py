@@ -1,7 +1,6 @@
 """The API as a process: `python -m api`, where LEO_API_HOST and LEO_API_PORT say."""
 
 import asyncio
-import logging
 import signal
 import socket
 import sys
@@ -9,9 +8,11 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
 import uvicorn
+from fastapi import FastAPI
 
 from api.app import app_with
 from api.services import Services
+from engine import lines, tracing
 from engine.processes import table
 from engine.settings import Settings
 from rules.errors import InvalidInput, LeoError, Misconfigured, Unavailable
@@ -26,8 +27,9 @@ def main() -> int:
         settings = Settings.load()
         if settings.api_port == 0:
             settings = table.resolved(settings)
-        logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s")
-        asyncio.run(_serve(settings))
+        lines.configure(settings.log_level, settings.log_format)
+        with tracing.opened(settings, "api"):
+            asyncio.run(_serve(settings))
     except LeoError as error:
         sys.stderr.write(f"{error.message}\n{error.remedy}\n")
         return 2 if isinstance(error, InvalidInput | Misconfigured) else 1
@@ -37,31 +39,49 @@ def main() -> int:
 
 
 class _Server(uvicorn.Server):
-    """Ends on a signal as a function ends: uvicorn's own would raise the signal again, past every `finally`."""
+    """Ends on a signal as a function ends: uvicorn's own would raise the signal again, past every `finally`.
+
+    For `drain_s` before that /readyz says that it ends and everything is still answered, so that who spreads requests
+    over several processes sends no more here; a second signal ends it at once.
+    """
+
+    def __init__(self, config: uvicorn.Config, app: FastAPI, drain_s: float) -> None:
+        super().__init__(config)
+        self._app = app
+        self._drain_s = drain_s
+
+    def _end(self, number: int) -> None:
+        if self._app.state.is_ending:
+            self.handle_exit(number, None)
+            return
+        self._app.state.is_ending = True
+        asyncio.get_running_loop().call_later(self._drain_s, self.handle_exit, signal.SIGTERM, None)
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self.handle_exit, number, None)
+            loop.add_signal_handler(number, self._end, number)
         yield
 
 
 async def _serve(settings: Settings) -> None:
     with _listening(settings) as listener:
         async with Services.open(settings) as services:
+            app = app_with(services)
             config = uvicorn.Config(
-                app_with(services),
+                app,
                 log_config=None,
                 access_log=False,
                 lifespan="off",
                 server_header=False,
+                forwarded_allow_ips=settings.trusted_proxies,
                 timeout_graceful_shutdown=SHUTDOWN_S,
             )
             host, port = listener.getsockname()[:2]
             sys.stdout.write(f"http://{host}:{port}\n")
             sys.stdout.flush()
-            await _Server(config).serve(sockets=[listener])
+            await _Server(config, app, settings.drain_s).serve(sockets=[listener])
 
 
 def _listening(settings: Settings) -> socket.socket:

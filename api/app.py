@@ -115,6 +115,7 @@ def _build(lifespan: Lifespan | None) -> FastAPI:
         lifespan=lifespan,
         redirect_slashes=False,
     )
+    app.state.is_ending = False
     for router in ROUTERS:
         app.include_router(router, responses=contract.RESPONSES)
     problems.install(app)

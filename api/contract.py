@@ -43,12 +43,15 @@ TAGS = [
     {"name": "health", "description": "Whether it lives and can work."},
 ]
 _STATUSES = {
+    "400": "The body cannot be read as JSON.",
     "401": "No key, or none that we know.",
     "403": "The key has not the scope.",
     "404": "There is no such record in this tenant.",
     "409": "The record's state forbids it, or the same request is being worked on.",
+    "408": "The body did not come in time.",
     "413": "The body is larger than 1 MB.",
     "422": "Something that was sent is wrong; `errors` names the fields.",
+    "429": "Asked more often than allowed; `Retry-After` says when to ask again.",
     "503": "A server that is needed cannot be used now; try again.",
 }
 RESPONSES: dict[int | str, dict[str, Any]] = {
@@ -119,10 +122,14 @@ def _complete(method: str, operation: dict[str, Any]) -> None:
     ]
     responses = operation["responses"]
     unneeded = set(_STATUSES) if operation["operationId"] in _HAS_NO_ERRORS else set()
+    if operation["operationId"] == "isReady":
+        unneeded.add("429")
     if not is_ours:
         unneeded |= {"403", "409"}
     if method == "get":
-        unneeded |= {"409", "413"}
+        unneeded |= {"408", "409", "413"}
+    if method == "get" or "requestBody" not in operation:
+        unneeded.add("400")
     for status in unneeded:
         responses.pop(status, None)
 

@@ -15,7 +15,11 @@ HEADERS: Mapping[str, str] = {
     "Cache-Control": "no-store",
     "X-Robots-Tag": "noindex",
 }
-HTML: dict[int | str, dict[str, Any]] = {200: {"content": {"text/html": {"example": "<!doctype html>..."}}}}
+_PAGE_CONTENT: dict[str, Any] = {"text/html": {"example": "<!doctype html>..."}}
+UNKNOWN: dict[int | str, dict[str, Any]] = {
+    404: {"description": "A page that says that this is no link of ours.", "content": _PAGE_CONTENT}
+}
+HTML: dict[int | str, dict[str, Any]] = {200: {"content": _PAGE_CONTENT}, **UNKNOWN}
 _PAGE = """<!doctype html>
 <html lang="{locale}">
 <head>

@@ -7,6 +7,7 @@ in the log, under the request id.
 
 import json
 import logging
+import math
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
@@ -15,6 +16,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
+from api import throttle
 from rules.errors import (
     Conflict,
     Forbidden,
@@ -22,6 +24,7 @@ from rules.errors import (
     LeoError,
     Misconfigured,
     NotFound,
+    TooMany,
     Unauthorized,
     Unavailable,
 )
@@ -33,6 +36,7 @@ STATUS: Mapping[type[LeoError], HTTPStatus] = {
     Forbidden: HTTPStatus.FORBIDDEN,
     NotFound: HTTPStatus.NOT_FOUND,
     Conflict: HTTPStatus.CONFLICT,
+    TooMany: HTTPStatus.TOO_MANY_REQUESTS,
     Unavailable: HTTPStatus.SERVICE_UNAVAILABLE,
     Misconfigured: HTTPStatus.INTERNAL_SERVER_ERROR,
     LeoError: HTTPStatus.INTERNAL_SERVER_ERROR,
@@ -41,6 +45,7 @@ REMEDIES: Mapping[int, str] = {
     400: "Send JSON that can be read.",
     404: "See /openapi.json for the addresses there are.",
     405: "Use a method named in the header Allow.",
+    408: "Send the body at once.",
     413: "Send less at once.",
 }
 CODES: Mapping[int, str] = {413: "too_large"}
@@ -103,6 +108,11 @@ def install(app: FastAPI) -> None:
 async def _on_leo_error(request: Request, error: Exception) -> Response:
     if not isinstance(error, LeoError):
         return unexpected(request)
+    if isinstance(error, Unauthorized):
+        try:
+            await throttle.refused(request)
+        except TooMany as enough:
+            error = enough
     status = status_of(error)
     request_id = request.scope.get("leo.request_id")
     if status is HTTPStatus.SERVICE_UNAVAILABLE:
@@ -119,6 +129,8 @@ async def _on_leo_error(request: Request, error: Exception) -> Response:
         log.error("%s (request %s)", error, request_id, exc_info=error)
         return unexpected(request)
     headers = {"WWW-Authenticate": "Bearer"} if status is HTTPStatus.UNAUTHORIZED else None
+    if isinstance(error, TooMany):
+        headers = {"Retry-After": str(math.ceil(error.wait_s))}
     return problem(request, status, code=error.code, detail=error.message, remedy=error.remedy, headers=headers)
 
 

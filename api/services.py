@@ -18,6 +18,7 @@ from engine.insight import Insights
 from engine.settings import Settings
 from engine.think import models
 from engine.think.gateway import Gateway
+from engine.throttle import Throttle
 from engine.unsubscribe import Links
 from rules.words import Lane
 
@@ -69,6 +70,7 @@ class Services:
     ringer: Ringer
     adapters: Adapters
     gateway: Gateway
+    throttle: Throttle
     streams: inbox.Streams = field(default_factory=inbox.Streams, kw_only=True)
     insights: Insights = field(default_factory=Insights, kw_only=True)
     graph_files: GraphFiles = field(default_factory=GraphFiles, kw_only=True)
@@ -99,6 +101,7 @@ class Services:
                     ringer=Ringer(queues),
                     adapters=adapters,
                     gateway=gateway,
+                    throttle=Throttle(queues),
                     vault=Vault(servers.secrets.credential_key),
                     platform_key=servers.secrets.platform_key,
                     figures=metrics.Page(db, queues),

@@ -14,8 +14,9 @@ from uuid import UUID
 from fastapi import Depends, Request, Response
 from fastapi.routing import APIRoute
 
+from api import throttle
 from api.services import Bell, Services
-from engine import idempotency, tenants
+from engine import idempotency, lines, tenants
 from engine.db import PLATFORM, Transaction
 from engine.segments import Started
 from engine.tenants import Caller, Scope
@@ -118,6 +119,7 @@ class WorkRoute(APIRoute):
         operation = self.operation_id or self.name
 
         async def handle(request: Request) -> Response:
+            await _count(request, allowed)
             # Before a connection is taken: a slow sender holds none.
             body = await request.body()
             services: Services = request.app.state.services
@@ -150,10 +152,14 @@ class ActRoute(APIRoute):
         operation = self.operation_id or self.name
 
         async def handle(request: Request) -> Response:
+            if key_field is None:
+                await _count(request, allowed)
             body = await request.body()
             services: Services = request.app.state.services
             key = request.headers.get(KEY_HEADER)
             told = None if key_field is None else _key_in(body, key_field)
+            if key_field is not None:
+                await _count(request, allowed, told=told)
             async with services.db.before_tenant() as conn:
                 work = await _admit(request, conn, services, allowed, told=told)
                 once = None if key is None else _named(request, work, operation, key, body)
@@ -211,6 +217,14 @@ def _replayed(given: idempotency.Answer) -> Response:
     return Response(given.body, given.status, media_type="application/json", headers={REPLAYED_HEADER: "true"})
 
 
+async def _count(request: Request, allowed: frozenset[str], *, told: str | None = None) -> None:
+    """Count the request before anything is done for it: by its key, or as a guess at the platform's."""
+    if request.headers.get(PLATFORM_HEADER) is not None and OWNER in allowed:
+        await throttle.may_guess(request)
+    else:
+        await throttle.by_key(request, _key_of(request, allowed, told))
+
+
 async def _admit(
     request: Request, conn: Transaction, services: Services, allowed: frozenset[str], *, told: str | None = None
 ) -> Work:
@@ -225,6 +239,7 @@ async def _admit(
     if not caller.scopes & allowed:
         wanted = " or ".join(sorted(allowed))
         raise Forbidden(f"This key may not do that: it needs the scope {wanted}.", remedy="Use a key with that scope.")
+    lines.note(tenant=str(caller.tenant_id), key=caller.api_key_id)
     return Work(conn, services, caller)
 
 

@@ -66,6 +66,7 @@ class ReceiptClass(StrEnum):
 UNSENT: Mapping[str, ReceiptClass] = {
     "tls": ReceiptClass.PERMISSION_DENIED,
     "no_token": ReceiptClass.TOKEN_EXPIRED,
+    "inside": ReceiptClass.PERMISSION_DENIED,
 }
 """Causes of a request without an answer that are not the provider being away."""
 

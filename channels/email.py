@@ -23,6 +23,7 @@ from channels.contract import (
     fault_receipt,
     redact,
 )
+from channels.egress import ANYWHERE, Egress
 from channels.letter import DELIVERY_HEADER
 from channels.mime import compose, header, mailbox
 from channels.options import Options
@@ -50,7 +51,9 @@ class EmailAdapter:
     channel: ClassVar[Channel] = Channel.EMAIL
     deduplicates: ClassVar[bool] = False
 
-    def __init__(self, settings: Mapping[str, Any], *, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, settings: Mapping[str, Any], *, clock: Callable[[], float] = time.time, egress: Egress = ANYWHERE
+    ) -> None:
         """Raise Misconfigured for a wrong, missing or unknown setting."""
         options = Options(self.channel, settings)
         password = options.optional_secret("password")
@@ -66,7 +69,8 @@ class EmailAdapter:
                 timeout_s=options.number("timeout_s", 30.0, least=0.05, most=600.0),
                 connections=options.integer("connections", 32, least=1, most=500),
                 messages_per_connection=options.integer("messages_per_connection", 500, least=1, most=100_000),
-            )
+            ),
+            egress=egress,
         )
         self._sender = options.optional_text("sender")
         self._bounces = options.optional_text("bounces")

@@ -24,6 +24,7 @@ from channels.contract import (
     fault_receipt,
 )
 from channels.documents import part
+from channels.egress import ANYWHERE, Egress
 from channels.http import HttpClient
 from channels.notice import Notice
 from channels.options import Options
@@ -57,7 +58,9 @@ class FcmAdapter:
     deduplicates: ClassVar[bool] = False
     pace: ClassVar[Pace] = Pace.within(FACTS.limit("messages_per_minute") / 60)
 
-    def __init__(self, settings: Mapping[str, Any], *, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, settings: Mapping[str, Any], *, clock: Callable[[], float] = time.time, egress: Egress = ANYWHERE
+    ) -> None:
         """Raise Misconfigured for a wrong, missing or unknown setting."""
         options = Options(self.channel, settings)
         self._account = ServiceAccount(
@@ -73,7 +76,7 @@ class FcmAdapter:
         self._webhook_max_age_s = options.number("webhook_max_age_s", 300.0, least=1.0, most=86_400.0)
         options.finish()
         self._http = HttpClient(
-            connections=connections, connect_timeout_s=min(5.0, timeout_s / 2), total_timeout_s=timeout_s
+            egress=egress, connections=connections, connect_timeout_s=min(5.0, timeout_s / 2), total_timeout_s=timeout_s
         )
         self._clock = clock
 

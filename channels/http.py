@@ -5,14 +5,19 @@ status are answers, not errors. No other module imports httpx or knows its error
 """
 
 import asyncio
+import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import aiohttp
 import httpx
+from aiohttp.abc import AbstractResolver, ResolveResult
 from httpx_aiohttp import AiohttpTransport
+from yarl import URL
 
+from channels import egress
 from channels.contract import MayHaveLeft, NeverLeft
+from channels.egress import WEB_PORTS, Egress, Inside
 
 USER_AGENT = "leo-activation"
 RESPONSE_LIMIT = 262_144
@@ -45,14 +50,26 @@ class HttpResponse:
 
 
 class HttpClient:
-    """A pool of connections for one adapter; `total_timeout_s` bounds a whole call, whatever the server drips."""
+    """A pool of connections for one adapter; `total_timeout_s` bounds a whole call, whatever the server drips.
 
-    def __init__(self, *, connections: int = 32, connect_timeout_s: float = 5.0, total_timeout_s: float = 15.0) -> None:
+    `egress` says where it may call; who builds the address says with `ANYWHERE` that no tenant had a word in it.
+    """
+
+    def __init__(
+        self,
+        *,
+        egress: Egress,
+        connections: int = 32,
+        connect_timeout_s: float = 5.0,
+        total_timeout_s: float = 15.0,
+    ) -> None:
         self._total_timeout_s = total_timeout_s
+        self._egress = egress
         self._slots = asyncio.Semaphore(connections)
-        limits = httpx.Limits(max_connections=connections, keepalive_expiry=KEEPALIVE_S)
+        self._connections = connections
         self._client = httpx.AsyncClient(
-            transport=AiohttpTransport(limits=limits),
+            # The session is made inside the loop that uses it.
+            transport=AiohttpTransport(client=self._session),
             timeout=httpx.Timeout(total_timeout_s, connect=connect_timeout_s, pool=connect_timeout_s),
             headers={"User-Agent": USER_AGENT, "Accept-Encoding": "identity"},
             trust_env=False,
@@ -86,6 +103,8 @@ class HttpClient:
         try:
             async with asyncio.timeout(self._total_timeout_s):
                 return await self._answer(method, url, body, headers)
+        except Inside as error:
+            raise egress.refused() from error
         except httpx.HTTPError as error:
             raise _unanswered(error.__cause__ or error) from error
         except (TimeoutError, aiohttp.ClientError, OSError) as error:
@@ -94,6 +113,9 @@ class HttpClient:
             raise NeverLeft("The address of the provider is no URL.", remedy=REMEDY_RETRY, cause="bad_url") from error
 
     async def _answer(self, method: str, url: str, body: bytes | None, headers: Mapping[str, str]) -> HttpResponse:
+        # An address that stands in the URL itself is asked of no resolver. As the library reads it, not as we would.
+        called = URL(str(httpx.URL(url)))
+        self._egress.check(called.host or "", called.port or 0, WEB_PORTS)
         async with self._client.stream(method, url, content=body, headers=dict(headers)) as response:
             content = bytearray()
             async for chunk in response.aiter_raw():
@@ -107,12 +129,52 @@ class HttpClient:
                 truncated=len(content) > RESPONSE_LIMIT,
             )
 
+    def _session(self) -> aiohttp.ClientSession:
+        return aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(
+                limit=self._connections,
+                keepalive_timeout=KEEPALIVE_S,
+                ssl=httpx.create_ssl_context(trust_env=False),
+                resolver=_Resolver(self._egress),
+                # What was looked at is what is called, each time.
+                use_dns_cache=False,
+            )
+        )
+
     async def aclose(self) -> None:
         await self._client.aclose()
 
 
+class _Resolver(AbstractResolver):
+    """Gives a name's addresses where all of them may be called."""
+
+    def __init__(self, egress: Egress) -> None:
+        self._egress = egress
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        del family
+        return [
+            ResolveResult(
+                hostname=host,
+                host=address,
+                port=port,
+                family=socket.AF_INET6 if ":" in address else socket.AF_INET,
+                proto=0,
+                flags=socket.AI_NUMERICHOST,
+            )
+            for address in await self._egress.addresses(host, port, WEB_PORTS)
+        ]
+
+    async def close(self) -> None:
+        """Nothing is held."""
+
+
 def _unanswered(cause: BaseException) -> NeverLeft | MayHaveLeft:
     """Only the kind of the cause is told: its text may hold the URL, and the URL a credential."""
+    if isinstance(getattr(cause, "os_error", None), Inside):
+        return egress.refused()
     for kind, word in NEVER_LEFT.items():
         if isinstance(cause, kind):
             return NeverLeft(f"No connection to the provider ({word}).", remedy=REMEDY_RETRY, cause=word)

@@ -19,6 +19,7 @@ from channels.contract import (
     fault_receipt,
 )
 from channels.documents import text_of
+from channels.egress import ANYWHERE, Egress
 from channels.http import HttpClient
 from channels.options import Options
 from channels.told import read_outcomes
@@ -42,7 +43,9 @@ class PushAlertAdapter:
     channel: ClassVar[Channel] = Channel.WEB_PUSH
     deduplicates: ClassVar[bool] = False
 
-    def __init__(self, settings: Mapping[str, Any], *, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, settings: Mapping[str, Any], *, clock: Callable[[], float] = time.time, egress: Egress = ANYWHERE
+    ) -> None:
         """Raise Misconfigured for a wrong, missing or unknown setting."""
         options = Options(self.channel, settings)
         self._api_key = options.secret("api_key")
@@ -55,7 +58,7 @@ class PushAlertAdapter:
         self._webhook_max_age_s = options.number("webhook_max_age_s", 300.0, least=1.0, most=86_400.0)
         options.finish()
         self._http = HttpClient(
-            connections=connections, connect_timeout_s=min(5.0, timeout_s / 2), total_timeout_s=timeout_s
+            egress=egress, connections=connections, connect_timeout_s=min(5.0, timeout_s / 2), total_timeout_s=timeout_s
         )
         self._secrets = [secret for secret in (self._api_key, self._webhook_secret) if secret]
         self._clock = clock

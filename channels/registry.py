@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from channels.chat import ChatAdapter
 from channels.contract import Adapter
+from channels.egress import OUTSIDE, Egress
 from channels.email import EmailAdapter
 from channels.facebook.messenger import MessengerAdapter
 from channels.fcm import FcmAdapter
@@ -32,9 +33,9 @@ OURS = frozenset({"provider", "limits", *TRACKING})
 
 
 class Factory(Protocol):
-    """Makes an adapter from a channel's settings; raises Misconfigured."""
+    """Makes an adapter from a channel's settings, which calls nothing that `egress` refuses; raises Misconfigured."""
 
-    def __call__(self, settings: Mapping[str, Any], *, clock: Callable[[], float]) -> Adapter: ...
+    def __call__(self, settings: Mapping[str, Any], *, clock: Callable[[], float], egress: Egress) -> Adapter: ...
 
 
 BUILT_IN: Mapping[Channel, Mapping[str, Factory]] = {
@@ -99,10 +100,12 @@ def pace(channel: Channel, settings: Mapping[str, Any]) -> Pace:
         raise Misconfigured(error.message, remedy=error.remedy) from error
 
 
-def create(channel: Channel, settings: Mapping[str, Any], *, clock: Callable[[], float] = time.time) -> Adapter:
-    """Make the adapter of a channel; `clock` gives Unix seconds. Raises Misconfigured."""
+def create(
+    channel: Channel, settings: Mapping[str, Any], *, clock: Callable[[], float] = time.time, egress: Egress = OUTSIDE
+) -> Adapter:
+    """Make the adapter of a channel; `clock` gives Unix seconds, `egress` where it may call. Raises Misconfigured."""
     for name in TRACKING:
         if not isinstance(settings.get(name, True), bool):
             raise Misconfigured(f"The setting {name} of the channel {channel} is wrong.", remedy="It is true or false.")
     made_of = {name: value for name, value in settings.items() if name not in OURS}
-    return factory(channel, settings)(made_of, clock=clock)
+    return factory(channel, settings)(made_of, clock=clock, egress=egress)

@@ -13,7 +13,9 @@ from dataclasses import dataclass
 
 import aiosmtplib
 
+from channels import egress
 from channels.contract import MayHaveLeft, NeverLeft, Secret
+from channels.egress import MAIL_PORTS, Egress, Inside
 from channels.http import REMEDY_RETRY, REMEDY_UNCERTAIN
 
 OK, START_INPUT, CLOSING = 250, 354, 421
@@ -57,8 +59,9 @@ class _Connection:
 class SmtpPool:
     """Connections to one relay, opened when needed and used again."""
 
-    def __init__(self, settings: SmtpSettings) -> None:
+    def __init__(self, settings: SmtpSettings, *, egress: Egress) -> None:
         self._settings = settings
+        self._egress = egress
         self._slots = asyncio.Semaphore(settings.connections)
         self._idle: deque[_Connection] = deque()
         self._hostname: str | None = None
@@ -117,16 +120,29 @@ class SmtpPool:
     async def _open(self) -> _Connection | Reply:
         settings = self._settings
         self._hostname = self._hostname or await asyncio.to_thread(socket.getfqdn)
+        try:
+            async with asyncio.timeout(settings.timeout_s):
+                wire = await self._connect()
+        except Inside as error:
+            raise egress.refused() from error
+        except (TimeoutError, OSError) as error:
+            raise _connect_failure(error) from error
+        try:
+            tls_context = self._tls_context()
+        except OSError as error:  # of the file that the channel names
+            wire.close()
+            raise _connect_failure(ssl.SSLError()) from error
         client = aiosmtplib.SMTP(
+            # For the certificate: the connection is there already.
             hostname=settings.host,
-            port=settings.port,
+            sock=wire,
             username=settings.username,
             password=settings.password.reveal() if settings.password else None,
             local_hostname=self._hostname,
             timeout=settings.timeout_s,
             use_tls=settings.tls == "implicit",
             start_tls={"starttls": True, "starttls_if_offered": None}.get(settings.tls, False),
-            tls_context=self._tls_context(),
+            tls_context=tls_context,
         )
         try:
             await client.connect()
@@ -139,6 +155,25 @@ class SmtpPool:
             client.close()
             raise _connect_failure(error) from error
         return _Connection(client)
+
+    async def _connect(self) -> socket.socket:
+        """Connect to the first address of the relay that answers, of those that were looked at."""
+        loop = asyncio.get_running_loop()
+        failed: OSError = ConnectionRefusedError()
+        for address in await self._egress.addresses(self._settings.host, self._settings.port, MAIL_PORTS):
+            wire = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM)
+            wire.setblocking(False)
+            try:
+                await loop.sock_connect(wire, (address, self._settings.port))
+            except OSError as error:
+                wire.close()
+                failed = error
+            except BaseException:
+                wire.close()
+                raise
+            else:
+                return wire
+        raise failed
 
     def _tls_context(self) -> ssl.SSLContext | None:
         if self._settings.tls == "none":

@@ -31,6 +31,7 @@ from channels.contract import (
     redact,
 )
 from channels.documents import DAY_S, document, part
+from channels.egress import ANYWHERE, Egress
 from channels.http import HttpClient
 from channels.markup import utf16_length, visible_length
 from channels.options import Options
@@ -63,7 +64,9 @@ class TelegramAdapter:
         FACTS.limit("messages_per_second"), recipient_s=1 / FACTS.limit("messages_per_second_per_chat")
     )
 
-    def __init__(self, settings: Mapping[str, Any], *, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, settings: Mapping[str, Any], *, clock: Callable[[], float] = time.time, egress: Egress = ANYWHERE
+    ) -> None:
         """Raise Misconfigured for a wrong, missing or unknown setting."""
         options = Options(self.channel, settings)
         self._token = options.secret("token")
@@ -73,7 +76,7 @@ class TelegramAdapter:
         self._webhook_secret = options.optional_secret("webhook_secret")
         options.finish()
         self._http = HttpClient(
-            connections=connections, connect_timeout_s=min(5.0, timeout_s / 2), total_timeout_s=timeout_s
+            egress=egress, connections=connections, connect_timeout_s=min(5.0, timeout_s / 2), total_timeout_s=timeout_s
         )
         self._secrets = [secret for secret in (self._token, self._webhook_secret) if secret]
         self._clock = clock

@@ -127,6 +127,11 @@ async def replay(conn: Transaction, adapters: Adapters, *, tenant_id: UUID, call
     row = await (await conn.execute(_SQL["take"], {"callback_id": callback_id})).fetchone()
     if row is None:
         raise NotFound(f"There is no callback {callback_id}.", remedy="See which there are: leo callbacks list")
+    if not row["body"]:
+        raise NotFound(
+            f"Callback {callback_id} was emptied when somebody it told of was erased.",
+            remedy="What it said of others is kept as their outcomes.",
+        )
     return await _again(conn, adapters, tenant_id=tenant_id, row=row, now=now)
 
 

@@ -20,6 +20,7 @@ from psycopg.rows import DictRow, dict_row
 from psycopg.types.json import set_json_loads
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
+from engine import tracing
 from engine.failures import translate, where
 from engine.priority import step_back
 from engine.settings import Settings
@@ -46,6 +47,7 @@ _READER_OPTIONS = (
 )
 
 _SET_TENANT = "SELECT set_config('leo.tenant', %s, true)"
+_SET_TRACE = "SELECT set_config('leo.traceparent', %s, true)"
 _READ_ONLY = "SET TRANSACTION READ ONLY"
 _UNHURRIED = "SET LOCAL synchronous_commit = off"
 # Any value of AGE's type loads its library into the session, whoever logs in and whatever the role preloads.
@@ -128,6 +130,8 @@ class Database:
             async with self._pool.connection() as connection:
                 if read_only:
                     await connection.execute(_READ_ONLY)
+                if traceparent := tracing.current():
+                    await connection.execute(_SET_TRACE, (traceparent,))
                 yield connection
         except PoolTimeout as error:
             raise Unavailable(

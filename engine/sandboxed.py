@@ -9,6 +9,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from channels.contract import Adapter, Incoming, Message, Receipt, Request, Response
+from channels.egress import Egress
 from rules.errors import InvalidInput, Unavailable
 from rules.words import Channel
 
@@ -31,6 +32,11 @@ class Place:
 
     smtp_port: int
     http_port: int
+
+
+def egress(others: Egress, place: Place | None) -> Egress:
+    """Let the sandbox be called too, on its own two ports and nothing else of this machine."""
+    return others if place is None else others.beside(LOOPBACK, place.smtp_port, place.http_port)
 
 
 def is_sandboxed(settings: Mapping[str, Any]) -> bool:

@@ -22,6 +22,7 @@ POSTGRES_SCHEMES = ("postgresql", "postgres")
 REDIS_SCHEMES = ("redis", "rediss", "unix")
 
 Port = Annotated[int, Field(ge=0, le=65535)]
+Quota = Annotated[int, Field(ge=0, le=10_000_000)]
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
 
 
@@ -52,8 +53,15 @@ class Settings(BaseSettings):
     api_host: str = "127.0.0.1"
     api_port: Port = 0
     """0: 8765 if it is free, else another that this LEO_HOME then keeps; so for the next two (8725, 8780)."""
+    drain_s: Annotated[float, Field(ge=0, le=600)] = 1.0
+    """So long an API that is told to end says so at /readyz and still answers everything."""
     public_url: str | None = None
     """Where people reach the API from outside, for unsubscribe links and webhooks; the API's own address if absent."""
+    allowed_hosts: str | None = None
+    """What channels may call inside the network this runs in, with commas: mail.inside:25, 10.20.0.0/16.
+
+    Else they reach the Internet alone; the sandbox of this installation can always be called.
+    """
     sandbox_smtp_port: Port = 0
     sandbox_http_port: Port = 0
 
@@ -77,7 +85,25 @@ class Settings(BaseSettings):
     """How many questions one process asks of one model at the same time."""
     embedding_model: Annotated[str, Field(pattern=r"^[\w.-]{1,100}$")] | None = None
     """A Gemini model that templates and tasks are remembered with, such as gemini-embedding-001; local if absent."""
+    rate_per_key: Quota = 120_000
+    """Requests a minute with one API key, over all processes; 0: without a limit. So are the other three."""
+    rate_per_address: Quota = 6_000
+    """Requests a minute from one address to what needs no key: callbacks, links of messages, the inbox of a site."""
+    rate_refused: Quota = 120
+    """Credentials a minute that may be wrong from one address; then even the platform's key is not looked at."""
+    rate_replies: Quota = 20
+    """Replies a minute of one visitor of a web site."""
+    trusted_proxies: str = "127.0.0.1"
+    """Proxies before the API whose X-Forwarded-For and -Proto are believed: addresses and networks, with commas."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_format: Literal["json", "text"] = "json"
+    trace_url: str | None = None
+    """Where traces go, over OTLP and HTTP, such as http://127.0.0.1:4318; none are taken if absent."""
+    trace_share: Annotated[float, Field(ge=0, le=1)] = 1.0
+    """Which part of the traces that begin here is taken."""
+    metrics_port: Annotated[int, Field(ge=1, le=65534)] | None = None
+    """Where the realtime worker tells its own metrics, and the bulk worker one port higher; nowhere if absent."""
+    metrics_host: str = "127.0.0.1"
     metrics_token: SecretStr | None = None
     """What who reads /metrics has to send; without it they are told on this machine alone."""
 
@@ -102,7 +128,7 @@ class Settings(BaseSettings):
     def _redis_url(cls, value: SecretStr | None) -> SecretStr | None:
         return _checked(value, schemes=REDIS_SCHEMES, example="redis://:secret@host:6379/0")
 
-    @field_validator("model_url", "gemini_url")
+    @field_validator("model_url", "gemini_url", "trace_url")
     @classmethod
     def _http_url(cls, value: str | None) -> str | None:
         if value is not None and not _is_http(value):

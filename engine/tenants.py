@@ -7,7 +7,7 @@ import hashlib
 import secrets
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 
 from engine.db import Transaction, admin
 from engine.queries import queries
-from rules.errors import InvalidInput, NotFound, Unauthorized
+from rules.errors import Conflict, InvalidInput, NotFound, Unauthorized
 
 KEY_PREFIX = "leo_"
 _SQL = queries("tenants")
@@ -73,6 +73,19 @@ class NewKey:
     scopes: tuple[Scope, ...]
     expires_at: datetime | None
     secret: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiKey:
+    """A key as it is stored, without its secret."""
+
+    api_key_id: int
+    name: str
+    prefix: str
+    scopes: tuple[Scope, ...]
+    created_at: datetime
+    expires_at: datetime | None
+    revoked_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,11 +161,32 @@ async def create_api_key(
     return NewKey(row["api_key_id"], name, prefix, granted, expires_at, secret)
 
 
+async def list_api_keys(conn: Transaction, *, tenant_id: UUID, api_key_id: int | None = None) -> list[ApiKey]:
+    """Give the tenant's keys, the newest first; of all of them, or one."""
+    rows = await (await conn.execute(_SQL["keys"], {"tenant_id": tenant_id, "api_key_id": api_key_id})).fetchall()
+    return [ApiKey(**{**row, "scopes": tuple(Scope(scope) for scope in row["scopes"])}) for row in rows]
+
+
+async def rotate_api_key(conn: Transaction, *, tenant_id: UUID, api_key_id: int, ends_at: datetime) -> NewKey:
+    """Make a key like another one, which ends at `ends_at` or before: until then both open.
+
+    Raises NotFound, and Conflict for a key that opens nothing any more.
+    """
+    found = await list_api_keys(conn, tenant_id=tenant_id, api_key_id=api_key_id)
+    if not found:
+        raise _no_key(api_key_id)
+    old = found[0]
+    if old.revoked_at is not None or (old.expires_at is not None and old.expires_at <= datetime.now(UTC)):
+        raise Conflict(f"The API key {api_key_id} has ended.", remedy="Make a new one.")
+    await conn.execute(_SQL["end_key"], {"tenant_id": tenant_id, "api_key_id": api_key_id, "at": ends_at})
+    return await create_api_key(conn, tenant_id=tenant_id, name=old.name, scopes=old.scopes)
+
+
 async def revoke_api_key(conn: Transaction, *, tenant_id: UUID, api_key_id: int) -> None:
     """End a key at once; ending it again changes nothing. Raises NotFound."""
     values = {"tenant_id": tenant_id, "api_key_id": api_key_id}
     if await (await conn.execute(_SQL["revoke_key"], values)).fetchone() is None:
-        raise NotFound(f"There is no API key {api_key_id}.", remedy="Check the id.")
+        raise _no_key(api_key_id)
 
 
 def hash_key(secret: str) -> bytes:
@@ -189,6 +223,10 @@ def drop_tenant(admin_url: str, *, tenant_id: UUID, reason: str) -> dict[str, in
         row = connection.execute(_SQL["drop"], {"tenant_id": tenant_id, "reason": reason}).fetchone()
     removed: dict[str, int] = {} if row is None else row[0]
     return removed
+
+
+def _no_key(api_key_id: int) -> NotFound:
+    return NotFound(f"There is no API key {api_key_id}.", remedy="Check the id: leo tenants keys lists them.")
 
 
 def _tenant(row: dict[str, Any] | None) -> Tenant:

@@ -9,6 +9,7 @@ LeoError
   Conflict            the record's state forbids it            409
     InProgress        the same request is being worked on
     SnapshotImmutable a snapshot or its members would change
+  TooMany             asked more often than allowed            429
   Unavailable         a server cannot be used now; try again   503
 """
 
@@ -77,6 +78,17 @@ class SnapshotImmutable(Conflict):
     """A snapshot or its members would change."""
 
     code = "snapshot_immutable"
+
+
+class TooMany(LeoError):
+    """Asked more often than allowed; `wait_s`: when to ask again."""
+
+    code = "too_many"
+    retryable = True
+
+    def __init__(self, message: str, *, remedy: str, wait_s: float = 1.0) -> None:
+        super().__init__(message, remedy=remedy)
+        self.wait_s = wait_s
 
 
 class Unavailable(LeoError):

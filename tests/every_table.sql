@@ -120,8 +120,8 @@ INSERT INTO run_batch (tenant_id, run_id, lane, profile_ids, due_at)
 SELECT leo_tenant(), run_id, 'bulk', ARRAY(SELECT min(profile_id) FROM cdp_profiles), 'infinity' FROM campaign_run
 
 -- name: agent_task
-INSERT INTO agent_task (tenant_id, kind, status, due_at, summary, request)
-VALUES (leo_tenant(), 'text', 'awaiting_approval', '2999-01-01Z', 'hidden', '{"text": "hidden"}')
+INSERT INTO agent_task (tenant_id, kind, status, due_at, summary, request, approval)
+VALUES (leo_tenant(), 'text', 'awaiting_approval', '2999-01-01Z', 'hidden', '{"text": "hidden"}', '{"people": 3, "limit": 1}')
 
 -- name: task_step
 INSERT INTO task_step (tenant_id, task_id, place, kind) SELECT leo_tenant(), task_id, 0, 'asked' FROM agent_task
@@ -161,7 +161,7 @@ SELECT leo_tenant(), channel_id, min(profile_id), 'theirs-1@hidden.example', sha
 WHERE kind = 'chat' GROUP BY channel_id
 
 -- name: source
-INSERT INTO source (tenant_id, key, kind) VALUES (leo_tenant(), 'theirs', 'arango')
+INSERT INTO source (tenant_id, key, kind, status) VALUES (leo_tenant(), 'theirs', 'arango', 'paused')
 
 -- name: source_credential
 INSERT INTO source_credential (tenant_id, source_id, name, ciphertext, key_name)
@@ -175,6 +175,9 @@ INSERT INTO sync_run (tenant_id, source_id, mode) SELECT leo_tenant(), source_id
 
 -- name: outbox
 INSERT INTO outbox (tenant_id, topic, payload, due_at) VALUES (leo_tenant(), 'outcome', '{}', 'infinity')
+
+-- name: take_up
+INSERT INTO take_up (tenant_id, what, record_id, reason, asked_by, stood, moved) VALUES (leo_tenant(), 'run', 1, 'hidden', 'them', '{}', 0)
 
 -- name: ledger_horizon
 INSERT INTO ledger_horizon (tenant_id, noted_id, noted_at) VALUES (leo_tenant(), 1, '2026-01-01Z')

@@ -15,7 +15,11 @@ router = APIRouter(route_class=WorkRoute, tags=["channels"])
 
 @router.post("/channels", status_code=201, operation_id="connectChannel", openapi_extra=needs(Scope.ADMIN))
 async def connect_channel(body: ChannelIn, work: Working) -> ChannelOut:
-    """Connect a channel, or give the one of this name new settings in place of all it had."""
+    """Connect a channel, or give the one of this name new settings in place of all it had.
+
+    Settings that lead inside the network of this installation are refused, and files of its machine are not named here.
+    """
+    work.services.adapters.egress.check_settings(body.settings)
     return _channel(
         await campaigns.connect_channel(work.conn, work.services.vault, tenant_id=work.tenant_id, **body.model_dump())
     )

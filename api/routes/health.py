@@ -1,16 +1,17 @@
 """Whether the process lives, whether it can work, and where to look first."""
 
 from importlib.metadata import version
-from typing import Any
+from typing import Any, Literal
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import PlainTextResponse
-from redis.exceptions import RedisError
+from pydantic import Field
 
 from api.routes import console
 from api.schemas.base import Output, example
 from api.services import Services
 from engine import metrics
+from engine.readiness import readiness
 
 router = APIRouter(tags=["health"])
 
@@ -34,13 +35,20 @@ class Alive(Output):
     status: str
 
 
+Standing = Literal["ready", "draining", "not_ready"]
+
+
 class Ready(Output):
     """Without Redis the work is done too, found by the workers' sweep: slower, so it is told."""
 
-    model_config = example({"status": "ready", "database": "ok", "redis": "ok"})
-    status: str
-    database: str
-    redis: str
+    model_config = example({"status": "ready", "database": "ok", "redis": "ok", "reasons": []})
+    status: Standing
+    database: Literal["ok", "away", "old"]
+    redis: Literal["ok", "away"]
+    reasons: list[str] = Field(description="What is wrong, a sentence each.")
+
+
+_NOT_READY: dict[int | str, dict[str, Any]] = {503: {"model": Ready, "description": "It cannot work, or it ends."}}
 
 
 @router.get("/", operation_id="landing", response_model=Landing, responses=_CONSOLE)
@@ -57,17 +65,18 @@ async def is_alive() -> Alive:
     return Alive(status="ok")
 
 
-@router.get("/readyz", operation_id="isReady")
-async def is_ready(request: Request) -> Ready:
-    """Answer where requests can be worked on; 503 where the database is away."""
+@router.get("/readyz", operation_id="isReady", responses=_NOT_READY)
+async def is_ready(request: Request, response: Response) -> Ready:
+    """Answer where requests can be worked on; 503 with the reasons where they cannot, and while this process ends."""
     services: Services = request.app.state.services
-    async with services.db.before_tenant() as conn:
-        await conn.execute("SELECT 1")
-    try:
-        await services.queues.ping()
-    except (RedisError, OSError):
-        return Ready(status="ready", database="ok", redis="away")
-    return Ready(status="ready", database="ok", redis="ok")
+    seen = await readiness(services.db, services.queues)
+    status: Standing = "ready" if seen.is_ready else "not_ready"
+    reasons = list(seen.reasons)
+    if request.app.state.is_ending:
+        status, reasons = "draining", [*reasons, "This process ends: it answers what was asked, and wants no more."]
+    if status != "ready":
+        response.status_code = 503
+    return Ready(status=status, database=seen.database, redis=seen.redis, reasons=reasons)
 
 
 @router.get("/metrics", operation_id="getMetrics", response_class=PlainTextResponse, responses=_FIGURES)

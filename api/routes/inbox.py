@@ -11,6 +11,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
+from api import throttle
 from api.schemas.base import LARGEST_ID
 from api.schemas.inbox import LETTER, KeptOut, LetterOut, PostedIn, ReadIn, ReadOut, ReplyIn, ReplyOut
 from api.services import Bell, Services
@@ -20,15 +21,16 @@ from engine.visitors import Visitor
 from rules.errors import Unauthorized
 from rules.words import Lane
 
-router = APIRouter(tags=["inbox"])
+router = APIRouter(tags=["inbox"], dependencies=[Depends(throttle.by_address)])
 
 EVENTS = "text/event-stream"
 BUSY_MS = 60_000
-ANY_SITE = {"Access-Control-Allow-Origin": "*", "Cache-Control": "no-store"}
+NOT_KEPT = {"Cache-Control": "no-store"}
 _ALLOWED = {
-    **ANY_SITE,
+    **NOT_KEPT,
     "Access-Control-Allow-Methods": "GET, POST",
     "Access-Control-Allow-Headers": "Authorization, Content-Type, Last-Event-ID",
+    "Access-Control-Expose-Headers": "Retry-After",
     "Access-Control-Max-Age": "86400",
 }
 _EXAMPLE = f"id: {LETTER['message_id']}\nevent: message\ndata: {json.dumps(LETTER, ensure_ascii=False)}\n\n"
@@ -83,7 +85,7 @@ async def open_inbox(key: Key, token: Token, request: Request, last_event_id: La
     async with services.db.before_tenant() as conn:
         visitor = await _visitor(conn, services, key, token)
     stream = _events(services, visitor, last_event_id)
-    return StreamingResponse(stream, media_type=EVENTS, headers={**ANY_SITE, "X-Accel-Buffering": "no"})
+    return StreamingResponse(stream, media_type=EVENTS, headers={**NOT_KEPT, "X-Accel-Buffering": "no"})
 
 
 @router.post("/inbox/{key}/read", operation_id="readInbox")
@@ -93,7 +95,7 @@ async def read_inbox(key: Key, token: Token, body: ReadIn, request: Request, res
     async with services.db.before_tenant() as conn:
         visitor = await _visitor(conn, services, key, token)
         seen = await inbox.read(conn, visitor, up_to=body.up_to, now=datetime.now(UTC))
-    response.headers.update(ANY_SITE)
+    response.headers.update(NOT_KEPT)
     return ReadOut(read=seen)
 
 
@@ -103,11 +105,12 @@ async def reply_in_inbox(key: Key, token: Token, body: ReplyIn, request: Request
     services: Services = request.app.state.services
     async with services.db.before_tenant() as conn:
         visitor = await _visitor(conn, services, key, token)
+        await throttle.reply(request, visitor)
         told = await inbox.reply(conn, visitor, reply_id=body.id, text=body.text, now=datetime.now(UTC))
     batch_ids = tuple(run.batch_id for run in told.runs)
     if batch_ids:
         await services.ring([Bell(visitor.tenant_id, Lane.REALTIME, batch_ids)])
-    response.headers.update(ANY_SITE)
+    response.headers.update(NOT_KEPT)
     return ReplyOut(new=told.new > 0)
 
 

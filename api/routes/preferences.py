@@ -7,9 +7,10 @@ from itertools import groupby
 from typing import Annotated
 from urllib.parse import parse_qs
 
-from fastapi import APIRouter, Path, Query, Request
+from fastapi import APIRouter, Depends, Path, Query, Request
 from fastapi.responses import HTMLResponse
 
+from api import throttle
 from api.pages import HTML, page, unknown_link
 from api.services import Services
 from engine import preferences
@@ -18,7 +19,7 @@ from engine.unsubscribe import PREFERENCES_PATH
 from rules.errors import NotFound, Unauthorized
 from rules.words import Channel
 
-router = APIRouter(tags=["unsubscribe"])
+router = APIRouter(tags=["unsubscribe"], dependencies=[Depends(throttle.by_address)])
 
 Token = Annotated[str, Path(max_length=300, description="What stands at the end of the link in a message.")]
 Language = Annotated[str | None, Query(max_length=5, description="vi or en; the person's own if absent.")]

@@ -1,12 +1,14 @@
 """Tenants and their keys: made by the operator of the platform, keys by a tenant's administrator too."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Annotated
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from fastapi import APIRouter, Path
 
-from api.schemas.tenants import CallerOut, KeyIn, KeyOut, TenantIn, TenantOut
-from api.work import OWNER, Working, WorkRoute, needs
+from api.routes.paging import PathId
+from api.schemas.tenants import ApiKeyOut, ApiKeys, CallerOut, KeyIn, KeyOut, RotateIn, TenantIn, TenantOut
+from api.work import OWNER, Work, Working, WorkRoute, needs
 from engine import tenants
 from engine.tenants import Scope
 from rules.errors import NotFound
@@ -33,17 +35,46 @@ async def create_tenant(body: TenantIn, work: Working) -> TenantOut:
 )
 async def create_api_key(slug: Slug, body: KeyIn, work: Working) -> KeyOut:
     """Create an API key. The secret is in this answer alone; what is stored is its hash."""
-    if work.caller is None:
-        tenant_id = await tenants.tenant_by_slug(work.conn, slug)
-        await tenants.enter(work.conn, tenant_id)
-    elif work.caller.slug == slug:
-        tenant_id = work.caller.tenant_id
-    else:
-        raise NotFound(f"There is no tenant {slug!r}.", remedy="An administrator's key is for its own tenant.")
+    tenant_id = await _inside(slug, work)
     made = await tenants.create_api_key(
         work.conn, tenant_id=tenant_id, name=body.name, scopes=body.scopes, expires_at=body.expires_at
     )
     return KeyOut.model_validate(made)
+
+
+@router.get("/tenants/{slug}/keys", operation_id="listApiKeys", openapi_extra=needs(OWNER, Scope.ADMIN))
+async def list_api_keys(slug: Slug, work: Working) -> ApiKeys:
+    """List a tenant's API keys, the newest first, those that have ended too."""
+    tenant_id = await _inside(slug, work)
+    found = await tenants.list_api_keys(work.conn, tenant_id=tenant_id)
+    return ApiKeys(items=[ApiKeyOut.model_validate(one) for one in found])
+
+
+@router.post(
+    "/tenants/{slug}/keys/{api_key_id}/rotate",
+    status_code=201,
+    operation_id="rotateApiKey",
+    openapi_extra=needs(OWNER, Scope.ADMIN, is_secret=True),
+)
+async def rotate_api_key(slug: Slug, api_key_id: PathId, body: RotateIn, work: Working) -> KeyOut:
+    """Make a key like another one, which ends after the overlap: until then both open."""
+    tenant_id = await _inside(slug, work)
+    ends_at = datetime.now(UTC) + timedelta(seconds=body.overlap_s)
+    made = await tenants.rotate_api_key(work.conn, tenant_id=tenant_id, api_key_id=api_key_id, ends_at=ends_at)
+    return KeyOut.model_validate(made)
+
+
+@router.post(
+    "/tenants/{slug}/keys/{api_key_id}/revoke",
+    operation_id="revokeApiKey",
+    openapi_extra=needs(OWNER, Scope.ADMIN),
+)
+async def revoke_api_key(slug: Slug, api_key_id: PathId, work: Working) -> ApiKeyOut:
+    """End a key at once; ending it again changes nothing."""
+    tenant_id = await _inside(slug, work)
+    await tenants.revoke_api_key(work.conn, tenant_id=tenant_id, api_key_id=api_key_id)
+    (ended,) = await tenants.list_api_keys(work.conn, tenant_id=tenant_id, api_key_id=api_key_id)
+    return ApiKeyOut.model_validate(ended)
 
 
 @router.get("/tenant", operation_id="getTenant", openapi_extra=needs(*Scope))
@@ -57,3 +88,14 @@ async def get_caller(work: Working) -> CallerOut:
     """Show what the key may do, the role that follows, and the tenant it belongs to."""
     tenant = await tenants.get_tenant(work.conn, tenant_id=work.tenant_id)
     return CallerOut.of(work.caller, tenant)
+
+
+async def _inside(slug: str, work: Work) -> UUID:
+    """Go inside the tenant that is named; an administrator's key is for its own. Raises NotFound."""
+    if work.caller is None:
+        tenant_id = await tenants.tenant_by_slug(work.conn, slug)
+        await tenants.enter(work.conn, tenant_id)
+        return tenant_id
+    if work.caller.slug == slug:
+        return work.caller.tenant_id
+    raise NotFound(f"There is no tenant {slug!r}.", remedy="An administrator's key is for its own tenant.")

@@ -9,15 +9,16 @@ from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Request, Response
+from fastapi import APIRouter, Depends, Path, Request, Response
 from fastapi.responses import RedirectResponse
 
-from api.pages import unknown_link
+from api import throttle
+from api.pages import UNKNOWN, unknown_link
 from api.services import Services
 from engine.tracking import CLICK_PATH, OPEN_PATH, Mark, leads_through, record, visit_of
-from rules.errors import LeoError, Unauthorized
+from rules.errors import LeoError, NotFound, Unauthorized
 
-router = APIRouter(tags=["unsubscribe"])
+router = APIRouter(tags=["unsubscribe"], dependencies=[Depends(throttle.by_address)])
 
 Token = Annotated[str, Path(max_length=2_400, description="What stands at the end of the link in a mail.")]
 
@@ -36,7 +37,7 @@ log = logging.getLogger(__name__)
     operation_id="followLink",
     response_class=RedirectResponse,
     status_code=HTTPStatus.FOUND,
-    responses=_REDIRECTED,
+    responses=_REDIRECTED | UNKNOWN,
 )
 async def follow_link(token: Token, request: Request) -> Response:
     """Keep that a link of a mail was clicked, once, and lead on to the address that stands in the signed token."""
@@ -53,7 +54,7 @@ async def show_picture(token: Token, request: Request) -> Response:
     """Keep that a mail was opened, once, and give a picture of one transparent point."""
     mark = _mark(token, request)
     if mark is None or mark.target is not None:
-        return Response(status_code=HTTPStatus.NOT_FOUND)
+        raise NotFound("There is no such picture.", remedy="Load it from the mail itself.")
     await _keep(mark, request)
     return Response(_PICTURE, media_type="image/gif", headers=_HEADERS)
 

@@ -7,16 +7,17 @@ from datetime import UTC, datetime
 from html import escape
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Request
+from fastapi import APIRouter, Depends, Path, Request
 from fastapi.responses import HTMLResponse
 
+from api import throttle
 from api.pages import HTML, page, unknown_link
 from api.services import Services
 from engine.unsubscribe import PATH, PREFERENCES_PATH
 from engine.withdrawals import withdraw
 from rules.errors import NotFound, Unauthorized
 
-router = APIRouter(tags=["unsubscribe"])
+router = APIRouter(tags=["unsubscribe"], dependencies=[Depends(throttle.by_address)])
 
 Token = Annotated[str, Path(max_length=300, description="What stands at the end of the link in a message.")]
 

@@ -3,9 +3,10 @@
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Query, Request
+from fastapi import APIRouter, Depends, Path, Query, Request
 from fastapi.responses import PlainTextResponse
 
+from api import throttle
 from api.routes.paging import After, Limit, PathId, following
 from api.schemas.callbacks import CallbackOut, CallbackPage, OutcomesOut, WholeCallback
 from api.services import Bell, Services
@@ -14,7 +15,7 @@ from engine import callbacks, webhooks
 from engine.tenants import Scope
 from rules.words import Lane
 
-router = APIRouter(tags=["webhooks"])
+router = APIRouter(tags=["webhooks"], dependencies=[Depends(throttle.by_address)])
 inbox = APIRouter(route_class=WorkRoute, tags=["webhooks"])
 
 Key = Annotated[str, Path(max_length=100, description="The webhook key of a connected channel.")]

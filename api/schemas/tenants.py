@@ -67,6 +67,41 @@ class KeyOut(Output):
     secret: str
 
 
+_KEY = {
+    "api_key_id": 17,
+    "name": "web shop",
+    "prefix": "9f8e7d6c",
+    "scopes": ["read", "write"],
+    "created_at": "2026-05-01T02:00:00Z",
+    "expires_at": None,
+    "revoked_at": None,
+}
+
+
+class ApiKeyOut(Output):
+    """A key without its secret, which is stored nowhere."""
+
+    model_config = example(_KEY)
+    api_key_id: int
+    name: str
+    prefix: str
+    scopes: list[Scope]
+    created_at: AwareDatetime
+    expires_at: AwareDatetime | None
+    revoked_at: AwareDatetime | None
+
+
+class ApiKeys(Output):
+    model_config = example({"items": [_KEY]})
+    items: list[ApiKeyOut]
+
+
+class RotateIn(Input):
+    model_config = example({"overlap_s": 86_400})
+    overlap_s: Annotated[int, Field(ge=0, le=2_592_000)] = 86_400
+    """So long both keys open; 30 days at most."""
+
+
 class CallerOut(Output):
     """Who asks: the key's tenant, what the key may do, and the role that the console takes from that."""
 

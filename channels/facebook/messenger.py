@@ -30,6 +30,7 @@ from channels.contract import (
     fault_receipt,
 )
 from channels.documents import DAY_S, part, plain_text, text_of, whole_number
+from channels.egress import ANYWHERE, Egress
 from channels.facts import Answer
 from channels.http import HttpClient
 from channels.options import Options
@@ -61,7 +62,9 @@ class MessengerAdapter:
     deduplicates: ClassVar[bool] = False
     pace: ClassVar[Pace] = Pace.within(FACTS.limit("messages_per_second"))
 
-    def __init__(self, settings: Mapping[str, Any], *, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, settings: Mapping[str, Any], *, clock: Callable[[], float] = time.time, egress: Egress = ANYWHERE
+    ) -> None:
         """Raise Misconfigured for a wrong, missing or unknown setting."""
         options = Options(self.channel, settings)
         page_id = options.text("page_id")
@@ -90,7 +93,7 @@ class MessengerAdapter:
         self._target = f"/{version}/{page_id}/messages"
         self._signed_with = webhook_secret or self._app_secret
         self._http = HttpClient(
-            connections=connections, connect_timeout_s=min(5.0, timeout_s / 2), total_timeout_s=timeout_s
+            egress=egress, connections=connections, connect_timeout_s=min(5.0, timeout_s / 2), total_timeout_s=timeout_s
         )
         given = (self._token, user_token, self._app_secret, self._verify_token, webhook_secret)
         self._secrets = [secret for secret in given if secret]

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from channels.contract import ProviderError, Secret
+from channels.egress import ANYWHERE
 from channels.http import HttpClient
 from channels.sandbox.plan import Step
 from channels.signature import sign
@@ -69,7 +70,7 @@ class Callback:
         self._heap: list[_Due] = []
         self._numbers = itertools.count(1)
         self._counts: Counter[str] = Counter()
-        self._http = HttpClient(connections=4, connect_timeout_s=2.0, total_timeout_s=30.0)
+        self._http = HttpClient(egress=ANYWHERE, connections=4, connect_timeout_s=2.0, total_timeout_s=30.0)
 
     def connect(self, account: str, target: Target) -> None:
         """Tell an account's outcomes to its own URL: a mail login, or a bot's token."""

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from channels.contract import ProviderError, Secret
+from channels.egress import Egress
 
 
 class GrantEnded(ProviderError):
@@ -38,7 +39,7 @@ class Kept:
     warning: str | None = None
 
 
-Keep = Callable[[Mapping[str, Any], datetime], Awaitable[Kept]]
+Keep = Callable[[Mapping[str, Any], datetime, Egress], Awaitable[Kept]]
 """Asks about the tokens of a channel with these settings, credentials among them; raises GrantEnded or TryAgain."""
 
 

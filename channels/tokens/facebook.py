@@ -13,6 +13,7 @@ from urllib.parse import urlencode
 from channels import facts
 from channels.contract import MayHaveLeft, NeverLeft, Secret
 from channels.documents import document, part, text_of, whole_number
+from channels.egress import Egress
 from channels.http import HttpClient
 from channels.tokens import GrantEnded, Keeper, Kept, TryAgain
 
@@ -38,11 +39,11 @@ class _Known:
 class _Graph:
     """The Graph API for one look."""
 
-    def __init__(self, settings: Mapping[str, Any]) -> None:
+    def __init__(self, settings: Mapping[str, Any], egress: Egress) -> None:
         base = str(settings.get("base_url") or GRAPH).rstrip("/")
         self._url = f"{base}/{settings.get('api_version') or VERSION}"
         self._app_id, self._app_secret = str(settings["app_id"]), str(settings["app_secret"])
-        self._http = HttpClient(connections=1, connect_timeout_s=CONNECT_S, total_timeout_s=TOTAL_S)
+        self._http = HttpClient(egress=egress, connections=1, connect_timeout_s=CONNECT_S, total_timeout_s=TOTAL_S)
 
     async def debug(self, token: str) -> _Known:
         told = await self._get("debug_token", {"input_token": token}, bearer=f"{self._app_id}|{self._app_secret}")
@@ -100,9 +101,9 @@ class _Graph:
         raise GrantEnded(f"Facebook refuses the token: {words}", remedy=REMEDY)
 
 
-async def keep(settings: Mapping[str, Any], now: datetime) -> Kept:
+async def keep(settings: Mapping[str, Any], now: datetime, egress: Egress) -> Kept:
     """Look at the Page's token and the user's; renew what is about to end, warn where that cannot be done."""
-    graph = _Graph(settings)
+    graph = _Graph(settings, egress)
     try:
         return await _keep(graph, settings, now)
     finally:

@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 from channels import facts
 from channels.contract import MayHaveLeft, NeverLeft, Secret
 from channels.documents import document, text_of, whole_number
+from channels.egress import Egress
 from channels.http import HttpClient
 from channels.tokens import GrantEnded, Keeper, Kept, TryAgain
 
@@ -29,7 +30,7 @@ REMEDY = (
 )
 
 
-async def keep(settings: Mapping[str, Any], now: datetime) -> Kept:
+async def keep(settings: Mapping[str, Any], now: datetime, egress: Egress) -> Kept:
     """Use the refresh token up and give the new pair."""
     form = {
         "refresh_token": settings["refresh_token"],
@@ -38,7 +39,7 @@ async def keep(settings: Mapping[str, Any], now: datetime) -> Kept:
     }
     url = f"{settings.get('oauth_url') or OAUTH_URL}/v4/oa/access_token"
     headers = {"secret_key": settings["app_secret"], "Content-Type": "application/x-www-form-urlencoded"}
-    http = HttpClient(connections=1, connect_timeout_s=CONNECT_S, total_timeout_s=TOTAL_S)
+    http = HttpClient(egress=egress, connections=1, connect_timeout_s=CONNECT_S, total_timeout_s=TOTAL_S)
     try:
         answer = await http.post(url, urlencode(form).encode(), headers)
     except (NeverLeft, MayHaveLeft) as error:

@@ -15,6 +15,7 @@ from channels.answers import accepted, call, refused
 from channels.callbacks import zalo
 from channels.contract import Fault, Incoming, Receipt, Request, Response, fault_receipt
 from channels.documents import part, text_of, whole_number
+from channels.egress import ANYWHERE, Egress
 from channels.facts import ProviderFacts
 from channels.http import HttpClient
 from channels.options import Options
@@ -37,7 +38,9 @@ class ZaloAccount:
     channel: ClassVar[Channel]
     deduplicates: ClassVar[bool] = False
 
-    def __init__(self, settings: Mapping[str, Any], *, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, settings: Mapping[str, Any], *, clock: Callable[[], float] = time.time, egress: Egress = ANYWHERE
+    ) -> None:
         """Raise Misconfigured for a wrong, missing or unknown setting."""
         options = Options(self.channel, settings)
         self._refresh_token = options.optional_secret("refresh_token")
@@ -59,7 +62,7 @@ class ZaloAccount:
                 remedy="Give both, as Zalo's page for developers shows them.",
             )
         self._http = HttpClient(
-            connections=connections, connect_timeout_s=min(5.0, timeout_s / 2), total_timeout_s=timeout_s
+            egress=egress, connections=connections, connect_timeout_s=min(5.0, timeout_s / 2), total_timeout_s=timeout_s
         )
         given = (self._token, self._refresh_token, self._app_secret, self._webhook_secret)
         self._secrets = [secret for secret in given if secret]

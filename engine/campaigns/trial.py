@@ -7,6 +7,7 @@ from uuid import uuid4
 
 from channels import registry
 from channels.contract import Adapter, Unsupported
+from channels.egress import OUTSIDE
 from engine import sandboxed
 from engine.campaigns.preview import Preview
 from engine.dispatch.compose import message
@@ -62,4 +63,4 @@ async def send_trial(settings: Settings, preview: Preview, address: str) -> Tria
 def _adapter(settings: Settings, channel: Channel) -> Adapter:
     smtp, http = settings.sandbox_smtp_port, settings.sandbox_http_port
     place = sandboxed.Place(smtp, http) if smtp and http else None
-    return registry.create(channel, sandboxed.settings_of(channel, place))
+    return registry.create(channel, sandboxed.settings_of(channel, place), egress=sandboxed.egress(OUTSIDE, place))

@@ -12,6 +12,8 @@ from engine import campaigns, embedded, tokens
 from engine.cli import reach
 from engine.credentials import Vault
 from engine.db import Database, Transaction
+from engine.dispatch.adapters import egress_of
+from engine.processes import table
 from engine.settings import Settings
 from engine.tokens import Listed, Renewal
 from rules.errors import NotFound
@@ -102,8 +104,10 @@ async def _renew(slug: str | None, name: str) -> Renewal:
 
 
 async def _renew_now(db: Database, tenant: reach.Tenant, name: str) -> Renewal:
-    vault = Vault(embedded.load_secrets(Settings.load()).credential_key)
+    settings = Settings.load()
+    vault = Vault(embedded.load_secrets(settings).credential_key)
     async with db.transaction(tenant.tenant_id) as conn:
         channel_id = await _find(conn, name)
         await tokens.ask(conn, channel_id=channel_id, now=datetime.now(UTC))
-    return await tokens.renew(db, vault, tenant_id=tenant.tenant_id, channel_id=channel_id)
+    egress = egress_of(table.resolved(settings))
+    return await tokens.renew(db, vault, tenant_id=tenant.tenant_id, channel_id=channel_id, egress=egress)

@@ -2,12 +2,14 @@
 
 import asyncio
 import json
+from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
+from engine import metrics
 from engine.cli import insight, reach
 from graph import mirror
 from graph.mirror import Difference
@@ -60,6 +62,9 @@ async def _compare(slug: str | None) -> dict[str, tuple[Difference, ...]]:
         for tenant in await reach.tenants(db, slug):
             async with db.transaction(tenant.tenant_id, read_only=True) as connection:
                 found[tenant.slug] = await mirror.compare(connection)
+            total = sum(difference.total for difference in found[tenant.slug])
+            async with db.transaction(tenant.tenant_id) as connection:
+                await metrics.keep_check(connection, differences=total, now=datetime.now(UTC))
         return found
 
 

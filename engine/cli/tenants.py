@@ -15,7 +15,7 @@ from engine.cli import reach
 from engine.cli.db import prepare
 from engine.db import Database
 from engine.settings import Settings
-from engine.tenants import ALL_SCOPES, NewKey, Scope, Tenant
+from engine.tenants import ALL_SCOPES, ApiKey, NewKey, Scope, Tenant
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -53,6 +53,40 @@ def key(
 ) -> None:
     """Make an API key for a tenant and print it: it is shown this once."""
     _tell(asyncio.run(_key(slug, name, scope or list(ALL_SCOPES), days)))
+
+
+@app.command()
+def keys(slug: str) -> None:
+    """List a tenant's API keys, without their secrets."""
+    shown = Table("id", "name", "begins with", "scopes", "made", "ends")
+    for one in asyncio.run(_keys(slug)):
+        ends = one.revoked_at or one.expires_at
+        shown.add_row(
+            str(one.api_key_id),
+            one.name,
+            f"leo_{one.prefix}",
+            " ".join(one.scopes),
+            f"{one.created_at:%Y-%m-%d}",
+            "" if ends is None else f"{ends:%Y-%m-%d %H:%M} UTC{' (revoked)' if one.revoked_at else ''}",
+        )
+    Console().print(shown)
+
+
+@app.command()
+def rotate(
+    slug: str,
+    api_key_id: Annotated[int, typer.Argument(help="The key's id, as `leo tenants keys` shows it.")],
+    hours: Annotated[float, typer.Option(min=0, max=720, help="So long both keys open.")] = 24,
+) -> None:
+    """Make an API key like another one, which ends after some hours, and print it: it is shown this once."""
+    _tell(asyncio.run(_rotate(slug, api_key_id, timedelta(hours=hours))))
+
+
+@app.command()
+def revoke(slug: str, api_key_id: int) -> None:
+    """End an API key at once."""
+    asyncio.run(_revoke(slug, api_key_id))
+    typer.echo(f"The API key {api_key_id} opens nothing any more.")
 
 
 @app.command()
@@ -100,6 +134,29 @@ async def _key(slug: str, name: str, scopes: list[Scope], days: int | None) -> N
             return await store.create_api_key(
                 conn, tenant_id=tenant.tenant_id, name=name, scopes=scopes, expires_at=expires_at
             )
+
+
+async def _keys(slug: str) -> list[ApiKey]:
+    async with reach.database() as db:
+        tenant = await reach.one_tenant(db, slug)
+        async with db.transaction(tenant.tenant_id, read_only=True) as conn:
+            return await store.list_api_keys(conn, tenant_id=tenant.tenant_id)
+
+
+async def _rotate(slug: str, api_key_id: int, overlap: timedelta) -> NewKey:
+    async with reach.database() as db:
+        tenant = await reach.one_tenant(db, slug)
+        async with db.transaction(tenant.tenant_id) as conn:
+            return await store.rotate_api_key(
+                conn, tenant_id=tenant.tenant_id, api_key_id=api_key_id, ends_at=datetime.now(UTC) + overlap
+            )
+
+
+async def _revoke(slug: str, api_key_id: int) -> None:
+    async with reach.database() as db:
+        tenant = await reach.one_tenant(db, slug)
+        async with db.transaction(tenant.tenant_id) as conn:
+            await store.revoke_api_key(conn, tenant_id=tenant.tenant_id, api_key_id=api_key_id)
 
 
 async def _id_of(slug: str) -> UUID:

@@ -7,11 +7,13 @@ for the next message without telling any worker.
 import json
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Self
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol, Self
 from uuid import UUID
 
+from channels import egress
 from channels.contract import Adapter, Message
+from channels.egress import OUTSIDE, Egress
 from channels.registry import create
 from engine import embedded, sandboxed
 from engine.credentials import Vault
@@ -31,7 +33,21 @@ CLOSE_AFTER_S = 60.0
 # The provider that is our own API.
 INBOX = "inbox"
 
-Make = Callable[[Channel, Mapping[str, Any]], Adapter]
+
+class Make(Protocol):
+    """Makes an adapter that calls nothing which `egress` refuses; raises Misconfigured."""
+
+    def __call__(self, channel: Channel, settings: Mapping[str, Any], /, *, egress: Egress) -> Adapter: ...
+
+
+def egress_of(settings: Settings) -> Egress:
+    """Where channels may call: outside, what the operator named, and the sandbox of this installation."""
+    return sandboxed.egress(egress.read(settings.allowed_hosts), _sandbox(settings))
+
+
+def _sandbox(settings: Settings) -> sandboxed.Place | None:
+    smtp, http = settings.sandbox_smtp_port, settings.sandbox_http_port
+    return sandboxed.Place(smtp, http) if smtp and http else None
 
 
 class Adapters:
@@ -46,7 +62,9 @@ class Adapters:
         make: Make = create,
         sandbox: sandboxed.Place | None = None,
         base_url: str = "",
+        egress: Egress = OUTSIDE,
     ) -> None:
+        self.egress = egress
         self.links = links
         self.marks = marks
         self._sandbox = sandbox
@@ -64,9 +82,15 @@ class Adapters:
         """Make them for this installation; raises Misconfigured where its credential key is none."""
         key = embedded.load_secrets(settings).credential_key
         url = public_url(settings)
-        smtp, http = settings.sandbox_smtp_port, settings.sandbox_http_port
-        sandbox = sandboxed.Place(smtp, http) if smtp and http else None
-        return cls(Vault(key), Links(key, url), Marks(key, url), make=make, sandbox=sandbox, base_url=url)
+        return cls(
+            Vault(key),
+            Links(key, url),
+            Marks(key, url),
+            make=make,
+            sandbox=_sandbox(settings),
+            base_url=url,
+            egress=egress_of(settings),
+        )
 
     def mark(self, message: Message, *, tenant_id: UUID, channel_id: int) -> Message:
         """Have opens and clicks of a mail told, as its channel's settings say; the channel must have been loaded."""
@@ -106,6 +130,12 @@ class Adapters:
         is_inbox = kind == Channel.CHAT and settings.get("provider", INBOX) == INBOX and "visitor_key" in sealed
         return {"base_url": self._base_url, "inbox": key, **settings} if is_inbox else settings
 
+    def _egress(self, settings: Mapping[str, Any]) -> Egress:
+        """Let our own API be called too, by the channel that posts there."""
+        if not self._base_url or settings.get("base_url") != self._base_url:
+            return self.egress
+        return self.egress.beside(*egress.host_and_port(self._base_url))
+
     def _adapter(
         self, place: tuple[UUID, int], kind: str, settings: Mapping[str, Any], sealed: Mapping[str, str]
     ) -> Adapter:
@@ -120,15 +150,19 @@ class Adapters:
             for name, value in sealed.items()
         }
         if sandboxed.is_sandboxed({**settings, **secrets}):
-            adapter = sandboxed.wrap(self._make(Channel(kind), sandboxed.settings_of(Channel(kind), self._sandbox)))
+            adapter = self._sandboxed(Channel(kind))
         else:
-            adapter = self._make(Channel(kind), {**settings, **secrets})
+            adapter = self._make(Channel(kind), {**settings, **secrets}, egress=self._egress(settings))
         if known is not None:
             self._replace(place)
         self._open[place] = (made_from, adapter)
         if len(self._open) > MOST_OPEN:
             self._replace(next(iter(self._open)))
         return adapter
+
+    def _sandboxed(self, channel: Channel) -> Adapter:
+        settings = sandboxed.settings_of(channel, self._sandbox)
+        return sandboxed.wrap(self._make(channel, settings, egress=sandboxed.egress(OUTSIDE, self._sandbox)))
 
     def _replace(self, place: tuple[UUID, int]) -> None:
         self._replaced.append((time.monotonic(), self._open.pop(place)[1]))

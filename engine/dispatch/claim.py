@@ -10,6 +10,7 @@ from psycopg.rows import DictRow
 from psycopg.types.json import Jsonb
 
 from channels.contract import Adapter
+from engine import tracing
 from engine.db import Database, Transaction
 from engine.dispatch.adapters import Adapters
 from engine.dispatch.gates import Gates, open_gates, take, taken_by
@@ -37,6 +38,7 @@ class Claimed:
     """
 
     delivery_id: int
+    decision_id: int
     run_id: int
     attempt: int
     setbacks: int
@@ -53,6 +55,7 @@ class Claimed:
     context: Mapping[str, Any]
     reader: Reader
     is_advertising: bool
+    traceparent: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,10 +84,11 @@ async def claim(
     now: datetime,
 ) -> Claim:
     """Claim up to `most` messages that are due, of one run or of a lane; when this returns it is committed."""
-    async with db.transaction(tenant_id) as conn:
-        return await claim_within(
-            conn, adapters, tenant_id=tenant_id, lane=lane, run_id=run_id, owner=owner, most=most, now=now
-        )
+    with tracing.span("claim", tenant=str(tenant_id), lane=lane):
+        async with db.transaction(tenant_id) as conn:
+            return await claim_within(
+                conn, adapters, tenant_id=tenant_id, lane=lane, run_id=run_id, owner=owner, most=most, now=now
+            )
 
 
 async def claim_within(
@@ -116,6 +120,7 @@ async def claim_within(
         "lease_until": now + LEASE,
         "most": most,
         "now": now,
+        "traced": tracing.is_on(),
     }
     found = await conn.execute(_SQL["claim"].replace("{which}", which), parameters)
     messages = tuple(_claimed(row, gates, now) for row in await found.fetchall())
@@ -135,7 +140,9 @@ async def claim_within(
 def _claimed(row: DictRow, gates: Gates, now: datetime) -> Claimed:
     return Claimed(
         delivery_id=row["delivery_id"],
+        decision_id=row["decision_id"],
         run_id=row["run_id"],
+        traceparent=row["traceparent"],
         attempt=row["attempts"],
         setbacks=row["setbacks"],
         event_id=bytes(row["event_id"]).hex(),

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import random
+import time
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
@@ -10,7 +11,7 @@ from datetime import datetime
 from uuid import UUID
 
 from channels.contract import Adapter, Receipt, Request, Unsupported
-from engine import clock
+from engine import clock, lines, tracing
 from engine.db import Database
 from engine.dispatch.adapters import Adapters
 from engine.dispatch.claim import Claim, Claimed, claim
@@ -28,6 +29,7 @@ from engine.dispatch.results import (
     write,
 )
 from engine.dispatch.watch import Watch
+from engine.metrics import count
 from rules.circuit import Heard
 from rules.errors import InvalidInput, LeoError
 from rules.words import DeliveryStatus, Lane
@@ -157,14 +159,37 @@ async def _send(work: _Round, claimed: Claimed) -> Ended:
     except InvalidInput as error:
         return refused(claimed, error)
     try:
-        return _ended(work, claimed, adapter, await _call(adapter, request))
+        return _ended(work, claimed, adapter, await _traced(work, claimed, adapter, request))
     except asyncio.CancelledError:
         stopped = interrupted("stopped", "The worker had to stop while it waited for the provider.")
         work.done.put_nowait(_ended(work, claimed, adapter, stopped))
         raise
 
 
+async def _traced(work: _Round, claimed: Claimed, adapter: Adapter, request: Request) -> Receipt:
+    """Call the provider, below the span that made the run: the event's, whoever sends its message, and when."""
+    with (
+        lines.about(run=claimed.run_id, decision=claimed.decision_id, delivery=claimed.delivery_id),
+        tracing.span(
+            "provider call",
+            parent=claimed.traceparent,
+            calls_out=True,
+            tenant=str(work.tenant_id),
+            run=claimed.run_id,
+            decision=claimed.decision_id,
+            delivery=claimed.delivery_id,
+            channel=claimed.channel,
+            attempt=claimed.attempt,
+        ) as span,
+    ):
+        receipt = await _call(adapter, request)
+        if span is not None:
+            span.set_attribute("leo.status", receipt.status)
+        return receipt
+
+
 async def _call(adapter: Adapter, request: Request) -> Receipt:
+    began = time.perf_counter()
     try:
         async with asyncio.timeout(CALL_LIMIT_S):
             return adapter.parse(await adapter.send(request))
@@ -175,6 +200,8 @@ async def _call(adapter: Adapter, request: Request) -> Receipt:
         # neighbours down with it.
         log.exception("an adapter failed", extra={"channel": adapter.channel})
         return interrupted("adapter_failed", f"The adapter raised {type(error).__name__}.")
+    finally:
+        count.provider_call(adapter.channel, time.perf_counter() - began)
 
 
 def _ended(work: _Round, claimed: Claimed, adapter: Adapter, receipt: Receipt) -> Ended:
@@ -186,6 +213,10 @@ def _ended(work: _Round, claimed: Claimed, adapter: Adapter, receipt: Receipt) -
         now=now,
         jitter=random.random(),  # noqa: S311 - spreads retries, no secret
     )
+    level = logging.DEBUG if ended.status is DeliveryStatus.SENT else logging.INFO
+    extra = {"tenant": str(work.tenant_id), "run": claimed.run_id, "decision": claimed.decision_id}
+    extra |= {"delivery": claimed.delivery_id, "channel": claimed.channel, "status": ended.status, "class": ended.klass}
+    log.log(level, "message tried", extra=extra)
     if ended.heard is not None:
         work.watch.hear(claimed.channel_id, ended.heard, now)
     return ended

@@ -6,7 +6,7 @@ from engine.explorer.expand import Expanded, expand
 from engine.explorer.limits import LIMITS, Limits
 from engine.explorer.phrases import audit, library
 from engine.explorer.plan import Plan, plan
-from engine.explorer.record import Asked, Asker, history, stop
+from engine.explorer.record import Asked, Asker, history, prune, stop
 from engine.explorer.run import Answer, ask
 from engine.explorer.saved import Draft, Saved, change, forget, get_saved, list_saved, save
 
@@ -36,6 +36,7 @@ __all__ = [
     "library",
     "list_saved",
     "plan",
+    "prune",
     "save",
     "stop",
 ]

@@ -1,7 +1,7 @@
 """Who asked what: a row before the server is asked, completed with what came of it. Refusals are recorded too."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -15,6 +15,9 @@ from rules.errors import Conflict, NotFound
 _SQL = queries("explorer")
 # What is kept of a text that was refused for its length.
 MOST_KEPT = 10_000
+# How long the record shows who asked what, and how much of it: an audit asks about a quarter.
+KEPT = timedelta(days=90)
+MOST_ROWS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +95,11 @@ async def history(connection: Transaction, asker: Asker, *, before: int | None =
     }
     rows = await (await connection.execute(_SQL["history"], values)).fetchall()
     return [Asked(**row) for row in rows]
+
+
+async def prune(connection: Transaction, *, now: datetime) -> None:
+    """Remove what was asked too long ago, and of the rest all but the newest."""
+    await connection.execute(_SQL["prune"], {"before": now - KEPT, "most": MOST_ROWS})
 
 
 async def stop(connection: Transaction, asker: Asker, ticket: UUID) -> bool:

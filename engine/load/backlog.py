@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from time import monotonic, time
 
 from channels.contract import ProviderError
+from channels.egress import ANYWHERE
 from channels.http import HttpClient
 from engine.settings import Settings
 from rules.errors import Unavailable
@@ -78,7 +79,7 @@ class Backlog:
 
     @asynccontextmanager
     async def _client(self) -> AsyncIterator[HttpClient]:
-        client = HttpClient(connections=1, total_timeout_s=ANSWER_S)
+        client = HttpClient(egress=ANYWHERE, connections=1, total_timeout_s=ANSWER_S)
         try:
             yield client
         finally:

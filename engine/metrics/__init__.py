@@ -7,5 +7,6 @@ what a process did (requests, calls, seconds) is counted in it, and each process
 from engine.metrics.catalogue import METRICS, Kind, Metric, Teller
 from engine.metrics.guard import admit
 from engine.metrics.page import CONTENT_TYPE, Page
+from engine.metrics.tally import fold, keep_check
 
-__all__ = ["CONTENT_TYPE", "METRICS", "Kind", "Metric", "Page", "Teller", "admit"]
+__all__ = ["CONTENT_TYPE", "METRICS", "Kind", "Metric", "Page", "Teller", "admit", "fold", "keep_check"]

@@ -34,8 +34,44 @@ def histogram(name: str) -> Histogram:
     return made
 
 
+def gauge(name: str) -> Gauge:
+    made = _made(METRICS[name])
+    assert isinstance(made, Gauge)  # noqa: S101 - the catalogue says so
+    return made
+
+
 HTTP_REQUESTS = counter("leo_http_requests_total")
 HTTP_SECONDS = histogram("leo_http_request_seconds")
+
+
+PROVIDER_SECONDS = histogram("leo_provider_call_seconds")
+DECIDE_SECONDS = histogram("leo_decide_seconds")
+JOBS_FAILED = counter("leo_jobs_failed_total")
+MODEL_CALLS = counter("leo_model_calls_total")
+MODEL_SECONDS = histogram("leo_model_seconds")
+BREAKER_OPEN = gauge("leo_model_breaker_open")
+
+
+def provider_call(channel: str, seconds: float) -> None:
+    """Count a call of a provider, whatever it answered."""
+    PROVIDER_SECONDS.labels(channel).observe(seconds)
+
+
+def decided(lane: str, seconds: float) -> None:
+    """Count a batch that was decided."""
+    DECIDE_SECONDS.labels(lane).observe(seconds)
+
+
+def job_failed(job: str) -> None:
+    """Count a job that ended with an error; it is done again."""
+    JOBS_FAILED.labels(job).inc()
+
+
+def model_call(arbiter: str, result: str, seconds: float, *, is_open: bool) -> None:
+    """Count a question put to a model, and whether it is left alone from now on."""
+    MODEL_CALLS.labels(arbiter, result).inc()
+    MODEL_SECONDS.labels(arbiter).observe(seconds)
+    BREAKER_OPEN.labels(arbiter).set(is_open)
 
 
 def request(*, method: str, route: str, status: int, seconds: float) -> None:

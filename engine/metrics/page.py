@@ -6,12 +6,12 @@ from collections.abc import Iterable, Sequence
 
 from arq.connections import ArqRedis
 from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric as Family
 from prometheus_client.registry import Collector
 
 from engine.db import Database
-from engine.metrics.catalogue import METRICS
+from engine.metrics.catalogue import METRICS, Kind, Metric
 from engine.metrics.count import REGISTRY
 from engine.metrics.state import Sample, read_state
 
@@ -25,14 +25,17 @@ class _Samples(Collector):
         self._samples = samples
 
     def collect(self) -> Iterable[Family]:
-        families: dict[str, GaugeMetricFamily] = {}
+        families: dict[str, GaugeMetricFamily | CounterMetricFamily] = {}
         for sample in self._samples:
             metric = METRICS[sample.metric]
-            family = families.setdefault(
-                metric.name, GaugeMetricFamily(metric.name, metric.text, labels=list(metric.labels))
-            )
+            family = families.setdefault(metric.name, _family(metric))
             family.add_metric([sample.labels[label] for label in metric.labels], sample.value)
         return families.values()
+
+
+def _family(metric: Metric) -> GaugeMetricFamily | CounterMetricFamily:
+    kind = CounterMetricFamily if metric.kind is Kind.COUNTER else GaugeMetricFamily
+    return kind(metric.name, metric.text, labels=list(metric.labels))
 
 
 class Page:

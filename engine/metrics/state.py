@@ -66,10 +66,12 @@ async def _redis(client: ArqRedis) -> list[Sample]:
             asked.zcount(name, "-inf", now_ms)
             asked.zcard(name)
             asked.zrange(name, 0, 0, withscores=True)
-            due, total, first = await asked.execute()
+            asked.llen(lanes.URGENT)
+            due, total, first, heard = await asked.execute()
+        urgent = heard if lane is Lane.REALTIME else 0
         age_s = max(0.0, (now_ms - first[0][1]) / 1000) if first else 0.0
         samples += [
-            Sample("leo_queue_jobs", {"lane": lane, "state": "due"}, due),
+            Sample("leo_queue_jobs", {"lane": lane, "state": "due"}, due + urgent),
             Sample("leo_queue_jobs", {"lane": lane, "state": "later"}, total - due),
             Sample("leo_queue_oldest_seconds", {"lane": lane}, age_s),
             Sample("leo_workers", {"lane": lane}, await lanes.count_workers(client, lane)),

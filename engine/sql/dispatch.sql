@@ -99,7 +99,7 @@ WITH open AS (
     INSERT INTO delivery_attempt (tenant_id, delivery_id, number, phase, worker, status, channel_id)
     SELECT tenant_id, delivery_id, attempts, 'started', %(owner)s, 'sending', through_id FROM claimed
 )
-SELECT d.delivery_id, d.run_id, d.event_id, d.channel, d.through_id AS channel_id, d.template_id, d.address, d.attempts, d.setbacks,
+SELECT d.delivery_id, d.decision_id, d.run_id, d.event_id, d.channel, d.through_id AS channel_id, d.template_id, d.address, d.attempts, d.setbacks,
        d.expires_at, d.profile_id, p.ext_id, p.name, coalesce(p.locale, t.locale) AS locale, coalesce(p.zone, t.zone) AS zone,
        p.attributes,
        c.key AS campaign_key, c.name AS campaign_name, c.purpose, c.resend,
@@ -111,7 +111,9 @@ SELECT d.delivery_id, d.run_id, d.event_id, d.channel, d.through_id AS channel_i
         ORDER BY one.version DESC LIMIT 1) AS basis,
        (SELECT jsonb_build_object('type', e.type, 'ext_id', e.ext_id, 'occurred_at', e.occurred_at, 'attributes', e.attributes)
         FROM decision of JOIN marketing_event e ON e.tenant_id = of.tenant_id AND e.event_id = of.event_id
-        WHERE of.tenant_id = d.tenant_id AND of.decision_id = d.decision_id) AS event
+        WHERE of.tenant_id = d.tenant_id AND of.decision_id = d.decision_id) AS event,
+       CASE WHEN %(traced)s THEN
+           (SELECT r.traceparent FROM campaign_run r WHERE r.tenant_id = d.tenant_id AND r.run_id = d.run_id) END AS traceparent
 FROM claimed d
 JOIN tenant t ON t.tenant_id = d.tenant_id
 JOIN cdp_profiles p ON p.tenant_id = d.tenant_id AND p.profile_id = d.profile_id

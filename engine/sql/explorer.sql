@@ -53,6 +53,12 @@ WHERE tenant_id = leo_tenant() AND (%(sees_all)s OR asked_by = %(asked_by)s)
   AND (%(before)s::bigint IS NULL OR query_id < %(before)s)
 ORDER BY query_id DESC LIMIT %(limit)s
 
+-- name: prune
+-- What is older than it is kept for, and of the rest all but the newest; what still runs stays.
+DELETE FROM query_history
+WHERE tenant_id = leo_tenant() AND (created_at < %(before)s OR (status <> 'running' AND query_id <= (
+    SELECT query_id FROM query_history WHERE tenant_id = leo_tenant() ORDER BY query_id DESC OFFSET %(most)s LIMIT 1)))
+
 -- name: save
 INSERT INTO saved_query (tenant_id, name, note, text, parameters, saved_by)
 VALUES (leo_tenant(), %(name)s, %(note)s, %(text)s, %(parameters)s, %(saved_by)s)

@@ -27,6 +27,18 @@ UPDATE api_key SET revoked_at = coalesce(revoked_at, now())
 WHERE tenant_id = %(tenant_id)s AND api_key_id = %(api_key_id)s
 RETURNING api_key_id
 
+-- name: keys
+-- The newest first; without one of them, all.
+SELECT api_key_id, name, prefix, scopes, created_at, expires_at, revoked_at
+FROM api_key
+WHERE tenant_id = %(tenant_id)s AND (%(api_key_id)s::bigint IS NULL OR api_key_id = %(api_key_id)s)
+ORDER BY api_key_id DESC
+
+-- name: end_key
+-- At this moment at the latest: a key that ends before does.
+UPDATE api_key SET expires_at = least(expires_at, %(at)s)
+WHERE tenant_id = %(tenant_id)s AND api_key_id = %(api_key_id)s
+
 -- name: authenticate
 -- Who holds the key, found before a tenant is known, and the transaction put inside that tenant's border: one round trip.
 SELECT k.tenant_id, k.slug, k.api_key_id, k.scopes, set_config('leo.tenant', k.tenant_id::text, true)

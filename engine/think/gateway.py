@@ -14,6 +14,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar, runtime_checkable
 
+from engine import tracing
+from engine.metrics import count
 from engine.think.breaker import Breaker
 from engine.think.contract import Answer, Model, ModelRefused, ModelUnavailable, Question, Reply, Request
 from rules.arbitration import PassedOver
@@ -24,6 +26,8 @@ FIRST_DELAY_S = 0.2
 LONGEST_DELAY_S = 5.0
 # Below this nothing can come back in time.
 LEAST_S = 0.01
+# What a question came to, as it is counted.
+ANSWERED, REFUSED, FAILED = "answered", "refused", "failed"
 T = TypeVar("T")
 
 log = logging.getLogger("leo.think")
@@ -162,10 +166,14 @@ class Gateway:
             raise _Passed(
                 f"{model.arbiter} failed and rests.", remedy="It is tried again by itself.", retry_after=rest_s
             )
+        began, result = time.perf_counter(), FAILED
         try:
-            async with asyncio.timeout(ends - now):
-                given = await ask(model, ends - now)
+            with tracing.span("model call", arbiter=model.arbiter, model=model.model, calls_out=True):
+                async with asyncio.timeout(ends - now):
+                    given = await ask(model, ends - now)
+            result = ANSWERED
         except ModelRefused as error:
+            result = REFUSED
             if error.is_spent:
                 self._fail(model, breaker, error)
             else:  # it is there, and says no
@@ -174,10 +182,12 @@ class Gateway:
         except (ModelUnavailable, TimeoutError) as error:
             self._fail(model, breaker, error)
             raise
+        else:
+            breaker.succeed()
         finally:
             if is_trial:
                 breaker.leave()
-        breaker.succeed()
+            count.model_call(model.arbiter, result, time.perf_counter() - began, is_open=breaker.is_open)
         return given
 
     def _fail(self, model: Model, breaker: Breaker, error: ModelUnavailable | TimeoutError) -> None:

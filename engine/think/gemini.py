@@ -44,7 +44,7 @@ class Gemini:
         self._api_key, self._url = api_key, url or GOOGLE
         self._price = price or Price(0.0, 0.0)
         # Ours: which one the SDK takes by itself depends on what else is installed, and so do its errors.
-        self._http = httpx.AsyncClient(timeout=None)  # noqa: S113 - each question brings its own time
+        self._http = httpx.AsyncClient(timeout=None)  # nosec B113  # noqa: S113 - each question brings its own time
         self._opening: asyncio.Task[genai.Client] | None = None
 
     def __repr__(self) -> str:

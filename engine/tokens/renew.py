@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
+from channels.egress import Egress
 from channels.tokens import GrantEnded, Keeper, Kept, TryAgain
 from channels.tokens.keepers import keeper
 from engine import clock
@@ -45,21 +46,24 @@ class Renewal(StrEnum):
     """Only a person who authorises again mends it."""
 
 
-async def renew_due(db: Database, vault: Vault, *, tenant_id: UUID, now: datetime) -> dict[int, Renewal]:
+async def renew_due(
+    db: Database, vault: Vault, *, tenant_id: UUID, now: datetime, egress: Egress
+) -> dict[int, Renewal]:
     """Look at every token of the tenant whose time has come; what came of each, by channel."""
     async with db.transaction(tenant_id) as conn:
         rows = await (await conn.execute(_SQL["due"], {"now": now, "most": AT_ONCE})).fetchall()
     return {
-        row["channel_id"]: await renew(db, vault, tenant_id=tenant_id, channel_id=row["channel_id"]) for row in rows
+        row["channel_id"]: await renew(db, vault, tenant_id=tenant_id, channel_id=row["channel_id"], egress=egress)
+        for row in rows
     }
 
 
-async def renew(db: Database, vault: Vault, *, tenant_id: UUID, channel_id: int) -> Renewal:
+async def renew(db: Database, vault: Vault, *, tenant_id: UUID, channel_id: int, egress: Egress) -> Renewal:
     """Look at one token if it is due, and renew it where that is wanted. Being cancelled, it ends first."""
-    return await asyncio.shield(asyncio.ensure_future(_renew(db, vault, tenant_id, channel_id)))
+    return await asyncio.shield(asyncio.ensure_future(_renew(db, vault, tenant_id, channel_id, egress)))
 
 
-async def _renew(db: Database, vault: Vault, tenant_id: UUID, channel_id: int) -> Renewal:
+async def _renew(db: Database, vault: Vault, tenant_id: UUID, channel_id: int, egress: Egress) -> Renewal:
     now = clock.now()
     async with db.transaction(tenant_id) as conn:
         await conn.execute(_SQL["begun"], {"channel_id": channel_id, "now": now})
@@ -72,7 +76,7 @@ async def _renew(db: Database, vault: Vault, tenant_id: UUID, channel_id: int) -
             if own is None or found is None or own.due_at is None or own.due_at > now:
                 return Renewal.NOT_DUE
             try:
-                kept = await found.keep(own.settings, now)
+                kept = await found.keep(own.settings, now, egress)
             except TryAgain as error:
                 return await _put_off(conn, own, error, now)
             except GrantEnded as error:

@@ -5,9 +5,8 @@ import asyncio
 import os
 import sys
 
-from engine import embedded, lanes
+from engine import embedded, lanes, lines, tracing
 from engine.settings import Settings
-from engine.worker import lines
 from engine.worker.run import run
 from rules.errors import LeoError, Misconfigured
 from rules.words import Lane
@@ -22,10 +21,11 @@ def main() -> int:
     lane: Lane = parser.parse_args().lane
     try:
         settings = Settings.load()
-        lines.configure(settings.log_level)
+        lines.configure(settings.log_level, settings.log_format)
         servers = embedded.ensure(settings)
         os.nice(lanes.PACES[lane].nice)
-        asyncio.run(run(settings, database_url=servers.database_url, redis_url=servers.redis_url, lane=lane))
+        with tracing.opened(settings, f"worker-{lane}"):
+            asyncio.run(run(settings, database_url=servers.database_url, redis_url=servers.redis_url, lane=lane))
     except LeoError as error:
         sys.stderr.write(f"{error}\n")
         return USAGE if isinstance(error, Misconfigured) else UNAVAILABLE

@@ -11,10 +11,12 @@ from uuid import UUID
 
 from redis.exceptions import RedisError
 
-from engine import clock, lanes
+from engine import clock, lanes, lines, tracing
 from engine.db import Transaction
 from engine.decide import BatchState, Decided, decide_batch, put_off
 from engine.dispatch import MOST_CLAIMED, Claim, claim_within
+from engine.metrics import count
+from engine.queries import queries
 from engine.think.ask import UNASKED, Thought, think
 from engine.together import MOST_TOGETHER, Together, decide_together
 from engine.worker import line
@@ -32,10 +34,32 @@ async def decide(ctx: dict[str, Any], tenant_id: str, batch_id: int) -> None:
     """Decide one batch and see to it that what it queued is sent at once."""
     hands: Hands = ctx["hands"]
     tenant = UUID(tenant_id)
-    with hands.holding(ctx["job_id"], tenant):
+    with (
+        hands.holding(ctx["job_id"], tenant),
+        lines.about(job=lanes.DECIDE, tenant=tenant_id, batch=batch_id),
+        tracing.span(
+            "decide job",
+            parent=await _traceparent(hands, tenant, batch_id),
+            tenant=tenant_id,
+            batch=batch_id,
+            lane=hands.lane,
+        ),
+    ):
         await lanes.give_way(hands.client, hands.lane)
         if hands.lane is Lane.BULK or not await _decided_with_others(hands, ctx, tenant, batch_id):
             await _decide(hands, ctx, tenant, batch_id)
+
+
+async def _traceparent(hands: Hands, tenant_id: UUID, batch_id: int) -> str | None:
+    """Give the span that made the batch's run, which the job goes on with; nothing is asked where nothing is traced."""
+    if not tracing.is_on():
+        return None
+    try:
+        async with hands.db.transaction(tenant_id) as conn:
+            row = await (await conn.execute(queries("lanes")["traceparent"], {"batch_id": batch_id})).fetchone()
+    except LeoError:
+        return None  # the job itself tells what is wrong
+    return None if row is None else row["traceparent"]
 
 
 async def _decided_with_others(hands: Hands, ctx: dict[str, Any], tenant_id: UUID, batch_id: int) -> bool:
@@ -63,7 +87,8 @@ async def _decide_together(
     together, taken = Together(), None
     try:
         async with hands.deciding, hands.db.transaction(tenant_id) as conn:
-            found = await decide_together(conn, tenant_id=tenant_id, batch_ids=list(places), now=clock.now())
+            with tracing.span("decide", tenant=str(tenant_id), batches=len(places)):
+                found = await decide_together(conn, tenant_id=tenant_id, batch_ids=list(places), now=clock.now())
             if found.deliveries:
                 taken = await _claim(hands, conn, tenant_id, delivery_ids=found.delivery_ids)
         together = found
@@ -128,25 +153,28 @@ async def _decided(
     is_bulk = hands.lane is Lane.BULK
     most = lanes.FEW_AT_ONCE if is_bulk and await lanes.are_urgent_lately(hands.client) else None
     async with hands.deciding, hands.db.transaction(tenant_id, is_repeatable=is_bulk) as conn:
-        decided = await decide_batch(
-            conn, tenant_id=tenant_id, batch_id=batch_id, now=clock.now(), thought=thought, most=most
-        )
+        with tracing.span("decide", tenant=str(tenant_id), batch=batch_id):
+            decided = await decide_batch(
+                conn, tenant_id=tenant_id, batch_id=batch_id, now=clock.now(), thought=thought, most=most
+            )
+        lines.note(run=decided.run_id)
         if is_bulk or not decided.deliveries:
             return decided, None
         return decided, await _claim(hands, conn, tenant_id, run_id=decided.run_id)
 
 
 async def _claim(hands: Hands, conn: Transaction, tenant_id: UUID, **which: Any) -> Claim:
-    return await claim_within(
-        conn,
-        hands.adapters,
-        tenant_id=tenant_id,
-        lane=hands.lane,
-        owner=hands.owner,
-        most=MOST_CLAIMED,
-        now=clock.now(),
-        **which,
-    )
+    with tracing.span("claim", tenant=str(tenant_id), lane=hands.lane):
+        return await claim_within(
+            conn,
+            hands.adapters,
+            tenant_id=tenant_id,
+            lane=hands.lane,
+            owner=hands.owner,
+            most=MOST_CLAIMED,
+            now=clock.now(),
+            **which,
+        )
 
 
 async def _think(hands: Hands, tenant_id: UUID, batch_id: int) -> Thought:
@@ -177,6 +205,7 @@ def _tell_decided(
     state: BatchState,
     **about: int | None,
 ) -> None:
+    count.decided(hands.lane, time.perf_counter() - started)
     extra = {
         "tenant": str(tenant_id),
         **about,

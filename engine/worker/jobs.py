@@ -12,7 +12,7 @@ from uuid import UUID
 from arq.connections import ArqRedis
 from redis.exceptions import RedisError
 
-from engine import clock, lanes
+from engine import clock, lanes, lines, tracing
 from engine.db import Database
 from engine.decide import due_batches
 from engine.dispatch import (
@@ -23,6 +23,7 @@ from engine.dispatch import (
     put_aside,
 )
 from engine.memory import Embedder, LocalEmbedder
+from engine.metrics import count
 from engine.tasks import Reader
 from engine.think.gateway import Gateway
 from engine.worker.line import Line
@@ -112,7 +113,11 @@ class Hands:
 async def dispatch(ctx: dict[str, Any], tenant_id: str) -> None:
     """Send a turn of the tenant's messages, claim by claim; at the end of the queue, see what may not be sent."""
     hands: Hands = ctx["hands"]
-    with hands.holding(ctx["job_id"]):
+    with (
+        hands.holding(ctx["job_id"]),
+        lines.about(job=lanes.DISPATCH, tenant=tenant_id),
+        tracing.span("dispatch job", tenant=tenant_id, lane=hands.lane),
+    ):
         await _dispatch(hands, ctx, tenant_id)
 
 
@@ -195,6 +200,7 @@ def ms(seconds: float) -> float:
 
 def tell_failed(job: str, tenant_id: UUID, error: Exception, **about: int) -> None:
     """Log what went wrong, with a traceback where nobody has said in words what it is."""
+    count.job_failed(job)
     extra = {
         "job": job,
         "tenant": str(tenant_id),

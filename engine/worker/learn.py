@@ -7,6 +7,7 @@ from uuid import UUID
 
 from arq.worker import Function, func
 
+from channels.egress import ANYWHERE
 from channels.http import HttpClient
 from engine import callbacks, clock, lanes, outbox
 from engine.queries import queries
@@ -55,7 +56,7 @@ async def _replay(hands: Hands, tenant_id: UUID) -> None:
 async def report(ctx: dict[str, Any]) -> None:
     """Tell CDPs, for every tenant, what came of messages."""
     hands: Hands = ctx["hands"]
-    http = HttpClient(connections=outbox.ABREAST, total_timeout_s=outbox.TIMEOUT_S)
+    http = HttpClient(egress=ANYWHERE, connections=outbox.ABREAST, total_timeout_s=outbox.TIMEOUT_S)
 
     async def tell(hands: Hands, tenant_id: UUID) -> None:
         for _ in range(REPORTED_AT_ONCE):

@@ -21,6 +21,7 @@ from engine.worker.beat import beat_forever, owner_name, say_goodbye
 from engine.worker.deciding import decide
 from engine.worker.ear import Ear
 from engine.worker.jobs import Hands, after, dispatch
+from engine.worker.port import told
 from engine.worker.sweep import Sweeper
 from rules.words import Lane
 
@@ -47,8 +48,9 @@ async def run(settings: Settings, *, database_url: str, redis_url: str, lane: La
             hands.embedder, hands.gateway = embedder, gateway
             hands.reader = gateway if gateway.models else None
             await clock.look(db)
-            with _stopped_by_signals(hands.stop), seldom_collected():
-                await work(hands)
+            async with told(settings, db, lane=lane):
+                with _stopped_by_signals(hands.stop), seldom_collected():
+                    await work(hands)
     finally:
         await embedder.close()
         await adapters.aclose()

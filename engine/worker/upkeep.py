@@ -14,10 +14,11 @@ from uuid import UUID
 from arq.worker import Function, func
 from psycopg.rows import DictRow
 
-from engine import audit, callbacks, clock, identity, inbox, lanes, memory, outbox, tokens
+from engine import audit, callbacks, clock, explorer, identity, inbox, lanes, memory, outbox, tokens
 from engine.embeddings import centre_compared, embed_profiles
 from engine.idempotency import forget_expired
 from engine.ingest.sync import sync_due
+from engine.metrics import count, fold
 from engine.queries import queries
 from engine.segments import refresh_segment
 from engine.segments.recheck import recheck_due
@@ -49,7 +50,7 @@ TOKENS_EVERY_S = 5.0
 # Jobs for all tenants, by the clock alone.
 BY_CLOCK_S: Mapping[Lane, Mapping[str, float]] = {
     Lane.REALTIME: {},
-    Lane.BULK: {lanes.EMBED: 60.0, lanes.TIDY: 3600.0, lanes.SEAL: 10.0},
+    Lane.BULK: {lanes.EMBED: 60.0, lanes.TIDY: 3600.0, lanes.SEAL: 10.0, lanes.TALLY: 10.0},
 }
 
 _SQL = queries("upkeep")
@@ -66,6 +67,7 @@ def functions(lane: Lane) -> list[Function]:
         func(embed, name=lanes.EMBED, max_tries=2, timeout=EMBED_TIMEOUT_S),
         func(tidy, name=lanes.TIDY, max_tries=2),
         func(seal, name=lanes.SEAL, max_tries=2),
+        func(tally, name=lanes.TALLY, max_tries=2),
     ]
 
 
@@ -100,7 +102,9 @@ async def look_at_tokens(ctx: dict[str, Any], tenant_id: str) -> None:
     hands: Hands = ctx["hands"]
     tenant = UUID(tenant_id)
     try:
-        await tokens.renew_due(hands.db, hands.adapters.vault, tenant_id=tenant, now=clock.now())
+        await tokens.renew_due(
+            hands.db, hands.adapters.vault, tenant_id=tenant, now=clock.now(), egress=hands.adapters.egress
+        )
     except Exception as error:  # noqa: BLE001 - a worker goes on, and tells
         _tell_failed(lanes.TOKENS, tenant, error)
 
@@ -157,15 +161,24 @@ async def embed(ctx: dict[str, Any]) -> None:
 
 
 async def tidy(ctx: dict[str, Any]) -> None:
-    """Forget what is kept longer than promised: answers, callbacks, inboxes, and what CDPs were told."""
+    """Forget what is kept longer than promised: answers, queries, callbacks, inboxes, and what CDPs were told."""
     hands: Hands = ctx["hands"]
     for tenant_id in await _tenants(hands):
         async with hands.db.transaction(tenant_id) as conn:
             await forget_expired(conn, tenant_id=tenant_id)
             await forget(conn, before=clock.now() - KEPT)
+            await explorer.prune(conn, now=clock.now())
             await callbacks.forget(conn, before=clock.now() - callbacks.KEPT)
             await inbox.forget(conn, before=clock.now() - inbox.KEPT)
             await outbox.forget(conn, before=clock.now() - outbox.KEPT)
+
+
+async def tally(ctx: dict[str, Any]) -> None:
+    """Add up what was counted, of every tenant."""
+    hands: Hands = ctx["hands"]
+    for tenant_id in await _tenants(hands):
+        async with hands.db.transaction(tenant_id) as conn:
+            await fold(conn)
 
 
 async def _refresh_next(hands: Hands, tenant_id: UUID) -> bool:
@@ -287,6 +300,7 @@ async def _ring(hands: Hands, tenant_id: UUID, started: Started) -> None:
 
 
 def _tell_failed(job: str, tenant_id: UUID, error: Exception, **about: str) -> None:
+    count.job_failed(job)
     code = getattr(error, "code", type(error).__name__)
     extra = {"job": job, "tenant": str(tenant_id), "code": code, "error": str(error)}
     log.error("upkeep failed", extra=extra | about, exc_info=None if isinstance(error, LeoError) else error)

@@ -36,12 +36,14 @@ class Callers:
         self._services = services
         self._stack = stack
 
-    async def of(self, tenant: Tenant, scopes: Sequence[str] = ALL_SCOPES) -> httpx.AsyncClient:
+    async def of(
+        self, tenant: Tenant, scopes: Sequence[str] = ALL_SCOPES, *, services: Services | None = None
+    ) -> httpx.AsyncClient:
         async with self._services.db.transaction(tenant.tenant_id) as conn:
             key = await create_api_key(conn, tenant_id=tenant.tenant_id, name="test", scopes=scopes)
         return await self._stack.enter_async_context(
             httpx.AsyncClient(
-                transport=httpx.ASGITransport(app_with(self._services)),
+                transport=httpx.ASGITransport(app_with(services or self._services)),
                 base_url="http://api.example",
                 headers={"Authorization": f"Bearer {key.secret}"},
             )

@@ -1,11 +1,17 @@
 """Channels over the API: connected, paused with a reason that is shown, resumed."""
 
+from contextlib import aclosing
+from dataclasses import replace
 from typing import Any
 
 import httpx
 import pytest
 
+from api.services import Services
+from engine.dispatch.adapters import Adapters
+from tests.api.conftest import Callers
 from tests.api.story import ok
+from tests.conftest import Tenant
 
 MAIL = {"host": "127.0.0.1", "port": 9, "sender": "LEO <leo@shop.example>"}
 
@@ -41,3 +47,25 @@ async def test_limits_that_cannot_be_read_are_refused(caller: httpx.AsyncClient,
     refused = await caller.post("/channels", json=document)
     assert refused.status_code == 422
     assert "per_second" in refused.json()["remedy"]
+
+
+INSIDE = [
+    ("email", {**MAIL, "host": "10.0.0.5", "port": 25}),
+    ("email", {**MAIL, "host": "localhost", "port": 25}),
+    ("email", {**MAIL, "host": "smtp.example", "port": 6379}),
+    ("email", {**MAIL, "host": "smtp.example", "ca_file": "/etc/passwd"}),
+    ("telegram", {"token": "1:a", "base_url": "http://169.254.169.254"}),
+    ("zalo_oa", {"access_token": "t", "business_url": "http://[::ffff:127.0.0.1]:5432"}),
+]
+
+
+@pytest.mark.parametrize(("kind", "settings"), INSIDE, ids=str)
+async def test_a_channel_that_leads_inside_is_not_connected(
+    services: Services, callers: Callers, tenant: Tenant, kind: str, settings: dict[str, Any]
+) -> None:
+    strict = services.settings.model_copy(update={"allowed_hosts": None})
+    async with aclosing(Adapters.of(strict)) as adapters:
+        caller = await callers.of(tenant, services=replace(services, adapters=adapters))
+        refused = await caller.post("/channels", json={"kind": kind, "name": "inside", "settings": settings})
+    assert refused.status_code == 422, refused.text
+    assert (await ok(await caller.get("/channels")))["items"] == []

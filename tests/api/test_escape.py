@@ -63,6 +63,7 @@ def _keyed() -> list[Operation]:
 _IDS = """
 SELECT c.channel_id, webhook_key, decision_id, campaign_id, run_id, profile_id, d.template_id, s.snapshot_id, a.task_id,
     saved_id, callback_id, ticket::text, (SELECT delivery_id FROM delivery_log) AS delivery_id,
+    (SELECT max(api_key_id) FROM api_key) AS api_key_id,
     (SELECT encode(event_id, 'hex') FROM delivery_log) AS delivered,
     (SELECT min(event_id) FROM marketing_event) AS event_id, (SELECT min(duplicate_id) FROM duplicate) AS duplicate_id
 FROM decision d, channel c, segment_snapshot s, agent_task a, saved_query q, callback b, query_history h
@@ -84,6 +85,7 @@ class Victim:
         bodies: Mapping[str, Body] = {
             "createTenant": {"slug": self.tenant.slug, "name": "Mine"},
             "createApiKey": {"name": "k", "scopes": ["read"]},
+            "rotateApiKey": {"overlap_s": 60},
             "connectChannel": {"kind": "email", "name": "email", "settings": {}},
             "pauseChannel": {"reason": "mine"},
             "admitVisitor": person,
@@ -110,6 +112,7 @@ class Victim:
             "askAgent": {"text": f"Activate {ids['campaign_id']}"},
             "approveTask": {},
             "rejectTask": {},
+            "takeUp": {"what": "run", "record_id": ids["run_id"], "reason": "mine"},
             "redriveDeadLetters": {"delivery_ids": [ids["delivery_id"]], "may_double": True},
             "resolveDeadLetters": {"delivery_ids": [ids["delivery_id"]], "resolution": "lost", "note": "mine"},
             "askGraph": {"query": "MATCH (p:Profile) RETURN p.ext_id AS e"},
@@ -161,6 +164,7 @@ ANSWERS: Mapping[str, int] = {
     "activateProfile": 404,
     "askAgent": 202,
     "stopGraphQuery": 404,
+    "takeUp": 404,
     "saveQuery": 201,
 }
 # Streams that end when their client goes.
@@ -172,6 +176,7 @@ OPEN: Mapping[str, str] = {
     "landing": "shows nothing of anybody",
     "isAlive": "shows nothing of anybody",
     "isReady": "shows nothing of anybody",
+    "getMetrics": "counts without a tenant, a person or an id: test_metrics",
     "receiveOutcomes": "test_escape_webhooks.py",
     "greetWebhook": "test_escape_webhooks.py",
     "putInInbox": "test_escape_webhooks.py",

@@ -151,3 +151,58 @@ async def test_no_tenant_sees_or_touches_what_another_owns(
         assert (await ok(await stranger.get(path)))["items"] == []
     theirs = await ok(await stranger.post("/profiles", json=MAI))
     assert theirs["inserted"] == 1
+
+
+async def _keys(client: httpx.AsyncClient, tenant: Tenant) -> list[dict[str, object]]:
+    items: list[dict[str, object]] = (await ok(await client.get(f"/tenants/{tenant.slug}/keys")))["items"]
+    return items
+
+
+async def test_a_key_is_rotated_with_an_overlap_and_then_revoked(
+    services: Services, callers: Callers, anybody: httpx.AsyncClient, tenant: Tenant
+) -> None:
+    administrator = await callers.of(tenant, ["admin"])
+    path = f"/tenants/{tenant.slug}/keys"
+    first = await ok(await administrator.post(path, json={"name": "shop", "scopes": ["read", "write"]}))
+    second = await ok(await administrator.post(f"{path}/{first['api_key_id']}/rotate", json={"overlap_s": 3600}))
+    assert (second["name"], second["scopes"], second["expires_at"]) == ("shop", ["read", "write"], None)
+    assert second["secret"] != first["secret"]
+
+    async def opens(key: dict[str, str]) -> int:
+        return (await anybody.get("/tenant", headers={"X-API-Key": key["secret"]})).status_code
+
+    assert (await opens(first), await opens(second)) == (200, 200), "both, for as long as they overlap"
+    listed = {one["api_key_id"]: one for one in await _keys(administrator, tenant)}
+    assert "secret" not in listed[first["api_key_id"]]
+    ends = datetime.fromisoformat(str(listed[first["api_key_id"]]["expires_at"]))
+    assert timedelta(minutes=59) < ends - datetime.now(UTC) <= timedelta(hours=1)
+    async with services.db.transaction(tenant.tenant_id) as conn:
+        await conn.execute("UPDATE api_key SET expires_at = now() WHERE api_key_id = %s", (first["api_key_id"],))
+    assert (await opens(first), await opens(second)) == (401, 200)
+    assert (await administrator.post(f"{path}/{first['api_key_id']}/rotate", json={})).status_code == 409
+    for _ in range(2):
+        ended = await ok(await administrator.post(f"{path}/{second['api_key_id']}/revoke"))
+        assert ended["revoked_at"] is not None
+    assert await opens(second) == 401
+
+
+async def test_a_key_that_ends_soon_does_not_live_longer_for_being_rotated(callers: Callers, tenant: Tenant) -> None:
+    administrator = await callers.of(tenant, ["admin"])
+    path = f"/tenants/{tenant.slug}/keys"
+    soon = (datetime.now(UTC) + timedelta(minutes=5)).isoformat()
+    made = await ok(await administrator.post(path, json={"name": "k", "scopes": ["read"], "expires_at": soon}))
+    await ok(await administrator.post(f"{path}/{made['api_key_id']}/rotate", json={"overlap_s": 86_400}))
+    (old,) = [one for one in await _keys(administrator, tenant) if one["api_key_id"] == made["api_key_id"]]
+    assert datetime.fromisoformat(str(old["expires_at"])) == datetime.fromisoformat(soon)
+
+
+async def test_keys_of_another_tenant_are_not_ended(callers: Callers, tenant: Tenant, other_tenant: Tenant) -> None:
+    theirs = await callers.of(other_tenant, ["admin"])
+    (key,) = await _keys(theirs, other_tenant)
+    ours = await callers.of(tenant, ["admin"])
+    for slug in (tenant.slug, other_tenant.slug):
+        for step in ("rotate", "revoke"):
+            refused = await ours.post(f"/tenants/{slug}/keys/{key['api_key_id']}/{step}", json={})
+            assert refused.status_code == 404
+    (left,) = await _keys(theirs, other_tenant)
+    assert left == key

@@ -10,6 +10,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import httpx
+import psycopg
+import pytest
 
 import api
 from api.services import Services
@@ -38,12 +40,12 @@ async def _running(environment: dict[str, str]) -> AsyncIterator[str]:
     )
     try:
         assert process.stdout is not None
-        line = await asyncio.wait_for(process.stdout.readline(), 30)
+        line = await asyncio.wait_for(process.stdout.readline(), 90)
         assert line, "it ended at once"
         yield line.decode().strip()
     finally:
         process.terminate()
-        assert await asyncio.wait_for(process.wait(), 15) == 0
+        assert await asyncio.wait_for(process.wait(), 60) == 0
 
 
 async def _key(services: Services, tenant: Tenant) -> dict[str, str]:
@@ -111,3 +113,57 @@ async def test_a_port_in_use_a_dead_server_and_a_wrong_setting_are_each_told_in_
     assert "LEO_API_PORT" in told_wrong
     for text in (told, told_dead, told_wrong):
         assert "Traceback" not in text
+
+
+async def test_told_to_end_it_says_so_answers_everything_meanwhile_and_finishes_what_was_asked(
+    settings: Settings, services: Services, tenant: Tenant
+) -> None:
+    environment = _environment(settings, LEO_API_PORT=str(_free_port()), LEO_DRAIN_S="0.7")
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "api", cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    assert process.stdout is not None
+    url = (await asyncio.wait_for(process.stdout.readline(), 90)).decode().strip()
+    async with (
+        services.db.transaction(tenant.tenant_id) as holding,
+        httpx.AsyncClient(base_url=url, headers=await _key(services, tenant), timeout=60) as client,
+    ):
+        await ok(await client.get("/readyz"))
+        await holding.execute("LOCK TABLE cdp_profiles IN ACCESS EXCLUSIVE MODE")
+        asked = asyncio.create_task(client.post("/profiles", json=MAI))
+        await asyncio.sleep(0.2)
+        process.terminate()
+        await asyncio.sleep(0.1)
+        told = await client.get("/readyz")
+        assert (told.status_code, told.json()["status"]) == (503, "draining")
+        assert (await client.get("/healthz")).status_code == 200
+        await asyncio.sleep(1.0)
+        with pytest.raises(httpx.ConnectError):
+            async with httpx.AsyncClient(base_url=url) as late:
+                await late.get("/healthz")
+        assert not asked.done()
+        await holding.rollback()
+        assert (await asked).status_code == 200
+    assert await asyncio.wait_for(process.wait(), 60) == 0
+
+
+async def test_a_schema_that_is_too_old_is_no_readiness_and_a_newer_one_is(
+    services: Services, anybody: httpx.AsyncClient, admin_url: str
+) -> None:
+    await ok(await anybody.get("/readyz"))
+    with psycopg.connect(admin_url) as connection:
+        newest = connection.execute("SELECT max(version) FROM schema_migration").fetchone()
+        assert newest is not None
+        connection.execute("INSERT INTO schema_migration (version) VALUES (%s)", (newest[0] + 1,))
+        connection.commit()
+        assert (await anybody.get("/readyz")).status_code == 200
+        connection.execute("CREATE TABLE kept AS SELECT * FROM schema_migration")
+        connection.execute("DELETE FROM schema_migration WHERE version >= %s", (newest[0],))
+        connection.commit()
+        refused = await anybody.get("/readyz")
+        connection.execute("INSERT INTO schema_migration SELECT * FROM kept WHERE version = %s", (newest[0],))
+        connection.execute("DROP TABLE kept")
+        connection.commit()
+    assert (refused.status_code, refused.json()["database"]) == (503, "old")
+    assert "leo db upgrade" in refused.json()["reasons"][0]
+    assert services.settings.database_url is not None

@@ -92,3 +92,13 @@ WHERE pronamespace = 'public'::regnamespace AND prosecdef AND prorettype <> 'tri
 SELECT proname FROM pg_proc
 WHERE pronamespace = 'public'::regnamespace AND prosecdef
   AND NOT EXISTS (SELECT FROM unnest(proconfig) setting WHERE starts_with(setting, 'search_path='));
+
+-- name: router_columns
+SELECT table_name, array_agg(column_name::text) FROM information_schema.column_privileges
+WHERE grantee = 'leo_router' AND table_schema = 'public' AND privilege_type = 'SELECT' GROUP BY table_name;
+
+-- name: rights_beyond_columns
+-- What leo_router has on whole tables, or may do with a column but read it.
+SELECT table_name || ' ' || privilege_type FROM information_schema.role_table_grants WHERE grantee = 'leo_router'
+UNION SELECT table_name || ' ' || privilege_type FROM information_schema.column_privileges
+WHERE grantee = 'leo_router' AND privilege_type <> 'SELECT';

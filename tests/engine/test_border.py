@@ -49,6 +49,7 @@ def test_every_table_and_partition_of_a_tenant_is_fenced(admin_url: str) -> None
         *("tenant", "api_key", "channel", "run_batch", "delivery_log", "outbox"),
         *("segment", "recheck", "source", "agent_task", "channel_token"),
         *("channel_credential", "channel_gate", "callback", "sync_run"),
+        *("tally", "graph_check"),
     }
     assert all(policy[0] == "SELECT" and policy[4] == ["leo_router"] for policy in routed.values())
 

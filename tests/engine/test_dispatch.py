@@ -184,7 +184,7 @@ async def test_a_lost_lease_is_uncertain_and_a_late_result_still_counts(act: Act
             await answers.wait()
             return await super().send(request)
 
-    act.adapters = Adapters.of(settings, make=lambda _kind, given: Slow(given))
+    act.adapters = Adapters.of(settings, make=lambda _kind, given, **_: Slow(given))
     sending = asyncio.create_task(act.send())
     await until(act.world.statuses, {"sending": 1})
     async with act.world.db.transaction(act.world.tenant.tenant_id) as conn:

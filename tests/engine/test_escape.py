@@ -4,8 +4,10 @@ The tables come from PostgreSQL's catalogue and the victim has a row in each, so
 """
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -171,6 +173,7 @@ TRUSTED: Mapping[str, str] = {
     "leo_reader_sweep": "ends sessions of the reader of the tenant of the transaction",
     "leo_route_api_key": "whose an API key is, by its hash",
     "leo_route_due": "which tenants have work in a lane",
+    "leo_route_metrics": "how all work stands, as counts without a tenant",
     "leo_route_slug": "a tenant's id by its slug",
     "leo_route_tasks": "which tenants have a task to be worked on",
     "leo_route_tenants": "ids and slugs of the active tenants, for the command line",
@@ -212,3 +215,22 @@ def test_the_graph_of_another_tenant_answers_nothing_through_cypher(
     assert not {label: counts for label, counts in theirs.items() if counts}
     assert all(len(counts) == 1 for counts in own.values())
     assert own["Profile"][0] > 0
+
+
+PAGE = Path(__file__).parents[2] / "docs" / "security.md"
+
+
+def test_the_page_about_roles_is_what_they_may_do(admin_url: str) -> None:
+    page = PAGE.read_text(encoding="utf-8")
+    called = page[page.index("`leo_app` may call") : page.index("`leo_router` sees")]
+    assert set(re.findall(r"`(leo_\w+)`", called)) - {"leo_app"} == TRUSTED.keys()
+    sees = page[page.index("`leo_router` sees") : page.index("## Keys")]
+    told = {
+        table: set(re.findall(r"`(\w+)`", columns))
+        for table, columns in re.findall(r"^\| `(\w+)` \| (.*) \|$", sees, re.MULTILINE)
+    }
+    with acting(admin_url, "superuser") as connection:
+        granted = dict(connection.execute(CATALOG["router_columns"]).fetchall())
+        writes = values(connection, CATALOG["rights_beyond_columns"])
+    assert told == {table: set(columns) for table, columns in granted.items()}
+    assert writes == []

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from channels.contract import Incoming
+from channels.egress import ANYWHERE
 from channels.http import HttpClient
 from engine import outbox
 from engine.credentials import Vault
@@ -89,7 +90,7 @@ async def telling(db: Database, tenant: Tenant, settings: Settings, sandbox: San
     _, (batch_id,) = await world.run(campaign_id, people)
     await world.decide(batch_id)
     sent = {one["profile_id"]: bytes(one["event_id"]).hex() for one in await world.deliveries()}
-    http = HttpClient(total_timeout_s=1.0)
+    http = HttpClient(egress=ANYWHERE, total_timeout_s=1.0)
     made = Telling(world, cdp, vault, http, [sent[person] for person in people])
     await made.report(outcomes=ALL)
     yield made

@@ -168,3 +168,32 @@ async def test_the_command_line_exports_and_erases(
 
     assert json.loads(await types("export", "kh-1"))["profiles"][0]["name"] == SECRET
     assert "1 profiles" in await types("erase", "kh-1", "--reason", "asked", "--yes")
+
+
+CALLBACKS = {
+    "their address, as a provider writes it": b'{"email": "KH-1@People.Example"}',
+    "their message": b'{"event_id": "EVENT"}',
+    "their message by the provider's name": b'{"mid": "wamid.kh-1"}',
+    "their address, in a mail": b"Final-Recipient: rfc822; kh-1@people.example\r\n\xff\xfe",
+    "somebody else": b'{"email": "kh-2@people.example"}',
+}
+
+
+async def test_what_providers_posted_of_an_erased_person_is_emptied(db: Database, tenant: Tenant) -> None:
+    world = await known(db, tenant)
+    event = await world.one(
+        "UPDATE delivery_log SET provider_id = 'wamid.kh-1' WHERE address = 'kh-1@people.example'"
+        " RETURNING encode(event_id, 'hex')"
+    )
+    for body in CALLBACKS.values():
+        await world.rows(
+            "INSERT INTO callback (tenant_id, channel_id, body_hash, body, headers, status, error, due_at)"
+            " SELECT leo_tenant(), min(channel_id), sha256(%(body)s), %(body)s, '{\"a\": \"b\"}', 'unknown',"
+            " 'kh-1?', now() FROM channel WHERE kind = 'email' RETURNING callback_id",
+            body=body.replace(b"EVENT", str(event).encode()),
+        )
+    assert (await erased(world)).counts["callbacks"] == 4
+    left = await world.rows("SELECT body, headers, error, due_at IS NULL AS settled FROM callback ORDER BY callback_id")
+    emptied = {"body": b"", "headers": {}, "error": None, "settled": True}
+    assert [row == emptied for row in left] == [True, True, True, True, False]
+    assert left[4]["body"] == CALLBACKS["somebody else"]

@@ -6,6 +6,7 @@ import pytest
 
 from channels import registry
 from channels.contract import ReceiptStatus
+from channels.egress import OUTSIDE
 from channels.sandbox.web_push import keys
 from engine import sandboxed
 from engine.campaigns import connect_channel, list_channels
@@ -32,7 +33,11 @@ async def test_every_channel_reaches_the_sandbox_and_its_receipt_says_so(
     kind: Channel, sandbox: SandboxProcess
 ) -> None:
     await sandbox.reset()
-    speaker = sandboxed.wrap(registry.create(kind, sandboxed.settings_of(kind, place(sandbox))))
+    speaker = sandboxed.wrap(
+        registry.create(
+            kind, sandboxed.settings_of(kind, place(sandbox)), egress=sandboxed.egress(OUTSIDE, place(sandbox))
+        )
+    )
     receipt = speaker.parse(await speaker.send(speaker.build(samples.message(kind))))
     await speaker.aclose()
     assert receipt.status is ReceiptStatus.ACCEPTED

@@ -96,7 +96,7 @@ class Dropping(TelegramAdapter):
     deduplicates: ClassVar[bool] = True
 
 
-def _make(_kind: Channel, settings: Mapping[str, Any]) -> Dropping:
+def _make(_kind: Channel, settings: Mapping[str, Any], **_: Any) -> Dropping:
     return Dropping({name: value for name, value in settings.items() if name != "limits"})
 
 

@@ -30,7 +30,7 @@ class Steady(TelegramAdapter):
         return await super().send(request)
 
 
-def _make(_kind: Channel, settings: Any) -> Steady:
+def _make(_kind: Channel, settings: Any, **_: Any) -> Steady:
     return Steady({name: value for name, value in settings.items() if name != "limits"})
 
 

@@ -15,6 +15,7 @@ from uuid import UUID
 
 import pytest
 
+from channels.egress import ANYWHERE
 from engine import campaigns, credentials, tokens
 from engine.cli import run
 from engine.credentials import Vault
@@ -83,11 +84,13 @@ class Hand:
         if is_due:
             async with self.db.transaction(self.tenant.tenant_id) as conn:
                 assert await tokens.ask(conn, channel_id=channel_id, now=datetime.now(UTC) - timedelta(seconds=1))
-        return await tokens.renew(self.db, self.vault, tenant_id=self.tenant.tenant_id, channel_id=channel_id)
+        return await tokens.renew(
+            self.db, self.vault, tenant_id=self.tenant.tenant_id, channel_id=channel_id, egress=ANYWHERE
+        )
 
     async def renew_due(self) -> dict[int, Renewal]:
         tenant_id = self.tenant.tenant_id
-        return await tokens.renew_due(self.db, self.vault, tenant_id=tenant_id, now=datetime.now(UTC))
+        return await tokens.renew_due(self.db, self.vault, tenant_id=tenant_id, now=datetime.now(UTC), egress=ANYWHERE)
 
     async def listed(self, channel_id: int) -> tokens.Listed:
         async with self.db.transaction(self.tenant.tenant_id) as conn:
@@ -283,7 +286,9 @@ async def test_a_new_pair_outlives_a_lost_commit(hand: Hand, settings: Settings)
     channel_id = await hand.zalo(refresh_token=pair["refresh_token"])
     assert settings.database_url
     async with Forgetful.open(settings.database_url.get_secret_value(), settings) as db:
-        done = await tokens.renew(db, hand.vault, tenant_id=hand.tenant.tenant_id, channel_id=channel_id)
+        done = await tokens.renew(
+            db, hand.vault, tenant_id=hand.tenant.tenant_id, channel_id=channel_id, egress=ANYWHERE
+        )
     assert done is Renewal.RENEWED
     live = {one["value"] for one in await hand.issued() if one["state"] == "live"}
     stored = await hand.secrets(channel_id)

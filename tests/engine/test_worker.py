@@ -280,13 +280,13 @@ async def test_redis_may_be_lost_and_come_back(site: Site, own_redis: tuple[Home
     await until(site.is_settled)
     assert await site.world.statuses() == {"sent": 900}
     assert await site.check_record(in_flight=0) == 0
-    troubles = [line["message"] for line in worker.log if line["level"] in {"warning", "error"}]
+    troubles = [line["event"] for line in worker.log if line["level"] in {"warning", "error"}]
     assert len(troubles) == 1, troubles
     assert secrets.redis_password not in worker.log_file.read_text(encoding="utf-8")
 
 
 async def _has_lost_redis(worker: WorkerProcess) -> bool:
-    return any(line["message"].startswith("Redis is lost") for line in worker.log)
+    return any(line["event"].startswith("Redis is lost") for line in worker.log)
 
 
 def test_without_redis_a_worker_says_so_in_one_sentence(settings: Settings) -> None:

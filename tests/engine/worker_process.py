@@ -33,10 +33,10 @@ class WorkerProcess:
         return [json.loads(line) for line in lines if line.startswith("{")]
 
     def said(self, message: str) -> list[dict[str, Any]]:
-        return [line for line in self.log if line["message"] == message]
+        return [line for line in self.log if line["event"] == message]
 
     async def ready(self) -> None:
-        await until(self._has_started)
+        await until(self._has_started, seconds=90.0)
 
     async def _has_started(self) -> bool:
         assert self._process.poll() is None, self.log_file.read_text(encoding="utf-8")

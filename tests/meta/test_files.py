@@ -16,7 +16,7 @@ EMPTY_NAMES = frozenset({"utils", "util", "helpers", "helper", "common", "manage
 TOP = frozenset(
     {
         *PACKAGES,
-        *("cypher", "k6", "docs", "tests", ".ci"),
+        *("cypher", "deploy", "k6", "docs", "tests", ".ci"),
         *(".gitignore", "schema.sql", "pyproject.toml", "uv.lock", "mkdocs.yml", "Makefile"),
         *("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE"),
     }

@@ -73,12 +73,15 @@ GRAPH_MAY_USE = frozenset(
 
 # Each foreign library, and the only modules and packages that may import it.
 SPOKEN_TO: Mapping[str, tuple[str, ...]] = {
-    "aiohttp": ("channels.http", "channels.sandbox", "engine.bench.browser", "engine.think.functiongemma.serve"),
+    "aiohttp": (
+        *("channels.http", "channels.sandbox", "engine.bench.browser"),
+        *("engine.think.functiongemma.serve", "engine.worker.port"),
+    ),
     "aiosmtpd": ("channels.sandbox.mail",),
     "aiosmtplib": ("channels.smtp",),
     "annotated_types": ("api.schemas",),
     "arango": ("engine.ingest.arango",),
-    "arq": ("engine.lanes", "engine.metrics", "engine.worker", "api.services"),
+    "arq": ("engine.lanes", "engine.metrics", "engine.readiness", "engine.throttle", "engine.worker", "api.services"),
     # The comparison lays them beside us; nothing of the product uses them.
     "celery": ("engine.bench.compare",),
     "croniter": ("engine.segments.store",),
@@ -102,6 +105,7 @@ SPOKEN_TO: Mapping[str, tuple[str, ...]] = {
     "mjml": ("engine.templates.mail",),
     "networkx": ("graph.components", "graph.insight", "graph.whole"),
     "numpy": ("engine.think.functiongemma.vocabulary", "engine.bench.weightless"),
+    "opentelemetry": ("engine.tracing",),
     "orjson": ("engine.db", "engine.ingest", "engine.record"),
     "phonenumbers": ("engine.addresses",),
     "psutil": ("engine.bench.usage", "engine.embedded.postgres", "engine.processes.track"),
@@ -123,15 +127,16 @@ SPOKEN_TO: Mapping[str, tuple[str, ...]] = {
     "redis": (
         "engine.lanes",
         "engine.metrics",
+        "engine.throttle",
         "engine.worker",
         "engine.doctor",
         "engine.embedded.redis",
-        "api.routes.health",
     ),
     "rich": ("engine.cli", "engine.demo.report"),
     "starlette": ("api.envelope", "api.problems"),
     "typer": ("engine.cli",),
     "uvicorn": ("api.__main__",),
+    "yarl": ("channels.http",),
     "yaml": ("engine.cli.policy_files",),
 }
 

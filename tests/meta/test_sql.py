@@ -15,7 +15,6 @@ STATEMENT = re.compile(
 # Statements that stand in code: what one has to say before there is a schema to name queries for, or about no table.
 IN_CODE: Mapping[str, str] = {
     "api/schemas/cypher.py": "the example that the contract shows",
-    "api/routes/health.py": "SELECT 1, to see whether anybody answers",
     "engine/bench/pages.py": "what somebody types into the explorer",
     "engine/bench/throwaway.py": "makes and drops a database, outside every transaction",
     "engine/bootstrap.py": "asks whether there is a schema, and which",

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from rules.errors import Conflict, InProgress, LeoError, SnapshotImmutable, Unavailable
+from rules.errors import Conflict, InProgress, LeoError, SnapshotImmutable, TooMany, Unavailable
 
 
 def _tree(root: type[LeoError]) -> Iterator[type[LeoError]]:
@@ -28,6 +28,6 @@ def test_an_error_is_told_in_full(kind: type[LeoError]) -> None:
 
 
 def test_only_what_may_pass_is_worth_another_try() -> None:
-    assert {kind for kind in OURS if kind.retryable} == {InProgress, Unavailable}
+    assert {kind for kind in OURS if kind.retryable} == {InProgress, TooMany, Unavailable}
     assert issubclass(InProgress, Conflict)
     assert issubclass(SnapshotImmutable, Conflict)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from channels.contract import Adapter, Message, ReceiptStatus
+from channels.egress import ANYWHERE
 from channels.registry import create
 from rules.words import Channel
 
@@ -52,7 +53,7 @@ class Sample:
         return {"provider": self.provider, **filled, **more}
 
     def adapter(self, *, now: float = NOW, **more: Any) -> Adapter:
-        return create(self.channel, self.settings_for(**more), clock=lambda: now)
+        return create(self.channel, self.settings_for(**more), clock=lambda: now, egress=ANYWHERE)
 
     def message(self, seed: object = "sample", **more: Any) -> Message:
         base = {"delivery_id": 7, "event_id": event_id(seed), "channel": self.channel, "text": TEXT}

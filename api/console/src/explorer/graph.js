@@ -52,7 +52,8 @@ export function graphView(context, answer) {
           "background-color": "data(colour)", "background-opacity": 0.9, "border-width": 0, "font-size": 10, "text-max-width": 90,
         },
       },
-      { selector: "edge", style: { label: "data(label)", "font-size": 8, "text-rotation": "autorotate", "text-opacity": 0.75 } },
+      // What is too small to be read is not drawn: a hundred turned names cost more than all the rest.
+      { selector: "edge", style: { label: "data(label)", "font-size": 8, "min-zoomed-font-size": 6, "text-rotation": "autorotate", "text-opacity": 0.75 } },
       { selector: ".faded", style: { opacity: 0.15 } },
     ],
   });

@@ -10,6 +10,15 @@ import { trouble } from "../parts/notice.js";
 
 const FIRST = "MATCH (d:Decision)-[f:DECIDED_FOR]->(p:Profile)\nRETURN d, f, p\nLIMIT 25";
 
+/** A random UUID, also where the page came over plain HTTP from another machine: browsers offer randomUUID to none such. */
+function newTicket() {
+  const octets = crypto.getRandomValues(new Uint8Array(16));
+  octets[6] = (octets[6] & 0x0f) | 0x40;
+  octets[8] = (octets[8] & 0x3f) | 0x80;
+  const text = [...octets].map((octet) => octet.toString(16).padStart(2, "0")).join("");
+  return [text.slice(0, 8), text.slice(8, 12), text.slice(12, 16), text.slice(16, 20), text.slice(20)].join("-");
+}
+
 export async function page(context) {
   const { t, api, may, signal, address } = context;
   const [schema, library] = await Promise.all([api.get("/cypher/schema", { signal }), api.get("/cypher/library", { signal })]);
@@ -63,7 +72,7 @@ export async function page(context) {
 
   async function ask() {
     if (ticket) return;
-    ticket = crypto.randomUUID();
+    ticket = newTicket();
     run.disabled = true;
     stop.hidden = false;
     const query = { query: pen.text(), parameters: parameters() };

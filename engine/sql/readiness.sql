@@ -1,0 +1,2 @@
+-- name: schema
+SELECT max(version) AS version FROM schema_migration
