@@ -147,10 +147,12 @@ CONNECTS = {
     "engine.doctor": "looks at a server that may not be set up yet",
     "engine.embedded.postgres": "waits for its own server and makes its database",
     "engine.bench.throwaway": "makes and drops a whole database",
+    "engine.bench.compare.work": "what others write instead of us, as they would",
 }
 READS_ENVIRONMENT = {
     "engine.settings": "the one place for settings",
     "engine.backup.programs": "what a child process inherits",
+    "engine.bench.compare.work": "what its process is given: it is nobody's who has our settings",
     "engine.cli.app": "a shell's request for completions",
     "engine.embedded.account": "the XDG directory for state, a standard and no setting of ours",
     "engine.embedded.postgres": "what a child process inherits",

@@ -37,13 +37,10 @@ async def run(place: Place, *, n: int | None = None) -> Result:
         audience = await campaign.made(opened, "compare", Channel.TELEGRAM, trigger="never")
         await audience.people(people)
         campaign.vacuum(place.admin_url)
-        ours = Leo(audience)
-        theirs = [Celery(place, opened, is_late=is_late) for is_late in (False, True)]
-        for way, size in [
-            (ours, people),
-            *((way, people) for way in theirs),
-            (Loop(place, opened), min(people, LOOP_PEOPLE)),
-        ]:
+        loop = (Loop(place, opened), min(people, LOOP_PEOPLE))
+        celery = [(Celery(place, opened, is_late=is_late), people) for is_late in (False, True)]
+        ways: Sequence[tuple[Way, int]] = [(Leo(audience), people), *celery, loop]
+        for way, size in ways:
             place.say(f"{way.name}: {size:,} people, then the same killed in the middle")
             figures[f"{way.name}_per_s"] = await _undisturbed(opened, way, size)
             figures |= await _killed(opened, way, size)
@@ -70,7 +67,7 @@ def _result(people: int, figures: Mapping[str, float]) -> Result:
 async def _undisturbed(opened: Site, way: Way, people: int) -> float:
     """Send to so many; gives the messages a second, from the first that came to the last."""
     came = await _send(opened, way, people, is_killed=False)
-    times = [line["at"] for line in came]
+    times = [float(line["at"]) for line in came]
     if len({line["address"] for line in came}) != people:
         raise Conflict(f"{way.name} sent {len(came):,} of {people:,} messages.", remedy="Run it again and report it.")
     return len(times) / max(max(times) - min(times), 0.001)
