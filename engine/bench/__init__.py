@@ -11,6 +11,7 @@ from rules.errors import InvalidInput
 
 NAMES: dict[str, str] = {
     "chaos": "Workers killed, Redis emptied, servers restarted, connections cut: what is lost, doubled or uncertain.",
+    "compare": "One campaign by LEO, Celery and a loop, each killed in the middle; journeys by graph and by joins.",
     "decide": "Deciding for people among 10,000 and among 1,000,000, in batches and for one event at a time.",
     "dispatch": "Sending queued messages: claimed, logged before and after, the provider called over HTTP.",
     "faults": "The API killed, a slow network, a full disk, clocks an hour off: what is lost, doubled or uncertain.",

@@ -82,6 +82,8 @@ SPOKEN_TO: Mapping[str, tuple[str, ...]] = {
     "annotated_types": ("api.schemas",),
     "arango": ("engine.ingest.arango",),
     "arq": ("engine.lanes", "engine.metrics", "engine.readiness", "engine.throttle", "engine.worker", "api.services"),
+    # The comparison lays them beside us; nothing of the product uses them.
+    "celery": ("engine.bench.compare",),
     "croniter": ("engine.segments.store",),
     "cryptography": (
         *("engine.credentials", "engine.audit.checkpoint", "channels.callbacks.sendgrid", "engine.sandboxed"),
@@ -93,7 +95,7 @@ SPOKEN_TO: Mapping[str, tuple[str, ...]] = {
     "google": ("engine.memory.gemini", "engine.think.gemini"),
     "gguf": ("engine.bench.weightless",),
     "httpx": (
-        *("channels.http", "engine.demo.client", "engine.memory.gemini"),
+        *("channels.http", "engine.bench.compare", "engine.demo.client", "engine.memory.gemini"),
         *("engine.think.gemini", "engine.think.functiongemma.client"),
     ),
     "httpx_aiohttp": ("channels.http", "engine.demo.client"),
@@ -145,10 +147,12 @@ CONNECTS = {
     "engine.doctor": "looks at a server that may not be set up yet",
     "engine.embedded.postgres": "waits for its own server and makes its database",
     "engine.bench.throwaway": "makes and drops a whole database",
+    "engine.bench.compare.work": "what others write instead of us, as they would",
 }
 READS_ENVIRONMENT = {
     "engine.settings": "the one place for settings",
     "engine.backup.programs": "what a child process inherits",
+    "engine.bench.compare.work": "what its process is given: it is nobody's who has our settings",
     "engine.cli.app": "a shell's request for completions",
     "engine.embedded.account": "the XDG directory for state, a standard and no setting of ours",
     "engine.embedded.postgres": "what a child process inherits",
