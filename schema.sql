@@ -2541,7 +2541,7 @@ GRANT SELECT (tenant_id, channel_id, expires_at) ON channel_credential TO leo_ro
 GRANT SELECT (tenant_id, channel_id, circuit) ON channel_gate TO leo_router;
 GRANT SELECT (tenant_id, due_at) ON callback TO leo_router;
 GRANT SELECT (tenant_id, metric, labels, n) ON tally TO leo_router;
-GRANT SELECT ON graph_check TO leo_router;
+GRANT SELECT (tenant_id, differences, checked_at) ON graph_check TO leo_router;
 GRANT SELECT (tenant_id, source_id, status, started_at) ON sync_run TO leo_router;
 GRANT SELECT (tenant_id, status, due_at, lease_until) ON agent_task TO leo_router;
 GRANT SELECT (tenant_id, source_id, due_at, status, created_at) ON source TO leo_router;

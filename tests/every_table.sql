@@ -176,6 +176,12 @@ INSERT INTO sync_run (tenant_id, source_id, mode) SELECT leo_tenant(), source_id
 -- name: outbox
 INSERT INTO outbox (tenant_id, topic, payload, due_at) VALUES (leo_tenant(), 'outcome', '{}', 'infinity')
 
+-- name: tally
+INSERT INTO tally (tenant_id, metric, labels, n) VALUES (leo_tenant(), 'hidden', '{}', 1)
+
+-- name: graph_check
+INSERT INTO graph_check (tenant_id, differences, checked_at) VALUES (leo_tenant(), 0, '2026-01-01Z')
+
 -- name: take_up
 INSERT INTO take_up (tenant_id, what, record_id, reason, asked_by, stood, moved) VALUES (leo_tenant(), 'run', 1, 'hidden', 'them', '{}', 0)
 

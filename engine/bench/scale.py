@@ -7,7 +7,7 @@ people decided for and their messages sent, until the last result is written.
 import math
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -72,7 +72,9 @@ async def _opened(place: Place) -> AsyncIterator["Scale"]:
             yield Scale(place, opened, None)
         return
     with namespaces.made(max(WORKERS)) as hosts:
-        async with site.opened(place, own_database=namespaces.own_database) as opened:
+        # The bridge between our own hosts is inside for the guard of outgoing calls.
+        settings = place.settings.model_copy(update={"allowed_hosts": namespaces.BRIDGE_ADDRESS})
+        async with site.opened(replace(place, settings=settings), own_database=namespaces.own_database) as opened:
             await namespaces.redis_on_bridge(opened)
             await opened.start_sandbox(also_at=namespaces.BRIDGE_ADDRESS)
             yield Scale(place, opened, hosts)

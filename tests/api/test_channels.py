@@ -59,13 +59,13 @@ INSIDE = [
 ]
 
 
-@pytest.mark.parametrize(("kind", "settings"), INSIDE, ids=str)
+@pytest.mark.parametrize(("kind", "given"), INSIDE, ids=str)
 async def test_a_channel_that_leads_inside_is_not_connected(
-    services: Services, callers: Callers, tenant: Tenant, kind: str, settings: dict[str, Any]
+    services: Services, callers: Callers, tenant: Tenant, kind: str, given: dict[str, Any]
 ) -> None:
     strict = services.settings.model_copy(update={"allowed_hosts": None})
     async with aclosing(Adapters.of(strict)) as adapters:
         caller = await callers.of(tenant, services=replace(services, adapters=adapters))
-        refused = await caller.post("/channels", json={"kind": kind, "name": "inside", "settings": settings})
+        refused = await caller.post("/channels", json={"kind": kind, "name": "inside", "settings": given})
     assert refused.status_code == 422, refused.text
     assert (await ok(await caller.get("/channels")))["items"] == []

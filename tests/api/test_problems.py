@@ -10,6 +10,7 @@ from api.app import app_with
 from api.envelope import BODY_LIMIT
 from api.problems import MEDIA_TYPE
 from api.services import Services
+from engine.lines import JsonLines
 from rules import errors
 from tests.api.story import ok
 
@@ -139,8 +140,13 @@ def _failing_app(services: Services) -> FastAPI:
 
 @pytest.mark.parametrize(("kind", "status"), [("unforeseen", 500), ("misconfigured", 500), ("unavailable", 503)])
 async def test_a_failure_of_ours_tells_its_id_and_nothing_of_the_inside(
-    services: Services, kind: str, status: int, caplog: pytest.LogCaptureFixture
+    services: Services,
+    kind: str,
+    status: int,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(caplog.handler, "formatter", JsonLines())
     transport = httpx.ASGITransport(_failing_app(services))
     async with httpx.AsyncClient(transport=transport, base_url="http://api.example") as client:
         answer = await client.get(f"/fail/{kind}", headers={"X-Request-ID": "look-me-up"})
@@ -163,5 +169,5 @@ async def test_every_error_of_ours_has_a_status() -> None:
 
 async def test_health_says_what_lives_and_what_is_away(anybody: httpx.AsyncClient) -> None:
     assert await ok(await anybody.get("/healthz")) == {"status": "ok"}
-    assert await ok(await anybody.get("/readyz")) == {"status": "ready", "database": "ok", "redis": "ok"}
+    assert await ok(await anybody.get("/readyz")) == {"status": "ready", "database": "ok", "redis": "ok", "reasons": []}
     assert (await ok(await anybody.get("/")))["docs"] == "/docs"

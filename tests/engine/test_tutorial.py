@@ -86,4 +86,4 @@ def wait_for(log: Path, text: str) -> None:
     ],
 )
 def test_the_tutorial_shows_what_it_says(said: str, what: str) -> None:
-    assert what in said
+    assert what in said, said
