@@ -80,10 +80,10 @@ def wait_for(log: Path, text: str) -> None:
         pytest.param('"deliveries":{"sent":2}', id="the campaign wrote to two people"),
         pytest.param("The sandbox took it, nobody got it", id="a trace says that it was the sandbox"),
         pytest.param("there is no valid address", id="why-not says what is wrong with an address"),
-        pytest.param("chưa đồng ý nhận", id="why-not says in Vietnamese that consent is missing"),
+        pytest.param("không có sự đồng ý", id="why-not says in Vietnamese that consent is missing"),
         pytest.param('"status":"paused"', id="the campaign was paused"),
         pytest.param("whole: ", id="the ledger is whole"),
     ],
 )
 def test_the_tutorial_shows_what_it_says(said: str, what: str) -> None:
-    assert what in said, said
+    assert what in said
