@@ -193,7 +193,13 @@ async def test_without_redis_nobody_is_refused_and_nobody_waits(services: Servic
 
 async def test_a_hung_redis_costs_a_quarter_of_a_second_once(services: Services, tenant: Tenant) -> None:
     headers = await _key(services, tenant)
-    swallowing = await asyncio.start_server(lambda _reader, _writer: asyncio.sleep(30), "127.0.0.1", 0)
+    over = asyncio.Event()
+
+    async def swallow(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await over.wait()
+        writer.close()
+
+    swallowing = await asyncio.start_server(swallow, "127.0.0.1", 0)
     port = swallowing.sockets[0].getsockname()[1]
     client = lanes.connect(f"redis://127.0.0.1:{port}/0")
     try:
@@ -202,6 +208,7 @@ async def test_a_hung_redis_costs_a_quarter_of_a_second_once(services: Services,
             assert {(await caller.get("/tenant", headers=headers)).status_code for _ in range(3)} == {200}
             assert time.monotonic() - began < 3.0
     finally:
+        over.set()
         swallowing.close()
         await client.aclose()
 
