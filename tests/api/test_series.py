@@ -1,6 +1,6 @@
 """What happened over time, over HTTP: a campaign's course and how channels kept up."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
@@ -9,29 +9,10 @@ import psycopg
 import pytest
 
 from api.services import Services
-from engine.campaigns import connect_channel
-from engine.decide import decide_batch
 from engine.queries import queries
 from engine.series import MOST, STEPS
 from tests.api.story import campaign, ok
 from tests.conftest import Tenant
-
-RELAY = {"host": "127.0.0.1", "port": 9, "sender": "LEO <leo@shop.example>"}
-
-
-@pytest.fixture
-async def campaign_id(caller: httpx.AsyncClient, services: Services, tenant: Tenant) -> int:
-    """A campaign that has decided to write to one person, whose message is queued."""
-    async with services.db.transaction(tenant.tenant_id) as conn:
-        await connect_channel(
-            conn, services.vault, tenant_id=tenant.tenant_id, kind="email", name="mail", settings=RELAY
-        )
-    made = await campaign(caller)
-    await ok(await caller.post(f"/campaigns/{made['campaign_id']}/activate"))
-    async with services.db.transaction(tenant.tenant_id) as conn:
-        for row in await (await conn.execute("SELECT batch_id FROM run_batch WHERE status = 'pending'")).fetchall():
-            await decide_batch(conn, tenant_id=tenant.tenant_id, batch_id=row["batch_id"], now=datetime.now(UTC))
-    return int(made["campaign_id"])
 
 
 async def _change(services: Services, tenant: Tenant, statement: Any, values: Any = None) -> None:

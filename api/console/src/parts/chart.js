@@ -1,21 +1,11 @@
 // Lines over time, drawn by uPlot in the page's colours, with a legend that hides a line and the same figures as a table.
 import uPlot from "uplot";
 import { el, fill } from "../dom.js";
+import { painted } from "./painted.js";
 
 const HEIGHT = 220;
 const PHONE_HEIGHT = 180;
 const ROWS = 24;
-
-/** Resolve a colour of the style sheet, which may depend on the theme, to one that a canvas takes. */
-function painted(name) {
-  const probe = document.createElement("span");
-  probe.style.color = `var(${name})`;
-  probe.hidden = true;
-  document.body.append(probe);
-  const found = getComputedStyle(probe).color;
-  probe.remove();
-  return found;
-}
 
 /** Give about `ROWS` of the places, evenly, the last always: a table of a hundred rows is read by nobody. */
 function some(places) {

@@ -1,6 +1,7 @@
 // A graph drawn by cytoscape, in the page's colours; laid out from left to right (dagre) or freely (cose).
 import cytoscape from "cytoscape";
 import dagre from "cytoscape-dagre";
+import { painted } from "./painted.js";
 
 cytoscape.use(dagre);
 
@@ -8,17 +9,6 @@ export const LAYOUTS = {
   dagre: { name: "dagre", rankDir: "LR", nodeSep: 14, rankSep: 44, padding: 12, animate: false },
   cose: { name: "cose", padding: 24, animate: false, nodeRepulsion: () => 9000, idealEdgeLength: () => 120, randomize: true },
 };
-
-/** Resolve a colour of the style sheet, which may depend on the theme, to one that a canvas takes. */
-function painted(name) {
-  const probe = document.createElement("span");
-  probe.style.color = `var(${name})`;
-  probe.hidden = true;
-  document.body.append(probe);
-  const found = getComputedStyle(probe).color;
-  probe.remove();
-  return found;
-}
 
 function styleOf(kinds, colourOf) {
   const ink = painted("--ink");
