@@ -1731,17 +1731,13 @@ BEGIN
 END $$;
 
 -- What comes back late finds its delivery in the archive. The lock keeps one that is live where it is until the outcome is
--- there; one that is being archived is waited for.
+-- there; one that is being archived is waited for. One that is nowhere is the foreign key's to refuse.
 CREATE OR REPLACE FUNCTION find_delivery() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp AS $$
 BEGIN
     PERFORM FROM delivery_log WHERE tenant_id = NEW.tenant_id AND delivery_id = NEW.delivery_id FOR KEY SHARE;
-    NEW.delivery_archived := NOT FOUND;
-    IF NEW.delivery_archived AND NOT EXISTS (
-        SELECT FROM archive_delivery WHERE tenant_id = NEW.tenant_id AND delivery_id = NEW.delivery_id) THEN
-        RAISE EXCEPTION 'the outcome refers to no delivery: %', NEW.delivery_id
-            USING ERRCODE = 'foreign_key_violation', CONSTRAINT = 'outcome_live_delivery_fkey', TABLE = 'outcome';
-    END IF;
+    NEW.delivery_archived := NOT FOUND AND EXISTS (
+        SELECT FROM archive_delivery WHERE tenant_id = NEW.tenant_id AND delivery_id = NEW.delivery_id);
     RETURN NEW;
 END $$;
 CREATE OR REPLACE TRIGGER outcome_find_delivery BEFORE INSERT ON outcome
@@ -2778,15 +2774,14 @@ BEGIN
     END LOOP;
 END $$;
 REVOKE ALL ON tenant_removal FROM leo_app;
--- The archive is written by leo_archive() and read through its parents.
-REVOKE INSERT, UPDATE, DELETE ON archive_decision, archive_delivery FROM leo_app;
+-- The archive is written by leo_archive() alone.
 DO $$
 DECLARE
     part text;
 BEGIN
-    FOR part IN SELECT relid::regclass::text FROM pg_partition_tree('archive_decision') WHERE level > 0
-                UNION ALL SELECT relid::regclass::text FROM pg_partition_tree('archive_delivery') WHERE level > 0 LOOP
-        EXECUTE format('REVOKE ALL ON %I FROM leo_app', part);
+    FOR part IN SELECT relid::regclass::text FROM pg_partition_tree('archive_decision')
+                UNION ALL SELECT relid::regclass::text FROM pg_partition_tree('archive_delivery') LOOP
+        EXECUTE format('REVOKE INSERT, UPDATE, DELETE ON %I FROM leo_app', part);
     END LOOP;
 END $$;
 GRANT SELECT ON all_decision, all_delivery, archive_attempt TO leo_app;

@@ -53,9 +53,13 @@ def status(tenant: TenantOption = None, as_json: JsonOption = False) -> None:
         typer.echo(json.dumps(found, default=str))
         return
     days = "everything" if found["days"] is None else f"{found['days']} days"
-    typer.echo(f"live      {found['live_decisions']:,} decisions, {found['live_deliveries']:,} deliveries; kept: {days}")
+    typer.echo(
+        f"live      {found['live_decisions']:,} decisions, {found['live_deliveries']:,} deliveries; kept: {days}"
+    )
     since = "" if found["oldest"] is None else f", decided {found['oldest']:%Y-%m-%d} to {found['newest']:%Y-%m-%d}"
-    typer.echo(f"archived  {found['archived_decisions']:,} decisions, {found['archived_deliveries']:,} deliveries{since}")
+    typer.echo(
+        f"archived  {found['archived_decisions']:,} decisions, {found['archived_deliveries']:,} deliveries{since}"
+    )
     typer.echo(f"policies look {found['least']} days back")
 
 

@@ -24,10 +24,14 @@ async def archive_old(ctx: dict[str, Any]) -> None:
         about = {"tenant": str(tenant_id)}
         try:
             moved = await archive.archive_old(hands.db, tenant_id=tenant_id, stop=hands.stop)
-        except Exception as error:  # noqa: BLE001 - one tenant's failure keeps nobody else waiting
+        except Exception as error:
             count.job_failed(lanes.ARCHIVE)
             extra = about | {"job": lanes.ARCHIVE, "error": str(error)}
-            log.error("upkeep failed", extra=extra, exc_info=None if isinstance(error, LeoError) else error)
+            _tell(extra, error)
             continue
         if moved is not None and moved.decisions:
             log.info("archived", extra=about | {"decisions": moved.decisions, "deliveries": moved.deliveries})
+
+
+def _tell(extra: dict[str, str], error: Exception) -> None:
+    log.error("upkeep failed", extra=extra, exc_info=None if isinstance(error, LeoError) else error)

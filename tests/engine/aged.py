@@ -1,5 +1,6 @@
 """A world that decided and sent long ago: sealed, answered, over."""
 
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -13,6 +14,7 @@ from tests.engine.world import World, simple_world
 
 AGO = timedelta(days=500)
 KEEP = 400
+NOTHING = Moved()
 
 
 async def aged(db: Database, tenant: Tenant, *, people: int = 4, ago: timedelta = AGO, is_sealed: bool = True) -> World:
@@ -32,14 +34,15 @@ async def again(world: World, campaign_id: int, ids: list[int], *, ago: timedelt
     await world.rows(
         """
         WITH done AS (
-            UPDATE delivery_log SET status = 'sent', attempts = 2, sent_at = queued_at, provider_id = 'p-' || delivery_id,
-                   response = '{"said": "250 OK"}'
+            UPDATE delivery_log SET status = 'sent', attempts = 2, sent_at = queued_at,
+                   provider_id = 'p-' || delivery_id, response = '{"said": "250 OK"}'
             WHERE run_id = %(run_id)s RETURNING *
         ), tried AS (
             INSERT INTO delivery_attempt (tenant_id, delivery_id, number, phase, worker, at, status, detail, channel_id)
             SELECT tenant_id, delivery_id, number, phase, 'w', %(at)s,
                    CASE WHEN phase = 'started' THEN 'sending' WHEN number = 1 THEN 'busy' ELSE 'accepted' END,
-                   CASE WHEN phase = 'ended' THEN address || ' was asked' END, CASE WHEN phase = 'started' THEN through_id END
+                   CASE WHEN phase = 'ended' THEN address || ' was asked' END,
+                   CASE WHEN phase = 'started' THEN through_id END
             FROM done, unnest('{1,2}'::int[]) number, unnest('{started,ended}'::text[]) phase
         )
         INSERT INTO outcome (tenant_id, delivery_id, profile_id, campaign_id, type, dedup_key, occurred_at, received_at)
@@ -62,8 +65,16 @@ async def counts(world: World) -> dict[str, int]:
     rows = await world.rows(
         """
         SELECT (SELECT count(*) FROM decision) AS decisions, (SELECT count(*) FROM delivery_log) AS deliveries,
-               (SELECT count(*) FROM delivery_attempt) AS attempts, (SELECT count(*) FROM archive_decision) AS old_decisions,
-               (SELECT count(*) FROM archive_delivery) AS old_deliveries, (SELECT count(*) FROM archive_attempt) AS old_attempts
+               (SELECT count(*) FROM delivery_attempt) AS attempts,
+               (SELECT count(*) FROM archive_decision) AS old_decisions,
+               (SELECT count(*) FROM archive_delivery) AS old_deliveries,
+               (SELECT count(*) FROM archive_attempt) AS old_attempts
         """
     )
     return dict(rows[0])
+
+
+async def asked(world: World, what: Callable[..., Awaitable[Any]], **how: Any) -> Any:
+    """Give what a function answers in one transaction of the tenant."""
+    async with world.db.transaction(world.tenant.tenant_id) as conn:
+        return await what(conn, **how)
