@@ -1,4 +1,5 @@
--- The journey of a person, an event or a delivery; {path} and {graph} are filled in by engine/trace.py.
+-- The journey of a person, an event or a delivery; {path} and {graph}, and whether it is told from the live tables or the archive
+-- ({decisions}, {deliveries}, {attempts}), are filled in by engine/trace.py.
 
 -- name: find
 -- What an argument can mean, one row a meaning: records by id, profiles and events by their own key too, deliveries by
@@ -59,8 +60,7 @@ ORDER BY f.kind, f.record_id;
 
 -- name: trace
 -- The journeys that one Cypher path walks, one row a step, newest journey first; a step that is not there says why. The
--- candidates of a decision stand as rules.verdicts wrote them: one document, or a list of verdicts. {decisions}, {deliveries} and
--- {attempts} are the live tables, or those of the archive.
+-- candidates of a decision stand as rules.verdicts wrote them: one document, or a list of verdicts.
 WITH path AS MATERIALIZED (
 {path}
 ), decided AS (
