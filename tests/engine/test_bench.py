@@ -12,18 +12,12 @@ import pytest
 from engine.bench import NAMES
 from engine.bench.throwaway import PREFIX, database
 from engine.cli import run
-from engine.settings import Settings
 from rules.errors import Unavailable
 from tests.engine.acting import values
 from tests.engine.embedded_places import ROOT
 
+pytestmark = pytest.mark.usefixtures("leo")
 LEO = [sys.executable, "-c", f"import sys; sys.path.insert(0, {str(ROOT)!r}); from engine.cli import main; main()"]
-
-
-@pytest.fixture(autouse=True)
-def leo(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> None:
-    for name, value in settings.environment().items():
-        monkeypatch.setenv(name, value)
 
 
 def left(admin_url: str) -> set[str]:
