@@ -739,6 +739,9 @@ BEGIN
 END $$;
 -- What a campaign may use up, whole or a day of the tenant: {"messages": 10000, "amount": 5000000, "per": "campaign"}.
 ALTER TABLE campaign ADD COLUMN IF NOT EXISTS budget jsonb;
+-- So long after it was queued a message may still be sent; without it, as long as rules/expiry.py says of its lane.
+ALTER TABLE campaign ADD COLUMN IF NOT EXISTS good_for_minutes int
+    CONSTRAINT campaign_good_for_range CHECK (good_for_minutes BETWEEN 1 AND 525600);
 CREATE INDEX IF NOT EXISTS campaign_trigger_segment_idx ON campaign (tenant_id, trigger_segment_id)
     WHERE trigger_segment_id IS NOT NULL;
 CREATE INDEX IF NOT EXISTS campaign_segment_idx ON campaign (tenant_id, segment_id);
