@@ -24,7 +24,7 @@ async def archive_old(ctx: dict[str, Any]) -> None:
         about = {"tenant": str(tenant_id)}
         try:
             moved = await archive.archive_old(hands.db, tenant_id=tenant_id, stop=hands.stop)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - one tenant's failure keeps nobody else waiting
             count.job_failed(lanes.ARCHIVE)
             extra = about | {"job": lanes.ARCHIVE, "error": str(error)}
             _tell(extra, error)
