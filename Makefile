@@ -51,6 +51,7 @@ check: $(STAMP) ## Check style, format, types and that docs/openapi.json is the 
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check .
 	@.venv/bin/mypy
+	@.venv/bin/bandit --quiet --configfile pyproject.toml --severity-level medium --recursive api channels engine graph rules
 	@.venv/bin/python -m api.contract --check
 
 format: $(STAMP) ## Format the code and mend what ruff can mend
