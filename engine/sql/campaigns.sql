@@ -133,8 +133,9 @@ ORDER BY c.campaign_id LIMIT %(limit)s
 SELECT c.campaign_id, c.name, c.status, c.segment_id,
        num_nonnulls(c.segment_id, c.trigger_type, c.trigger_segment_id) > 0 AS has_somebody,
        coalesce(c.ends_at <= now(), false) AS is_over,
-       EXISTS (SELECT FROM campaign_template ct JOIN message_template m USING (tenant_id, template_id)
-               WHERE ct.tenant_id = c.tenant_id AND ct.campaign_id = c.campaign_id AND m.status = 'approved') AS has_approved,
+       ARRAY(SELECT m.template_id FROM campaign_template ct JOIN message_template m USING (tenant_id, template_id)
+             WHERE ct.tenant_id = c.tenant_id AND ct.campaign_id = c.campaign_id AND m.status = 'approved'
+             ORDER BY ct.position, m.template_id) AS approved_ids,
        (SELECT r.run_id FROM campaign_run r
         WHERE r.tenant_id = c.tenant_id AND r.campaign_id = c.campaign_id AND r.kind = 'snapshot'
           AND r.status IN ('pending', 'running', 'paused') ORDER BY r.run_id LIMIT 1) AS unfinished_run_id
