@@ -1,7 +1,6 @@
 """How much memory each of the site's processes holds, second by second: what grows under even load is a leak."""
 
 import asyncio
-import contextlib
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -9,9 +8,7 @@ from pathlib import Path
 from statistics import median
 from time import time
 
-import psutil
-
-from engine.processes import background
+from engine.processes import background, track
 
 EVERY_S = 1.0
 OURS = ("api", "worker-realtime-0", "worker-bulk-0")
@@ -19,7 +16,6 @@ OURS = ("api", "worker-realtime-0", "worker-bulk-0")
 SHOWN = (*OURS, "redis", "sandbox")
 # Fewer samples than this say nothing about growth.
 LEAST_SAMPLES = 60
-_MIB = 1024 * 1024
 
 Curve = Sequence[tuple[float, float]]
 """Unix seconds and MB."""
@@ -45,10 +41,9 @@ class Memory:
     def look(self) -> None:
         for name in SHOWN:
             run = background.running(self.home, name)
-            with contextlib.suppress(psutil.Error):
-                if run is not None:
-                    held = psutil.Process(run.pid).memory_info().rss / _MIB
-                    self.curves.setdefault(name, []).append((time(), held))
+            held = None if run is None else track.memory_mb(run)
+            if held is not None:
+                self.curves.setdefault(name, []).append((time(), held))
 
     async def _watch(self) -> None:
         while True:
