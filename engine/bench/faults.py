@@ -9,6 +9,7 @@ import json
 import random
 import signal
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -94,7 +95,7 @@ async def api_killed(place: Place, messages: int) -> Toll:
     async with site.opened(place) as opened:
         await opened.start_sandbox()
         url = await opened.start_api()
-        audience = await campaign.made(opened, "bench", Channel.TELEGRAM, trigger=EVENT)
+        audience = await campaign.made(opened, "api_killed", Channel.TELEGRAM, trigger=EVENT)
         await audience.people(messages)
         async with opened.db.transaction(audience.tenant_id) as conn:
             key = await create_api_key(conn, tenant_id=audience.tenant_id, name="bench", scopes=list(Scope))
@@ -133,15 +134,14 @@ async def slow_network(place: Place, messages: int) -> Toll:
     inside = replace(place, settings=place.settings.model_copy(update={"allowed_hosts": LOOPBACK}))
     async with site.opened(inside) as opened:
         await opened.start_sandbox()
-        slow = {"delay_s": DELAY_S, "bytes_per_s": BYTES_PER_S}
         at = urlsplit(opened.servers.database_url)
         async with (
-            proxy.between(at.port or _POSTGRES, host=at.hostname or LOOPBACK, **slow) as db,
-            proxy.between(urlsplit(opened.servers.redis_url).port or 0, **slow) as redis,
-            proxy.between(opened.settings.sandbox_http_port, **slow) as provider,
+            _slow(at.port or _POSTGRES, host=at.hostname or LOOPBACK) as db,
+            _slow(urlsplit(opened.servers.redis_url).port or 0) as redis,
+            _slow(opened.settings.sandbox_http_port) as provider,
         ):
             far = {"base_url": f"http://{LOOPBACK}:{provider.port}"}
-            audience = await campaign.made(opened, "bench", Channel.TELEGRAM, settings=far)
+            audience = await campaign.made(opened, "slow_network", Channel.TELEGRAM, settings=far)
             await audience.people(messages)
             servers = replace(
                 opened.servers,
@@ -166,7 +166,7 @@ async def disk_full(place: Place, messages: int) -> Toll | None:
         async with site.opened(place, own_database=made.own_database) as opened:
             try:
                 await opened.start_sandbox()
-                audience = await campaign.made(opened, "bench", Channel.TELEGRAM)
+                audience = await campaign.made(opened, "disk_full", Channel.TELEGRAM)
                 await audience.people(messages)
                 for number in (0, 1):
                     opened.start_worker(Lane.BULK, number)
@@ -192,7 +192,7 @@ async def clocks_wrong(place: Place, messages: int) -> Toll | None:
         return None
     async with site.opened(place) as opened:
         await opened.start_sandbox()
-        audience = await campaign.made(opened, "bench", Channel.TELEGRAM)
+        audience = await campaign.made(opened, "clocks_wrong", Channel.TELEGRAM)
         await audience.people(messages)
         for number, off in enumerate((AHEAD, BEHIND, "+0")):
             wrong = {"LD_PRELOAD": str(library), "FAKETIME": off, "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
@@ -256,6 +256,10 @@ def _start_worker(
     part = table.part(opened.settings, servers or opened.servers, f"worker-{lane}")
     environment = {**part.environment, **(more or {})}
     background.start(opened.settings.home, replace(part, name=f"{part.name}-{number}", environment=environment))
+
+
+def _slow(port: int, *, host: str = LOOPBACK) -> AbstractAsyncContextManager[proxy.Proxy]:
+    return proxy.between(port, host=host, delay_s=DELAY_S, bytes_per_s=BYTES_PER_S)
 
 
 def _through(url: str, port: int) -> str:
