@@ -739,6 +739,9 @@ BEGIN
 END $$;
 -- What a campaign may use up, whole or a day of the tenant: {"messages": 10000, "amount": 5000000, "per": "campaign"}.
 ALTER TABLE campaign ADD COLUMN IF NOT EXISTS budget jsonb;
+-- So long after it was queued a message may still be sent; without it, as long as rules/expiry.py says of its lane.
+ALTER TABLE campaign ADD COLUMN IF NOT EXISTS good_for_minutes int
+    CONSTRAINT campaign_good_for_range CHECK (good_for_minutes BETWEEN 1 AND 525600);
 CREATE INDEX IF NOT EXISTS campaign_trigger_segment_idx ON campaign (tenant_id, trigger_segment_id)
     WHERE trigger_segment_id IS NOT NULL;
 CREATE INDEX IF NOT EXISTS campaign_segment_idx ON campaign (tenant_id, segment_id);
@@ -862,6 +865,8 @@ ALTER TABLE agent_task
     ADD COLUMN IF NOT EXISTS result jsonb,
     ADD COLUMN IF NOT EXISTS embedding vector(384),
     ADD COLUMN IF NOT EXISTS embedding_model text;
+-- The span that asked for the task, as for a run.
+ALTER TABLE agent_task ADD COLUMN IF NOT EXISTS traceparent text DEFAULT nullif(current_setting('leo.traceparent', true), '');
 CREATE UNIQUE INDEX IF NOT EXISTS agent_task_key_unique ON agent_task (tenant_id, key) WHERE key IS NOT NULL;
 CREATE INDEX IF NOT EXISTS agent_task_due_idx ON agent_task (tenant_id, due_at) WHERE status IN ('queued', 'thinking', 'acting');
 
@@ -1192,6 +1197,10 @@ CREATE TABLE IF NOT EXISTS clock_job (
     begun_at  timestamptz NOT NULL DEFAULT clock_timestamp(),
     CONSTRAINT clock_job_pkey PRIMARY KEY (job)
 );
+-- When it was done, and when one that is not done is taken for lost with its worker: it is begun again then.
+ALTER TABLE clock_job
+    ADD COLUMN IF NOT EXISTS ended_at timestamptz,
+    ADD COLUMN IF NOT EXISTS lost_at timestamptz NOT NULL DEFAULT clock_timestamp();
 
 CREATE TABLE IF NOT EXISTS outbox (
     tenant_id   uuid NOT NULL,
@@ -2634,6 +2643,17 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_te
     ) due WHERE rechecks OR segments OR sources
 $$;
 
+-- Some tenants whose graph was not compared with its tables since then, or never. By chance: one whose comparison fails keeps
+-- none of the others from theirs.
+CREATE OR REPLACE FUNCTION leo_route_unchecked(since timestamptz, most int)
+RETURNS TABLE (tenant_id uuid)
+LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
+    SELECT t.tenant_id FROM tenant t
+    WHERE t.status = 'active' AND NOT EXISTS (
+        SELECT FROM graph_check g WHERE g.tenant_id = t.tenant_id AND g.checked_at >= since)
+    ORDER BY random() LIMIT most
+$$;
+
 -- Tenants with an agent task to be worked on: due, and in nobody's hands or in hands that are gone.
 CREATE OR REPLACE FUNCTION leo_route_tasks(at timestamptz)
 RETURNS TABLE (tenant_id uuid)
@@ -2778,10 +2798,10 @@ $$;
 
 REVOKE ALL ON FUNCTION leo_route_api_key(bytea), leo_route_webhook(text), leo_route_slug(text), leo_route_tenants(),
     leo_route_due(text, timestamptz), leo_route_upkeep(timestamptz), leo_route_tasks(timestamptz),
-    leo_route_tokens(timestamptz), leo_route_metrics(int) FROM PUBLIC;
+    leo_route_tokens(timestamptz), leo_route_unchecked(timestamptz, int), leo_route_metrics(int) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION leo_route_api_key(bytea), leo_route_webhook(text), leo_route_slug(text), leo_route_tenants(),
     leo_route_due(text, timestamptz), leo_route_upkeep(timestamptz), leo_route_tasks(timestamptz),
-    leo_route_tokens(timestamptz), leo_route_metrics(int) TO leo_app, leo_owner;
+    leo_route_tokens(timestamptz), leo_route_unchecked(timestamptz, int), leo_route_metrics(int) TO leo_app, leo_owner;
 
 RESET ROLE;
 SET ROLE leo_owner;

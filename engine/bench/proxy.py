@@ -50,7 +50,9 @@ async def between(target_port: int, *, delay_s: float, bytes_per_s: float) -> As
         except OSError:
             writer.close()
             return
-        await asyncio.gather(proxy.pump(reader, far_writer), proxy.pump(far_reader, writer))
+        # Cut with the proxy in the middle of everything: nobody is left to tell.
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.gather(proxy.pump(reader, far_writer), proxy.pump(far_reader, writer))
 
     server = await asyncio.start_server(lead, LOOPBACK, 0)
     proxy.port = server.sockets[0].getsockname()[1]

@@ -79,7 +79,7 @@ FROM (SELECT) AS one LEFT JOIN newest ON true LEFT JOIN frozen ON true
 -- name: stage
 -- What holds for all whom a campaign decides for, as query frame of decide.sql reads it for a batch, but locking nothing,
 -- and under the policy of an instant or a version, drafts too.
-SELECT NULL::bigint AS batch_id, run.run_id, 'bulk' AS lane, '{}'::bigint[] AS profile_ids,
+SELECT c.tenant_id, NULL::bigint AS batch_id, run.run_id, 'bulk' AS lane, '{}'::bigint[] AS profile_ids,
        'request' AS kind, 'running' AS run_status, %(snapshot_id)s::bigint AS snapshot_id, NULL::bigint AS event_id, 0 AS wake_ups,
        c.campaign_id, c.key AS campaign_key, c.name, c.purpose, c.starts_at, c.ends_at, c.priority, c.control_share, c.budget,
        c.status AS campaign_status, p.policy_id, p.version AS policy_version, p.document AS policy,

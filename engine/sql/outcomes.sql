@@ -70,6 +70,7 @@ WITH given AS (
           FROM told WHERE delivery_id IS NOT NULL GROUP BY delivery_id) told
     WHERE d.delivery_id = told.delivery_id
       AND (told.bounced AND d.status IN ('sent', 'uncertain') OR NOT told.bounced AND d.status = 'uncertain')
+    RETURNING d.delivery_id, d.status
 ), suppressed AS (
     INSERT INTO suppression (tenant_id, profile_id, channel, address, reason, source)
     -- An address that bounces does so for whoever has it; a complaint is a person's, about the whole channel.
@@ -112,5 +113,11 @@ WITH given AS (
 SELECT (SELECT count(*) FROM new) AS new,
        (SELECT count(*) FROM resolved WHERE type IS NOT NULL) AS known,
        (SELECT count(*) FROM given WHERE place NOT IN (SELECT place FROM resolved)) AS unknown,
+       -- Of what came back just now, what nobody has seen meanwhile: another channel may take its place.
+       (SELECT array_agg(s.delivery_id ORDER BY s.delivery_id) FROM settled s
+        WHERE s.status = 'failed'
+          AND NOT EXISTS (SELECT FROM told t WHERE t.delivery_id = s.delivery_id AND t.type = ANY (%(seen)s))
+          AND NOT EXISTS (SELECT FROM outcome o
+                          WHERE o.tenant_id = leo_tenant() AND o.delivery_id = s.delivery_id AND o.type = ANY (%(seen)s))) AS came_back,
        (SELECT jsonb_agg(jsonb_build_array(r.place, p.ext_id) ORDER BY r.place)
         FROM resolved r JOIN cdp_profiles p ON p.profile_id = r.profile_id WHERE r.event IS NOT NULL) AS events

@@ -65,7 +65,7 @@ WITH path AS MATERIALIZED (
     FROM path JOIN decision d ON d.tenant_id = (SELECT leo_tenant()) AND d.decision_id = path.decision_id
     ORDER BY path.decision_id, path.delivery_id
 ), delivered AS (
-    SELECT DISTINCT path.decision_id, path.queued_at, l.delivery_id, l.channel, l.address, l.status, l.lane, l.sent_at, l.due_at,
+    SELECT DISTINCT path.decision_id, path.queued_at, l.delivery_id, l.channel, l.address, l.status, l.lane, l.sent_at, l.due_at, l.expires_at,
            l.provider_id, l.code, l.class, encode(l.event_id, 'hex') AS event_id, c.name AS channel_name
     FROM path
     JOIN delivery_log l ON l.tenant_id = (SELECT leo_tenant()) AND l.delivery_id = path.delivery_id
@@ -109,11 +109,11 @@ WITH path AS MATERIALIZED (
                          WHEN 'sending' THEN 'a worker is calling the provider'
                          WHEN 'sent' THEN 'the provider took it at ' || leo_iso(l.sent_at)
                          WHEN 'uncertain' THEN 'the connection was lost while it was being sent: it may have arrived'
-                         WHEN 'expired' THEN 'its time had passed before it could be sent'
+                         WHEN 'expired' THEN concat_ws(' ', 'it was good until', leo_iso(l.expires_at)) || ' and could not be sent by then'
                          WHEN 'cancelled' THEN 'it was cancelled before it was sent'
                          ELSE concat_ws(', ', 'the provider did not take it', l.class, l.code) END,
            jsonb_build_object('event_id', l.event_id, 'status', l.status, 'channel', l.channel, 'channel_name', l.channel_name,
-               'lane', l.lane, 'address', l.address, 'sent_at', leo_iso(l.sent_at), 'provider_id', l.provider_id,
+               'lane', l.lane, 'address', l.address, 'sent_at', leo_iso(l.sent_at), 'expires_at', leo_iso(l.expires_at), 'provider_id', l.provider_id,
                'code', l.code, 'class', l.class,
                'attempts', (SELECT coalesce(jsonb_agg(jsonb_build_object('number', a.number, 'phase', a.phase, 'at', leo_iso(a.at),
                                        'status', a.status, 'code', a.code, 'class', a.class, 'detail', a.detail)

@@ -180,6 +180,7 @@ TRUSTED: Mapping[str, str] = {
     "leo_route_metrics": "how all work stands, as counts without a tenant",
     "leo_route_slug": "a tenant's id by its slug",
     "leo_route_tasks": "which tenants have a task to be worked on",
+    "leo_route_unchecked": "which tenants' graphs were not compared with their tables for a while",
     "leo_route_tenants": "ids and slugs of the active tenants, for the command line",
     "leo_route_tokens": "which tenants have a token to be looked at",
     "leo_route_upkeep": "which tenants have data to be looked after",
