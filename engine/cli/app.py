@@ -63,6 +63,7 @@ COMMANDS: dict[str, Command] = {
     "doctor": Command("engine.cli.servers:doctor", "Say what is used, and what is wrong with it.", SERVERS),
     "backup": Command("engine.cli.backup:backup", "Write everything the database holds into a directory.", SERVERS),
     "restore": Command("engine.cli.backup:restore", "Bring a backup back, with everything held.", SERVERS),
+    "archive": Command("engine.cli.archive:app", "Move old decisions and deliveries out of the way.", SERVERS),
     "db": Command("engine.cli.db:app", "Set the database up, upgrade it, show its state.", SERVERS),
 }
 
