@@ -75,15 +75,15 @@ class Collection:
         return [key for key, _ in islice(self._keys_after(key, mark), n)]
 
     def numbered(
-        self, mark: str, start: int, n: int, fields: Fields, *, is_wanted: Callable[[Document], bool]
+        self, name: str, start: int, n: int, fields: Fields, *, is_wanted: Callable[[Document], bool]
     ) -> list[str]:
-        """Give at most n documents with this mark from a place on, in an order that stays until one is written.
+        """Give at most n wanted documents from a place on, in an order that stays until one is written.
 
-        Asked once for each mark which are wanted, so that far pages cost what the first does.
+        Which are wanted is asked once for a name, so that far pages cost what the first does.
         """
-        found = self._numbered.get(mark)
+        found = self._numbered.get(name)
         if found is None:
-            found = self._numbered[mark] = self._number_all(mark, is_wanted)
+            found = self._numbered[name] = self._number_all(is_wanted)
         return [
             self._kept_text(one, fields) if isinstance(one, str) else self._generated_text(one, fields)
             for one in found[start : start + n]
@@ -144,15 +144,11 @@ class Collection:
         made = self.generated
         return made.text(number, made.keys.key(number), made.stamp(number), fields)
 
-    def _number_all(self, mark: str, is_wanted: Callable[[Document], bool]) -> list[int | str]:
-        cohorts = {
-            cohort
-            for cohort, marks in enumerate(self.cohort_marks())
-            if mark in marks and is_wanted(self.generated.cohort(cohort))
-        }
-        numbers = range(self.generated.count)
-        kept = (key for key in self._keys if mark in self.kept[key].marks and is_wanted(read(self.kept[key].text)))
-        return [*(one for one in numbers if one % COHORTS in cohorts and one not in self.hidden), *kept]
+    def _number_all(self, is_wanted: Callable[[Document], bool]) -> list[int | str]:
+        made = self.generated
+        cohorts = {cohort for cohort in range(min(COHORTS, made.count)) if is_wanted(made.cohort(cohort))}
+        numbers = (one for one in range(made.count) if one % COHORTS in cohorts and one not in self.hidden)
+        return [*numbers, *(key for key in self._keys if is_wanted(read(self.kept[key].text)))]
 
     def _kept_text(self, key: str, fields: Fields | None) -> str:
         text = self.kept[key].text

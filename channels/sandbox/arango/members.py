@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from channels.sandbox.arango.collection import Collection
@@ -24,7 +25,7 @@ class Members:
 
     def page(self, segment: str, start: int, n: int) -> Sequence[str]:
         """Give at most n people of a segment who can be reached by mail or phone, from a place in no order on."""
-        found = self._people.numbered(segment, start, n, _FIELDS, is_wanted=_is_reachable)
+        found = self._people.numbered(segment, start, n, _FIELDS, is_wanted=partial(_is_reachable_in, segment))
         return [_IDS.sub(self._touchpoints, one) for one in found]
 
     def _touchpoints(self, ids: re.Match[str]) -> str:
@@ -40,5 +41,8 @@ class Members:
         return self._joined.setdefault(quoted, written({name: one[field] for name, field in names.items()}))
 
 
-def _is_reachable(document: Document) -> bool:
-    return bool(document.get("primaryEmail") or document.get("primaryPhone"))
+def _is_reachable_in(segment: str, document: Document) -> bool:
+    """Whoever is active or not: that is not asked there."""
+    listed = document.get("inSegments")
+    keys = [one.get("id") for one in listed if isinstance(one, Mapping)] if isinstance(listed, list) else []
+    return segment in keys and bool(document.get("primaryEmail") or document.get("primaryPhone"))
