@@ -4,8 +4,8 @@ Only what a template prints whatever else is so counts. What it prints under a c
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Self
 from uuid import UUID
 
 from psycopg.types.json import Jsonb
@@ -30,21 +30,16 @@ _SQL = queries("lacking")
 _known: dict[tuple[UUID, int], "Needs"] = {}
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Needs:
     """What one version of a template cannot be written without, by the locale it is written in."""
 
     version: Version
     names: Mapping[str, frozenset[str]]
-    _picked: dict[str, frozenset[str]] = field(default_factory=dict)
 
     def of(self, locale: str) -> frozenset[str]:
         """Give the names for somebody of this locale."""
-        if locale not in self._picked:
-            if len(self._picked) > MOST_KNOWN:
-                self._picked.clear()
-            self._picked[locale] = self.names[self.version.pick(locale)]
-        return self._picked[locale]
+        return self.names[self.version.pick(locale)]
 
 
 def needs_of(version: Version) -> Needs:
@@ -94,13 +89,35 @@ async def find_lacks(
     of_events = any(name.partition(".")[0] == "event" for name in asked)
     if of_events and not is_rehearsed:
         told = await _events(conn, frame, known, events)
+    by_locale: dict[str, _Asked] = {}
     found: dict[int, tuple[Lack, ...]] = {}
     for facts in known:
+        if facts.locale not in by_locale:
+            by_locale[facts.locale] = _Asked.of(needs, facts.locale)
         person = _Person(facts, facts.profile_id not in nameless, told.get(facts.profile_id), is_rehearsed)
-        lacks = person.lacks(needs)
+        lacks = person.lacks(by_locale[facts.locale])
         if lacks:
             found[facts.profile_id] = lacks
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What the templates ask of people of one locale: each name once with its parts, and the names of each template."""
+
+    names: tuple[tuple[str, str, tuple[str, ...]], ...]
+    templates: Mapping[int, frozenset[str]]
+
+    @classmethod
+    def of(cls, needs: Mapping[int, Needs], locale: str) -> Self:
+        templates = {template_id: one.of(locale) for template_id, one in needs.items()}
+        names = sorted(frozenset().union(*templates.values()))
+        return cls(tuple((name, *_parted(name)) for name in names), templates)
+
+
+def _parted(name: str) -> tuple[str, tuple[str, ...]]:
+    root, *path = name.split(".")
+    return root, tuple(path)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,17 +127,17 @@ class _Person:
     event: Mapping[str, Any] | None
     is_rehearsed: bool
 
-    def lacks(self, needs: Mapping[int, Needs]) -> tuple[Lack, ...]:
-        asked = {template_id: one.of(self.facts.locale) for template_id, one in needs.items()}
-        missing = {name for name in frozenset().union(*asked.values()) if not self._has(name)}
+    def lacks(self, asked: _Asked) -> tuple[Lack, ...]:
+        missing = {name for name, root, path in asked.names if not self._has(root, path)}
         if not missing:
             return ()
         return tuple(
-            Lack(template_id, tuple(sorted(names & missing))) for template_id, names in asked.items() if names & missing
+            Lack(template_id, tuple(sorted(names & missing)))
+            for template_id, names in asked.templates.items()
+            if names & missing
         )
 
-    def _has(self, name: str) -> bool:
-        root, *path = name.split(".")
+    def _has(self, root: str, path: Sequence[str]) -> bool:
         if root == "event":
             return self.is_rehearsed or (self.event is not None and _is_there(self.event, path))
         if root != "profile":

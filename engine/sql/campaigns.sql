@@ -259,11 +259,11 @@ FROM campaign_run r
 CROSS JOIN LATERAL (
     SELECT coalesce(sum(one.n), 0)::bigint AS decisions, coalesce(jsonb_object_agg(one.arbiter, one.n), '{}') AS arbiters
     FROM (SELECT CASE WHEN d.arbitration IS NULL THEN 'nobody' ELSE d.arbiter END AS arbiter, count(*) AS n
-          FROM decision d WHERE d.tenant_id = r.tenant_id AND d.run_id = r.run_id GROUP BY 1) one) made
+          FROM all_decision d WHERE d.tenant_id = r.tenant_id AND d.run_id = r.run_id GROUP BY 1) one) made
 WHERE r.tenant_id = %(tenant_id)s AND r.campaign_id = %(campaign_id)s
 ORDER BY r.created_at DESC, r.run_id DESC LIMIT %(limit)s
 
 -- name: arbiter_shares
 SELECT CASE WHEN arbitration IS NULL THEN 'nobody' ELSE arbiter END AS arbiter, count(*) AS decisions
-FROM decision WHERE tenant_id = leo_tenant() AND run_id = %(run_id)s
+FROM all_decision WHERE tenant_id = leo_tenant() AND run_id = %(run_id)s
 GROUP BY 1 ORDER BY 2 DESC, 1

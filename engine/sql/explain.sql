@@ -9,8 +9,8 @@ SELECT d.decision_id, d.run_id, d.campaign_id, c.key AS campaign_key, d.profile_
        o.key AS policy_key, o.document AS policy, d.arbiter, d.arbitration, d.wait_until, d.decided_at, t.inputs_salt,
        (SELECT jsonb_agg(jsonb_build_object('delivery_id', l.delivery_id, 'channel', l.channel, 'status', l.status)
                          ORDER BY l.delivery_id)
-        FROM delivery_log l WHERE l.tenant_id = d.tenant_id AND l.decision_id = d.decision_id) AS deliveries
-FROM decision d
+        FROM all_delivery l WHERE l.tenant_id = d.tenant_id AND l.decision_id = d.decision_id) AS deliveries
+FROM all_decision d
 JOIN tenant t ON t.tenant_id = d.tenant_id
 JOIN campaign c ON c.tenant_id = d.tenant_id AND c.campaign_id = d.campaign_id
 JOIN cdp_profiles p ON p.tenant_id = d.tenant_id AND p.profile_id = d.profile_id
@@ -25,7 +25,7 @@ SELECT d.decision_id, d.profile_id, d.action, d.channel, d.template_id, d.reason
        (SELECT o.document FROM policy o WHERE o.tenant_id = d.tenant_id AND o.policy_id = d.policy_id) AS policy
 FROM campaign c
 CROSS JOIN LATERAL (
-    SELECT one.* FROM decision one
+    SELECT one.* FROM all_decision one
     WHERE one.campaign_id = c.campaign_id AND one.decided_at >= %(since)s
       AND one.decided_at <= coalesce(%(before_at)s::timestamptz, 'infinity')
       AND (%(before_at)s::timestamptz IS NULL OR (one.decided_at, one.decision_id) < (%(before_at)s, %(before_id)s))
@@ -65,7 +65,7 @@ SELECT newest.run_id, newest.status AS run_status, frozen.snapshot_id, frozen.cr
        ) AS is_frozen,
        (SELECT m.joined_at FROM segment_member m
         WHERE m.tenant_id = %(tenant_id)s AND m.segment_id = %(segment_id)s::bigint AND m.profile_id = %(profile_id)s) AS member_since,
-       (SELECT d.decision_id FROM decision d
+       (SELECT d.decision_id FROM all_decision d
         WHERE d.tenant_id = %(tenant_id)s AND d.profile_id = %(profile_id)s AND d.campaign_id = %(campaign_id)s
           AND d.decided_at <= %(at)s
         ORDER BY d.decided_at DESC, d.decision_id DESC LIMIT 1) AS decision_id,
