@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
+from uuid import UUID
 
 from psycopg.rows import DictRow
 
@@ -35,6 +36,7 @@ class Frame:
     `is_fallback`: the message of an earlier run failed for these people. `good_for`: None is what is usual in the lane.
     """
 
+    tenant_id: UUID
     batch_id: int
     run_id: int
     lane: Lane
@@ -80,6 +82,7 @@ def frame_of(row: DictRow) -> Frame:
         channel_ids.setdefault(Channel(channel), channel_id)
     minutes = row.get("good_for_minutes")
     return Frame(
+        tenant_id=row["tenant_id"],
         batch_id=row["batch_id"],
         run_id=row["run_id"],
         lane=Lane(row["lane"]),

@@ -6,6 +6,7 @@ from pydantic import AwareDatetime, Field, model_validator
 
 from api.schemas.base import Document, Id, Ids, Input, Key, Name, Output, example
 from api.schemas.snapshots import SNAPSHOT, SnapshotOut
+from api.schemas.templates import LACKING, LackingOut
 from rules.expiry import LONGEST_MINUTES
 from rules.words import CampaignStatus, Change, Lane, RunKind, RunStatus
 
@@ -137,12 +138,16 @@ class RunOut(Output):
 
 
 class ActivatedOut(Output):
-    """What an activation started; a campaign that waits for events has neither snapshot nor run."""
+    """What an activation started; a campaign that waits for events has neither snapshot nor run.
 
-    model_config = example({"campaign": _CAMPAIGN, "snapshot": SNAPSHOT, "run": _RUN})
+    `lacking` tells who cannot be written to, because a value that a template prints is missing.
+    """
+
+    model_config = example({"campaign": _CAMPAIGN, "snapshot": SNAPSHOT, "run": _RUN, "lacking": [LACKING]})
     campaign: CampaignOut
     snapshot: SnapshotOut | None
     run: RunOut | None
+    lacking: list[LackingOut]
 
 
 _RUN_FIGURES = {

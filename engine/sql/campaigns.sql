@@ -133,8 +133,9 @@ ORDER BY c.campaign_id LIMIT %(limit)s
 SELECT c.campaign_id, c.name, c.status, c.segment_id,
        num_nonnulls(c.segment_id, c.trigger_type, c.trigger_segment_id) > 0 AS has_somebody,
        coalesce(c.ends_at <= now(), false) AS is_over,
-       EXISTS (SELECT FROM campaign_template ct JOIN message_template m USING (tenant_id, template_id)
-               WHERE ct.tenant_id = c.tenant_id AND ct.campaign_id = c.campaign_id AND m.status = 'approved') AS has_approved,
+       ARRAY(SELECT m.template_id FROM campaign_template ct JOIN message_template m USING (tenant_id, template_id)
+             WHERE ct.tenant_id = c.tenant_id AND ct.campaign_id = c.campaign_id AND m.status = 'approved'
+             ORDER BY ct.position, m.template_id) AS approved_ids,
        (SELECT r.run_id FROM campaign_run r
         WHERE r.tenant_id = c.tenant_id AND r.campaign_id = c.campaign_id AND r.kind = 'snapshot'
           AND r.status IN ('pending', 'running', 'paused') ORDER BY r.run_id LIMIT 1) AS unfinished_run_id
@@ -258,11 +259,11 @@ FROM campaign_run r
 CROSS JOIN LATERAL (
     SELECT coalesce(sum(one.n), 0)::bigint AS decisions, coalesce(jsonb_object_agg(one.arbiter, one.n), '{}') AS arbiters
     FROM (SELECT CASE WHEN d.arbitration IS NULL THEN 'nobody' ELSE d.arbiter END AS arbiter, count(*) AS n
-          FROM decision d WHERE d.tenant_id = r.tenant_id AND d.run_id = r.run_id GROUP BY 1) one) made
+          FROM all_decision d WHERE d.tenant_id = r.tenant_id AND d.run_id = r.run_id GROUP BY 1) one) made
 WHERE r.tenant_id = %(tenant_id)s AND r.campaign_id = %(campaign_id)s
 ORDER BY r.created_at DESC, r.run_id DESC LIMIT %(limit)s
 
 -- name: arbiter_shares
 SELECT CASE WHEN arbitration IS NULL THEN 'nobody' ELSE arbiter END AS arbiter, count(*) AS decisions
-FROM decision WHERE tenant_id = leo_tenant() AND run_id = %(run_id)s
+FROM all_decision WHERE tenant_id = leo_tenant() AND run_id = %(run_id)s
 GROUP BY 1 ORDER BY 2 DESC, 1

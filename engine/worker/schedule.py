@@ -37,6 +37,7 @@ BY_CLOCK_S: Mapping[str, float] = {
     lanes.TIDY: 3600.0,
     lanes.SEAL: 10.0,
     lanes.TALLY: 10.0,
+    lanes.ARCHIVE: 3600.0,
     lanes.CHECK: 600.0,
     lanes.REPLAY: 10.0,
     lanes.REPORT: 2.0,

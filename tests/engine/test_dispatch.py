@@ -68,7 +68,7 @@ async def test_an_event_can_be_written_about(act: Act) -> None:
 
 
 async def test_a_missing_variable_fails_the_message_with_a_sentence_and_sends_nothing(act: Act) -> None:
-    await act.queue(3, body={"body": "{{ profile.attributes.tier }}"})
+    await act.queue(3, body={"body": "{% if profile.name %}{{ profile.attributes.tier }}{% endif %}"})
     dispatched = await act.send()
     assert (dispatched.failed, dispatched.sent) == (3, 0)
     assert await act.sandbox.messages() == []

@@ -100,7 +100,7 @@ SPOKEN_TO: Mapping[str, tuple[str, ...]] = {
     ),
     "httpx_aiohttp": ("channels.http", "engine.demo.client"),
     "jsonschema": ("engine.tools.check",),
-    "liquid": ("engine.templates.liquid",),
+    "liquid": ("engine.templates.liquid", "engine.templates.certain"),
     "llama_cpp": ("engine.think.functiongemma.context",),
     "mjml": ("engine.templates.mail",),
     "networkx": ("graph.components", "graph.insight", "graph.whole"),

@@ -155,6 +155,7 @@ export default {
   "gate.consent": "No consent",
   "gate.suppression": "On the do-not-contact list",
   "gate.unreachable": "No valid address",
+  "gate.incomplete": "A value is missing",
   "gate.duplicate": "Reached already",
   "gate.eligibility": "Not eligible",
   "gate.applicability": "Not applicable",

@@ -155,6 +155,7 @@ export default {
   "gate.consent": "Chưa đồng ý",
   "gate.suppression": "Trong danh sách không liên hệ",
   "gate.unreachable": "Không có địa chỉ hợp lệ",
+  "gate.incomplete": "Thiếu dữ liệu cho mẫu tin",
   "gate.duplicate": "Đã liên hệ rồi",
   "gate.eligibility": "Không đủ điều kiện",
   "gate.applicability": "Không áp dụng",
