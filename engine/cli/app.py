@@ -35,7 +35,9 @@ COMMANDS: dict[str, Command] = {
     "segments": Command("engine.cli.segments:app", "Save, try, refresh and explain segments.", WORK),
     "snapshot": Command("engine.cli.snapshots:app", "Freeze who is in a segment; verify and compare.", WORK),
     "credentials": Command("engine.cli.credentials:app", "Change the key that secrets are sealed with.", WORK),
-    "channels": Command("engine.cli.channels:app", "List channels; pause, resume, renew their tokens.", WORK),
+    "channels": Command(
+        "engine.cli.channels:app", "List channels; pause, resume, renew their tokens; connect Zalo.", WORK
+    ),
     "templates": Command("engine.cli.templates:app", "Show, try out and approve templates.", WORK),
     "campaigns": Command("engine.cli.campaigns:app", "Try a campaign over real people without writing.", WORK),
     "decisions": Command("engine.cli.decisions:app", "List, explain and replay decisions.", LOOK),

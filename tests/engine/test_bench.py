@@ -56,6 +56,7 @@ def test_an_unknown_name_is_told_in_one_sentence(capsys: pytest.CaptureFixture[s
         ),
         ("smtp", {"per_s", "baseline_per_s", "rss_mb"}),
         ("snapshot", {"ms_10", "s_1k", "growth_per_member", "baseline_ms_10"}),
+        ("sync", {"batch100_p50_ms", "batch100_p99_ms", "per_s", "baseline_per_s", "unchanged_rows_written", "rss_mb"}),
         ("trace", {"p50_ms_200", "p95_ms_200", "p50_ms_2k", "p95_ms_2k"}),
     ],
 )
@@ -70,6 +71,7 @@ def test_a_benchmark_ends_with_one_json_object_and_leaves_nothing(
         "segment": "10000",
         "smtp": "300",
         "snapshot": "1000",
+        "sync": "300",
         "trace": "2000",
     }[name]
     assert run(["bench", name, "--json", "--n", size]) == 0
@@ -80,6 +82,7 @@ def test_a_benchmark_ends_with_one_json_object_and_leaves_nothing(
     assert document["figures"].keys() == figures
     # Bulk steps back, and events for a second may be all that a busy machine has time for.
     assert document["figures"].pop("bulk_deliveries", 0) >= 0
+    assert document["figures"].pop("unchanged_rows_written", 0) == 0
     assert all(value > 0 for value in [*document["figures"].values(), document["ratio"]])
     assert "met: " in shown.err
     assert left(admin_url) == before
