@@ -148,7 +148,7 @@ def _vacuum(bench: Bench, statement: str) -> None:
     """Do now what autovacuum does within a minute; whole, so that sizes are those of the rows that are there."""
     with admin(bench.place.admin_url) as connection:
         connection.autocommit = True
-        connection.execute(statement)  # type: ignore[arg-type]
+        connection.execute(statement)
 
 
 def _result(old: int, before: Costs, since: Costs, moved_per_s: float) -> Result:
