@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from engine.db import Transaction
 from engine.facts import gather
 from engine.frame import Frame
+from engine.lacking import find_lacks
 from engine.queries import queries
 from engine.segments.context import context_of
 from engine.segments.gather import gather as gather_people
@@ -18,9 +19,19 @@ from rules.words import Channel
 
 
 async def gather_all(
-    conn: Transaction, frame: Frame, *, profile_ids: Sequence[int], now: datetime, is_past: bool = False
+    conn: Transaction,
+    frame: Frame,
+    *,
+    profile_ids: Sequence[int],
+    now: datetime,
+    events: Mapping[int, int] | None = None,
+    is_past: bool = False,
+    is_rehearsed: bool = False,
 ) -> list[Facts]:
-    """Give everything that a decision for these people may look at, but twins and budget; see `facts.gather`."""
+    """Give everything that a decision for these people may look at, but twins and budget; see `facts.gather`.
+
+    `events` and `is_rehearsed` are those of `find_lacks`.
+    """
     policy = frame.policy
     known = await gather(
         conn,
@@ -37,7 +48,8 @@ async def gather_all(
     people = await _people(conn, frame, known, now)
     rivals = await _rivals(conn, frame, known, now)
     failed = await _failed(conn, frame, known)
-    if not people and not rivals and not failed:
+    lacks = await find_lacks(conn, frame, known, events=events, is_rehearsed=is_rehearsed)
+    if not people and not rivals and not failed and not lacks:
         return known
     return [
         replace(
@@ -45,6 +57,7 @@ async def gather_all(
             person=people.get(facts.profile_id),
             rivals=tuple(rivals.get(facts.profile_id, ())),
             failed=tuple(failed.get(facts.profile_id, ())),
+            lacks=lacks.get(facts.profile_id, ()),
         )
         for facts in known
     ]

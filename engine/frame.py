@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
+from uuid import UUID
 
 from psycopg.rows import DictRow
 
@@ -32,9 +33,10 @@ class Frame:
 
     `zone` is where people are of whom it is not known, `tenant_zone` whose days a budget counts. `has_rivals`: there
     are active campaigns of higher priority. `people` counts those of the whole run where that was forecast.
-    `is_fallback`: the message of an earlier run failed for these people.
+    `is_fallback`: the message of an earlier run failed for these people. `good_for`: None is what is usual in the lane.
     """
 
+    tenant_id: UUID
     batch_id: int
     run_id: int
     lane: Lane
@@ -58,6 +60,7 @@ class Frame:
     people: int = 0
     started_at: datetime = _LONG_AGO
     is_fallback: bool = False
+    good_for: timedelta | None = None
 
 
 async def lock_frame(conn: Transaction, batch_id: int) -> Frame | None:
@@ -77,7 +80,9 @@ def frame_of(row: DictRow) -> Frame:
     for channel, template_id, key, version, channel_id, *topics in row["templates"] or ():
         templates.append((Channel(channel), template_id, key, version, tuple(topics[0] if topics else ())))
         channel_ids.setdefault(Channel(channel), channel_id)
+    minutes = row.get("good_for_minutes")
     return Frame(
+        tenant_id=row["tenant_id"],
         batch_id=row["batch_id"],
         run_id=row["run_id"],
         lane=Lane(row["lane"]),
@@ -110,6 +115,7 @@ def frame_of(row: DictRow) -> Frame:
         people=row.get("run_people") or 0,
         started_at=row.get("started_at") or _LONG_AGO,
         is_fallback=bool(row.get("fallbacks")),
+        good_for=None if minutes is None else timedelta(minutes=minutes),
     )
 
 

@@ -24,7 +24,7 @@ from rules.words import Lane
 # The jobs that a worker knows.
 DECIDE, DISPATCH = "decide", "dispatch"
 RECHECK, REFRESH, SYNC = "recheck", "refresh", "sync"
-EMBED, TIDY, SEAL, TALLY = "embed", "tidy", "seal", "tally"
+EMBED, TIDY, SEAL, TALLY, CHECK, ARCHIVE = "embed", "tidy", "seal", "tally", "check", "archive"
 REPLAY, REPORT = "replay", "report"
 TASKS = "tasks"
 TOKENS = "tokens"

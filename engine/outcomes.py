@@ -1,8 +1,8 @@
 """Learn: what providers tell of messages becomes outcomes, each once, and counts from the next decision on.
 
-A bounce closes the address, an unsubscription or complaint withdraws consent, and any answer to a message nobody was
-sure of shows that it arrived. What a person does by themselves (follows, writes) is an event too: it opens the
-provider's window, and a campaign may wait for it.
+A bounce closes the address and lets another channel take the place of its message, an unsubscription or complaint
+withdraws consent, and any answer to a message nobody was sure of shows that it arrived. What a person does by
+themselves (follows, writes) is an event too: it opens the provider's window, and a campaign may wait for it.
 """
 
 import re
@@ -14,14 +14,17 @@ from uuid import UUID
 from psycopg.types.json import Jsonb
 
 from channels.contract import Incoming
+from engine import clock
 from engine.addresses import clean
 from engine.db import Transaction
 from engine.events import LONGEST_EXT_ID, Triggered, record_events
 from engine.queries import queries
-from rules.words import Channel
+from rules.words import Channel, OutcomeType
 
 SOURCE = "callback"
 _EVENT_ID = re.compile(r"[0-9a-fA-F]{64}")
+# Who did one of these has the message, whatever comes back of it later.
+_SEEN = (OutcomeType.READ, OutcomeType.CLICKED, OutcomeType.REPLIED, OutcomeType.VISITED, OutcomeType.BOUGHT)
 _ZALO = (Channel.ZALO_OA, Channel.ZALO_TEMPLATE)
 
 
@@ -56,10 +59,13 @@ async def record_outcomes(
         "channel_id": channel_id,
         "kinds": list(_ZALO) if channel in _ZALO else [],
         "rows": Jsonb(rows),
+        "seen": list(_SEEN),
     }
     row = await (await conn.execute(queries("outcomes")["record"], parameters)).fetchone()
     if row is None:
         return Recorded()
+    if row["came_back"]:
+        await conn.execute(queries("dispatch")["fall_back"], {"delivery_ids": row["came_back"], "now": clock.now()})
     told = Recorded(row["new"], row["known"] - row["new"], row["unknown"])
     if channel is None or not row["events"]:
         return told

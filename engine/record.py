@@ -15,6 +15,7 @@ from engine.db import Transaction
 from engine.frame import Frame
 from engine.queries import queries
 from engine.think.recall import model_hash
+from rules.expiry import expiry
 from rules.facts import Facts
 from rules.identity import canonical, delivery_event_id, written_hash
 from rules.verdicts import Decision, write_standings
@@ -116,7 +117,7 @@ async def record(conn: Transaction, frame: Frame, rows: Sequence[bytes], *, now:
         "policy_id": frame.policy_id,
         "policy_version": frame.policy.version,
         "lane": frame.lane,
-        "expires_at": frame.campaign.ends_at,
+        "expires_at": expiry(now, frame.lane, good_for=frame.good_for, ends_at=frame.campaign.ends_at),
         "now": now,
     }
     written = await (await conn.execute(_SQL["write"], parameters)).fetchall()

@@ -73,7 +73,8 @@ async def decide_together(conn: Transaction, *, tenant_id: UUID, batch_ids: Sequ
     if not frames:
         return Together()
     shared = replace(first, profile_ids=tuple(frames))
-    facts = await gather_all(conn, shared, profile_ids=shared.profile_ids, now=now)
+    events = {person: frame.event_id for person, frame in frames.items() if frame.event_id is not None}
+    facts = await gather_all(conn, shared, profile_ids=shared.profile_ids, now=now, events=events)
     campaign = canonical(shared.campaign.to_document())
     sheets = {person: Sheet(frame, tenant_id, campaign, is_own=True) for person, frame in frames.items()}
     # Whoever is one person with somebody in another run hears of both events: twins count in one run alone.

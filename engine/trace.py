@@ -4,12 +4,13 @@ A journey is rooted at a decision: event -> task -> decision -> delivery -> outc
 why: a scored decision has no task, a snapshot run no event, doing nothing no delivery.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from itertools import groupby
 from operator import itemgetter
+from types import MappingProxyType
 from typing import Any, LiteralString
 from uuid import UUID
 
@@ -24,6 +25,12 @@ from rules.errors import InvalidInput, NotFound
 from rules.verdicts import read
 
 NEWEST = 20
+_LIVE: Mapping[LiteralString, LiteralString] = MappingProxyType(
+    {"{decisions}": "decision", "{deliveries}": "delivery_log", "{attempts}": "delivery_attempt"}
+)
+_ARCHIVED: Mapping[LiteralString, LiteralString] = MappingProxyType(
+    {"{decisions}": "archive_decision", "{deliveries}": "archive_delivery", "{attempts}": "archive_attempt"}
+)
 _GRAPH = "SELECT leo_graph() AS graph"
 # Any value of AGE's type loads its library, and its operators have to be on the search path.
 _SETTINGS = (
@@ -43,13 +50,17 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Root:
-    """The record that an argument names: its person, and which of the person's decisions (None: all)."""
+    """The record that an argument names: its person, and which of the person's decisions (None: all).
+
+    `has_archived`: some of these decisions are in the archive.
+    """
 
     kind: Kind
     record_id: int
     profile_id: int | None
     decision_ids: tuple[int, ...] | None
     title: str
+    has_archived: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +93,14 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Journey:
-    """What led to one decision and what came of it, in order; outcomes may be several."""
+    """What led to one decision and what came of it, in order; outcomes may be several.
+
+    `is_archived`: decision and delivery are in the archive, no more in the graph.
+    """
 
     decision_id: int
     steps: tuple[Step, ...]
+    is_archived: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +118,11 @@ class Trace:
             "profile_id": self.root.profile_id,
             "title": self.root.title,
             "journeys": [
-                {"decision_id": journey.decision_id, "steps": [step.as_document() for step in journey.steps]}
+                {
+                    "decision_id": journey.decision_id,
+                    "archived": journey.is_archived,
+                    "steps": [step.as_document() for step in journey.steps],
+                }
                 for journey in self.journeys
             ],
         }
@@ -141,21 +160,27 @@ async def find(connection: Transaction, argument: str, *, kind: Kind | None = No
         profile_id=row["profile_id"],
         decision_ids=None if decisions is None else tuple(decisions),
         title=row["title"],
+        has_archived=row["has_archived"],
     )
 
 
 async def trace(connection: Transaction, root: Root, *, newest: int = NEWEST) -> Trace:
-    """Give the journeys of `root`, at most `newest`, from one statement."""
+    """Give the journeys of `root`, at most `newest`: the live ones from one statement, then those of the archive."""
     if root.profile_id is None or root.decision_ids == ():
         return Trace(root, ())
-    statement = _trace_sql(paths.path(await _graph(connection)))
+    statement = _trace_sql(paths.path(await _graph(connection)), _LIVE)
     arguments = paths.parameters(profile_id=root.profile_id, decision_ids=root.decision_ids, newest=newest)
     # A raw cursor, because the default one takes Cypher's `%` for a placeholder. Prepared at once: planning the path
     # takes 10 ms, walking it less than one.
     async with AsyncRawCursor(connection, row_factory=dict_row) as cursor:
         await cursor.execute(statement, (arguments,), prepare=True)
-        rows = await cursor.fetchall()
-    return Trace(root, _journeys(rows))
+        found = _journeys(await cursor.fetchall())
+        if root.has_archived and len(found) < newest:
+            chosen = None if root.decision_ids is None else list(root.decision_ids)
+            statement = _trace_sql(queries("trace")["archived_path"], _ARCHIVED)
+            await cursor.execute(statement, (root.profile_id, chosen, newest - len(found)))
+            found += _journeys(await cursor.fetchall(), is_archived=True)
+    return Trace(root, found)
 
 
 async def auditor_sql(connection: Transaction, root: Root, *, tenant_id: UUID, newest: int = NEWEST) -> str:
@@ -166,7 +191,7 @@ async def auditor_sql(connection: Transaction, root: Root, *, tenant_id: UUID, n
 def for_psql(graph: str, root: Root, *, tenant_id: UUID, newest: int = NEWEST) -> str:
     """Write the values into the statement; the line before it sets the tenant, for whoever may log in."""
     path = paths.literal_path(graph, profile_id=root.profile_id or 0, decision_ids=root.decision_ids, newest=newest)
-    return f"{_SETTINGS.format(tenant_id=tenant_id)}\n\n{_trace_sql(path)}"
+    return f"{_SETTINGS.format(tenant_id=tenant_id)}\n\n{_trace_sql(path, _LIVE)}"
 
 
 async def orphans(connection: Transaction) -> tuple[Orphans, ...]:
@@ -184,13 +209,16 @@ async def _graph(connection: Transaction) -> str:
     return str(graph)
 
 
-def _trace_sql(path: LiteralString) -> LiteralString:
-    return queries("trace")["trace"].replace("{path}", path)
+def _trace_sql(path: LiteralString, tables: Mapping[LiteralString, LiteralString]) -> LiteralString:
+    statement = queries("trace")["trace"].replace("{path}", path)
+    for place, table in tables.items():
+        statement = statement.replace(place, table)
+    return statement
 
 
-def _journeys(rows: Sequence[DictRow]) -> tuple[Journey, ...]:
+def _journeys(rows: Sequence[DictRow], *, is_archived: bool = False) -> tuple[Journey, ...]:
     return tuple(
-        Journey(decision_id, tuple(_step(row) for row in steps))
+        Journey(decision_id, tuple(_step(row) for row in steps), is_archived)
         for decision_id, steps in groupby(rows, key=itemgetter("decision_id"))
     )
 

@@ -1,7 +1,7 @@
 """Traces: what one event led to, from the request over the job to the provider's answer, as spans of OpenTelemetry.
 
-Off unless the settings name a receiver; then nothing here does anything. A trace goes on where a run goes on: the run's
-row keeps the span that made it (`campaign_run.traceparent`), so it does not matter who finds the work, or when.
+Off unless the settings name a receiver; then nothing here does anything. A trace goes on where a run or an agent task
+goes on: its row keeps the span that made it (`traceparent`), so it does not matter who finds the work, or when.
 """
 
 from collections.abc import Iterator

@@ -8,6 +8,7 @@ from psycopg.rows import DictRow
 _DIFFERENCES = "SELECT label, missing, extra, different FROM leo_graph_differences()"
 # Both read every row of the tenant: as long as that takes.
 _NO_TIMEOUT = "SELECT set_config('statement_timeout', '0', true)"
+_TIMEOUT = "SELECT set_config('statement_timeout', %s, true)"
 _REBUILD = "SELECT leo_graph_rebuild() AS elements"
 
 _ANALYZE = "SELECT leo_analyze()"
@@ -27,12 +28,12 @@ class Difference:
         return self.missing + self.extra + self.different
 
 
-async def compare(connection: AsyncConnection[DictRow]) -> tuple[Difference, ...]:
+async def compare(connection: AsyncConnection[DictRow], *, within_s: float | None = None) -> tuple[Difference, ...]:
     """Compare every label of the transaction's tenant; all totals are 0 where graph and tables agree.
 
-    A label that the schema does not know counts as extra.
+    A label that the schema does not know counts as extra. PostgreSQL gives up after `within_s`, where that is given.
     """
-    await connection.execute(_NO_TIMEOUT)
+    await connection.execute(_TIMEOUT, (str(int((within_s or 0) * 1000)),))
     return tuple(Difference(**row) for row in await (await connection.execute(_DIFFERENCES)).fetchall())
 
 

@@ -61,12 +61,17 @@ def weigh(
     case = asked(Case.of(facts, campaign, policy, now))
     of_person, gates, scored = against_person(case), gates_of(case), scoring(facts, policy)
     by_template = policy.names_templates
-    known: dict[tuple[Channel | None, str | None], _Standing] = {}
+    by_lack = bool(facts.lacks)
+    known: dict[tuple[Channel | None, str | None, int | None], _Standing] = {}
     verdicts: list[Verdict] = []
     for candidate in candidates:
         standing = _FREE
         if candidate.action is Action.SEND:
-            alike = candidate.channel, candidate.template_name if by_template else None
+            alike = (
+                candidate.channel,
+                candidate.template_name if by_template else None,
+                candidate.template_id if by_lack else None,
+            )
             standing = known.get(alike) or known.setdefault(alike, _standing(case, candidate, of_person, gates))
         reasons, until = standing
         value, features = (None, _NO_FEATURES) if reasons else scored(candidate)

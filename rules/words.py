@@ -40,6 +40,7 @@ class Gate(StrEnum):
     CONSENT = "consent"
     SUPPRESSION = "suppression"
     UNREACHABLE = "unreachable"
+    INCOMPLETE = "incomplete"
     DUPLICATE = "duplicate"
     ELIGIBILITY = "eligibility"
     APPLICABILITY = "applicability"

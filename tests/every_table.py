@@ -22,6 +22,9 @@ _WHOLE = (
     "SELECT md5(coalesce(string_agg(t::text, E'\\n' ORDER BY t::text), '')), count(*) FROM {} t WHERE tenant_id = %s"
 )
 
+# What nobody but its owner writes.
+OWNED = {"tenant_removal", "archive_decision", "archive_delivery"}
+
 Connection = psycopg.Connection[Any]
 
 
@@ -31,7 +34,7 @@ def fill(admin_url: str, tenant: Tenant) -> None:
         connection.execute("SET LOCAL search_path = public, ag_catalog")
         connection.execute("SELECT set_config('leo.tenant', %s, true)", (str(tenant.tenant_id),))
         for table, statement in ROWS.items():
-            connection.execute("SET LOCAL ROLE leo_owner" if table == "tenant_removal" else "SET LOCAL ROLE leo_app")
+            connection.execute("SET LOCAL ROLE leo_owner" if table in OWNED else "SET LOCAL ROLE leo_app")
             connection.execute(statement)
 
 

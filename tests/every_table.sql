@@ -1,6 +1,6 @@
 -- One row in every table of a tenant, parents before children: whoever adds a table adds a row here, or the escape suites fail.
 -- What holds the word "hidden" is nowhere a name by which a record can be asked for: an answer with it shows what it must not.
--- They run one after another in one transaction inside the tenant, except tenant_removal, which nobody but its owner writes.
+-- They run one after another in one transaction inside the tenant; the archive and tenant_removal as their owner, who alone writes them.
 
 -- name: cdp_profiles
 INSERT INTO cdp_profiles (tenant_id, ext_id, name, attributes)
@@ -147,6 +147,14 @@ FROM decision d, channel c WHERE c.kind = 'email'
 -- name: delivery_attempt
 INSERT INTO delivery_attempt (tenant_id, delivery_id, number, phase, worker, status)
 SELECT leo_tenant(), delivery_id, 1, 'started', 'w', 'sending' FROM delivery_log
+
+-- name: archive_decision
+INSERT INTO archive_decision SELECT (jsonb_populate_record(NULL::archive_decision,
+    to_jsonb(d) || jsonb_build_object('decision_id', -d.decision_id, 'archived_at', now()))).* FROM decision d
+
+-- name: archive_delivery
+INSERT INTO archive_delivery SELECT (jsonb_populate_record(NULL::archive_delivery, to_jsonb(l) || jsonb_build_object(
+    'delivery_id', -l.delivery_id, 'decision_id', -l.decision_id, 'tries', '[]'::jsonb, 'archived_at', now()))).* FROM delivery_log l
 
 -- name: outcome
 INSERT INTO outcome (tenant_id, delivery_id, profile_id, type, dedup_key, occurred_at)

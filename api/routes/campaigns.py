@@ -13,6 +13,7 @@ from api.schemas.campaigns import (
     RunOut,
 )
 from api.schemas.snapshots import SnapshotOut
+from api.schemas.templates import LackingOut
 from api.work import Working, WorkRoute, needs
 from engine import campaigns, segments
 from engine.tenants import Scope
@@ -81,6 +82,7 @@ async def activate_campaign(campaign_id: PathId, work: Working) -> ActivatedOut:
         campaign=CampaignOut.model_validate(done.campaign),
         snapshot=None if done.snapshot is None else SnapshotOut.of(done.snapshot),
         run=None if done.run is None else _run(done.run),
+        lacking=[LackingOut.model_validate(one) for one in done.lacking],
     )
 
 

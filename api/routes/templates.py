@@ -6,6 +6,8 @@ from fastapi import APIRouter
 
 from api.routes.paging import After, Limit, PathId, following
 from api.schemas.templates import (
+    LackingList,
+    LackingOut,
     PreviewIn,
     PreviewOut,
     TemplateIn,
@@ -15,7 +17,7 @@ from api.schemas.templates import (
     TrialOut,
 )
 from api.work import ActingNow, ActRoute, Working, WorkRoute, needs
-from engine import campaigns
+from engine import campaigns, lacking
 from engine.tenants import Scope
 
 router = APIRouter(route_class=WorkRoute, tags=["templates"])
@@ -54,6 +56,14 @@ async def get_template(template_id: PathId, work: Working) -> TemplateOut:
     return TemplateOut.model_validate(
         await campaigns.get_template(work.conn, tenant_id=work.tenant_id, template_id=template_id)
     )
+
+
+@router.get("/templates/{template_id}/lacking", operation_id="countLacking", openapi_extra=needs(Scope.READ))
+async def count_lacking(template_id: PathId, work: Working) -> LackingList:
+    """Count who lacks a value that the template prints, among the first 50,000 active people."""
+    await campaigns.get_template(work.conn, tenant_id=work.tenant_id, template_id=template_id)
+    found = await lacking.count_lacking(work.conn, tenant_id=work.tenant_id, template_ids=[template_id])
+    return LackingList(items=[LackingOut.model_validate(one) for one in found])
 
 
 @router.post("/templates/{template_id}/preview", operation_id="previewTemplate", openapi_extra=needs(Scope.READ))

@@ -6,6 +6,8 @@ from pydantic import AwareDatetime, Field, model_validator
 
 from api.schemas.base import Document, Id, Ids, Input, Key, Name, Output, example
 from api.schemas.snapshots import SNAPSHOT, SnapshotOut
+from api.schemas.templates import LACKING, LackingOut
+from rules.expiry import LONGEST_MINUTES
 from rules.words import CampaignStatus, Change, Lane, RunKind, RunStatus
 
 _CAMPAIGN = {
@@ -25,6 +27,7 @@ _CAMPAIGN = {
     "control_share": 0.1,
     "resend": False,
     "budget": {"messages": 10000, "amount": None, "per": "campaign"},
+    "good_for_minutes": None,
     "created_at": "2026-05-01T02:00:00Z",
     "template_ids": [251],
 }
@@ -80,6 +83,13 @@ class CampaignIn(Input):
     control_share: float = Field(default=0.0, ge=0.0, le=1.0)
     resend: bool = Field(default=False, description="At least once: a message whose fate is unknown is sent again.")
     budget: CampaignBudget | None = None
+    good_for_minutes: int | None = Field(
+        default=None,
+        ge=1,
+        le=LONGEST_MINUTES,
+        description="So long after it was queued a message may still be sent, then it is `expired`; "
+        "left out: a day for what answers an event, a week in bulk.",
+    )
 
     @model_validator(mode="after")
     def _is_complete(self) -> Self:
@@ -106,6 +116,7 @@ class CampaignOut(Output):
     control_share: float
     resend: bool
     budget: Document | None
+    good_for_minutes: int | None
     created_at: AwareDatetime
     template_ids: list[Id]
 
@@ -127,12 +138,16 @@ class RunOut(Output):
 
 
 class ActivatedOut(Output):
-    """What an activation started; a campaign that waits for events has neither snapshot nor run."""
+    """What an activation started; a campaign that waits for events has neither snapshot nor run.
 
-    model_config = example({"campaign": _CAMPAIGN, "snapshot": SNAPSHOT, "run": _RUN})
+    `lacking` tells who cannot be written to, because a value that a template prints is missing.
+    """
+
+    model_config = example({"campaign": _CAMPAIGN, "snapshot": SNAPSHOT, "run": _RUN, "lacking": [LACKING]})
     campaign: CampaignOut
     snapshot: SnapshotOut | None
     run: RunOut | None
+    lacking: list[LackingOut]
 
 
 _RUN_FIGURES = {

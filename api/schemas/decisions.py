@@ -160,7 +160,10 @@ class StepOut(Output):
 
 
 class JourneyOut(Output):
+    """`archived`: decision and delivery are in the archive, no more in the graph."""
+
     decision_id: int
+    archived: bool = False
     steps: list[StepOut]
 
 

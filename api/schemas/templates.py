@@ -201,3 +201,30 @@ class TrialOut(Output):
     code: str
     detail: str
     provider_id: str | None
+
+
+LACKING = {
+    "template_id": 251,
+    "template": "uu-dai v1 (email)",
+    "name": "profile.attributes.tier",
+    "people": 12,
+    "looked_at": 128,
+    "examples": ["KH-0007", "KH-0031"],
+}
+
+
+class LackingOut(Output):
+    """How many of the people looked at lack a value that a template prints; they are not sent it."""
+
+    model_config = example(LACKING)
+    template_id: int
+    template: str
+    name: str
+    people: int
+    looked_at: int
+    examples: list[str]
+
+
+class LackingList(Output):
+    model_config = example({"items": [LACKING]})
+    items: list[LackingOut]

@@ -1,8 +1,12 @@
-"""Zalo's OAuth v4: a refresh token is for one use, and gives a new pair that ends the old access token at once.
+"""Zalo's OAuth v4: the first pair for the code of a consent (PKCE), and every further one for the refresh token before.
+
+A refresh token is for one use, and gives a new pair that ends the old access token at once.
 
 Whoever loses the new pair has lost the grant: the caller commits it before anything else.
 """
 
+import base64
+import hashlib
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
@@ -30,6 +34,30 @@ REMEDY = (
 )
 
 
+def challenge_of(code_verifier: str) -> str:
+    """Give the challenge (S256) that Zalo's page for developers and the consent's address are told."""
+    return base64.urlsafe_b64encode(hashlib.sha256(code_verifier.encode()).digest()).rstrip(b"=").decode()
+
+
+def consent_url(
+    *, app_id: str, redirect_uri: str, code_verifier: str, state: str = "", oauth_url: str = OAUTH_URL
+) -> str:
+    """Give the page on which an administrator of the account consents; it sends on to `redirect_uri` with `code`."""
+    asked = {"app_id": app_id, "redirect_uri": redirect_uri, "code_challenge": challenge_of(code_verifier)}
+    return f"{oauth_url}/v4/oa/permission?{urlencode(asked | ({'state': state} if state else {}))}"
+
+
+async def exchange(settings: Mapping[str, Any], now: datetime, egress: Egress) -> Kept:
+    """Give the first pair for `code` and `code_verifier`; the code is used up. Raises as `keep` does."""
+    form = {
+        "code": settings["code"],
+        "app_id": settings["app_id"],
+        "grant_type": "authorization_code",
+        "code_verifier": settings["code_verifier"],
+    }
+    return await _ask(settings, form, now, egress)
+
+
 async def keep(settings: Mapping[str, Any], now: datetime, egress: Egress) -> Kept:
     """Use the refresh token up and give the new pair."""
     form = {
@@ -37,6 +65,10 @@ async def keep(settings: Mapping[str, Any], now: datetime, egress: Egress) -> Ke
         "app_id": settings["app_id"],
         "grant_type": "refresh_token",
     }
+    return await _ask(settings, form, now, egress)
+
+
+async def _ask(settings: Mapping[str, Any], form: Mapping[str, str], now: datetime, egress: Egress) -> Kept:
     url = f"{settings.get('oauth_url') or OAUTH_URL}/v4/oa/access_token"
     headers = {"secret_key": settings["app_secret"], "Content-Type": "application/x-www-form-urlencoded"}
     http = HttpClient(egress=egress, connections=1, connect_timeout_s=CONNECT_S, total_timeout_s=TOTAL_S)
@@ -44,7 +76,7 @@ async def keep(settings: Mapping[str, Any], now: datetime, egress: Egress) -> Ke
         answer = await http.post(url, urlencode(form).encode(), headers)
     except (NeverLeft, MayHaveLeft) as error:
         raise TryAgain(
-            f"Zalo's token could not be renewed ({error.cause}).", remedy="It is tried again by itself."
+            f"Zalo could not be asked for a token ({error.cause}).", remedy="It is tried again by itself."
         ) from error
     finally:
         await http.aclose()
@@ -56,10 +88,11 @@ async def keep(settings: Mapping[str, Any], now: datetime, egress: Egress) -> Ke
     code = whole_number(body.get("error"))
     if code == BUSY or (code is None and (answer.status >= HTTP_ERROR or not body)):
         raise TryAgain(
-            f"Zalo renews no token now (HTTP {answer.status}, error {code}).", remedy="It is tried again by itself."
+            f"Zalo gives no token now (HTTP {answer.status}, error {code}).", remedy="It is tried again by itself."
         )
     words = text_of(body, "error_description") or text_of(body, "error_name") or text_of(body, "message")
-    raise GrantEnded(f"Zalo refuses the refresh token: {code} {words[:200]}".rstrip(), remedy=REMEDY)
+    what = "refresh token" if "refresh_token" in form else "authorization code"
+    raise GrantEnded(f"Zalo refuses the {what}: {code} {words[:200]}".rstrip(), remedy=REMEDY)
 
 
 def _kept(access: str, refresh: str, life_s: int | None, now: datetime) -> Kept:

@@ -1,20 +1,18 @@
 """People from the CDP to commit, the graph mirrored, against a page of two with a statement for each row."""
 
-import json
+import asyncio
 import math
 import resource
 import sys
 from collections.abc import Sequence
-from time import monotonic, perf_counter, sleep
+from time import monotonic, sleep
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
-from engine.bench import Bar, Place, Result, cdp, percentile
+from engine.bench import Bar, Place, Result, cdp, percentile, rowwise
 from engine.credentials import Vault
 from engine.db import Database, admin
 from engine.ingest import sources
-from engine.ingest.arango import Arango
-from engine.ingest.fieldmap import load
 from engine.ingest.sources import Source
 from engine.ingest.sync import sync, time_pages
 from engine.queries import queries
@@ -24,13 +22,12 @@ PEOPLE = 20_000
 # So many pages of 100 are timed one after the other, and so many people go the baseline's way.
 TIMED = 200
 BASELINE_PEOPLE = 2_000
-BASELINE_PAGE = 2
 MOST_BATCH_MS = 50.0
 LEAST_PER_S = 5_000.0
 LEAST_RATIO = 5.0
 MOST_RSS_MB = 300.0
 MOST_END_S = 10.0
-BASELINE = "a page of 2 and one upsert of 20 columns a person, every one written, one commit"
+BASELINE = "pages of 2 by a growing offset and one upsert of 22 columns a person, every one written, one commit"
 _SQL = queries("bench_sync")
 _KEY = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
 
@@ -113,55 +110,8 @@ def _rows_written(admin_url: str) -> int:
 
 async def _time_baseline(place: Place, url: str, people: int) -> float:
     with admin(place.admin_url) as connection:
-        connection.execute(_SQL["baseline_table"])
-        connection.execute(_SQL["baseline_indexes"])
-    arango = Arango(url, database=cdp.DATABASE, username="root", password="")
-    fields = load()
-    tenant_id = uuid4()
-    ts, key, taken = "", "", 0
-    started = perf_counter()
-    async with Database.open(place.admin_url, place.settings) as db, db.transaction(tenant_id) as conn:
-        while taken < people:
-            found = await arango.ask(
-                "profiles_changed",
-                at_people=fields.collection,
-                fields=list(fields.fields),
-                updated=fields.time_field,
-                ts=ts,
-                key=key,
-                n=BASELINE_PAGE,
-            )
-            for document in found:
-                await conn.execute(_SQL["baseline_upsert"], _row(tenant_id, document))
-            taken += len(found)
-            ts, key = found[-1]["updatedAt"], found[-1]["_key"]
-    arango.close()
-    return taken / (perf_counter() - started)
-
-
-def _row(tenant_id: UUID, document: dict[str, Any]) -> dict[str, Any]:
-    texts = ("primaryEmail", "primaryPhone", "firstName", "lastName", "livingLocation", "livingCountry", "livingCity")
-    lists = {
-        "identities": "identities",
-        "secondary_emails": "secondaryEmails",
-        "secondary_phones": "secondaryPhones",
-        "job_titles": "jobTitles",
-        "data_labels": "dataLabels",
-        "content_keywords": "contentKeywords",
-        "media_channels": "mediaChannels",
-        "behavioral_events": "behavioralEvents",
-        "segments": "inSegments",
-        "journeys": "inJourneyMaps",
-        "touchpoints": "topEngagedTouchpointIds",
-    }
-    return {
-        "tenant_id": tenant_id,
-        "profile_id": document["_key"],
-        **{"".join(f"_{one.lower()}" if one.isupper() else one for one in name): document.get(name) for name in texts},
-        **{ours: json.dumps(document.get(theirs) or []) for ours, theirs in lists.items()},
-        "event_statistics": json.dumps(document.get("eventStatistics") or {}),
-        "ext_data": json.dumps(document.get("extAttributes") or {}),
-    }
+        rowwise.prepare(connection)
+    return await asyncio.to_thread(rowwise.take, url, place.admin_url, most=people)
 
 
 async def _source(db: Database, slug: str, url: str, **settings: Any) -> Source:

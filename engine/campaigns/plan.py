@@ -39,6 +39,7 @@ class Campaign:
     control_share: float
     resend: bool
     budget: Mapping[str, Any] | None
+    good_for_minutes: int | None
     created_at: datetime
     template_ids: tuple[int, ...]
 
@@ -62,12 +63,15 @@ async def save_campaign(
     control_share: float = 0.0,
     resend: bool = False,
     budget: Mapping[str, Any] | None = None,
+    good_for_minutes: int | None = None,
 ) -> Campaign:
     """Make a campaign, or change the draft or paused one of this key. `template_ids` are in order of preference.
 
     `budget` is {"messages": n?, "amount": money?, "per": "campaign" or "day"}; `trigger_segment_id` and
-    `trigger_change` come together. Raises NotFound where segment, policy or a template is not there, Conflict where
-    the campaign is active or ended.
+    `trigger_change` come together. `good_for_minutes`: so long after it was queued a message may be sent; None is what
+    is usual in its lane (rules/expiry.py).
+
+    Raises NotFound where segment, policy or a template is not there, Conflict where the campaign is active or ended.
     """
     await _check_templates(conn, tenant_id, template_ids)
     values = {
@@ -86,6 +90,7 @@ async def save_campaign(
         "control_share": control_share,
         "resend": resend,
         "budget": None if budget is None else Jsonb(dict(budget)),
+        "good_for_minutes": good_for_minutes,
     }
     row = await (await conn.execute(_SQL["save_campaign"], values)).fetchone()
     if row is None:

@@ -9,6 +9,7 @@ from uuid import UUID
 from engine.campaigns.models import allow_run
 from engine.campaigns.plan import Campaign, get_campaign
 from engine.db import Transaction
+from engine.lacking import Lacking, count_lacking
 from engine.queries import queries
 from engine.snapshots import Snapshot, create_snapshot
 from rules.errors import Conflict, InvalidInput, NotFound
@@ -32,11 +33,15 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Activated:
-    """What an activation started; without a segment there is neither snapshot nor run: it waits for its trigger."""
+    """What an activation started; without a segment there is neither snapshot nor run: it waits for its trigger.
+
+    `lacking` counts those in the snapshot for whom a template cannot be written.
+    """
 
     campaign: Campaign
     snapshot: Snapshot | None
     run: Run | None
+    lacking: tuple[Lacking, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +125,7 @@ async def activate_campaign(conn: Transaction, *, tenant_id: UUID, campaign_id: 
     if campaign["status"] != CampaignStatus.ACTIVE:
         await _move(conn, tenant_id, campaign, CampaignStatus.ACTIVE)
     snapshot = run = None
+    lacking: list[Lacking] = []
     if campaign["segment_id"] is not None:
         snapshot = await create_snapshot(conn, tenant_id=tenant_id, segment_id=campaign["segment_id"])
         run = await start_run(
@@ -130,7 +136,15 @@ async def activate_campaign(conn: Transaction, *, tenant_id: UUID, campaign_id: 
             lane=Lane.BULK,
             snapshot_id=snapshot.snapshot_id,
         )
-    return Activated(await get_campaign(conn, tenant_id=tenant_id, campaign_id=campaign_id), snapshot, run)
+        lacking = await count_lacking(
+            conn,
+            tenant_id=tenant_id,
+            template_ids=campaign["approved_ids"],
+            snapshot_id=snapshot.snapshot_id,
+            is_eventless=True,
+        )
+    activated = await get_campaign(conn, tenant_id=tenant_id, campaign_id=campaign_id)
+    return Activated(activated, snapshot, run, tuple(lacking))
 
 
 async def pause_campaign(conn: Transaction, *, tenant_id: UUID, campaign_id: int) -> Campaign:
@@ -200,7 +214,7 @@ def _check_complete(campaign: Mapping[str, Any]) -> None:
         raise Conflict(f"The campaign {name!r} has ended.", remedy="Save a new one under another key.")
     if not campaign["has_somebody"]:
         raise InvalidInput(f"The campaign {name!r} has nobody to decide for.", remedy="Give it a segment or a trigger.")
-    if not campaign["has_approved"]:
+    if not campaign["approved_ids"]:
         raise InvalidInput(
             f"The campaign {name!r} has no approved template.",
             remedy="Add one and approve it: POST /templates/{id}/approve.",

@@ -35,7 +35,9 @@ COMMANDS: dict[str, Command] = {
     "segments": Command("engine.cli.segments:app", "Save, try, refresh and explain segments.", WORK),
     "snapshot": Command("engine.cli.snapshots:app", "Freeze who is in a segment; verify and compare.", WORK),
     "credentials": Command("engine.cli.credentials:app", "Change the key that secrets are sealed with.", WORK),
-    "channels": Command("engine.cli.channels:app", "List channels; pause, resume, renew their tokens.", WORK),
+    "channels": Command(
+        "engine.cli.channels:app", "List channels; pause, resume, renew their tokens; connect Zalo.", WORK
+    ),
     "templates": Command("engine.cli.templates:app", "Show, try out and approve templates.", WORK),
     "campaigns": Command("engine.cli.campaigns:app", "Try a campaign over real people without writing.", WORK),
     "decisions": Command("engine.cli.decisions:app", "List, explain and replay decisions.", LOOK),
@@ -63,6 +65,7 @@ COMMANDS: dict[str, Command] = {
     "doctor": Command("engine.cli.servers:doctor", "Say what is used, and what is wrong with it.", SERVERS),
     "backup": Command("engine.cli.backup:backup", "Write everything the database holds into a directory.", SERVERS),
     "restore": Command("engine.cli.backup:restore", "Bring a backup back, with everything held.", SERVERS),
+    "archive": Command("engine.cli.archive:app", "Move old decisions and deliveries out of the way.", SERVERS),
     "db": Command("engine.cli.db:app", "Set the database up, upgrade it, show its state.", SERVERS),
 }
 

@@ -2,13 +2,15 @@
 
 import asyncio
 from datetime import UTC, datetime
+from secrets import token_urlsafe
 from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
-from engine import campaigns, embedded, tokens
+from channels.tokens.zalo import challenge_of, consent_url
+from engine import campaigns, consents, embedded, tokens
 from engine.cli import reach
 from engine.credentials import Vault
 from engine.db import Database, Transaction
@@ -21,6 +23,7 @@ from rules.errors import NotFound
 app = typer.Typer(no_args_is_help=True)
 
 TenantOption = Annotated[str | None, typer.Option("--tenant", help="The tenant's slug; not needed where there is one.")]
+AppOption = Annotated[str, typer.Option(help="The application, on Zalo's page for developers.")]
 NameArgument = Annotated[str, typer.Argument(help="The channel's name.")]
 SAID = {
     Renewal.NOT_DUE: "The channel {name} has no token that could be renewed: connect it with app_id and app_secret.",
@@ -64,6 +67,54 @@ def resume(name: NameArgument, tenant: TenantOption = None) -> None:
 def renew(name: NameArgument, tenant: TenantOption = None) -> None:
     """Look at a channel's token now, and renew it where that can be done; a channel that it paused goes on."""
     typer.echo(SAID[asyncio.run(_renew(tenant, name))].format(name=name))
+
+
+@app.command("zalo-consent")
+def zalo_consent(
+    app_id: AppOption,
+    redirect_uri: Annotated[str, typer.Option(help="Where Zalo sends the administrator, as its page knows it.")],
+    verifier: Annotated[str | None, typer.Option(help="The one you have; without it a new one is made.")] = None,
+) -> None:
+    """Print where an administrator of an Official Account consents, with the code verifier and its challenge."""
+    code_verifier = verifier or token_urlsafe(32)
+    typer.echo(f"code verifier:  {code_verifier}")
+    typer.echo(f"code challenge: {challenge_of(code_verifier)}   (for Zalo's page for developers)")
+    typer.echo(consent_url(app_id=app_id, redirect_uri=redirect_uri, code_verifier=code_verifier))
+
+
+@app.command("zalo-connect")
+def zalo_connect(
+    name: NameArgument,
+    app_id: AppOption,
+    code: Annotated[str, typer.Option(help="What Zalo added to the redirect URI; it lives for ten minutes.")],
+    app_secret: Annotated[str, typer.Option(prompt=True, hide_input=True, help="Asked for where it is left out.")],
+    verifier: Annotated[str, typer.Option(prompt=True, hide_input=True, help="Of the consent; asked for as well.")],
+    kind: Annotated[str, typer.Option(help="zalo_oa or zalo_template.")] = "zalo_oa",
+    tenant: TenantOption = None,
+) -> None:
+    """Exchange the code of a consent for the first tokens and connect the channel with them."""
+    given = {"app_id": app_id, "app_secret": app_secret}
+    webhook = asyncio.run(_zalo_connect(tenant, name, kind, given, code, verifier))
+    typer.echo(f"The channel {name} is connected. Give Zalo this webhook: /webhooks/{webhook}")
+
+
+async def _zalo_connect(slug: str | None, name: str, kind: str, given: dict[str, str], code: str, verifier: str) -> str:
+    settings = Settings.load()
+    vault = Vault(embedded.load_secrets(settings).credential_key)
+    async with reach.database() as db:
+        tenant = await reach.one_tenant(db, slug)
+        channel = await consents.connect_zalo(
+            db,
+            vault,
+            tenant_id=tenant.tenant_id,
+            kind=kind,
+            name=name,
+            settings=given,
+            code=code,
+            code_verifier=verifier,
+            egress=egress_of(table.resolved(settings)),
+        )
+        return channel.webhook_key
 
 
 async def _all(slug: str | None) -> list[Listed]:

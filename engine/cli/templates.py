@@ -17,6 +17,7 @@ from engine import campaigns, embedded
 from engine.campaigns import Preview, Template, Trial
 from engine.cli.reach import inside
 from engine.db import Transaction
+from engine.lacking import Lacking, count_lacking
 from engine.processes import background, table
 from engine.processes.table import public_url
 from engine.settings import Settings
@@ -111,13 +112,17 @@ def try_(
 
 @app.command()
 def approve(template_id: IdArgument, tenant: TenantOption = None) -> None:
-    """Let a draft be sent; who approved it is kept."""
+    """Let a draft be sent; who approved it is kept. It says who lacks a value that it prints."""
 
-    async def work(conn: Transaction, tenant_id: UUID) -> Template:
+    async def work(conn: Transaction, tenant_id: UUID) -> tuple[Template, list[Lacking]]:
         by = f"cli {getpass.getuser()}"
-        return await campaigns.approve_template(conn, tenant_id=tenant_id, template_id=template_id, by=by)
+        done = await campaigns.approve_template(conn, tenant_id=tenant_id, template_id=template_id, by=by)
+        return done, await count_lacking(conn, tenant_id=tenant_id, template_ids=[template_id])
 
-    done = asyncio.run(inside(tenant, work))
+    done, lacking = asyncio.run(inside(tenant, work))
+    for one in lacking:
+        several = ", ".join(one.examples)
+        typer.echo(f"{one.name} is missing for {one.people:,} of {one.looked_at:,} people: {several}.")
     typer.echo(f"{done.key} v{done.version} ({done.channel}) is approved by {done.approved_by or 'somebody'}.")
 
 

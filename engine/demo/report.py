@@ -14,6 +14,7 @@ GATES: Mapping[str, tuple[str, str]] = {
     "consent": ("no consent", "chưa đồng ý nhận tin"),
     "suppression": ("on the suppression list", "trong danh sách không liên hệ"),
     "unreachable": ("no valid address", "không có địa chỉ hợp lệ"),
+    "incomplete": ("the template needs a value that is missing", "thiếu dữ liệu mà mẫu tin cần"),
     "campaign_window": ("outside the campaign's window", "ngoài thời gian chiến dịch"),
     "control_group": ("in the control group", "thuộc nhóm đối chứng"),
     "frequency_cap": ("had enough messages", "đã nhận đủ tin"),

@@ -33,6 +33,7 @@ RELEASED = "released"
 STOPPED = "The worker was asked to stop before it called the provider."
 ENDED = "Its campaign or run was paused or ended before the provider was called."
 HELD_BACK = "The channel must not be called now."
+TOO_LATE = "too_late"
 DETAIL_LIMIT = 500
 
 log = logging.getLogger(__name__)
@@ -142,6 +143,12 @@ def held(claimed: Claimed, error: LeoError, *, now: datetime) -> Ended:
 def released(claimed: Claimed, *, due_at: datetime, why: str = STOPPED) -> Ended:
     """A message that its worker gives back untouched."""
     return Ended(claimed, DeliveryStatus.QUEUED, RELEASED, RELEASED, ReceiptClass.UNKNOWN, why, due_at=due_at)
+
+
+def too_late(claimed: Claimed) -> Ended:
+    """A message whose time ran out in our hands, before its provider was called."""
+    why = f"It was good until {claimed.expires_at}, and the provider had not been called by then."
+    return Ended(claimed, DeliveryStatus.EXPIRED, RELEASED, TOO_LATE, ReceiptClass.UNKNOWN, why)
 
 
 def interrupted(code: str, detail: str) -> Receipt:

@@ -26,6 +26,7 @@ from engine.dispatch.results import (
     of_receipt,
     refused,
     released,
+    too_late,
     write,
 )
 from engine.dispatch.watch import Watch
@@ -141,12 +142,21 @@ async def _send_one_by_one(work: _Round) -> None:
         work.done.put_nowait(await _send(work, claimed))
 
 
-async def _send(work: _Round, claimed: Claimed) -> Ended:
+def _not_now(work: _Round, claimed: Claimed) -> Ended | None:
+    """Say why the provider must not be called for it now, as far as can be told without asking anybody."""
+    now = clock.now()
     if claimed.run_id in work.stopped:
-        return released(claimed, due_at=clock.now(), why=ENDED)
-    until = work.watch.held_until(claimed.channel_id, clock.now())
-    if until is not None:
-        return released(claimed, due_at=until, why=HELD_BACK)
+        return released(claimed, due_at=now, why=ENDED)
+    if claimed.expires_at is not None and claimed.expires_at <= now:
+        return too_late(claimed)
+    until = work.watch.held_until(claimed.channel_id, now)
+    return None if until is None else released(claimed, due_at=until, why=HELD_BACK)
+
+
+async def _send(work: _Round, claimed: Claimed) -> Ended:
+    not_now = _not_now(work, claimed)
+    if not_now is not None:
+        return not_now
     adapter = work.claim.adapters[claimed.channel_id]
     if isinstance(adapter, LeoError):
         return held(claimed, adapter, now=clock.now())

@@ -30,6 +30,10 @@ _ALWAYS: Final[Mapping[Gate, Mapping[Language, str]]] = {
         VI: "Không gửi cho ai trong danh sách chặn.",
     },
     Gate.UNREACHABLE: {EN: "A valid address on the channel is needed.", VI: "Cần có địa chỉ hợp lệ trên kênh."},
+    Gate.INCOMPLETE: {
+        EN: "Nothing is sent that could not be written for the person.",
+        VI: "Không gửi tin mà không đủ dữ liệu của khách để viết.",
+    },
     Gate.DUPLICATE: {
         EN: "A person, and an address, is written to once.",
         VI: "Mỗi người, mỗi địa chỉ chỉ nhận một lần.",

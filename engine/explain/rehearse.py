@@ -55,7 +55,14 @@ async def rehearse(conn: Transaction, plan: Plan, profile_ids: Sequence[int]) ->
 
 
 async def _facts(conn: Transaction, plan: Plan, profile_ids: Sequence[int]) -> list[Facts]:
-    known = await gather_all(conn, plan.frame, profile_ids=profile_ids, now=plan.at, is_past=plan.is_past)
+    known = await gather_all(
+        conn,
+        plan.frame,
+        profile_ids=profile_ids,
+        now=plan.at,
+        is_past=plan.is_past,
+        is_rehearsed=plan.trigger_type is not None,
+    )
     return [facts if facts.person is None else replace(facts, person=_as_of(plan, facts.person)) for facts in known]
 
 

@@ -54,6 +54,10 @@ _STOPPED: Final[Mapping[Gate, Mapping[Language, str]]] = {
     Gate.CONSENT: {EN: "there is no consent or other legal basis", VI: "không có sự đồng ý hay cơ sở pháp lý khác"},
     Gate.SUPPRESSION: {EN: "the person is on the suppression list", VI: "người này nằm trong danh sách chặn"},
     Gate.UNREACHABLE: {EN: "there is no valid address", VI: "không có địa chỉ hợp lệ"},
+    Gate.INCOMPLETE: {
+        EN: "a value that the template needs is missing",
+        VI: "thiếu dữ liệu mà mẫu tin cần",
+    },
     Gate.DUPLICATE: {
         EN: "the same person or address is written to already",
         VI: "đã gửi cho cùng người hoặc cùng địa chỉ này",

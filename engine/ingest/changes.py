@@ -1,8 +1,8 @@
-"""People that changed, page by page: while one page is written the next is fetched and mapped."""
+"""People that changed, page by page: while one is written the next is mapped, and the one after that looked for."""
 
 import asyncio
 import logging
-from collections.abc import Coroutine, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
@@ -21,12 +21,12 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class _Ahead:
-    """A page and where it ends; `is_last` where the source had no more."""
+    """A page and where it ends; `following` is what was asked for after it, None where the source had no more."""
 
     page: Page
     at: str
     key: str
-    is_last: bool
+    following: asyncio.Task[list[Document]] | None
 
 
 async def take_changes(run: Run) -> None:
@@ -40,22 +40,25 @@ async def take_changes(run: Run) -> None:
 async def _take_from(run: Run, stands: Position) -> bool:
     """Take pages until there are no more; False where somebody else has moved the stream."""
     version = stands.version
-    ahead = _begin(_fetch(run, stands.at, stands.key))
+    asking = asyncio.create_task(_ask(run, stands.at, stands.key))
+    ahead = asyncio.create_task(_fetch(run, asking))
     try:
         while not run.stop.is_set():
             now = await ahead
             if now is None:
                 return True
-            if not now.is_last:
-                ahead = _begin(_fetch(run, now.at, now.key))
+            if now.following is not None:
+                asking = now.following
+                ahead = asyncio.create_task(_fetch(run, asking))
             moved = await write_page(run, now.page, version, at=now.at, key=now.key)
             if moved is None:
                 return False
             version = moved
-            if now.is_last:
+            if now.following is None:
                 return True
     finally:
         await _drop(ahead)
+        await _drop(asking)
     return True
 
 
@@ -65,8 +68,11 @@ async def take_in_turn(run: Run, *, most: int) -> list[float]:
     while len(times) < most:
         stands = await position(run)
         started = perf_counter()
-        now = await _fetch(run, stands.at, stands.key)
-        if now is None or await write_page(run, now.page, stands.version, at=now.at, key=now.key) is None:
+        found = await _ask(run, stands.at, stands.key)
+        if not found:
+            break
+        at, key = end(found[-1], run.fields.time_field)
+        if await write_page(run, await prepare(run, found), stands.version, at=at, key=key) is None:
             break
         times.append(perf_counter() - started)
     return times
@@ -96,12 +102,23 @@ async def ids_of(run: Run, keys: Sequence[str]) -> list[int]:
     return list(row["ids"])
 
 
-async def _fetch(run: Run, at: str, key: str) -> _Ahead | None:
-    found = await run.ask_people("profiles_changed", ts=at, key=key, n=run.page, updated=run.fields.time_field)
+async def _ask(run: Run, at: str, key: str) -> list[Document]:
+    return await run.ask_people("profiles_changed", ts=at, key=key, n=run.page, updated=run.fields.time_field)
+
+
+async def _fetch(run: Run, asking: asyncio.Task[list[Document]]) -> _Ahead | None:
+    """Make the page that was asked for ready, while the source looks for the one after it."""
+    found = await asking
     if not found:
         return None
-    ends_at, ends_key = end(found[-1], run.fields.time_field)
-    return _Ahead(await prepare(run, found), ends_at, ends_key, is_last=len(found) < run.page)
+    at, key = end(found[-1], run.fields.time_field)
+    following = asyncio.create_task(_ask(run, at, key)) if len(found) >= run.page else None
+    try:
+        return _Ahead(await prepare(run, found), at, key, following)
+    except BaseException:
+        if following is not None:
+            await _drop(following)
+        raise
 
 
 def end(document: Document, time_field: str) -> tuple[str, str]:
@@ -110,12 +127,10 @@ def end(document: Document, time_field: str) -> tuple[str, str]:
     return (at if type(at) is str else "", str(document["_key"]))
 
 
-def _begin(fetching: Coroutine[Any, Any, _Ahead | None]) -> asyncio.Task[_Ahead | None]:
-    return asyncio.create_task(fetching)
-
-
 async def _drop(ahead: asyncio.Task[Any]) -> None:
-    """A page that nobody waits for any more: its fault, if it has one, is not told."""
+    """What nobody waits for any more, and what it began: its fault, if it has one, is not told."""
     if not ahead.done():
         ahead.cancel()
-    await asyncio.gather(ahead, return_exceptions=True)
+    for left in await asyncio.gather(ahead, return_exceptions=True):
+        if isinstance(left, _Ahead) and left.following is not None:
+            await _drop(left.following)

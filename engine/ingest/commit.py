@@ -10,7 +10,6 @@ from engine.db import Transaction
 from engine.ingest import write
 from engine.ingest.counts import SyncCounts
 from engine.ingest.page import Page
-from engine.ingest.people import People
 from engine.ingest.run import PEOPLE, Run, segment_key
 from engine.queries import queries
 from rules.errors import Unavailable
@@ -58,7 +57,7 @@ async def _write_page(run: Run, page: Page, version: str, *, at: str | None, key
             deleted = await _count(conn, "mark_gone", {"keys": page.gone, "source": run.source.key})
         if page.rooted:
             merged = await identity.redirect_roots(conn, ext_ids=page.rooted)
-            await conn.execute(_SQL["delete_unmerged"], {"keys": _deleted(page.people)})
+            await conn.execute(_SQL["delete_unmerged"], {"keys": page.unmerged})
         if page.segments:
             await mark_segments(conn, run, page.segments)
         await _recheck(conn, run, written)
@@ -89,10 +88,6 @@ async def mark_segments(conn: Transaction, run: Run, cdp_segment_ids: set[str]) 
     await conn.execute(_SQL["mark_segments"], {"keys": keys})
 
 
-def _deleted(people: People) -> list[str]:
-    return [person["k"] for person in people.persons if person["s"] != "active" and person["r"] is None]
-
-
 async def _count(conn: Transaction, name: str, values: Mapping[str, Any]) -> int:
     return (await conn.execute(_SQL[name], values)).rowcount
 
@@ -102,10 +97,10 @@ def _count_page(counts: SyncCounts, page: Page, written: write.Written, *, merge
     counts.read += page.read
     counts.new += written.new
     counts.changed += written.changed
-    refused = sum(page.people.refused.values())
+    refused = sum(page.refused.values())
     counts.unchanged += page.read - refused - written.new - written.changed
     counts.merged += merged
     counts.deleted += deleted
-    counts.refused += page.people.refused
-    counts.mended += page.people.mended
-    counts.addresses_invalid += page.people.addresses_invalid
+    counts.refused += page.refused
+    counts.mended += page.mended
+    counts.addresses_invalid += page.addresses_invalid

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -19,41 +20,71 @@ from engine.queries import queries
 _SQL = queries("ingest")
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
-    """Documents of people, ready to be written. `rows` is None where nothing of them is new to us."""
+    """People, ready to be written. `rows` is None where nothing of them is new to us.
+
+    `segments` are the CDP's that somebody joins or leaves; `rooted` and `unmerged` are keys, of whoever is or was
+    somebody else's loser and of whoever is out without being one; `gone` are those that the source has no more.
+    """
 
     read: int
     unchanged: int
-    people: People
     rows: Rows | None
     segments: set[str]
     rooted: list[str]
+    unmerged: list[str]
     gone: list[str]
+    refused: Counter[str]
+    mended: Counter[str]
+    addresses_invalid: Counter[str]
 
 
-async def prepare(run: Run, found: Sequence[Document], *, asked: Sequence[str] = ()) -> Page:
-    """Map documents and make their rows; `asked` are keys that they should answer: what is missing is gone."""
+async def prepare(run: Run, found: list[Document], *, asked: Sequence[str] = ()) -> Page:
+    """Map documents and make their rows; `asked` are keys that they should answer: what is missing is gone.
+
+    The list is emptied as soon as it is read: to let its 25,000 objects go takes 10 ms, and takes them beside the page
+    that is being written, not between two pages.
+    """
+    read = len(found)
     keys = [document["_key"] for document in found if type(document) is dict and type(document.get("_key")) is str]
     known = await _known(run, [*keys, *asked])
-    fresh = found if run.place.again else [one for one in found if not _is_as_before(one, known)]
+    fresh = list(found) if run.place.again else [one for one in found if not _is_as_before(one, known)]
+    unchanged = read - len(fresh)
+    found.clear()
     people = await asyncio.to_thread(_read, run, fresh, known)
     await _name_touchpoints(run, people)
     there = set(keys)
-    return Page(
-        read=len(found),
-        unchanged=len(found) - len(fresh),
-        people=people,
-        rows=await asyncio.to_thread(rows_of, people) if people.keys else None,
+    gone = [key for key in asked if key not in there and key in known]
+    return await asyncio.to_thread(_page_of, run, people, known, read=read, unchanged=unchanged, gone=gone)
+
+
+def _read(run: Run, fresh: list[Document], known: Mapping[str, Any]) -> People:
+    with uncollected():
+        people = documents.read(fresh, run.fields, known=known.keys())
+    fresh.clear()
+    return people
+
+
+def _page_of(
+    run: Run, people: People, known: Mapping[str, Mapping[str, Any]], *, read: int, unchanged: int, gone: list[str]
+) -> Page:
+    """Make the page and empty the people it is made of."""
+    page = Page(
+        read=read,
+        unchanged=unchanged,
+        rows=rows_of(people) if people.keys else None,
         segments=_moved_segments(run, people, known),
         rooted=_rooted(people, known),
-        gone=[key for key in asked if key not in there and key in known],
+        unmerged=[person["k"] for person in people.persons if person["s"] != "active" and person["r"] is None],
+        gone=gone,
+        refused=people.refused,
+        mended=people.mended,
+        addresses_invalid=people.addresses_invalid,
     )
-
-
-def _read(run: Run, fresh: Sequence[Document], known: Mapping[str, Any]) -> People:
-    with uncollected():
-        return documents.read(fresh, run.fields, known=known.keys())
+    for rows in (people.persons, people.addresses, people.consents, people.relations):
+        rows.clear()
+    return page
 
 
 async def _known(run: Run, keys: Sequence[str]) -> dict[str, Mapping[str, Any]]:

@@ -84,7 +84,8 @@ def texts(value: Any) -> list[str]:
     if type(value) is str:
         return [value]
     if type(value) is list:
-        return [text for item in value for text in texts(item)]
+        # Most lists hold texts alone: asked so, they are not gone through one by one.
+        return [text for item in value for text in ((item,) if type(item) is str and item else texts(item))]
     if type(value) is dict:
         return [text for item in value.values() for text in texts(item)]
     return [str(value)] if type(value) is int or type(value) is float else []

@@ -11,6 +11,7 @@ from redis.exceptions import RedisError
 
 from engine import lanes
 from engine.db import Database
+from engine.metrics.catalogue import METRICS
 from engine.queries import queries
 from rules.errors import LeoError
 from rules.words import Lane
@@ -54,7 +55,15 @@ async def _database(db: Database) -> list[Sample]:
         # The server gives up as well: a page that nobody waits for any more shall cost nothing.
         await conn.execute(_SQL["limit"], {"limit_ms": str(round(LIMIT_S * 1000))})
         rows = await (await conn.execute(_SQL["state"], {"most": MOST})).fetchall()
-    return [Sample(row["metric"], row["labels"], row["value"]) for row in rows]
+    known = [row for row in rows if _is_known(row["metric"], row["labels"])]
+    if len(known) < len(rows):
+        log.warning("metrics of another version are left out", extra={"rows": len(rows) - len(known)})
+    return [Sample(row["metric"], row["labels"], row["value"]) for row in known]
+
+
+def _is_known(metric: str, labels: Mapping[str, str]) -> bool:
+    """Tallies outlive the version that counted them: after an upgrade, or back from one, some may mean nothing here."""
+    return metric in METRICS and set(labels) == set(METRICS[metric].labels)
 
 
 async def _redis(client: ArqRedis) -> list[Sample]:

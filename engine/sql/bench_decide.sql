@@ -19,7 +19,7 @@ WITH policy AS (
     INSERT INTO channel (tenant_id, kind, name) SELECT leo_tenant(), kind, kind FROM unnest(%(channels)s::text[]) AS kind
 ), templates AS (
     INSERT INTO message_template (tenant_id, key, channel, status, subject, body_text, topics)
-    SELECT leo_tenant(), 'offer-' || n, kind, 'approved', 'Offer', 'Offer', ARRAY['topic-' || n, 'topic-' || n + 4]
+    SELECT leo_tenant(), 'offer-' || n, kind, 'approved', 'Offer for {{ profile.name }}', '{{ profile.city }}: {{ profile.age }}', ARRAY['topic-' || n, 'topic-' || n + 4]
     FROM unnest(%(channels)s::text[]) AS kind, generate_series(1, 4) AS n
     RETURNING template_id
 ), offered AS (

@@ -78,14 +78,16 @@ WHERE tenant_id = %(tenant_id)s AND template_id = ANY (%(template_ids)s) AND sta
 -- name: save_campaign
 -- A campaign that is active or ended is not changed under its runs: no row then.
 INSERT INTO campaign (tenant_id, key, name, purpose, segment_id, policy_id, trigger_type, trigger_segment_id,
-                      trigger_change, starts_at, ends_at, priority, control_share, resend, budget)
+                      trigger_change, starts_at, ends_at, priority, control_share, resend, budget, good_for_minutes)
 VALUES (%(tenant_id)s, %(key)s, %(name)s, %(purpose)s, %(segment_id)s, %(policy_id)s, %(trigger_type)s,
-        %(trigger_segment_id)s, %(trigger_change)s, %(starts_at)s, %(ends_at)s, %(priority)s, %(control_share)s, %(resend)s, %(budget)s)
+        %(trigger_segment_id)s, %(trigger_change)s, %(starts_at)s, %(ends_at)s, %(priority)s, %(control_share)s, %(resend)s, %(budget)s,
+        %(good_for_minutes)s)
 ON CONFLICT ON CONSTRAINT campaign_key_unique DO UPDATE
 SET name = excluded.name, purpose = excluded.purpose, segment_id = excluded.segment_id, policy_id = excluded.policy_id,
     trigger_type = excluded.trigger_type, trigger_segment_id = excluded.trigger_segment_id,
     trigger_change = excluded.trigger_change, starts_at = excluded.starts_at, ends_at = excluded.ends_at,
-    priority = excluded.priority, control_share = excluded.control_share, resend = excluded.resend, budget = excluded.budget
+    priority = excluded.priority, control_share = excluded.control_share, resend = excluded.resend, budget = excluded.budget,
+    good_for_minutes = excluded.good_for_minutes
 WHERE campaign.status IN ('draft', 'paused')
 RETURNING campaign_id
 
@@ -106,7 +108,7 @@ WHERE campaign_template.position <> excluded.position
 -- name: campaign
 SELECT c.campaign_id, c.key, c.name, c.purpose, c.status, c.segment_id, c.policy_id, c.trigger_type,
        s.key AS trigger_segment, c.trigger_change, c.starts_at, c.ends_at, c.priority, c.control_share, c.resend,
-       c.budget, c.created_at, t.ids AS template_ids
+       c.budget, c.good_for_minutes, c.created_at, t.ids AS template_ids
 FROM campaign c
 LEFT JOIN segment s ON s.tenant_id = c.tenant_id AND s.segment_id = c.trigger_segment_id
 CROSS JOIN LATERAL (
@@ -117,7 +119,7 @@ WHERE c.tenant_id = %(tenant_id)s AND c.campaign_id = %(campaign_id)s
 -- name: campaigns
 SELECT c.campaign_id, c.key, c.name, c.purpose, c.status, c.segment_id, c.policy_id, c.trigger_type,
        s.key AS trigger_segment, c.trigger_change, c.starts_at, c.ends_at, c.priority, c.control_share, c.resend,
-       c.budget, c.created_at, t.ids AS template_ids
+       c.budget, c.good_for_minutes, c.created_at, t.ids AS template_ids
 FROM campaign c
 LEFT JOIN segment s ON s.tenant_id = c.tenant_id AND s.segment_id = c.trigger_segment_id
 CROSS JOIN LATERAL (
@@ -131,8 +133,9 @@ ORDER BY c.campaign_id LIMIT %(limit)s
 SELECT c.campaign_id, c.name, c.status, c.segment_id,
        num_nonnulls(c.segment_id, c.trigger_type, c.trigger_segment_id) > 0 AS has_somebody,
        coalesce(c.ends_at <= now(), false) AS is_over,
-       EXISTS (SELECT FROM campaign_template ct JOIN message_template m USING (tenant_id, template_id)
-               WHERE ct.tenant_id = c.tenant_id AND ct.campaign_id = c.campaign_id AND m.status = 'approved') AS has_approved,
+       ARRAY(SELECT m.template_id FROM campaign_template ct JOIN message_template m USING (tenant_id, template_id)
+             WHERE ct.tenant_id = c.tenant_id AND ct.campaign_id = c.campaign_id AND m.status = 'approved'
+             ORDER BY ct.position, m.template_id) AS approved_ids,
        (SELECT r.run_id FROM campaign_run r
         WHERE r.tenant_id = c.tenant_id AND r.campaign_id = c.campaign_id AND r.kind = 'snapshot'
           AND r.status IN ('pending', 'running', 'paused') ORDER BY r.run_id LIMIT 1) AS unfinished_run_id
@@ -256,11 +259,11 @@ FROM campaign_run r
 CROSS JOIN LATERAL (
     SELECT coalesce(sum(one.n), 0)::bigint AS decisions, coalesce(jsonb_object_agg(one.arbiter, one.n), '{}') AS arbiters
     FROM (SELECT CASE WHEN d.arbitration IS NULL THEN 'nobody' ELSE d.arbiter END AS arbiter, count(*) AS n
-          FROM decision d WHERE d.tenant_id = r.tenant_id AND d.run_id = r.run_id GROUP BY 1) one) made
+          FROM all_decision d WHERE d.tenant_id = r.tenant_id AND d.run_id = r.run_id GROUP BY 1) one) made
 WHERE r.tenant_id = %(tenant_id)s AND r.campaign_id = %(campaign_id)s
 ORDER BY r.created_at DESC, r.run_id DESC LIMIT %(limit)s
 
 -- name: arbiter_shares
 SELECT CASE WHEN arbitration IS NULL THEN 'nobody' ELSE arbiter END AS arbiter, count(*) AS decisions
-FROM decision WHERE tenant_id = leo_tenant() AND run_id = %(run_id)s
+FROM all_decision WHERE tenant_id = leo_tenant() AND run_id = %(run_id)s
 GROUP BY 1 ORDER BY 2 DESC, 1

@@ -151,7 +151,7 @@ AND o.occurred_at < {at}
 AND o.campaign_id IN (SELECT k.campaign_id FROM campaign k WHERE k.key = {key})
 
 -- name: outcome_channel
-AND o.delivery_id IN (SELECT d.delivery_id FROM delivery_log d WHERE d.channel = {channel})
+AND o.delivery_id IN (SELECT d.delivery_id FROM all_delivery d WHERE d.channel = {channel})
 
 -- name: came_of
 p.profile_id IN (

@@ -5,10 +5,10 @@
 -- name: frame
 -- Locks one batch that is still to be decided, and reads what holds for all its people: run, campaign, policy in force,
 -- approved templates with the channel each would go through. No row: another worker has it, or it is done.
-SELECT b.batch_id, b.run_id, b.lane, b.profile_ids,
+SELECT b.tenant_id, b.batch_id, b.run_id, b.lane, b.profile_ids,
        r.kind, r.status AS run_status, r.snapshot_id, r.created_at AS started_at, (r.forecast ->> 'people')::int AS run_people,
        root.event_id, root.wake_ups, root.fallbacks, c.campaign_id, c.key AS campaign_key, c.name, c.purpose, c.starts_at, c.ends_at, c.priority, c.control_share, c.budget,
-       c.status AS campaign_status, p.policy_id, p.version AS policy_version, p.document AS policy,
+       c.good_for_minutes, c.status AS campaign_status, p.policy_id, p.version AS policy_version, p.document AS policy,
        t.zone, t.locale, t.inputs_salt, t.graph_name,
        EXISTS (SELECT FROM campaign o
                WHERE o.tenant_id = c.tenant_id AND o.status = 'active' AND o.priority > c.priority) AS has_rivals,

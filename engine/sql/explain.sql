@@ -9,8 +9,8 @@ SELECT d.decision_id, d.run_id, d.campaign_id, c.key AS campaign_key, d.profile_
        o.key AS policy_key, o.document AS policy, d.arbiter, d.arbitration, d.wait_until, d.decided_at, t.inputs_salt,
        (SELECT jsonb_agg(jsonb_build_object('delivery_id', l.delivery_id, 'channel', l.channel, 'status', l.status)
                          ORDER BY l.delivery_id)
-        FROM delivery_log l WHERE l.tenant_id = d.tenant_id AND l.decision_id = d.decision_id) AS deliveries
-FROM decision d
+        FROM all_delivery l WHERE l.tenant_id = d.tenant_id AND l.decision_id = d.decision_id) AS deliveries
+FROM all_decision d
 JOIN tenant t ON t.tenant_id = d.tenant_id
 JOIN campaign c ON c.tenant_id = d.tenant_id AND c.campaign_id = d.campaign_id
 JOIN cdp_profiles p ON p.tenant_id = d.tenant_id AND p.profile_id = d.profile_id
@@ -25,7 +25,7 @@ SELECT d.decision_id, d.profile_id, d.action, d.channel, d.template_id, d.reason
        (SELECT o.document FROM policy o WHERE o.tenant_id = d.tenant_id AND o.policy_id = d.policy_id) AS policy
 FROM campaign c
 CROSS JOIN LATERAL (
-    SELECT one.* FROM decision one
+    SELECT one.* FROM all_decision one
     WHERE one.campaign_id = c.campaign_id AND one.decided_at >= %(since)s
       AND one.decided_at <= coalesce(%(before_at)s::timestamptz, 'infinity')
       AND (%(before_at)s::timestamptz IS NULL OR (one.decided_at, one.decision_id) < (%(before_at)s, %(before_id)s))
@@ -65,7 +65,7 @@ SELECT newest.run_id, newest.status AS run_status, frozen.snapshot_id, frozen.cr
        ) AS is_frozen,
        (SELECT m.joined_at FROM segment_member m
         WHERE m.tenant_id = %(tenant_id)s AND m.segment_id = %(segment_id)s::bigint AND m.profile_id = %(profile_id)s) AS member_since,
-       (SELECT d.decision_id FROM decision d
+       (SELECT d.decision_id FROM all_decision d
         WHERE d.tenant_id = %(tenant_id)s AND d.profile_id = %(profile_id)s AND d.campaign_id = %(campaign_id)s
           AND d.decided_at <= %(at)s
         ORDER BY d.decided_at DESC, d.decision_id DESC LIMIT 1) AS decision_id,
@@ -79,7 +79,7 @@ FROM (SELECT) AS one LEFT JOIN newest ON true LEFT JOIN frozen ON true
 -- name: stage
 -- What holds for all whom a campaign decides for, as query frame of decide.sql reads it for a batch, but locking nothing,
 -- and under the policy of an instant or a version, drafts too.
-SELECT NULL::bigint AS batch_id, run.run_id, 'bulk' AS lane, '{}'::bigint[] AS profile_ids,
+SELECT c.tenant_id, NULL::bigint AS batch_id, run.run_id, 'bulk' AS lane, '{}'::bigint[] AS profile_ids,
        'request' AS kind, 'running' AS run_status, %(snapshot_id)s::bigint AS snapshot_id, NULL::bigint AS event_id, 0 AS wake_ups,
        c.campaign_id, c.key AS campaign_key, c.name, c.purpose, c.starts_at, c.ends_at, c.priority, c.control_share, c.budget,
        c.status AS campaign_status, p.policy_id, p.version AS policy_version, p.document AS policy,

@@ -7,10 +7,10 @@ CROSS JOIN LATERAL (
            coalesce(jsonb_object_agg(reason, n) FILTER (WHERE action <> 'send'), '{}') AS held
     -- Waiting and doing nothing are both held back, so that a reason is counted once.
     FROM (SELECT CASE WHEN d.action = 'send' THEN 'send' ELSE 'held' END AS action, d.reason, count(*) AS n
-          FROM decision d WHERE d.tenant_id = c.tenant_id AND d.campaign_id = c.campaign_id GROUP BY 1, 2) one) decided
+          FROM all_decision d WHERE d.tenant_id = c.tenant_id AND d.campaign_id = c.campaign_id GROUP BY 1, 2) one) decided
 CROSS JOIN LATERAL (
     SELECT coalesce(jsonb_object_agg(status, n), '{}') AS deliveries
-    FROM (SELECT l.status, count(*) AS n FROM delivery_log l
+    FROM (SELECT l.status, count(*) AS n FROM all_delivery l
           WHERE l.tenant_id = c.tenant_id AND l.campaign_id = c.campaign_id GROUP BY l.status) one) sent
 CROSS JOIN LATERAL (
     SELECT coalesce(jsonb_object_agg(type, n), '{}') AS outcomes

@@ -13,10 +13,10 @@ WITH runs AS MATERIALIZED (
     FROM runs JOIN run_batch b ON b.tenant_id = runs.tenant_id AND b.run_id = runs.run_id
 ), standing AS (
     SELECT d.action, d.reason, count(*) AS n
-    FROM decision d
+    FROM all_decision d
     WHERE d.tenant_id = leo_tenant() AND d.campaign_id = %(campaign_id)s
       AND NOT (d.action = 'wait' AND EXISTS (
-          SELECT FROM runs JOIN decision later ON later.tenant_id = runs.tenant_id AND later.run_id = runs.run_id
+          SELECT FROM runs JOIN all_decision later ON later.tenant_id = runs.tenant_id AND later.run_id = runs.run_id
           WHERE runs.parent_id = d.run_id AND later.profile_id = d.profile_id))
     GROUP BY d.action, d.reason
 ), decided AS (
@@ -28,7 +28,7 @@ WITH runs AS MATERIALIZED (
     FROM standing
 ), sent AS (
     SELECT coalesce(jsonb_object_agg(status, n), '{}') AS deliveries
-    FROM (SELECT l.status, count(*) AS n FROM delivery_log l
+    FROM (SELECT l.status, count(*) AS n FROM all_delivery l
           JOIN runs ON l.tenant_id = runs.tenant_id AND l.run_id = runs.run_id GROUP BY l.status) one
 ), answers AS (
     SELECT o.delivery_id, bool_or(o.type IN ('read', 'clicked', 'replied')) AS opened,
@@ -55,7 +55,7 @@ WHERE c.tenant_id = leo_tenant() AND c.campaign_id = %(campaign_id)s
 -- an outcome at all, whatever it came by, for the control group has no message.
 WITH one AS (
     SELECT d.profile_id, d.action = 'send' AS is_treated, min(d.decided_at) AS since
-    FROM decision d
+    FROM all_decision d
     WHERE d.tenant_id = leo_tenant() AND d.campaign_id = %(campaign_id)s AND (d.action = 'send' OR d.reason = 'control_group')
     GROUP BY d.profile_id, d.action = 'send'
 ), did AS MATERIALIZED (

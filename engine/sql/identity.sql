@@ -81,7 +81,7 @@ SELECT p.profile_id, p.ext_id, p.name, p.created_at,
        coalesce((SELECT c.granted FROM consent c WHERE c.profile_id = p.profile_id AND c.purpose = 'marketing'
                  ORDER BY c.at DESC, c.granted LIMIT 1), false) AS is_consenting,
        (SELECT count(*) FROM marketing_event e WHERE e.profile_id = p.profile_id)
-       + (SELECT count(*) FROM delivery_log d WHERE d.profile_id = p.profile_id)
+       + (SELECT count(*) FROM all_delivery d WHERE d.profile_id = p.profile_id)
        + (SELECT count(*) FROM outcome o WHERE o.profile_id = p.profile_id) AS history
 FROM cdp_profiles p WHERE p.profile_id = ANY (%(profile_ids)s)
 

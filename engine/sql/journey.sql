@@ -59,7 +59,7 @@ WITH happened AS (
                 'campaign_name', c.name, 'arbiter', d.arbiter, 'template', t.key, 'template_version', t.version,
                 'event_id', d.event_id, 'task_id', d.task_id, 'run_id', d.run_id, 'wait_until', leo_iso(d.wait_until)),
             d.candidates
-     FROM decision d
+     FROM all_decision d
      JOIN campaign c ON c.tenant_id = d.tenant_id AND c.campaign_id = d.campaign_id
      LEFT JOIN message_template t ON t.tenant_id = d.tenant_id AND t.template_id = d.template_id
      WHERE d.tenant_id = leo_tenant() AND d.profile_id = ANY (%(profile_ids)s)
@@ -71,7 +71,7 @@ WITH happened AS (
                 'campaign_id', l.campaign_id, 'campaign', c.key, 'campaign_name', c.name, 'template', t.key,
                 'template_version', t.version, 'attempts', l.attempts, 'code', l.code, 'class', l.class,
                 'due_at', leo_iso(l.due_at), 'sent_at', leo_iso(l.sent_at)), NULL
-     FROM delivery_log l
+     FROM all_delivery l
      JOIN campaign c ON c.tenant_id = l.tenant_id AND c.campaign_id = l.campaign_id
      JOIN message_template t ON t.tenant_id = l.tenant_id AND t.template_id = l.template_id
      WHERE l.tenant_id = leo_tenant() AND l.profile_id = ANY (%(profile_ids)s)
@@ -83,7 +83,7 @@ WITH happened AS (
                 'campaign_name', c.name, 'channel', l.channel, 'value', o.value), NULL
      FROM outcome o
      LEFT JOIN campaign c ON c.tenant_id = o.tenant_id AND c.campaign_id = o.campaign_id
-     LEFT JOIN delivery_log l ON l.tenant_id = o.tenant_id AND l.delivery_id = o.delivery_id
+     LEFT JOIN all_delivery l ON l.tenant_id = o.tenant_id AND l.delivery_id = o.delivery_id
      WHERE o.tenant_id = leo_tenant() AND o.profile_id = ANY (%(profile_ids)s)
        AND (o.occurred_at, o.outcome_id) < (%(before_at)s, %(before_id)s)
      ORDER BY o.occurred_at DESC, o.outcome_id DESC LIMIT %(limit)s)
@@ -106,9 +106,9 @@ SELECT l.delivery_id, l.channel, l.status, l.address, l.sent_at, l.template_id, 
        p.ext_id, p.name, coalesce(p.locale, t.locale) AS locale, p.attributes, p.updated_at > coalesce(l.sent_at, l.queued_at) AS has_changed,
        c.key AS campaign_key, c.name AS campaign_name, c.purpose,
        (SELECT jsonb_build_object('type', e.type, 'ext_id', e.ext_id, 'occurred_at', e.occurred_at, 'attributes', e.attributes)
-        FROM decision of JOIN marketing_event e ON e.tenant_id = of.tenant_id AND e.event_id = of.event_id
+        FROM all_decision of JOIN marketing_event e ON e.tenant_id = of.tenant_id AND e.event_id = of.event_id
         WHERE of.tenant_id = l.tenant_id AND of.decision_id = l.decision_id) AS event
-FROM delivery_log l
+FROM all_delivery l
 JOIN tenant t ON t.tenant_id = l.tenant_id
 JOIN message_template m ON m.tenant_id = l.tenant_id AND m.template_id = l.template_id
 JOIN cdp_profiles p ON p.tenant_id = l.tenant_id AND p.profile_id = l.profile_id

@@ -57,7 +57,7 @@ WITH asked AS MATERIALIZED (
                    THEN 'consent_withdrawn'
                WHEN EXISTS (
                    SELECT FROM campaign_run f
-                   JOIN decision made ON made.tenant_id = f.tenant_id AND made.run_id = f.run_id
+                   JOIN all_decision made ON made.tenant_id = f.tenant_id AND made.run_id = f.run_id
                    WHERE f.tenant_id = d.tenant_id AND f.parent_id = d.run_id AND f.kind = 'fallback'
                      AND made.profile_id = d.profile_id AND made.action = 'send')
                    THEN 'another_channel_took_over'

@@ -33,8 +33,8 @@ FROM claimed c
 LEFT JOIN outcome u ON u.tenant_id = leo_tenant() AND u.outcome_id = c.outcome_id
 LEFT JOIN cdp_profiles p ON p.tenant_id = u.tenant_id AND p.profile_id = u.profile_id
 LEFT JOIN campaign k ON k.tenant_id = u.tenant_id AND k.campaign_id = u.campaign_id
-LEFT JOIN delivery_log l ON l.tenant_id = u.tenant_id AND l.delivery_id = u.delivery_id
-LEFT JOIN decision n ON n.tenant_id = l.tenant_id AND n.decision_id = l.decision_id
+LEFT JOIN all_delivery l ON l.tenant_id = u.tenant_id AND l.delivery_id = u.delivery_id
+LEFT JOIN all_decision n ON n.tenant_id = l.tenant_id AND n.decision_id = l.decision_id
 
 -- name: results
 UPDATE outbox o

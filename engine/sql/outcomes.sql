@@ -21,11 +21,28 @@ WITH given AS (
         -- LIMIT keeps this a look-up for each row: joined as a set, the planner read all of the tenant's deliveries.
         SELECT d.delivery_id, d.profile_id, d.campaign_id FROM delivery_log d
         WHERE d.event_id = decode(given.event_hex, 'hex') LIMIT 1
+    ) here ON true
+    LEFT JOIN LATERAL (
+        -- What is not live may be in the archive.
+        SELECT here.delivery_id, here.profile_id, here.campaign_id WHERE here.delivery_id IS NOT NULL
+        UNION ALL
+        SELECT a.delivery_id, a.profile_id, a.campaign_id FROM archive_delivery a
+        WHERE here.delivery_id IS NULL AND a.event_id = decode(given.event_hex, 'hex')
+        LIMIT 1
     ) own ON true
     LEFT JOIN LATERAL (
         SELECT d.delivery_id, d.profile_id, d.campaign_id FROM delivery_log d
         WHERE own.delivery_id IS NULL AND d.through_id = ANY (ARRAY(SELECT channel_id FROM kin)) AND d.provider_id = given.provider_id
         ORDER BY d.delivery_id DESC LIMIT 1
+    ) near ON true
+    LEFT JOIN LATERAL (
+        SELECT near.delivery_id, near.profile_id, near.campaign_id WHERE near.delivery_id IS NOT NULL
+        UNION ALL
+        (SELECT a.delivery_id, a.profile_id, a.campaign_id FROM archive_delivery a
+         WHERE own.delivery_id IS NULL AND near.delivery_id IS NULL
+           AND a.through_id = ANY (ARRAY(SELECT channel_id FROM kin)) AND a.provider_id = given.provider_id
+         ORDER BY a.delivery_id DESC LIMIT 1)
+        LIMIT 1
     ) theirs ON true
     LEFT JOIN LATERAL (
         SELECT a.profile_id FROM profile_address a
@@ -56,7 +73,9 @@ WITH given AS (
                SELECT FROM resolved r WHERE r.soft AND r.type = new.type AND r.dedup_key = new.dedup_key
                  AND r.profile_id = new.profile_id AND r.delivery_id IS NOT DISTINCT FROM new.delivery_id) AS soft, coalesce(d.channel, (SELECT kind FROM via)) AS channel, d.address, coalesce(c.purpose, 'marketing') AS purpose
     FROM new
-    LEFT JOIN delivery_log d ON d.tenant_id = new.tenant_id AND d.delivery_id = new.delivery_id
+    LEFT JOIN LATERAL (
+        SELECT one.channel, one.address FROM all_delivery one
+        WHERE one.tenant_id = new.tenant_id AND one.delivery_id = new.delivery_id LIMIT 1) d ON true
     LEFT JOIN campaign c ON c.tenant_id = new.tenant_id AND c.campaign_id = new.campaign_id
 ), settled AS (
     -- A bounce comes after the provider took the message; any other answer shows that one nobody was sure of arrived.
@@ -70,6 +89,7 @@ WITH given AS (
           FROM told WHERE delivery_id IS NOT NULL GROUP BY delivery_id) told
     WHERE d.delivery_id = told.delivery_id
       AND (told.bounced AND d.status IN ('sent', 'uncertain') OR NOT told.bounced AND d.status = 'uncertain')
+    RETURNING d.delivery_id, d.status
 ), suppressed AS (
     INSERT INTO suppression (tenant_id, profile_id, channel, address, reason, source)
     -- An address that bounces does so for whoever has it; a complaint is a person's, about the whole channel.
@@ -112,5 +132,11 @@ WITH given AS (
 SELECT (SELECT count(*) FROM new) AS new,
        (SELECT count(*) FROM resolved WHERE type IS NOT NULL) AS known,
        (SELECT count(*) FROM given WHERE place NOT IN (SELECT place FROM resolved)) AS unknown,
+       -- Of what came back just now, what nobody has seen meanwhile: another channel may take its place.
+       (SELECT array_agg(s.delivery_id ORDER BY s.delivery_id) FROM settled s
+        WHERE s.status = 'failed'
+          AND NOT EXISTS (SELECT FROM told t WHERE t.delivery_id = s.delivery_id AND t.type = ANY (%(seen)s))
+          AND NOT EXISTS (SELECT FROM outcome o
+                          WHERE o.tenant_id = leo_tenant() AND o.delivery_id = s.delivery_id AND o.type = ANY (%(seen)s))) AS came_back,
        (SELECT jsonb_agg(jsonb_build_array(r.place, p.ext_id) ORDER BY r.place)
         FROM resolved r JOIN cdp_profiles p ON p.profile_id = r.profile_id WHERE r.event IS NOT NULL) AS events

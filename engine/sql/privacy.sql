@@ -32,12 +32,12 @@ SELECT jsonb_build_object(
     'decisions', (SELECT coalesce(jsonb_agg(jsonb_build_object('decision_id', d.decision_id, 'campaign', c.key, 'action', d.action,
                                                                'channel', d.channel, 'reason', d.reason, 'inputs', d.inputs,
                                                                'decided_at', d.decided_at) ORDER BY d.decision_id), '[]')
-                  FROM decision d JOIN people USING (profile_id)
+                  FROM all_decision d JOIN people USING (profile_id)
                   JOIN campaign c ON c.tenant_id = d.tenant_id AND c.campaign_id = d.campaign_id),
     'deliveries', (SELECT coalesce(jsonb_agg(jsonb_build_object('delivery_id', l.delivery_id, 'channel', l.channel, 'address', l.address,
                                                                 'status', l.status, 'queued_at', l.queued_at, 'sent_at', l.sent_at)
                                              ORDER BY l.delivery_id), '[]')
-                   FROM delivery_log l JOIN people USING (profile_id)),
+                   FROM all_delivery l JOIN people USING (profile_id)),
     'inbox', (SELECT coalesce(jsonb_agg(to_jsonb(m) - 'tenant_id' ORDER BY m.message_id), '[]')
               FROM chat_message m JOIN people USING (profile_id)),
     'outcomes', (SELECT coalesce(jsonb_agg(to_jsonb(o) - 'tenant_id' ORDER BY o.outcome_id), '[]')

@@ -14,13 +14,21 @@ RETURNING extract(epoch FROM clock_timestamp())::float8 AS at
 DELETE FROM scheduler WHERE owner = %(owner)s
 
 -- name: begun
--- The slot that each job was last begun for.
-SELECT job, slot FROM clock_job
+-- The slot that each job was last begun for, without those that were lost with their worker.
+SELECT job, slot FROM clock_job WHERE ended_at IS NOT NULL OR lost_at > clock_timestamp()
 
 -- name: begin
--- Begin a job for a slot: the first who asks gets a row.
-INSERT INTO clock_job AS c (job, slot, begun_by) VALUES (%(job)s, %(slot)s, %(owner)s)
+-- Begin a job for a slot: the first who asks gets a row, and after a worker that was lost with it one more.
+INSERT INTO clock_job AS c (job, slot, begun_by, lost_at)
+VALUES (%(job)s, %(slot)s, %(owner)s, clock_timestamp() + %(longest)s)
 ON CONFLICT ON CONSTRAINT clock_job_pkey DO UPDATE
-    SET slot = EXCLUDED.slot, begun_by = EXCLUDED.begun_by, begun_at = EXCLUDED.begun_at
-    WHERE c.slot < EXCLUDED.slot
+    SET slot = EXCLUDED.slot, begun_by = EXCLUDED.begun_by, begun_at = EXCLUDED.begun_at, lost_at = EXCLUDED.lost_at,
+        ended_at = NULL
+    WHERE c.slot < EXCLUDED.slot OR (c.slot = EXCLUDED.slot AND c.ended_at IS NULL AND c.lost_at <= clock_timestamp())
 RETURNING slot
+
+-- name: end
+-- The job is done for its slot; or, where its worker stops in the middle, it is lost from now on.
+UPDATE clock_job
+SET ended_at = CASE WHEN %(is_done)s THEN clock_timestamp() END, lost_at = CASE WHEN %(is_done)s THEN lost_at ELSE clock_timestamp() END
+WHERE job = %(job)s AND slot = %(slot)s AND begun_by = %(owner)s

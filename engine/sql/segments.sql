@@ -178,7 +178,7 @@ CROSS JOIN LATERAL (
     WHERE one.profile_id = who.profile_id AND one.type = ANY (%(types)s) AND one.occurred_at <= %(now)s
     ORDER BY one.occurred_at DESC LIMIT %(most)s) o
 LEFT JOIN campaign c ON c.tenant_id = o.tenant_id AND c.campaign_id = o.campaign_id
-LEFT JOIN delivery_log d ON d.tenant_id = o.tenant_id AND d.delivery_id = o.delivery_id
+LEFT JOIN all_delivery d ON d.tenant_id = o.tenant_id AND d.delivery_id = o.delivery_id
 
 -- name: membership
 SELECT m.joined_at,

@@ -7,7 +7,7 @@
 WITH step AS (
     SELECT make_interval(secs => s) AS width, s AS seconds FROM unnest(%(steps)s::int[]) AS s
 ), whole AS (
-    SELECT min(d.decided_at) AS first_at, max(d.decided_at) AS last_at FROM decision d
+    SELECT min(d.decided_at) AS first_at, max(d.decided_at) AS last_at FROM all_decision d
     WHERE d.tenant_id = leo_tenant() AND d.campaign_id = %(campaign_id)s
 ), fine AS (
     SELECT date_trunc('day', whole.first_at AT TIME ZONE t.zone) AT TIME ZONE t.zone AS origin,
@@ -26,10 +26,10 @@ WITH step AS (
     GROUP BY o.delivery_id
 ), counted AS MATERIALIZED (
     SELECT 'decided' AS what, date_bin(fine.width, d.decided_at, fine.origin) AS at, count(*) AS n
-    FROM fine, decision d WHERE d.tenant_id = leo_tenant() AND d.campaign_id = %(campaign_id)s GROUP BY 2
+    FROM fine, all_decision d WHERE d.tenant_id = leo_tenant() AND d.campaign_id = %(campaign_id)s GROUP BY 2
     UNION ALL
     SELECT 'sent', date_bin(fine.width, l.sent_at, fine.origin), count(*)
-    FROM fine, runs JOIN delivery_log l ON l.tenant_id = runs.tenant_id AND l.run_id = runs.run_id
+    FROM fine, runs JOIN all_delivery l ON l.tenant_id = runs.tenant_id AND l.run_id = runs.run_id
     WHERE l.sent_at IS NOT NULL GROUP BY 2
     UNION ALL
     SELECT one.what, date_bin(fine.width, one.at, fine.origin), count(*)

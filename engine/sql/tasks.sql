@@ -33,14 +33,14 @@ ORDER BY place LIMIT %(limit)s
 -- name: lock
 -- The task as it is now, for this transaction alone.
 SELECT task_id, kind, status, request, locale, key, asked_by, attempts, due_at, plan, approval, result, summary,
-       created_at, finished_at, lease_owner
+       created_at, finished_at, lease_owner, traceparent
 FROM agent_task WHERE tenant_id = %(tenant_id)s AND task_id = %(task_id)s
 FOR NO KEY UPDATE
 
 -- name: claim
 -- The task that has been due for longest, and is in nobody's hands or in hands that are gone.
 SELECT task_id, kind, status, request, locale, key, asked_by, attempts, due_at, plan, approval, result, summary,
-       created_at, finished_at, lease_owner
+       created_at, finished_at, lease_owner, traceparent
 FROM agent_task
 WHERE tenant_id = %(tenant_id)s AND status IN ('queued', 'thinking', 'acting') AND due_at <= %(now)s
   AND (lease_until IS NULL OR lease_until <= %(now)s)

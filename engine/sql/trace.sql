@@ -1,4 +1,5 @@
--- The journey of a person, an event or a delivery; {path} and {graph} are filled in by engine/trace.py.
+-- The journey of a person, an event or a delivery; {path} and {graph}, and whether it is told from the live tables or the archive
+-- ({decisions}, {deliveries}, {attempts}), are filled in by engine/trace.py.
 
 -- name: find
 -- What an argument can mean, one row a meaning: records by id, profiles and events by their own key too, deliveries by
@@ -18,16 +19,19 @@ WITH ids AS MATERIALIZED (
     SELECT 'event', e.event_id FROM marketing_event e
     WHERE e.tenant_id = (SELECT leo_tenant()) AND e.event_id = (SELECT id FROM ids)
     UNION
-    SELECT 'delivery', l.delivery_id FROM delivery_log l
+    SELECT 'delivery', l.delivery_id FROM all_delivery l
     WHERE l.tenant_id = (SELECT leo_tenant()) AND l.delivery_id = (SELECT id FROM ids)
     UNION
-    SELECT 'delivery', l.delivery_id FROM delivery_log l
+    SELECT 'delivery', l.delivery_id FROM all_delivery l
     WHERE l.tenant_id = (SELECT leo_tenant()) AND l.event_id = (SELECT hash FROM ids)
     UNION
-    SELECT 'decision', d.decision_id FROM decision d
+    SELECT 'decision', d.decision_id FROM all_decision d
     WHERE d.tenant_id = (SELECT leo_tenant()) AND d.decision_id = (SELECT id FROM ids)
 )
-SELECT f.kind, f.record_id, r.profile_id, r.decision_ids, r.title
+SELECT f.kind, f.record_id, r.profile_id, r.decision_ids, r.title,
+       EXISTS (SELECT FROM archive_decision a
+               WHERE a.tenant_id = (SELECT leo_tenant()) AND a.profile_id = r.profile_id
+                 AND (r.decision_ids IS NULL OR a.decision_id = ANY (r.decision_ids))) AS has_archived
 FROM found f CROSS JOIN LATERAL (
     -- A merged profile keeps its history, so each says where the rest is.
     SELECT p.profile_id, NULL::bigint[] AS decision_ids,
@@ -42,15 +46,15 @@ FROM found f CROSS JOIN LATERAL (
     UNION ALL
     SELECT coalesce(min(d.profile_id), e.profile_id), coalesce(array_agg(d.decision_id) FILTER (WHERE d.decision_id IS NOT NULL), '{}'),
            concat_ws(' ', e.ext_id, e.type)
-    FROM marketing_event e LEFT JOIN decision d ON d.tenant_id = e.tenant_id AND d.event_id = e.event_id
+    FROM marketing_event e LEFT JOIN all_decision d ON d.tenant_id = e.tenant_id AND d.event_id = e.event_id
     WHERE f.kind = 'event' AND e.tenant_id = (SELECT leo_tenant()) AND e.event_id = f.record_id
     GROUP BY e.profile_id, e.ext_id, e.type
     UNION ALL
     SELECT l.profile_id, ARRAY[l.decision_id], concat_ws(' to ', l.channel, l.address)
-    FROM delivery_log l WHERE f.kind = 'delivery' AND l.tenant_id = (SELECT leo_tenant()) AND l.delivery_id = f.record_id
+    FROM all_delivery l WHERE f.kind = 'delivery' AND l.tenant_id = (SELECT leo_tenant()) AND l.delivery_id = f.record_id
     UNION ALL
     SELECT d.profile_id, ARRAY[d.decision_id], d.action || ' at ' || leo_iso(d.decided_at)
-    FROM decision d WHERE f.kind = 'decision' AND d.tenant_id = (SELECT leo_tenant()) AND d.decision_id = f.record_id
+    FROM all_decision d WHERE f.kind = 'decision' AND d.tenant_id = (SELECT leo_tenant()) AND d.decision_id = f.record_id
 ) r
 ORDER BY f.kind, f.record_id;
 
@@ -62,13 +66,13 @@ WITH path AS MATERIALIZED (
 ), decided AS (
     SELECT DISTINCT ON (path.decision_id) path.*, d.candidates, d.snapshot_id, d.trigger_key, d.policy_version,
            d.latency_us, d.wait_until, encode(d.inputs_hash, 'hex') AS inputs_hash, encode(d.model_hash, 'hex') AS model_hash
-    FROM path JOIN decision d ON d.tenant_id = (SELECT leo_tenant()) AND d.decision_id = path.decision_id
+    FROM path JOIN {decisions} d ON d.tenant_id = (SELECT leo_tenant()) AND d.decision_id = path.decision_id
     ORDER BY path.decision_id, path.delivery_id
 ), delivered AS (
-    SELECT DISTINCT path.decision_id, path.queued_at, l.delivery_id, l.channel, l.address, l.status, l.lane, l.sent_at, l.due_at,
+    SELECT DISTINCT path.decision_id, path.queued_at, l.delivery_id, l.channel, l.address, l.status, l.lane, l.sent_at, l.due_at, l.expires_at,
            l.provider_id, l.code, l.class, encode(l.event_id, 'hex') AS event_id, c.name AS channel_name
     FROM path
-    JOIN delivery_log l ON l.tenant_id = (SELECT leo_tenant()) AND l.delivery_id = path.delivery_id
+    JOIN {deliveries} l ON l.tenant_id = (SELECT leo_tenant()) AND l.delivery_id = path.delivery_id
     JOIN channel c ON c.tenant_id = l.tenant_id AND c.channel_id = l.through_id
 ), steps AS (
     SELECT p.decision_id, 1 AS place, 'event' AS step, p.event_at AS at, p.event_id AS record_id, p.event_type AS what,
@@ -109,16 +113,16 @@ WITH path AS MATERIALIZED (
                          WHEN 'sending' THEN 'a worker is calling the provider'
                          WHEN 'sent' THEN 'the provider took it at ' || leo_iso(l.sent_at)
                          WHEN 'uncertain' THEN 'the connection was lost while it was being sent: it may have arrived'
-                         WHEN 'expired' THEN 'its time had passed before it could be sent'
+                         WHEN 'expired' THEN concat_ws(' ', 'it was good until', leo_iso(l.expires_at)) || ' and could not be sent by then'
                          WHEN 'cancelled' THEN 'it was cancelled before it was sent'
                          ELSE concat_ws(', ', 'the provider did not take it', l.class, l.code) END,
            jsonb_build_object('event_id', l.event_id, 'status', l.status, 'channel', l.channel, 'channel_name', l.channel_name,
-               'lane', l.lane, 'address', l.address, 'sent_at', leo_iso(l.sent_at), 'provider_id', l.provider_id,
+               'lane', l.lane, 'address', l.address, 'sent_at', leo_iso(l.sent_at), 'expires_at', leo_iso(l.expires_at), 'provider_id', l.provider_id,
                'code', l.code, 'class', l.class,
                'attempts', (SELECT coalesce(jsonb_agg(jsonb_build_object('number', a.number, 'phase', a.phase, 'at', leo_iso(a.at),
                                        'status', a.status, 'code', a.code, 'class', a.class, 'detail', a.detail)
                                        ORDER BY a.number, a.phase DESC), '[]')
-                            FROM delivery_attempt a WHERE a.tenant_id = (SELECT leo_tenant()) AND a.delivery_id = l.delivery_id))
+                            FROM {attempts} a WHERE a.tenant_id = (SELECT leo_tenant()) AND a.delivery_id = l.delivery_id))
     FROM delivered l
     UNION ALL
     SELECT p.decision_id, 4, 'delivery', NULL, NULL, NULL,
@@ -143,6 +147,24 @@ SELECT s.decision_id, s.step, s.at::timestamptz AS at, s.record_id, s.what, s.wh
 FROM steps s JOIN decided USING (decision_id)
 ORDER BY decided.decided_at DESC, s.decision_id DESC, s.place, s.at, s.record_id;
 
+-- name: archived_path
+-- What cypher/trace.cypher gives, for decisions that are in the archive and so no more in the graph.
+SELECT d.decision_id, leo_iso(d.decided_at) AS decided_at, d.action, d.reason, d.channel, d.arbiter, d.run_id, r.kind AS run_kind,
+       d.campaign_id, c.name AS campaign, m.key AS template, m.version AS template_version, e.event_id, e.type AS event_type,
+       leo_iso(e.occurred_at) AS event_at, t.task_id, t.kind AS task_kind, leo_iso(t.created_at) AS task_at, l.delivery_id,
+       leo_iso(l.queued_at) AS queued_at, o.outcome_id, o.type AS outcome_type, leo_iso(o.occurred_at) AS outcome_at
+FROM (SELECT one.* FROM archive_decision one
+      WHERE one.tenant_id = (SELECT leo_tenant()) AND one.profile_id = $1::bigint
+        AND ($2::bigint[] IS NULL OR one.decision_id = ANY ($2::bigint[]))
+      ORDER BY one.decided_at DESC, one.decision_id DESC LIMIT $3::int) d
+JOIN campaign_run r ON r.tenant_id = d.tenant_id AND r.run_id = d.run_id
+JOIN campaign c ON c.tenant_id = d.tenant_id AND c.campaign_id = d.campaign_id
+LEFT JOIN message_template m ON m.tenant_id = d.tenant_id AND m.template_id = d.template_id
+LEFT JOIN marketing_event e ON e.tenant_id = d.tenant_id AND e.event_id = d.event_id
+LEFT JOIN agent_task t ON t.tenant_id = d.tenant_id AND t.task_id = d.task_id
+LEFT JOIN archive_delivery l ON l.tenant_id = d.tenant_id AND l.decision_id = d.decision_id
+LEFT JOIN outcome o ON o.tenant_id = l.tenant_id AND o.delivery_id = l.delivery_id
+
 -- name: orphans
 -- Records that hang loose, counted by kind: each kind is one row, whatever it counts.
 WITH labels AS MATERIALIZED (
@@ -156,7 +178,7 @@ WITH labels AS MATERIALIZED (
            ag_catalog._graphid((labels.ids ->> 'Delivery')::int, l.delivery_id) AS id
     FROM delivery_log l, labels WHERE l.tenant_id = (SELECT leo_tenant())
 ), answered AS MATERIALIZED (
-    SELECT o.outcome_id, o.delivery_id, ag_catalog._graphid((labels.ids ->> 'Outcome')::int, o.outcome_id) AS id
+    SELECT o.outcome_id, o.live_delivery_id AS delivery_id, ag_catalog._graphid((labels.ids ->> 'Outcome')::int, o.outcome_id) AS id
     FROM outcome o, labels WHERE o.tenant_id = (SELECT leo_tenant())
 )
 SELECT kind, count FROM (

@@ -7,6 +7,10 @@ SELECT tenant_id FROM leo_route_tenants()
 -- Tenants with people to look at again, segments to refresh, sources to take from.
 SELECT tenant_id, rechecks, segments, sources FROM leo_route_upkeep(%(now)s)
 
+-- name: unchecked
+-- Tenants whose graph was not compared with its tables for a while.
+SELECT tenant_id FROM leo_route_unchecked(%(since)s, %(most)s)
+
 -- name: turn
 -- Whether nobody else is at this job of the tenant; until the transaction ends.
 SELECT pg_try_advisory_xact_lock(hashtextextended(%(job)s || ' ' || leo_tenant()::text, 0)) AS is_mine

@@ -3,7 +3,7 @@
 WITH told AS (
     SELECT p.profile_id, d.event_id, coalesce(c.purpose, 'marketing') AS purpose
     FROM cdp_profiles p
-    LEFT JOIN delivery_log d ON d.tenant_id = p.tenant_id AND d.profile_id = p.profile_id AND d.delivery_id = %(delivery_id)s
+    LEFT JOIN all_delivery d ON d.tenant_id = p.tenant_id AND d.profile_id = p.profile_id AND d.delivery_id = %(delivery_id)s
     LEFT JOIN campaign c ON c.tenant_id = d.tenant_id AND c.campaign_id = d.campaign_id
     WHERE p.tenant_id = %(tenant_id)s AND p.profile_id = %(profile_id)s
 ), withdrawn AS (

@@ -10,6 +10,7 @@ from time import perf_counter
 from typing import Any
 from uuid import UUID
 
+from engine import tracing
 from engine.db import Database, Transaction
 from engine.tasks.life import Change, Lost, held
 from engine.tasks.setback import set_back, told
@@ -32,7 +33,8 @@ async def act(db: Database, ring: Ring, *, tenant_id: UUID, task: Task, owner: s
     """Make what is left of a task's plan, in order; gives the task as it is then. Raises Lost."""
     for planned in task.pending:
         try:
-            done = await _make(db, tenant_id, task, owner, planned)
+            with tracing.span("tool call", tool=planned.call.name, place=planned.place):
+                done = await _make(db, tenant_id, task, owner, planned)
         except Lost:
             raise
         except Exception as error:  # noqa: BLE001 - whatever it is, the task tells it and the worker goes on

@@ -68,7 +68,8 @@ class Task:
 
     `result` is {"calls": [{"place", "name", "arguments", "result", "people"}], "errors": [...], "error": {...}}: what
     was made, what went wrong in between, and why it failed; an error is {"code", "message", "remedy"}. `attempts`
-    counts tries that failed. `approval` tells whom it would reach, the limit, and who let it happen.
+    counts tries that failed. `approval` tells whom it would reach, the limit, and who let it happen. `traceparent` is
+    the span that asked for it, known to who works on it.
     """
 
     task_id: int
@@ -87,6 +88,7 @@ class Task:
     created_at: datetime
     finished_at: datetime | None
     lease_owner: str | None = None
+    traceparent: str | None = None
 
     @property
     def scopes(self) -> Sequence[str]:

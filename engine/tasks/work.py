@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from engine import clock
+from engine import clock, tracing
 from engine.db import Database
 from engine.memory import Embedder
 from engine.tasks.act import Ring, act
@@ -37,6 +37,18 @@ async def work_next(desk: Desk, *, tenant_id: UUID, now: datetime | None = None)
     task = await claim(desk.db, tenant_id=tenant_id, owner=desk.owner, now=now or clock.now())
     if task is None or task.is_final:
         return task
+    tenant, attempt = str(tenant_id), task.attempts + 1
+    with tracing.span(
+        "task", parent=task.traceparent, tenant=tenant, task=task.task_id, kind=task.kind, attempt=attempt
+    ) as span:
+        done = await _kept(desk, tenant_id, task)
+        if span is not None:
+            span.set_attribute("leo.status", done.status)
+    return done
+
+
+async def _kept(desk: Desk, tenant_id: UUID, task: Task) -> Task:
+    """Work on a task while its lease is kept."""
     working = asyncio.create_task(_work(desk, tenant_id, task))
     beating = asyncio.create_task(_keep(desk, tenant_id, task.task_id))
     try:
@@ -51,9 +63,11 @@ async def work_next(desk: Desk, *, tenant_id: UUID, now: datetime | None = None)
 async def _work(desk: Desk, tenant_id: UUID, task: Task) -> Task:
     try:
         if task.status is TaskStatus.THINKING:
-            task = await _think(desk, tenant_id, task)
+            with tracing.span("think"):
+                task = await _think(desk, tenant_id, task)
         if task.status is TaskStatus.ACTING:
-            task = await act(desk.db, desk.ring, tenant_id=tenant_id, task=task, owner=desk.owner)
+            with tracing.span("act"):
+                task = await act(desk.db, desk.ring, tenant_id=tenant_id, task=task, owner=desk.owner)
     except Lost:
         log.info("a task went into other hands", extra={"task": task.task_id})
     return task

@@ -1,5 +1,6 @@
 """Templates: Liquid filled for one person, in that person's language, within what the channel and the law allow."""
 
+from engine.templates.certain import certain
 from engine.templates.context import context_of, reader_from
 from engine.templates.filters import FILTERS, Reader
 from engine.templates.gaps import Attempted, attempt
@@ -18,6 +19,7 @@ __all__ = [
     "Version",
     "Written",
     "attempt",
+    "certain",
     "check",
     "check_version",
     "cleaned",

@@ -98,7 +98,7 @@ def check(bodies: Bodies, known: AbstractSet[str] | None = None) -> set[str]:
 
 def variables(bodies: Bodies) -> set[str]:
     """Give what a template reads from outside, such as {"profile.city", "unsubscribe_url"}; raises InvalidInput."""
-    return {name for source, is_html in _sources(bodies) for name in _analysed(bodies.name, source, is_html=is_html)}
+    return {name for source, is_html in sources(bodies) for name in _analysed(bodies.name, source, is_html=is_html)}
 
 
 def render(bodies: Bodies, context: Mapping[str, Any]) -> Rendered:
@@ -142,7 +142,7 @@ def _filled(bodies: Bodies, source: str | None, context: Mapping[str, Any], *, i
 
 def _compiled(name: str, source: str, *, is_html: bool) -> BoundTemplate:
     try:
-        return _compile(source, is_html)
+        return compile_source(source, is_html)
     except (LiquidError, RecursionError) as error:
         raise InvalidInput(
             f"The template {name} is no valid Liquid: {_sentence(error)}.", remedy="Correct the template."
@@ -150,7 +150,8 @@ def _compiled(name: str, source: str, *, is_html: bool) -> BoundTemplate:
 
 
 @lru_cache(maxsize=CACHE)
-def _compile(source: str, is_html: bool) -> BoundTemplate:  # noqa: FBT001 - a cache key
+def compile_source(source: str, is_html: bool) -> BoundTemplate:  # noqa: FBT001 - a cache key
+    """Compile a part once; raises LiquidError."""
     if len(source) > SOURCE_LIMIT:
         raise ResourceLimitError(f"it is longer than {SOURCE_LIMIT} characters", token=None)
     return _environment(is_html).from_string(source)
@@ -209,12 +210,12 @@ def _size(value: Any) -> int:
 
 @lru_cache(maxsize=CACHE)
 def _names(source: str, is_html: bool) -> frozenset[str]:  # noqa: FBT001 - a cache key
-    analysis = _compile(source, is_html).analyze()
+    analysis = compile_source(source, is_html).analyze()
     found = (variable.segments for entries in analysis.globals.values() for variable in entries)
     unknown_filters = analysis.filters.keys() - _environment(is_html).filters.keys()
     if unknown_filters:
         raise LiquidError(f"there is no filter {min(unknown_filters)}", token=None)
-    return frozenset(_dotted(segments) for segments in found)
+    return frozenset(dotted(segments) for segments in found)
 
 
 def _analysed(name: str, source: str, *, is_html: bool) -> frozenset[str]:
@@ -227,7 +228,7 @@ def _analysed(name: str, source: str, *, is_html: bool) -> frozenset[str]:
         ) from error
 
 
-def _dotted(segments: Iterable[Any]) -> str:
+def dotted(segments: Iterable[Any]) -> str:
     """Join the leading names: what follows an index or a computed key depends on the data."""
     names: list[str] = []
     for segment in segments:
@@ -251,10 +252,11 @@ def _choices(name: str, known: AbstractSet[str] | None) -> str:
     return f"Use one of {', '.join(names)}."
 
 
-def _sources(bodies: Bodies) -> list[tuple[str, bool]]:
+def sources(bodies: Bodies) -> list[tuple[str, bool]]:
+    """Give every part, each with whether it is HTML; raises InvalidInput where the data is too much."""
     given = ((bodies.subject, False), (bodies.text, False), (bodies.html, True))
-    sources = [(source, is_html) for source, is_html in given if source is not None]
-    return [*sources, *((source, False) for source in _texts(bodies.name, bodies.data, depth=0))]
+    present = [(source, is_html) for source, is_html in given if source is not None]
+    return [*present, *((source, False) for source in _texts(bodies.name, bodies.data, depth=0))]
 
 
 def _texts(name: str, value: Any, *, depth: int) -> list[str]:

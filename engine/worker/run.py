@@ -16,7 +16,7 @@ from engine.memory.choice import embedder_of
 from engine.pause import seldom_collected
 from engine.settings import Settings
 from engine.think import models
-from engine.worker import learn, tasks, upkeep
+from engine.worker import graph_check, learn, tasks, upkeep
 from engine.worker.beat import beat_forever, owner_name, say_goodbye
 from engine.worker.deciding import decide
 from engine.worker.ear import Ear
@@ -91,6 +91,7 @@ async def _work_with_redis(hands: Hands, jobs: set[asyncio.Task[None]], schedule
             func(dispatch, name=lanes.DISPATCH, max_tries=2),
             *upkeep.functions(hands.lane),
             *learn.functions(hands.lane),
+            *graph_check.functions(hands.lane),
             *tasks.functions(hands.lane),
         ],
         queue_name=lanes.queue_name(hands.lane),

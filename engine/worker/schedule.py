@@ -2,7 +2,8 @@
 
 The lease is a row in PostgreSQL and goes by its clock, so neither hosts whose clocks differ nor an emptied Redis make
 two schedulers. A killed one is followed when its lease ends. Each time a job is due is a slot, and a slot is begun
-once, whoever rang for it and however often.
+once, whoever rang for it and however often. The slot that it is now is rung for at the first look: what fell due while
+nobody was at work is done once, at once. What a worker that stopped or died had begun is begun again.
 """
 
 import asyncio
@@ -28,12 +29,16 @@ RELEASE_S = 1.0
 WORKS, ONLY_SCHEDULES = 0, 1
 # What was rung for and has not begun may have been lost with Redis.
 AGAIN_S = 10.0
+# A job may last so long where it says nothing else.
+LONGEST_S = 120.0
 # Seconds from one slot of a job for all tenants to the next.
 BY_CLOCK_S: Mapping[str, float] = {
     lanes.EMBED: 60.0,
     lanes.TIDY: 3600.0,
     lanes.SEAL: 10.0,
     lanes.TALLY: 10.0,
+    lanes.ARCHIVE: 3600.0,
+    lanes.CHECK: 600.0,
     lanes.REPLAY: 10.0,
     lanes.REPORT: 2.0,
 }
@@ -107,17 +112,27 @@ class Scheduler:
                     await lanes.ring_upkeep(self._client, Lane.BULK, job, str(row["tenant_id"]), every_s=every_s)
 
 
-def by_clock(name: str, work: Job, *, timeout_s: float | None = None) -> Function:
+def by_clock(name: str, work: Job, *, timeout_s: float = LONGEST_S) -> Function:
     """Give the job that does `work` for a slot unless that was begun already, here or elsewhere."""
 
     async def run(ctx: dict[str, Any], slot: int) -> None:
         hands = ctx["hands"]
+        values = {"job": name, "slot": slot, "owner": hands.owner}
         async with hands.db.before_tenant() as conn:
-            values = {"job": name, "slot": slot, "owner": hands.owner}
-            row = await (await conn.execute(_SQL["begin"], values)).fetchone()
+            longest = timedelta(seconds=timeout_s)
+            row = await (await conn.execute(_SQL["begin"], {**values, "longest": longest})).fetchone()
         if row is None:
             return
         log.debug("begun by the clock", extra={"job": name, "slot": slot})
-        await work(ctx)
+        is_done = True
+        try:
+            await work(ctx)
+        except asyncio.CancelledError:
+            # One that lasted too long would do so again: it waits for its next time.
+            is_done = not hands.stop.is_set()
+            raise
+        finally:
+            async with hands.db.before_tenant() as conn:
+                await conn.execute(_SQL["end"], {**values, "is_done": is_done})
 
     return func(run, name=name, max_tries=2, timeout=timeout_s)

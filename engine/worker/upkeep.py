@@ -24,6 +24,8 @@ from engine.segments.recheck import recheck_due
 from engine.segments.runs import Started
 from engine.segments.store import put_off
 from engine.think.answers import KEPT, forget
+from engine.worker.archive import TIMEOUT_S as ARCHIVE_TIMEOUT_S
+from engine.worker.archive import archive_old
 from engine.worker.jobs import Hands
 from engine.worker.schedule import by_clock
 from rules.errors import LeoError
@@ -60,6 +62,7 @@ def functions(lane: Lane) -> list[Function]:
         by_clock(lanes.TIDY, tidy),
         by_clock(lanes.SEAL, seal),
         by_clock(lanes.TALLY, tally),
+        by_clock(lanes.ARCHIVE, archive_old, timeout_s=ARCHIVE_TIMEOUT_S),
     ]
 
 

@@ -6,7 +6,7 @@ All of it converts to a JSON document and back without loss, so that a stored de
 from rules.consent import Consent
 from rules.facts.facts import Facts
 from rules.facts.offer import Campaign, Candidate, Template, candidates
-from rules.facts.parts import Address, Budget, Contact, Failed, Neighbourhood, Reached, Rival, Suppression, Tie
+from rules.facts.parts import Address, Budget, Contact, Failed, Lack, Neighbourhood, Reached, Rival, Suppression, Tie
 
 __all__ = [
     "Address",
@@ -17,6 +17,7 @@ __all__ = [
     "Contact",
     "Facts",
     "Failed",
+    "Lack",
     "Neighbourhood",
     "Reached",
     "Rival",

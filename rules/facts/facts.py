@@ -8,7 +8,7 @@ from typing import Any, Self
 from rules.conditions.person import Person
 from rules.consent import Consent
 from rules.facts import people
-from rules.facts.parts import Address, Budget, Contact, Failed, Neighbourhood, Reached, Rival, Suppression, Tie
+from rules.facts.parts import Address, Budget, Contact, Failed, Lack, Neighbourhood, Reached, Rival, Suppression, Tie
 from rules.words import Channel
 
 _KINDS = tuple(one.name for one in fields(Neighbourhood))
@@ -37,6 +37,7 @@ class Facts:
     failed: tuple[Failed, ...] = ()
     heard: Mapping[Channel, datetime] = field(default_factory=dict)
     rivals: tuple[Rival, ...] = ()
+    lacks: tuple[Lack, ...] = ()
     budget: Budget | None = None
     neighbourhood: Neighbourhood | None = None
     person: Person | None = None
@@ -99,6 +100,7 @@ def _lists(facts: Facts) -> dict[str, list[Any]]:
         "reached": [[r.channel, r.address, r.profile, r.is_person] for r in facts.reached],
         "failed": [[f.channel, f.why] for f in facts.failed],
         "rivals": [[r.campaign_id, r.name, r.priority, r.due_at.isoformat()] for r in facts.rivals],
+        "lacks": [[lack.template_id, list(lack.names)] for lack in facts.lacks],
     }
     return {name: listed for name, listed in written.items() if listed}
 
@@ -121,6 +123,7 @@ def _parts(document: Mapping[str, Any]) -> dict[str, Any]:
             Rival(campaign_id, name, priority, datetime.fromisoformat(due_at))
             for campaign_id, name, priority, due_at in read("rivals")
         ),
+        "lacks": tuple(Lack(template_id, tuple(names)) for template_id, names in read("lacks")),
     }
 
 

@@ -58,6 +58,14 @@ class Failed:
 
 
 @dataclass(frozen=True, slots=True)
+class Lack:
+    """What a template cannot be written without and nobody fills for the person: names such as profile.tier."""
+
+    template_id: int
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Rival:
     """A campaign of higher priority that has yet to decide for the person, due at `due_at`."""
 

@@ -15,7 +15,7 @@ from rules.gates.caps import frequency_cap, full_everywhere, priority
 from rules.gates.case import Case, zone_of
 from rules.gates.hours import provider_window, quiet_hours, sending_hours
 from rules.gates.layers import unmet, unmet_at_all
-from rules.gates.person import consent, duplicate, known, reachable, suppression
+from rules.gates.person import complete, consent, duplicate, known, reachable, suppression
 from rules.verdicts import Reason
 from rules.words import Gate
 
@@ -38,6 +38,7 @@ OF_CANDIDATE: tuple[OfCandidate, ...] = (
     consent,
     suppression,
     reachable,
+    complete,
     duplicate,
     budget,
     frequency_cap,
@@ -64,6 +65,7 @@ def gates_of(case: Case) -> tuple[OfCandidate, ...]:
     facts, policy = case.facts, case.policy
     idle: dict[OfCandidate, bool] = {
         suppression: not facts.suppressions,
+        complete: not facts.lacks,
         duplicate: not facts.reached,
         budget: facts.budget is None,
         frequency_cap: not policy.caps,

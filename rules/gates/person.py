@@ -68,6 +68,19 @@ def reachable(case: Case, candidate: Candidate) -> Reason | None:
     return Reason(Gate.UNREACHABLE, f"No {channel} address is valid: {why}.", {"reason": why, "addresses": len(there)})
 
 
+def complete(case: Case, candidate: Candidate) -> Reason | None:
+    """Everything is known that the template cannot be written without."""
+    for lack in case.facts.lacks:
+        if lack.template_id == candidate.template_id:
+            needed = ", ".join(lack.names)
+            return Reason(
+                Gate.INCOMPLETE,
+                f"The template {candidate.template_name} needs {needed}, which nobody fills.",
+                {"template": candidate.template_name, "missing": list(lack.names)},
+            )
+    return None
+
+
 def duplicate(case: Case, candidate: Candidate) -> Reason | None:
     """Nobody gets a message twice because they are there twice, nor a mailbox because two share it."""
     for other in case.facts.reached:

@@ -2,22 +2,17 @@
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack
-from datetime import UTC, datetime
 
 import httpx
 import pytest
 
 from api.app import app_with
 from api.services import Services
-from engine.campaigns import connect_channel
 from engine.db import Database
-from engine.decide import decide_batch
 from engine.settings import Settings
 from engine.tenants import ALL_SCOPES, create_api_key
-from tests.api.story import campaign, ok
+from tests.api.story import campaign, connect_mail, decide_all, ok
 from tests.conftest import Tenant
-
-RELAY = {"host": "127.0.0.1", "port": 9, "sender": "LEO <leo@shop.example>", "password": "s3cret", "username": "leo"}
 
 
 @pytest.fixture(scope="module")
@@ -77,13 +72,8 @@ async def stranger(callers: Callers, other_tenant: Tenant) -> httpx.AsyncClient:
 @pytest.fixture
 async def campaign_id(caller: httpx.AsyncClient, services: Services, tenant: Tenant) -> int:
     """A campaign that has decided to write to one person, whose message is queued."""
-    async with services.db.transaction(tenant.tenant_id) as conn:
-        await connect_channel(
-            conn, services.vault, tenant_id=tenant.tenant_id, kind="email", name="mail", settings=RELAY
-        )
+    await connect_mail(services, tenant)
     made = await campaign(caller)
     await ok(await caller.post(f"/campaigns/{made['campaign_id']}/activate"))
-    async with services.db.transaction(tenant.tenant_id) as conn:
-        for row in await (await conn.execute("SELECT batch_id FROM run_batch WHERE status = 'pending'")).fetchall():
-            await decide_batch(conn, tenant_id=tenant.tenant_id, batch_id=row["batch_id"], now=datetime.now(UTC))
+    await decide_all(services, tenant)
     return int(made["campaign_id"])

@@ -1,8 +1,14 @@
 """Steps that many tests begin with."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
+
+from api.services import Services
+from engine.campaigns import connect_channel
+from engine.decide import decide_batch
+from tests.conftest import Tenant
 
 MAI: dict[str, Any] = {
     "ext_id": "kh-1",
@@ -17,6 +23,7 @@ EMAIL = {
     "subject": "Chào {{ profile.name }}",
     "body_text": "Chào {{ profile.name }}. Ngừng nhận: {{ unsubscribe_url }}",
 }
+RELAY = {"host": "127.0.0.1", "port": 9, "sender": "LEO <leo@shop.example>", "password": "s3cret", "username": "leo"}
 ALWAYS_AWAKE: dict[str, Any] = {"quiet_hours": None, "caps": []}
 
 
@@ -42,3 +49,19 @@ async def campaign(caller: httpx.AsyncClient, **fields: Any) -> dict[str, Any]:
     }
     made: dict[str, Any] = await ok(await caller.post("/campaigns", json=body))
     return made
+
+
+async def connect_mail(services: Services, tenant: Tenant) -> None:
+    """Connect a relay at which nothing listens."""
+    async with services.db.transaction(tenant.tenant_id) as conn:
+        await connect_channel(
+            conn, services.vault, tenant_id=tenant.tenant_id, kind="email", name="mail", settings=RELAY
+        )
+
+
+async def decide_all(services: Services, tenant: Tenant) -> None:
+    """Decide for everybody whose batch waits."""
+    async with services.db.transaction(tenant.tenant_id) as conn:
+        rows = await (await conn.execute("SELECT batch_id FROM run_batch WHERE status = 'pending'")).fetchall()
+        for row in rows:
+            await decide_batch(conn, tenant_id=tenant.tenant_id, batch_id=row["batch_id"], now=datetime.now(UTC))

@@ -10,10 +10,9 @@ from api.services import Services
 from channels.contract import Secret
 from channels.signature import sign
 from engine.campaigns import connect_channel
-from engine.decide import decide_batch
 from engine.unsubscribe import PATH, Request
 from rules.words import Channel
-from tests.api.story import campaign, ok
+from tests.api.story import campaign, decide_all, ok
 from tests.conftest import Tenant
 
 SECRET = "a webhook's secret"
@@ -28,9 +27,8 @@ async def _queued(caller: httpx.AsyncClient, services: Services, tenant: Tenant)
         )
     made = await campaign(caller)
     await ok(await caller.post(f"/campaigns/{made['campaign_id']}/activate"))
+    await decide_all(services, tenant)
     async with services.db.transaction(tenant.tenant_id) as conn:
-        for row in await (await conn.execute("SELECT batch_id FROM run_batch WHERE status = 'pending'")).fetchall():
-            await decide_batch(conn, tenant_id=tenant.tenant_id, batch_id=row["batch_id"], now=datetime.now(UTC))
         sent = await (
             await conn.execute("SELECT encode(event_id, 'hex') AS event, delivery_id, profile_id FROM delivery_log")
         ).fetchone()

@@ -1,28 +1,21 @@
 """Explanations over HTTP: the funnel, why not, replay, and what a campaign or a policy would come to."""
 
-from datetime import UTC, datetime
 from typing import Any
 
 import httpx
 import pytest
 
 from api.services import Services
-from engine.campaigns import connect_channel
-from engine.decide import decide_batch
-from tests.api.story import campaign, ok
+from tests.api.story import campaign, connect_mail, decide_all, ok
 from tests.conftest import Tenant
 
 LAN = {"ext_id": "kh/2", "name": "Lan", "attributes": {"city": "Vinh"}}
-RELAY = {"host": "127.0.0.1", "port": 9, "sender": "LEO <leo@shop.example>"}
 
 
 @pytest.fixture
 async def campaign_id(caller: httpx.AsyncClient, services: Services, tenant: Tenant) -> int:
     """A draft campaign for who lives in Huế, as Mai does and Lan does not."""
-    async with services.db.transaction(tenant.tenant_id) as conn:
-        await connect_channel(
-            conn, services.vault, tenant_id=tenant.tenant_id, kind="email", name="mail", settings=RELAY
-        )
+    await connect_mail(services, tenant)
     made = await campaign(caller)
     await ok(await caller.post("/profiles", json=LAN))
     return int(made["campaign_id"])
@@ -32,10 +25,7 @@ async def campaign_id(caller: httpx.AsyncClient, services: Services, tenant: Ten
 async def decision_id(caller: httpx.AsyncClient, services: Services, tenant: Tenant, campaign_id: int) -> int:
     """The decision for Mai."""
     await ok(await caller.post(f"/campaigns/{campaign_id}/activate"))
-    async with services.db.transaction(tenant.tenant_id) as conn:
-        rows = await (await conn.execute("SELECT batch_id FROM run_batch WHERE status = 'pending'")).fetchall()
-        for row in rows:
-            await decide_batch(conn, tenant_id=tenant.tenant_id, batch_id=row["batch_id"], now=datetime.now(UTC))
+    await decide_all(services, tenant)
     decided = await ok(await caller.get("/decisions", params={"profile": "kh-1"}))
     return int(decided["items"][0]["decision_id"])
 

@@ -10,28 +10,18 @@ import pytest
 
 from api.routes import funnels as routes
 from api.services import Services
-from engine.campaigns import connect_channel, funnel
+from engine.campaigns import funnel
 from engine.decide import decide_batch
-from tests.api.story import MAI, campaign, ok
+from tests.api.story import MAI, campaign, connect_mail, decide_all, ok
 from tests.conftest import Tenant
 
-RELAY = {"host": "127.0.0.1", "port": 9, "sender": "LEO <leo@shop.example>"}
 SILENT = {"ext_id": "kh-2", "name": "Lan", "attributes": {"city": "Huế"}}
-
-
-async def _decide(services: Services, tenant: Tenant) -> None:
-    async with services.db.transaction(tenant.tenant_id) as conn:
-        for row in await (await conn.execute("SELECT batch_id FROM run_batch WHERE status = 'pending'")).fetchall():
-            await decide_batch(conn, tenant_id=tenant.tenant_id, batch_id=row["batch_id"], now=datetime.now(UTC))
 
 
 @pytest.fixture
 async def campaign_id(caller: httpx.AsyncClient, services: Services, tenant: Tenant) -> int:
     """A draft campaign for two people, one of whom may be written to."""
-    async with services.db.transaction(tenant.tenant_id) as conn:
-        await connect_channel(
-            conn, services.vault, tenant_id=tenant.tenant_id, kind="email", name="mail", settings=RELAY
-        )
+    await connect_mail(services, tenant)
     made = await campaign(caller)
     await ok(await caller.post("/profiles", json=SILENT))
     return int(made["campaign_id"])
@@ -41,7 +31,7 @@ async def campaign_id(caller: httpx.AsyncClient, services: Services, tenant: Ten
 async def sent(caller: httpx.AsyncClient, services: Services, tenant: Tenant, campaign_id: int) -> int:
     """The campaign has run, its one message was sent, and Mai bought by it."""
     await ok(await caller.post(f"/campaigns/{campaign_id}/activate"))
-    await _decide(services, tenant)
+    await decide_all(services, tenant)
     async with services.db.transaction(tenant.tenant_id) as conn:
         await conn.execute("UPDATE delivery_log SET status = 'sent', sent_at = now()")
         for kind, value in (("clicked", None), ("bought", 420_000)):
@@ -80,7 +70,7 @@ async def test_who_waited_and_was_decided_for_again_is_counted_once(
     }
     await ok(await caller.post("/campaigns", json=body))
     await ok(await caller.post(f"/campaigns/{campaign_id}/activate"))
-    await _decide(services, tenant)
+    await decide_all(services, tenant)
     waiting = await ok(await caller.get(f"/campaigns/{campaign_id}/funnel"))
     assert {"gate": "quiet_hours", "action": "wait", "people": 1} in waiting["held"]
     async with services.db.transaction(tenant.tenant_id) as conn:
@@ -105,7 +95,7 @@ async def test_it_is_followed_live_from_one_change_to_the_next(
     started = await anext(seen)
     assert started is not None
     assert (started.audience, started.is_moving) == (2, True)
-    await _decide(services, tenant)
+    await decide_all(services, tenant)
     decided = await anext(seen)
     assert decided is not None
     assert (decided.decided, decided.deliveries) == (2, {"queued": 1})
@@ -132,7 +122,7 @@ async def test_a_control_group_is_compared_by_what_its_people_did(
     nobody = await campaign(caller, key="doi-chung", control_share=1.0)
     for one in (campaign_id, nobody["campaign_id"]):
         await ok(await caller.post(f"/campaigns/{one}/activate"))
-    await _decide(services, tenant)
+    await decide_all(services, tenant)
     async with services.db.transaction(tenant.tenant_id) as conn:
         await conn.execute(
             "INSERT INTO outcome (tenant_id, profile_id, type, dedup_key, occurred_at) "

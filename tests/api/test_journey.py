@@ -1,7 +1,6 @@
 """The way of a campaign through the API, from a person to an explained decision."""
 
 import socket
-from datetime import UTC, datetime
 
 import httpx
 import pytest
@@ -10,17 +9,9 @@ from api.services import Bell, Ringer, Services
 from engine import lanes
 from engine.campaigns import connect_channel
 from engine.db import PLATFORM
-from engine.decide import decide_batch
 from rules.words import Lane
-from tests.api.story import MAI, campaign, ok
+from tests.api.story import MAI, campaign, decide_all, ok
 from tests.conftest import Tenant
-
-
-async def _decide_everything(services: Services, tenant: Tenant) -> None:
-    async with services.db.transaction(tenant.tenant_id) as conn:
-        rows = await (await conn.execute("SELECT batch_id FROM run_batch WHERE status = 'pending'")).fetchall()
-        for row in rows:
-            await decide_batch(conn, tenant_id=tenant.tenant_id, batch_id=row["batch_id"], now=datetime.now(UTC))
 
 
 async def _connect_mail(services: Services, tenant: Tenant) -> str:
@@ -47,7 +38,7 @@ async def test_an_activation_freezes_the_segment_and_decides_for_its_people(
     snapshot = activated["snapshot"]
     assert await ok(await caller.get(f"/snapshots/{snapshot['snapshot_id']}")) == snapshot
 
-    await _decide_everything(services, tenant)
+    await decide_all(services, tenant)
     decisions = await ok(await caller.get("/decisions", params={"profile": "kh-1"}))
     (decision,) = decisions["items"]
     assert decision["action"] == "send"
@@ -78,7 +69,7 @@ async def test_an_event_makes_a_waiting_campaign_decide(
     assert again["runs"] == []
     assert again["events"][0] == {**first["events"][0], "duplicate": True}
 
-    await _decide_everything(services, tenant)
+    await decide_all(services, tenant)
     trace = await ok(await caller.get("/trace/event/cart-1"))
     assert trace["journeys"]
 

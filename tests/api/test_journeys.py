@@ -1,28 +1,22 @@
 """One person over HTTP: found by what is in hand, the time line page by page, what is allowed now, messages."""
 
-from datetime import UTC, datetime
 from typing import Any
 
 import httpx
 import pytest
 
 from api.services import Services
-from engine.campaigns import connect_channel, save_policy
-from engine.decide import decide_batch
+from engine.campaigns import save_policy
 from tests.api.conftest import Callers
-from tests.api.story import ALWAYS_AWAKE, MAI, campaign, ok
+from tests.api.story import ALWAYS_AWAKE, MAI, campaign, connect_mail, decide_all, ok
 from tests.conftest import Tenant
 
-RELAY = {"host": "127.0.0.1", "port": 9, "sender": "LEO <leo@shop.example>"}
 LAN = {"ext_id": "kh-2", "name": "Lan", "attributes": {"city": "Vinh"}}
 
 
 @pytest.fixture
 async def campaign_id(caller: httpx.AsyncClient, services: Services, tenant: Tenant) -> int:
-    async with services.db.transaction(tenant.tenant_id) as conn:
-        await connect_channel(
-            conn, services.vault, tenant_id=tenant.tenant_id, kind="email", name="mail", settings=RELAY
-        )
+    await connect_mail(services, tenant)
     made = await campaign(caller)
     await ok(await caller.post("/profiles", json=LAN))
     return int(made["campaign_id"])
@@ -34,10 +28,7 @@ async def decided(caller: httpx.AsyncClient, services: Services, tenant: Tenant,
     event = {"type": "viewed", "profile": "kh-1", "ext_id": "v-1", "attributes": {"page": "Trà"}}
     await ok(await caller.post("/events", json=event))
     await ok(await caller.post(f"/campaigns/{campaign_id}/activate"))
-    async with services.db.transaction(tenant.tenant_id) as conn:
-        rows = await (await conn.execute("SELECT batch_id FROM run_batch WHERE status = 'pending'")).fetchall()
-        for row in rows:
-            await decide_batch(conn, tenant_id=tenant.tenant_id, batch_id=row["batch_id"], now=datetime.now(UTC))
+    await decide_all(services, tenant)
     return campaign_id
 
 

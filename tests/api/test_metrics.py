@@ -13,16 +13,13 @@ from prometheus_client.parser import text_string_to_metric_families
 from api.app import app_with
 from api.services import Services
 from engine import lanes
-from engine.campaigns import connect_channel
 from engine.decide import decide_batch
 from engine.metrics import METRICS, Kind, Page
 from engine.settings import Settings
 from engine.worker.beat import beat_forever, owner_name, say_goodbye
 from rules.words import Lane
-from tests.api.story import MAI, campaign, ok
+from tests.api.story import MAI, campaign, connect_mail, ok
 from tests.conftest import Tenant
-
-RELAY = {"host": "127.0.0.1", "port": 9, "sender": "LEO <leo@shop.example>", "password": "s3cret", "username": "leo"}
 
 
 @pytest.fixture
@@ -47,10 +44,7 @@ async def _read(page: Page) -> Any:
 @pytest.fixture
 async def batch(caller: httpx.AsyncClient, services: Services, tenant: Tenant) -> AsyncIterator[int]:
     """One batch that is due, and nothing else of this tenant."""
-    async with services.db.transaction(tenant.tenant_id) as conn:
-        await connect_channel(
-            conn, services.vault, tenant_id=tenant.tenant_id, kind="email", name="mail", settings=RELAY
-        )
+    await connect_mail(services, tenant)
     made = await campaign(caller)
     await ok(await caller.post(f"/campaigns/{made['campaign_id']}/activate"))
     async with services.db.transaction(tenant.tenant_id) as conn:

@@ -7,24 +7,19 @@ import httpx
 import pytest
 
 from api.services import Services
-from engine.campaigns import connect_channel
 from engine.decide import decide_batch, put_off
 from engine.tenants import Scope, create_api_key
 from rules.errors import Conflict
-from tests.api.story import campaign, ok
+from tests.api.story import campaign, connect_mail, ok
 from tests.conftest import Tenant
 
-RELAY = {"host": "127.0.0.1", "port": 9, "sender": "LEO <leo@shop.example>"}
 REASON = "The policy was mended."
 
 
 @pytest.fixture
 async def run_id(caller: httpx.AsyncClient, services: Services, tenant: Tenant) -> int:
     """A run whose one batch could not be decided and was put off."""
-    async with services.db.transaction(tenant.tenant_id) as conn:
-        await connect_channel(
-            conn, services.vault, tenant_id=tenant.tenant_id, kind="email", name="mail", settings=RELAY
-        )
+    await connect_mail(services, tenant)
     made = await campaign(caller)
     await ok(await caller.post(f"/campaigns/{made['campaign_id']}/activate"))
     async with services.db.transaction(tenant.tenant_id) as conn:

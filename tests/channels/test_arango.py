@@ -10,7 +10,7 @@ from arango.request import Request
 
 from channels.sandbox.arango import traps
 from channels.sandbox.arango.catalogue import SEGMENTS
-from tests.channels.arango_reader import ODD, Reader, gone, reading, time_of
+from tests.channels.arango_reader import ODD, PLAIN, Reader, gone, reading, time_of
 from tests.channels.sandbox_process import SandboxProcess
 
 SEGMENT = SEGMENTS[3][0]
@@ -44,6 +44,37 @@ async def test_the_members_of_a_segment_are_the_active_people_whose_document_nam
         while page := await odd.ask("segment_members", segment=segment, key=found[-1] if found else "", n=100):
             found += page
         assert found == sorted(key for key, one in people.items() if _is_member(one, segment))
+
+
+async def test_pages_of_a_segment_by_offset_give_each_reachable_person_once_with_their_touchpoints(odd: Reader) -> None:
+    people = await odd.people()
+    found: list[dict[str, Any]] = []
+    while page := await odd.ask("segment_page", segment=SEGMENT, start=len(found), n=250):
+        found += page
+    reachable = [
+        key
+        for key, one in people.items()
+        if SEGMENT in [listed["id"] for listed in one.get("inSegments") or []]
+        and (one.get("primaryEmail") or one.get("primaryPhone"))
+    ]
+    assert sorted(one["_key"] for one in found) == sorted(reachable)
+    assert len(reachable) > 250
+    for one in found[:100]:
+        (asked,) = await odd.ask("profiles_by_key", keys=[one["_key"]])
+        assert [joined["id"] for joined in one["topEngagedTouchpoints"]] == asked["topEngagedTouchpointIds"]
+        assert one["primaryPhone"] == asked["primaryPhone"]
+    assert set(found[0]["topEngagedTouchpoints"][0]) == {"id", "hostname", "name", "url", "parentId"}
+
+
+async def test_a_page_by_offset_shows_who_has_joined_since(plain: Reader, sandbox: SandboxProcess) -> None:
+    before = await _members(plain)
+    joiner = next(key for key, one in (await plain.people()).items() if not _is_member(one, SEGMENT))
+    await sandbox.ask(f"arango/worlds/{PLAIN}/changes", [{"op": "join", "key": joiner, "segment": SEGMENT}])
+    assert await _members(plain) == before | {joiner}
+
+
+async def _members(reader: Reader) -> set[str]:
+    return {one["_key"] for one in await reader.ask("segment_page", segment=SEGMENT, start=0, n=300)}
 
 
 def _is_member(person: Mapping[str, Any], segment: str) -> bool:

@@ -29,6 +29,13 @@ async def cdp(sandbox: SandboxProcess) -> Cdp:
 
 
 @pytest.fixture
+def leo(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> None:
+    """The command line finds the servers of these tests."""
+    for name, value in settings.environment().items():
+        monkeypatch.setenv(name, value)
+
+
+@pytest.fixture
 def vault(settings: Settings) -> Vault:
     assert settings.credential_key
     return Vault(settings.credential_key.get_secret_value())

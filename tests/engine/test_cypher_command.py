@@ -9,18 +9,11 @@ import pytest
 
 from engine.cli import run
 from engine.db import Database
-from engine.settings import Settings
 from tests.conftest import Tenant
 from tests.engine.journeys import Made, world
 
 pytestmark = pytest.mark.usefixtures("leo", "made", "other_tenant")
 PERSON = "MATCH (p:Profile) WHERE p.ext_id = $ext_id RETURN p, p.profile_id"
-
-
-@pytest.fixture
-def leo(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> None:
-    for name, value in settings.environment().items():
-        monkeypatch.setenv(name, value)
 
 
 @pytest.fixture

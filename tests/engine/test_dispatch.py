@@ -11,7 +11,7 @@ from psycopg.types.json import Jsonb
 from channels.contract import Request, Response
 from channels.telegram import TelegramAdapter
 from engine.db import Database
-from engine.dispatch import Adapters, Dispatched, dispatch_due, give_up_leases, put_aside
+from engine.dispatch import Adapters, Dispatched, claim_within, dispatch_due, give_up_leases, put_aside
 from engine.settings import Settings
 from rules.errors import Unavailable
 from rules.words import Channel, Lane
@@ -68,7 +68,7 @@ async def test_an_event_can_be_written_about(act: Act) -> None:
 
 
 async def test_a_missing_variable_fails_the_message_with_a_sentence_and_sends_nothing(act: Act) -> None:
-    await act.queue(3, body={"body": "{{ profile.attributes.tier }}"})
+    await act.queue(3, body={"body": "{% if profile.name %}{{ profile.attributes.tier }}{% endif %}"})
     dispatched = await act.send()
     assert (dispatched.failed, dispatched.sent) == (3, 0)
     assert await act.sandbox.messages() == []
@@ -162,6 +162,38 @@ async def test_what_may_not_be_sent_now_is_not(act: Act, change: LiteralString, 
     assert await act.sandbox.messages() == []
     if status == "queued":
         assert all(one["due_at"] > datetime.now(UTC) for one in await act.world.deliveries())
+
+
+@pytest.mark.parametrize(
+    ("lane", "minutes", "hours"), [("bulk", None, 7 * 24), ("realtime", None, 24), ("bulk", 90, 1.5)]
+)
+async def test_a_message_is_good_for_as_long_as_its_campaign_says_or_its_lane(
+    act: Act, lane: str, minutes: int | None, hours: float
+) -> None:
+    await act.queue(0)
+    await act.world.rows("UPDATE campaign SET good_for_minutes = %(minutes)s", minutes=minutes)
+    _, (batch_id,) = await act.world.run(act.campaign_id, await act.world.people(1), lane=lane)
+    await act.world.decide(batch_id)
+    delivery = await act.only()
+    assert delivery["expires_at"] - delivery["queued_at"] == timedelta(hours=hours)
+
+
+async def test_a_message_whose_time_ends_in_our_hands_is_not_sent_and_the_log_says_so(act: Act) -> None:
+    await act.queue(1)
+    expires_at = await act.world.one("UPDATE delivery_log SET expires_at = now() RETURNING expires_at")
+    tenant_id = act.world.tenant.tenant_id
+    async with act.world.db.transaction(tenant_id) as conn:
+        before = expires_at - timedelta(seconds=1)
+        await conn.execute("UPDATE delivery_log SET due_at = %s", (before,))
+        asked: dict[str, Any] = {"tenant_id": tenant_id, "lane": Lane.BULK, "owner": OWNER, "most": 1, "now": before}
+        taken = await claim_within(conn, act.adapters, **asked)
+    assert len(taken.messages) == 1
+    await act.send(taken=taken)
+    delivery = await act.only()
+    assert (delivery["status"], delivery["code"], delivery["lease_owner"]) == ("expired", "too_late", None)
+    assert await act.attempts() == [(1, "started", "sending"), (1, "ended", "released")]
+    assert await act.sandbox.messages() == []
+    assert await act.send() == Dispatched()
 
 
 async def test_a_retry_that_would_come_too_late_expires(act: Act) -> None:

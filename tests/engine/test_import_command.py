@@ -15,19 +15,12 @@ import pytest
 
 from engine.cli import run
 from engine.imports.write import CHUNK
-from engine.settings import Settings
 from tests.conftest import Tenant
 from tests.engine.embedded_places import ROOT
 from tests.engine.people_files import MIXED, many
 
 pytestmark = pytest.mark.usefixtures("leo", "db")
 LEO = f"import sys; sys.path.insert(0, {str(ROOT)!r}); from engine.cli import main; main()"
-
-
-@pytest.fixture
-def leo(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> None:
-    for name, value in settings.environment().items():
-        monkeypatch.setenv(name, value)
 
 
 async def _leo(*words: Any) -> int:

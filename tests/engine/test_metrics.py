@@ -106,6 +106,21 @@ async def test_adding_up_keeps_every_count_however_many_do_it_at_once(
     assert len(await act.world.rows("SELECT 1 FROM tally")) < MANY
 
 
+async def test_what_another_version_counted_is_left_out_of_the_page(act: Act, counts: Counts) -> None:
+    await act.world.rows(
+        """
+        INSERT INTO tally (tenant_id, metric, labels, n) VALUES
+            (leo_tenant(), 'leo_of_tomorrow_total', '{}', 1),
+            (leo_tenant(), 'leo_decisions_total', '{"arbiter": "learned"}', 1),
+            (leo_tenant(), 'leo_decisions_total', '{"arbiter": "learned", "action": "send", "gate": "chosen"}', 1)
+        RETURNING 1
+        """
+    )
+    assert await counts.since("leo_decisions_total", arbiter="learned", action="send", gate="chosen") == 1
+    assert await counts.since("leo_decisions_total", arbiter="learned") == 0
+    assert await counts.since("leo_of_tomorrow_total") == 0
+
+
 async def test_a_tenant_that_leaves_takes_no_count_with_it(
     admin_url: str, counts: Counts, act: Act, tenant: Tenant
 ) -> None:

@@ -1,17 +1,20 @@
 """Who takes over, another provider or another channel; never with a message that may be one too many."""
 
+import asyncio
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
 import pytest
 
+from channels.contract import Incoming
 from channels.registry import factories
 from channels.telegram import TelegramAdapter
 from engine.dispatch import Adapters, give_up_leases, put_aside
+from engine.outcomes import Recorded, record_outcomes
 from engine.settings import Settings
 from rules.circuit import FAILURES
-from rules.words import Channel, Lane
+from rules.words import Channel, Lane, OutcomeType
 from tests.engine.acts import Act
 from tests.engine.world import ALWAYS, SQL
 
@@ -213,3 +216,58 @@ async def test_a_cancelled_campaign_is_followed_by_nothing(act: Act) -> None:
     (batch_id,) = await fallbacks(act)
     await act.world.rows("UPDATE campaign SET status = 'ended'")
     assert (await act.world.decide(batch_id)).deliveries == 0
+
+
+async def _tell(act: Act, kind: str, *, key: str = "1", soft: bool = False) -> Recorded:
+    """Tell of the person's message by e-mail what its provider says later."""
+    (row,) = await act.world.rows("SELECT event_id FROM delivery_log WHERE channel = 'email'")
+    told = Incoming(
+        provider_id=key,
+        type=OutcomeType(kind),
+        at=datetime.now(UTC),
+        delivery_ref=bytes(row["event_id"]).hex(),
+        address=None,
+        raw={},
+        soft=soft,
+    )
+    tenant_id, channel_id = act.world.tenant.tenant_id, act.world.channel_ids["email"]
+    async with act.world.db.transaction(tenant_id) as conn:
+        return await record_outcomes(
+            conn, tenant_id=tenant_id, channel_id=channel_id, incoming=[told], channel=Channel.EMAIL
+        )
+
+
+@pytest.mark.parametrize("soft", [False, True])
+async def test_a_bounce_that_is_told_later_starts_the_fallback_once_however_often_it_is_told(
+    act: Act, *, soft: bool
+) -> None:
+    await two_channels(act, 1, fallback={"hours": 24})
+    assert (await act.send()).sent == 1
+    await asyncio.gather(*(_tell(act, "bounced", key=str(number % 3), soft=soft) for number in range(6)))
+    (batch_id,) = await fallbacks(act)
+    decided = await act.world.decide(batch_id)
+    assert (decided.deliveries, dict(decided.actions)) == (1, {"send": 1})
+    assert (await act.send()).sent == 1
+    await _tell(act, "bounced", key="again", soft=soft)
+    assert await fallbacks(act) == []
+    rows = await act.world.rows("SELECT channel, status FROM delivery_log ORDER BY delivery_id")
+    assert [(row["channel"], row["status"]) for row in rows] == [("email", "failed"), ("telegram", "sent")]
+
+
+async def test_a_bounce_after_the_message_was_read_is_followed_by_nothing(act: Act) -> None:
+    await two_channels(act, 1, fallback={"hours": 24})
+    await act.send()
+    await _tell(act, "read")
+    assert (await _tell(act, "bounced")).new == 1
+    assert await fallbacks(act) == []
+
+
+@pytest.mark.parametrize("fallback", [None, {"hours": 0.001}])
+async def test_a_bounce_that_comes_too_late_or_without_a_policy_for_it_is_followed_by_nothing(
+    act: Act, fallback: dict[str, Any] | None
+) -> None:
+    await two_channels(act, 1, fallback=fallback)
+    await act.send()
+    await act.world.rows("UPDATE delivery_log SET queued_at = queued_at - interval '1 minute'")
+    assert (await _tell(act, "bounced")).new == 1
+    assert await fallbacks(act) == []

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.templates import Bodies, check, cleaned, render, variables
+from engine.templates import Bodies, certain, check, cleaned, render, variables
 from rules.errors import InvalidInput
 
 CONTEXT = {
@@ -39,6 +39,28 @@ def test_html_is_escaped_and_text_is_not() -> None:
     assert rendered.subject == "Ánh <3: Thu sang"
     assert rendered.text == "Chào Ánh <3"
     assert rendered.html == "<b>Ánh &lt;3</b><a href='https://leo.example/u/t?a=1&amp;b=2'>x</a>"
+
+
+CERTAIN = {
+    "Chào {{ profile.name }}": {"profile.name"},
+    "{{ profile.name | upcase | append: '!' }}": {"profile.name"},
+    "{{ profile.a.b[0].c }} {{ event.attributes['order id'] }}": {"profile.a.b", "event.attributes.order id"},
+    "{{ profile.name | default: 'bạn' }}": set(),
+    "{{ profile.points | plus: 1 }}": set(),
+    "{% if profile.tier %}{{ profile.tier }}{% endif %}": set(),
+    "{% for item in profile.products %}{{ item.name }}{% endfor %}": set(),
+    "{% assign city = profile.city %}{{ city }}": set(),
+    "{% assign profile = event %}{{ profile.city }}": set(),
+    "{{ unsubscribe_url }} {{ 'a' }}": set(),
+}
+
+
+@pytest.mark.parametrize(("source", "names"), CERTAIN.items())
+def test_what_a_template_cannot_be_written_without_is_known_before_it_is_written(source: str, names: set[str]) -> None:
+    assert certain(bodies(source)) == certain(bodies("x", subject=source)) == certain(bodies(markup=source)) == names
+    if names:
+        with pytest.raises(InvalidInput):
+            render(bodies(source), {"profile": {}, "event": {"attributes": {}}, "unsubscribe_url": "x"})
 
 
 def test_a_list_is_written_out() -> None:

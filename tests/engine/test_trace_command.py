@@ -8,18 +8,11 @@ import pytest
 
 from engine.cli import run
 from engine.db import Database
-from engine.settings import Settings
 from tests.conftest import Tenant
 from tests.engine.journeys import Made, world
 
 STEPS = ["event", "task", "decision", "delivery", "outcome"]
 pytestmark = pytest.mark.usefixtures("leo", "made", "other_tenant")
-
-
-@pytest.fixture
-def leo(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> None:
-    for name, value in settings.environment().items():
-        monkeypatch.setenv(name, value)
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ from rules.facts import (
     Contact,
     Facts,
     Failed,
+    Lack,
     Neighbourhood,
     Reached,
     Rival,
@@ -95,9 +96,11 @@ def _story(
     templates: Mapping[str, Any] | None = None,
 ) -> Story:
     named = {"welcome": "email"} if templates is None else templates
+    given = dict(person or {})
+    lacks = tuple(Lack(100 + [*named].index(name), tuple(names)) for name, names in given.pop("lacks", {}).items())
     return Story(
         name=f"{file}: {case}",
-        facts=_person(**(person or {})),
+        facts=_person(**given, lacks=lacks),
         candidates=candidates([_template(100 + place, name, one) for place, (name, one) in enumerate(named.items())]),
         campaign=_campaign(**(campaign or {})),
         policy=Policy.parse(policy or {}, version=1),
@@ -132,6 +135,7 @@ def _person(
     likes: list[str] | None = None,
     bought: list[str] | None = None,
     known: Mapping[str, Any] | None = None,
+    lacks: tuple[Lack, ...] = (),
 ) -> Facts:
     return Facts(
         profile_id=7,
@@ -153,6 +157,7 @@ def _person(
         budget=None if budget is None else _budget(**budget),
         neighbourhood=None if likes is None and bought is None else Neighbourhood(_ties(likes), _ties(bought)),
         person=None if known is None else _known(key, active=active, **known),
+        lacks=lacks,
     )
 
 

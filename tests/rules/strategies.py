@@ -18,6 +18,7 @@ from rules.facts import (
     Contact,
     Facts,
     Failed,
+    Lack,
     Neighbourhood,
     Reached,
     Rival,
@@ -63,6 +64,7 @@ addresses = st.builds(
 consents = st.builds(Consent, any_channel, st.sampled_from(PURPOSES), st.booleans(), instants())
 suppressions = st.builds(Suppression, any_channel, st.none() | st.sampled_from(ADDRESSES), words)
 failed = st.builds(Failed, channels, words)
+lacks = st.builds(Lack, st.integers(100, 104), st.lists(words, min_size=1, max_size=2).map(tuple))
 reached = st.builds(Reached, channels, st.sampled_from(ADDRESSES), words, st.booleans())
 contacts = st.builds(Contact, channels, st.integers(1, 2), instants(), st.none() | st.sampled_from(PURPOSES))
 heard = st.dictionaries(channels, instants(), max_size=2)
@@ -134,6 +136,7 @@ people = st.builds(
     failed=st.lists(failed, max_size=1).map(tuple),
     heard=heard,
     rivals=st.lists(rivals, max_size=2).map(tuple),
+    lacks=st.lists(lacks, max_size=1).map(tuple),
     budget=st.none() | budgets,
     neighbourhood=st.none() | neighbourhoods,
     person=st.none() | persons,

@@ -162,7 +162,15 @@ def test_sentences_come_in_the_order_of_the_funnel() -> None:
 
 
 def test_only_gates_that_no_policy_sets_are_left_out() -> None:
-    unset = {"not_approved", "unknown_profile", "suppression", "unreachable", "duplicate", "campaign_window"}
+    unset = {
+        "not_approved",
+        "unknown_profile",
+        "suppression",
+        "unreachable",
+        "incomplete",
+        "duplicate",
+        "campaign_window",
+    }
     assert {one.layer for one in say(Policy.parse(WHOLE))} == {*Gate, "zone", "arbitration", "fallback"} - unset
 
 

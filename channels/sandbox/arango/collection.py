@@ -35,6 +35,7 @@ class Collection:
         self.hidden: set[int] = set()
         self._times: list[tuple[str, str]] = []
         self._keys: list[str] = []
+        self._numbered: dict[str, list[int | str]] = {}
 
     def __len__(self) -> int:
         return self.generated.count - len(self.hidden) + len(self.kept)
@@ -73,6 +74,21 @@ class Collection:
         """Give at most n keys after this one, of documents with this mark, in the order of keys."""
         return [key for key, _ in islice(self._keys_after(key, mark), n)]
 
+    def numbered(
+        self, name: str, start: int, n: int, fields: Fields, *, is_wanted: Callable[[Document], bool]
+    ) -> list[str]:
+        """Give at most n wanted documents from a place on, in an order that stays until one is written.
+
+        Which are wanted is asked once for a name, so that far pages cost what the first does.
+        """
+        found = self._numbered.get(name)
+        if found is None:
+            found = self._numbered[name] = self._number_all(is_wanted)
+        return [
+            self._kept_text(one, fields) if isinstance(one, str) else self._generated_text(one, fields)
+            for one in found[start : start + n]
+        ]
+
     def get(self, key: str) -> dict[str, Any] | None:
         text = self._text(key, None)
         return None if text is None else read(text)
@@ -99,6 +115,7 @@ class Collection:
 
     def remove(self, key: str) -> bool:
         """Take a document away; False where there was none."""
+        self._numbered.clear()
         number = self._number(key)
         if number is not None:
             self.hidden.add(number)
@@ -121,7 +138,17 @@ class Collection:
         if key in self.kept:
             return self._kept_text(key, fields)
         number = self._number(key)
-        return None if number is None else self.generated.text(number, key, self.generated.stamp(number), fields)
+        return None if number is None else self._generated_text(number, fields)
+
+    def _generated_text(self, number: int, fields: Fields | None) -> str:
+        made = self.generated
+        return made.text(number, made.keys.key(number), made.stamp(number), fields)
+
+    def _number_all(self, is_wanted: Callable[[Document], bool]) -> list[int | str]:
+        made = self.generated
+        cohorts = {cohort for cohort in range(min(COHORTS, made.count)) if is_wanted(made.cohort(cohort))}
+        numbers = (one for one in range(made.count) if one % COHORTS in cohorts and one not in self.hidden)
+        return [*numbers, *(key for key in self._keys if is_wanted(read(self.kept[key].text)))]
 
     def _kept_text(self, key: str, fields: Fields | None) -> str:
         text = self.kept[key].text

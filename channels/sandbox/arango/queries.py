@@ -51,10 +51,14 @@ class Bound:
             raise _mistyped(name)
         return [one for one in value if isinstance(one, str)]
 
-    def count(self, *, most: int) -> int:
-        value = self._given("n")
+    def number(self, name: str) -> int:
+        value = self._given(name)
         if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-            raise _mistyped("n")
+            raise _mistyped(name)
+        return value
+
+    def count(self, *, most: int) -> int:
+        value = self.number("n")
         if value > most:
             raise ArangoError(500, 32, f"AQL: query would use more memory than allowed ({value} results)")
         return value
@@ -107,6 +111,11 @@ def _profile_keys(world: World, bound: Bound) -> Sequence[str]:
     return [f'{{"_key":{_quoted(key)},"_rev":"{rev}"}}' for key, rev in found]
 
 
+def _segment_page(world: World, bound: Bound) -> Sequence[str]:
+    n = bound.count(most=MOST_DOCUMENTS)
+    return world.members.page(bound.text("segment"), bound.number("start"), n)
+
+
 def _segments(world: World, _bound: Bound) -> Sequence[str]:
     return [written(one) for _, one in sorted(world.segments.items()) if one["status"] > 0]
 
@@ -150,6 +159,7 @@ _ANSWERS: Mapping[str, tuple[str, Callable[[World, Bound], Sequence[str]]]] = {
     "profiles_changed": (people.COLLECTION, _profiles_changed),
     "profiles_by_key": (people.COLLECTION, _profiles_by_key),
     "profile_keys": (people.COLLECTION, _profile_keys),
+    "segment_page": (people.COLLECTION, _segment_page),
     "segments": ("cdp_segment", _segments),
     "segment_members": (people.COLLECTION, _segment_members),
     "events_changed": (events.COLLECTION, _events_changed),

@@ -9,6 +9,7 @@ from typing import Any
 from channels.sandbox.arango import catalogue, events, people, traps
 from channels.sandbox.arango.collection import Collection
 from channels.sandbox.arango.generated import DAY_MS, Generated, stamp, written
+from channels.sandbox.arango.members import Members
 from channels.sandbox.arango.truth import truth
 
 PEOPLE_DAYS, EVENT_DAYS = 300, 60
@@ -55,6 +56,7 @@ class World:
         )
         self.people = Collection(made, time_field="updatedAt", marks=people.marks)
         self.events = Collection(happened, time_field="createdAt", marks=events.marks)
+        self.members = Members(self.people, self.touchpoint)
         self.segments: dict[str, Mapping[str, Any]] = {}
         self._touchpoints: dict[str, str] = {}
         self._touchpoint_count = traps.MANY_TOUCHPOINTS if options.traps else catalogue.TOUCHPOINTS

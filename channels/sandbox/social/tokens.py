@@ -15,7 +15,7 @@ from typing import Any
 from rules.errors import InvalidInput, NotFound
 
 REMEDY = 'Post {"app_id": "...", "app_secret": "...", "kind": "zalo"|"facebook", "page_id"?: "...", "life_s"?: 90000}.'
-ACCESS, REFRESH, USER = "access", "refresh", "user"
+ACCESS, REFRESH, USER, CODE = "access", "refresh", "user", "code"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -43,6 +43,8 @@ class Token:
     issued_at: float = field(default_factory=time.time)
     parent: "Token | None" = None
     """The token it was derived from and dies with, when that one is revoked."""
+    challenge: str = ""
+    """Of a code: what the verifier that is given with it has to hash to."""
 
     @property
     def is_live(self) -> bool:
@@ -79,9 +81,10 @@ class Tokens:
     def app(self, app_id: str) -> App | None:
         return self._apps.get(app_id)
 
-    def issue(self, app: App, kind: str, *, life_s: float | None) -> Token:
+    def issue(self, app: App, kind: str, *, life_s: float | None, challenge: str = "") -> Token:
         ends_at = None if life_s is None else time.time() + life_s
-        token = Token(value=f"{app.kind}-{kind}-{next(self._numbers)}", kind=kind, app=app, ends_at=ends_at)
+        value = f"{app.kind}-{kind}-{next(self._numbers)}"
+        token = Token(value=value, kind=kind, app=app, ends_at=ends_at, challenge=challenge)
         self._tokens[token.value] = token
         return token
 

@@ -3,17 +3,21 @@
 The official words for errors are those of Zalo's table of codes; errors come with HTTP 200, as Zalo sends them.
 """
 
+import base64
+import hashlib
+import hmac
 import json
 import time
 import unicodedata
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlencode
 
 from aiohttp import web
 
 from channels import facts
 from channels.sandbox.social.base import Arrival, Refused, Town, deliver, fields
-from channels.sandbox.social.tokens import ACCESS, REFRESH, App, proof
+from channels.sandbox.social.tokens import ACCESS, CODE, REFRESH, App, proof
 
 OA = facts.load("zalo_oa")
 INVALID_TOKEN = Refused("-216", "Access token is invalid")
@@ -33,6 +37,7 @@ class ZaloApi:
             *(web.post(path, self.gone) for path in GONE_PATHS),
             web.post("/v3.0/oa/quota/message", self.quota),
             web.get("/v2.0/oa/getoa", self.account),
+            web.get("/v4/oa/permission", self.permission),
             web.post("/v4/oa/access_token", self.token),
         ]
 
@@ -49,7 +54,7 @@ class ZaloApi:
             self._town,
             request,
             arrival,
-            accepted=lambda: self._accepted(user_id),
+            accepted=lambda: self._accepted(request, arrival),
             refused=lambda refused, status: self._refused(refused, status=status),
         )
 
@@ -76,8 +81,23 @@ class ZaloApi:
             return self._refused(refused)
         return self._answer({"data": {"oaid": "1", "name": "Sandbox OA"}, "error": 0, "message": "Success"})
 
+    async def permission(self, request: web.Request) -> web.StreamResponse:
+        """The page of consent, on which everybody consents at once: it sends on with a code for ten minutes."""
+        app = self._town.tokens.app(request.query.get("app_id", ""))
+        if app is None or app.kind != "zalo":
+            return _oauth_error(-14002, "Invalid app id")
+        target = request.query.get("redirect_uri", "")
+        if not target.startswith(("http://", "https://")):
+            return _oauth_error(-14003, "Invalid redirect uri")
+        challenge = request.query.get("code_challenge", "")
+        code = self._town.tokens.issue(app, CODE, life_s=float(OA.limit("authorization_code_s")), challenge=challenge)
+        told = {"code": code.value, "oa_id": "1"}
+        if "state" in request.query:
+            told["state"] = request.query["state"]
+        raise web.HTTPFound(f"{target}{'&' if '?' in target else '?'}{urlencode(told)}")
+
     async def token(self, request: web.Request) -> web.StreamResponse:
-        """Renew a token; a refresh token is for one use, and the pair before it ends with it."""
+        """Give the pair of a consent's code, or renew one; either is for one use, and the pair before ends with it."""
         given = await fields(request)
         fault = self._town.faults.take("zalo_oauth", address=str(given.get("app_id", "")))
         if fault is not None and fault.mode == "reply":
@@ -87,15 +107,19 @@ class ZaloApi:
             return _oauth_error(-14002, "Invalid app id")
         if request.headers.get("secret_key", "") != app.app_secret:
             return _oauth_error(-14004, "Invalid secret key")
-        if given.get("grant_type") != "refresh_token":
+        grants = {"refresh_token": (REFRESH, "refresh_token"), "authorization_code": (CODE, "code")}
+        asked = grants.get(str(given.get("grant_type", "")))
+        if asked is None:
             return _oauth_error(-14001, "Invalid grant type")
-        refresh = self._town.tokens.find(str(given.get("refresh_token", "")))
-        if refresh is None or refresh.kind != REFRESH or refresh.app is not app or not refresh.is_live:
-            if refresh is not None:
-                refresh.refusals += 1
-            return _oauth_error(-14014, "Invalid refresh token")
-        refresh.uses += 1
-        refresh.state = "used"
+        kind, name = asked
+        token = self._town.tokens.find(str(given.get(name, "")))
+        is_good = token is not None and token.kind == kind and token.app is app and token.is_live
+        if token is None or not is_good or (kind == CODE and not _is_verified(token.challenge, given)):
+            if token is not None:
+                token.refusals += 1
+            return _oauth_error(-14014, f"Invalid {name.replace('_', ' ')}")
+        token.uses += 1
+        token.state = "used"
         return web.json_response(self.grant(app))
 
     def grant(self, app: App) -> dict[str, str]:
@@ -125,10 +149,11 @@ class ZaloApi:
         if self._town.minutes.count("zalo") > OA.limit("requests_per_minute"):
             raise Refused("-32", "Your application has reached its request limit per minute")
 
-    def _accepted(self, user_id: str) -> web.Response:
+    def _accepted(self, request: web.Request, arrival: Arrival) -> web.Response:
         now_ms = str(round(time.time() * 1000))
         message_id = f"{self._town.next_number():032x}"
-        data = {"message_id": message_id, "user_id": user_id, "sent_time": now_ms}
+        self._town.told_later(request, arrival, "zalo", message_id)
+        data = {"message_id": message_id, "user_id": arrival.address, "sent_time": now_ms}
         return self._answer({"data": data, "error": 0, "message": "Success"})
 
     def _refused(self, refused: Refused, *, status: int = 200) -> web.Response:
@@ -153,6 +178,13 @@ def _consultation(given: Mapping[str, Any]) -> tuple[str, str]:
         raise Refused("-210", "Text must be less than 2000 characters")
     attachment = message.get("attachment")
     return user_id, text if attachment is None else f"{text}\n{json.dumps(attachment, ensure_ascii=False)}"
+
+
+def _is_verified(challenge: str, given: Mapping[str, Any]) -> bool:
+    """Hold the verifier to the challenge (PKCE, S256)."""
+    verifier = str(given.get("code_verifier", ""))
+    digest = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
+    return len(verifier) == OA.limit("code_verifier_characters") and hmac.compare_digest(digest, challenge)
 
 
 def _oauth_error(code: int, words: str) -> web.Response:
