@@ -89,7 +89,10 @@ SECTIONS: dict[str, Context] = {
         },
     ),
     "leo credentials": Context(before={"leo credentials new-key": OWN_KEY}),
-    "leo channels": Context(fill={"newsletter": "email", "zalo": "email"}),
+    "leo channels": Context(
+        fill={"newsletter": "email", "renew zalo": "renew email"},
+        elsewhere={"leo channels zalo-": "Zalo is asked: tests/engine/test_consents.py asks its emulator"},
+    ),
     "leo templates": Context(fill={"251": "SELECT template_id FROM message_template WHERE key = 'uu-dai'"}),
     "leo campaigns": Context(before={"leo campaigns resume": "leo db hold"}),
     "leo decisions": Context(fill={"8123": "SELECT max(decision_id) FROM decision"}),

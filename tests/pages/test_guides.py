@@ -66,6 +66,7 @@ PAGES: dict[str, Context] = {
         before={"leo sources check cdp": "leo sources add sandbox --key cdp"},
     ),
     "docs/load.md": Context(elsewhere={"make load": "`.ci/run` runs the smoke stage; the others take minutes"}),
+    "docs/operations/archive.md": Context(),
     "docs/operations/backup.md": Context(
         before={"leo restore backups/2026-03-01": NEW_DATABASE},
         elsewhere={"pg_basebackup": "tests/engine/test_backup_physical.py restores from such a copy, to a moment"},

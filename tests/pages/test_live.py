@@ -53,6 +53,7 @@ VISITOR = """
 curl -sS $LEO/profiles -H "Authorization: Bearer $KEY" -H 'Content-Type: application/json' -d '{
   "ext_id": "kh-1", "addresses": [{"channel": "chat", "value": "kh-1"}]}'
 """
+ZALO = Context(elsewhere={"leo channels zalo-": "Zalo is asked: tests/engine/test_consents.py asks its emulator"})
 ALONE: dict[str, Context] = {
     "docs/outcomes.md": Context(
         fill={"7101": "SELECT min(callback_id) FROM callback", "<64 hex digits>": "0" * 64},
@@ -87,8 +88,13 @@ PAGES: dict[str, Context] = {
     "docs/channels/telegram.vi.md": Context(),
     "docs/channels/web-push.md": Context(fill={'"vapid_private_key": "..."': f'"vapid_private_key": "{VAPID}"'}),
     "docs/channels/web-push.vi.md": Context(fill={'"vapid_private_key": "..."': f'"vapid_private_key": "{VAPID}"'}),
-    "docs/channels/zalo-oa.md": Context(),
-    "docs/channels/zalo-oa.vi.md": Context(),
+    "docs/channels/zalo-oa.md": Context(
+        elsewhere={
+            **ZALO.elsewhere,
+            "curl -X POST http://127.0.0.1:8780": "the sandbox is told a channel's address, another on each run",
+        }
+    ),
+    "docs/channels/zalo-oa.vi.md": ZALO,
     "docs/channels/zalo-template.md": Context(),
     "docs/channels/zalo-template.vi.md": Context(),
     "docs/explorer.md": Context(),
