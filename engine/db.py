@@ -16,12 +16,13 @@ import orjson
 import psycopg
 from psycopg import AsyncConnection, Connection
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
-from psycopg.rows import DictRow, TupleRow, dict_row
+from psycopg.rows import DictRow, dict_row
 from psycopg.types.json import Jsonb, set_json_loads
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from engine import tracing
 from engine.failures import translate, where
+from engine.idle import Idle, Session
 from engine.priority import step_back
 from engine.settings import Settings
 from rules.errors import Misconfigured, Unavailable
@@ -84,6 +85,8 @@ class Database:
         self._timeout_s = settings.database_connect_timeout_s
         # Where what may be late is read, while it can be (engine/replica.py).
         self.replica: Database | None = None
+        # Sessions of readers; behind a pooler it is the pooler that keeps them.
+        self.idle = Idle()
         self._is_pooled = settings.database_pooler == "transaction"
         self._settings = session_settings(url, settings)
         more = _PLANNED_ONCE if is_planned_once else {}
@@ -116,6 +119,7 @@ class Database:
         try:
             yield db
         finally:
+            db.idle.close()
             await db._pool.close()
 
     @asynccontextmanager
@@ -156,6 +160,11 @@ class Database:
         except psycopg.Error as error:
             raise translate(error, url=self._url) from error
 
+    @property
+    def is_pooled(self) -> bool:
+        """Whether a pooler stands before the server."""
+        return self._is_pooled
+
     def usage(self) -> Usage:
         """Tell how the pool is used now."""
         stats = self._pool.get_stats()
@@ -169,9 +178,7 @@ class Database:
         elif tenant:
             await connection.execute(_SET_TENANT, (str(tenant_id),))
 
-    async def reader(
-        self, *, role: str, password: str, application: str, statement_ms: int
-    ) -> AsyncConnection[TupleRow]:
+    async def reader(self, *, role: str, password: str, application: str, statement_ms: int) -> Session:
         """Connect as a tenant's reader: read-only, small, and gone soon after who asked. Raises psycopg's errors.
 
         Behind a pooler it is inside a transaction that holds all of this.

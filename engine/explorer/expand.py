@@ -1,25 +1,23 @@
 """Expanding a node: what stands around it, a few of each kind first."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, LiteralString
+from typing import Any
 from uuid import UUID, uuid4
 
-from psycopg import AsyncRawCursor
-
 from engine.credentials import Vault
-from engine.db import Database
-from engine.explorer import record
-from engine.explorer.catalog import Catalog, catalog
+from engine.db import Database, Transaction
+from engine.explorer import reader, record
 from engine.explorer.draw import Edge, Graph, Node
 from engine.explorer.limits import LIMITS, Limits
-from engine.explorer.reader import Session
 from engine.explorer.record import Asker, Question
 from engine.explorer.run import running
+from engine.queries import queries
 from graph import agtype, explore
 from graph.explore import Way
 from rules.errors import InvalidInput, NotFound
 
+_SQL = queries("explorer")
 _BITS_OF_ENTRY = 48
 
 
@@ -49,47 +47,43 @@ async def expand(
     """
     question = Question("expand", f"expand {node_id}", {"kinds": sorted(kinds)}, uuid4())
     try:
-        ways = await _ways(db, asker, node_id, kinds)
+        async with db.transaction(asker.tenant_id) as connection:
+            ways = await _ways(connection, node_id, kinds)
+            query_id = await record.begun(connection, asker, question, limits)
     except (InvalidInput, NotFound) as error:
         await record.refused(db, asker, question, limits, error.message)
         raise
     wanted = min(most or limits.neighbours, limits.neighbours)
-    async with running(db, vault, asker, question, limits) as run:
-        work = _read(run.session, explore.neighbours(run.graph, ways), (node_id, wanted + 1))
-        rows = await run.watch.over(work)
+    opening = reader.own_session(db, vault, tenant_id=asker.tenant_id, query_id=query_id, limits=limits)
+    async with running(db, asker, query_id, limits, opening) as run:
+        statement = explore.neighbours(run.graph, ways)
+        rows = await run.watch.over(reader.read_own(run.session, query_id, statement, (node_id, wanted + 1)))
         run.row_count = min(len(rows), wanted)
-    return Expanded(run.watch.query_id, question.ticket, _graph(rows, wanted), run.took_ms)
+    return Expanded(query_id, question.ticket, _graph(rows, wanted), run.took_ms)
 
 
-async def _ways(db: Database, asker: Asker, node_id: str, kinds: Collection[str]) -> Sequence[Way]:
-    async with db.transaction(asker.tenant_id, read_only=True) as connection:
-        known = await catalog(connection)
-    names = {edge.name for edge in known.edges}
+async def _ways(connection: Transaction, node_id: str, kinds: Collection[str]) -> Sequence[Way]:
+    rows = await (await connection.execute(_SQL["ways"])).fetchall()
+    edges = [row for row in rows if row["kind"] == "edge"]
+    names = {edge["label"] for edge in edges}
     if unknown := sorted(set(kinds) - names):
         raise InvalidInput(
             f"There is no kind of edge {unknown[0][:63]!r}.", remedy=f"There are: {', '.join(sorted(names))}."
         )
-    label = _label(known, node_id)
-    away = [Way(edge.name, True, edge.end) for edge in known.edges if edge.start == label]
-    towards = [Way(edge.name, False, edge.start) for edge in known.edges if edge.end == label]
+    label = _label({row["label_id"]: row["label"] for row in rows if row["kind"] == "vertex"}, node_id)
+    away = [Way(edge["label"], True, edge["end_label"]) for edge in edges if edge["start_label"] == label]
+    towards = [Way(edge["label"], False, edge["start_label"]) for edge in edges if edge["end_label"] == label]
     chosen = [way for way in (*away, *towards) if not kinds or way.kind in kinds]
     if not chosen:
         raise InvalidInput(f"A {label} has no such edges.", remedy="See GET /cypher/schema.")
     return chosen
 
 
-def _label(known: Catalog, node_id: str) -> str:
+def _label(labels: Mapping[int, str], node_id: str) -> str:
     number = int(node_id) >> _BITS_OF_ENTRY if node_id.isascii() and node_id.isdigit() else 0
-    found = next((one.name for one in known.labels if one.label_id == number), None)
-    if found is None:
+    if number not in labels:
         raise NotFound(f"There is no node {node_id[:20]!r}.", remedy="Send the id of a node of a result.")
-    return found
-
-
-async def _read(session: Session, statement: LiteralString, arguments: tuple[str, int]) -> list[tuple[Any, ...]]:
-    async with AsyncRawCursor(session) as cursor:
-        await cursor.execute(statement, arguments)
-        return await cursor.fetchall()
+    return labels[number]
 
 
 def _graph(rows: Sequence[tuple[Any, ...]], most: int) -> Graph:

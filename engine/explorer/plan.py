@@ -9,10 +9,11 @@ from psycopg import AsyncRawCursor
 
 from engine.credentials import Vault
 from engine.db import Database
+from engine.explorer import reader, record
 from engine.explorer.limits import LIMITS, Limits
-from engine.explorer.reader import Session
 from engine.explorer.record import Asker, Question
 from engine.explorer.run import checked, running
+from engine.idle import Session
 from graph import explore, guard
 
 
@@ -38,7 +39,9 @@ async def plan(
     """Plan a query of somebody's; raises what `ask` raises."""
     question = Question("plan", text, dict(parameters), uuid4())
     query, argument = await checked(db, asker, question, limits)
-    async with running(db, vault, asker, question, limits) as run:
+    query_id = await record.begin(db, asker, question, limits)
+    opening = reader.session(db, vault, tenant_id=asker.tenant_id, query_id=query_id, limits=limits)
+    async with running(db, asker, query_id, limits, opening) as run:
         found, lines = await run.watch.over(_read(run.session, run.graph, query, (argument, limits.rows)))
     return Plan(run.watch.query_id, question.ticket, found, lines)
 

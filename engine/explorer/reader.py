@@ -1,25 +1,27 @@
 """The reader: the role that the explorer logs in as, one for each tenant, and its sessions.
 
 It is a member of nothing and may read its tenant's graph alone, so a query that got past everything else finds nothing
-of others. `SET ROLE` would not do: a query can undo that. A session serves one query and ends: nothing that a query
-left in it, neither memory nor a setting, meets the next one.
+of others. `SET ROLE` would not do: a query can undo that. A session serves one query that somebody wrote and ends:
+nothing that it left, neither memory nor a setting, meets the next one. What we ask ourselves leaves nothing, and has a
+session that stays.
 """
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from typing import Any, LiteralString
 from uuid import UUID
 
 import psycopg
-from psycopg import AsyncConnection
+from psycopg import AsyncRawCursor
 from psycopg.pq import TransactionStatus
-from psycopg.rows import TupleRow
 
 from engine.credentials import Vault
 from engine.db import Database, Transaction
 from engine.explorer.limits import Limits
+from engine.idle import Opened, Session
 from engine.queries import queries
 from rules.errors import Conflict, Misconfigured, NotFound, Unavailable
 
@@ -36,14 +38,15 @@ _REFUSALS = (
 _NO_CHANNEL = 0
 _NAME = "reader_password"
 APPLICATION = "leo explorer"
-
-Session = AsyncConnection[TupleRow]
+# What a session is called while it waits; `leo_reader_make_room` ends those of this name.
+WAITING = f"{APPLICATION} waiting"
 
 
 @dataclass(frozen=True, slots=True)
 class Login:
     """Who to log in as, and where to read."""
 
+    tenant_id: UUID
     role: str
     graph: str
     password: str
@@ -52,23 +55,72 @@ class Login:
 @asynccontextmanager
 async def session(
     db: Database, vault: Vault, *, tenant_id: UUID, query_id: int, limits: Limits
-) -> AsyncIterator[tuple[Session, str]]:
+) -> AsyncIterator[Opened]:
     """Log in as the tenant's reader for one query; give the session and the graph's name.
 
     The reader is given a password where it has none, and another where the server does not take the one that is known
     (a database restored elsewhere, another LEO_CREDENTIAL_KEY). Raises Conflict where the tenant asks too much at once.
     """
-    login = await _login(db, vault, tenant_id)
+    opened, _ = await _opened(db, vault, tenant_id, query_id, limits)
     try:
-        connection = await _connect_to_read(db, login, query_id, limits)
-    except _Refused:
-        login = await _renewed(db, vault, tenant_id, was=login.password)
-        connection = await _connect(db, login, query_id, limits)
-    try:
-        yield connection, login.graph
+        yield opened
     finally:
         # Not `async with`: that would wait for a query that does not end.
-        await asyncio.shield(_end(connection))
+        await asyncio.shield(_end(opened[0]))
+
+
+@asynccontextmanager
+async def own_session(
+    db: Database, vault: Vault, *, tenant_id: UUID, query_id: int, limits: Limits
+) -> AsyncIterator[Opened]:
+    """Give a session for a statement of ours, to be asked with `read_own`: one that waits, else a new one.
+
+    It waits again unless something went wrong. Nothing that somebody wrote may ever be run in it.
+    """
+    taken = _taken(db, tenant_id)
+    opened, place = await _opened(db, vault, tenant_id, query_id, limits) if taken is None else taken
+    is_whole = False
+    try:
+        yield opened
+        is_whole = not place.is_pooled
+    finally:
+        if is_whole:
+            place.idle.keep(tenant_id, opened)
+        else:
+            await asyncio.shield(_end(opened[0]))
+
+
+def _taken(db: Database, tenant_id: UUID) -> tuple[Opened, Database] | None:
+    for place in (db.replica, db):
+        if place is not None and (opened := place.idle.take(tenant_id)) is not None:
+            return opened, place
+    return None
+
+
+async def read_own(
+    session: Session, query_id: int, statement: LiteralString, arguments: Sequence[Any]
+) -> list[tuple[Any, ...]]:
+    """Give the rows of a statement of ours, in one round trip.
+
+    Meanwhile the session bears the query's name, so that it can be stopped from outside.
+    """
+    async with session.pipeline(), AsyncRawCursor(session) as cursor:
+        await session.execute(_SQL["call"], {"name": f"{APPLICATION} {query_id}"})
+        await cursor.execute(statement, arguments)
+        await session.execute(_SQL["call"], {"name": WAITING})
+        return await cursor.fetchall()
+
+
+async def _opened(
+    db: Database, vault: Vault, tenant_id: UUID, query_id: int, limits: Limits
+) -> tuple[Opened, Database]:
+    """Log in; give what was opened, and where."""
+    login = await _login(db, vault, tenant_id)
+    try:
+        return await _connect_to_read(db, login, query_id, limits)
+    except _Refused:
+        login = await _renewed(db, vault, tenant_id, was=login.password)
+        return await _connect(db, login, query_id, limits)
 
 
 async def _end(connection: Session) -> None:
@@ -83,7 +135,11 @@ class _Refused(Misconfigured):
     """The server does not take the password."""
 
 
-async def _connect_to_read(db: Database, login: Login, query_id: int, limits: Limits) -> Session:
+class _Full(Conflict):
+    """The reader has as many sessions as it may have."""
+
+
+async def _connect_to_read(db: Database, login: Login, query_id: int, limits: Limits) -> tuple[Opened, Database]:
     """Connect to the replica while it is read from; where it does not let the reader in, to the primary."""
     if db.replica is not None:
         with suppress(Unavailable, _Refused):
@@ -91,7 +147,20 @@ async def _connect_to_read(db: Database, login: Login, query_id: int, limits: Li
     return await _connect(db, login, query_id, limits)
 
 
-async def _connect(db: Database, login: Login, query_id: int, limits: Limits) -> Session:
+async def _connect(db: Database, login: Login, query_id: int, limits: Limits) -> tuple[Opened, Database]:
+    try:
+        session = await _connected(db, login, query_id, limits)
+    except _Full:
+        # Sessions that only wait, of any process, are ended first.
+        async with db.transaction(login.tenant_id, read_only=True) as connection:
+            row = await (await connection.execute(_SQL["make_room"])).fetchone()
+        if row is None or not row["ended"]:
+            raise
+        session = await _connected(db, login, query_id, limits)
+    return (session, login.graph), db
+
+
+async def _connected(db: Database, login: Login, query_id: int, limits: Limits) -> Session:
     try:
         return await db.reader(
             role=login.role,
@@ -102,7 +171,7 @@ async def _connect(db: Database, login: Login, query_id: int, limits: Limits) ->
     except psycopg.errors.AdminShutdown as error:
         raise Conflict("The query was stopped before it began.", remedy="Send it again.") from error
     except psycopg.errors.TooManyConnections as error:
-        raise _busy() from error
+        raise _full() from error
     except psycopg.OperationalError as error:
         raise _not_connected(error) from error
 
@@ -111,7 +180,7 @@ def _not_connected(error: psycopg.OperationalError) -> Exception:
     """Say why there is no session; a refusal at login has no code of its own in libpq's error, only its sentence."""
     said = str(error)
     if "too many connections for role" in said:
-        return _busy()
+        return _full()
     if any(words in said for words in _REFUSALS):
         return _Refused(
             "The server does not let the tenant's reader log in.",
@@ -120,8 +189,8 @@ def _not_connected(error: psycopg.OperationalError) -> Exception:
     return Unavailable("The database does not let the explorer in.", remedy="Run: leo doctor")
 
 
-def _busy() -> Conflict:
-    return Conflict("Four queries of this tenant are running.", remedy="Wait for one to end, or stop it.")
+def _full() -> _Full:
+    return _Full("Four queries of this tenant are running.", remedy="Wait for one to end, or stop it.")
 
 
 async def _login(db: Database, vault: Vault, tenant_id: UUID) -> Login:
@@ -156,7 +225,7 @@ async def _known(connection: Transaction, password: str) -> Login:
     row = await (await connection.execute(_SQL["reader"])).fetchone()
     if row is None:
         raise NotFound("There is no such tenant.", remedy="Run leo tenants list for those there are.")
-    return Login(row["role"], row["graph"], password)
+    return Login(row["tenant_id"], row["role"], row["graph"], password)
 
 
 async def _stored(connection: Transaction, vault: Vault, tenant_id: UUID) -> str | None:

@@ -59,12 +59,19 @@ class Question:
 
 async def begin(db: Database, asker: Asker, question: Question, limits: Limits) -> int:
     """Record what will be asked; raises Conflict where the ticket was used before."""
-    return await _written(db, asker, question, limits, status="running", error=None)
+    async with db.transaction(asker.tenant_id) as connection:
+        return await begun(connection, asker, question, limits)
+
+
+async def begun(connection: Transaction, asker: Asker, question: Question, limits: Limits) -> int:
+    """Do what `begin` does, inside a transaction of the caller's that ends before anything is asked."""
+    return await _written(connection, asker, question, limits, status="running", error=None)
 
 
 async def refused(db: Database, asker: Asker, question: Question, limits: Limits, why: str) -> None:
     """Record what was not asked, and why."""
-    await _written(db, asker, question, limits, status="refused", error=why)
+    async with db.transaction(asker.tenant_id) as connection:
+        await _written(connection, asker, question, limits, status="refused", error=why)
 
 
 async def end(
@@ -77,9 +84,12 @@ async def end(
     took_ms: float | None = None,
     error: str | None = None,
 ) -> str:
-    """Record what came of it; give its status, which is `stopped` where somebody asked for its end."""
+    """Record what came of it; give its status, which is `stopped` where somebody asked for its end.
+
+    Nobody waits for the disk: of a query whose end a crash undid, the record says that it was lost.
+    """
     values = {"query_id": query_id, "status": status, "row_count": row_count, "took_ms": took_ms, "error": error}
-    async with db.transaction(asker.tenant_id) as connection:
+    async with db.transaction(asker.tenant_id, is_repeatable=True) as connection:
         row = await (await connection.execute(_SQL["end"], values)).fetchone()
     return status if row is None else str(row["status"])
 
@@ -121,7 +131,7 @@ async def told_to_end(connection: Transaction, query_id: int, *, ending: bool) -
 
 
 async def _written(
-    db: Database, asker: Asker, question: Question, limits: Limits, *, status: str, error: str | None
+    connection: Transaction, asker: Asker, question: Question, limits: Limits, *, status: str, error: str | None
 ) -> int:
     values = {
         "ticket": question.ticket,
@@ -133,8 +143,7 @@ async def _written(
         "error": error,
         "longest_s": limits.longest_s,
     }
-    async with db.transaction(asker.tenant_id) as connection:
-        row = await (await connection.execute(_SQL["begin"], values)).fetchone()
+    row = await (await connection.execute(_SQL["begin"], values)).fetchone()
     if row is None:
         raise Conflict(f"The query {question.ticket} was not recorded.", remedy="Send it again.")
     return int(row["query_id"])

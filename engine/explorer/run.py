@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, LiteralString
 from uuid import UUID, uuid4
@@ -16,6 +16,7 @@ from engine.explorer.draw import Graph, draw
 from engine.explorer.limits import LIMITS, Limits
 from engine.explorer.record import Asker, Question
 from engine.explorer.watch import TimedOut, Watch
+from engine.idle import Opened, Session
 from graph import agtype, explore, guard
 from rules.errors import InvalidInput, LeoError
 
@@ -52,7 +53,9 @@ async def ask(
     question = Question("query", text, dict(parameters), ticket or uuid4())
     query, argument = await checked(db, asker, question, limits)
     rows_most = min(most or limits.rows, limits.rows)
-    async with running(db, vault, asker, question, limits) as run:
+    query_id = await record.begin(db, asker, question, limits)
+    opening = reader.session(db, vault, tenant_id=asker.tenant_id, query_id=query_id, limits=limits)
+    async with running(db, asker, query_id, limits, opening) as run:
         statement = explore.statement(run.graph, query)
         rows, is_cut = await run.watch.over(_read(run.session, statement, (argument, rows_most + 1), limits, rows_most))
         run.row_count = len(rows)
@@ -71,7 +74,7 @@ async def ask(
 class Run:
     """A query while it runs."""
 
-    session: reader.Session
+    session: Session
     graph: str
     watch: Watch
     row_count: int | None = None
@@ -89,13 +92,13 @@ async def checked(db: Database, asker: Asker, question: Question, limits: Limits
 
 
 @asynccontextmanager
-async def running(db: Database, vault: Vault, asker: Asker, question: Question, limits: Limits) -> AsyncIterator[Run]:
-    """Record the question, open a session for it, and record what came of it."""
-    query_id = await record.begin(db, asker, question, limits)
+async def running(
+    db: Database, asker: Asker, query_id: int, limits: Limits, opening: AbstractAsyncContextManager[Opened]
+) -> AsyncIterator[Run]:
+    """Open the session of a query that is recorded, and record what came of it."""
     started = time.perf_counter()
     try:
-        async with reader.session(db, vault, tenant_id=asker.tenant_id, query_id=query_id, limits=limits) as opened:
-            session, graph = opened
+        async with opening as (session, graph):
             run = Run(session, graph, Watch(db, asker.tenant_id, query_id, limits))
             yield run
             run.took_ms = (time.perf_counter() - started) * 1000
@@ -114,7 +117,7 @@ def _since(started: float) -> float:
 
 
 async def _read(
-    session: reader.Session, statement: LiteralString, arguments: tuple[str, int], limits: Limits, most: int
+    session: Session, statement: LiteralString, arguments: tuple[str, int], limits: Limits, most: int
 ) -> tuple[tuple[tuple[Any, ...], ...], bool]:
     """Read rows one by one, so that no more than the limits allow is ever here."""
     rows: list[tuple[Any, ...]] = []

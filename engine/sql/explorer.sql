@@ -14,13 +14,21 @@ ON CONFLICT ON CONSTRAINT reader_credential_pkey
 DO UPDATE SET ciphertext = excluded.ciphertext, key_name = excluded.key_name
 
 -- name: reader
-SELECT leo_reader(leo_tenant()) AS role, graph_name AS graph FROM tenant WHERE tenant_id = leo_tenant()
+SELECT tenant_id, leo_reader(leo_tenant()) AS role, graph_name AS graph FROM tenant WHERE tenant_id = leo_tenant()
 
 -- name: login
 SELECT leo_reader_login(%(verifier)s) AS role
 
 -- name: stop
 SELECT leo_reader_stop(%(query_id)s, %(ending)s) AS stopped
+
+-- name: call
+-- The name that a session is known and stopped by.
+SELECT pg_catalog.set_config('application_name', %(name)s, false)
+
+-- name: make_room
+-- Sessions that only wait, of whichever process, give their places to who asks.
+SELECT leo_reader_make_room() AS ended
 
 -- name: begin
 -- Written before anything is asked; sessions that nobody waits for any more end first.
@@ -88,3 +96,7 @@ SELECT e.label, e.label_id, e.kind, e.start_label, e.end_label,
 FROM graph_element e
 LEFT JOIN pg_class c ON c.oid = to_regclass(format('%%I.%%I', leo_graph(), e.label))
 ORDER BY e.kind DESC, e.label_id
+
+-- name: ways
+-- Labels by number and kinds with their ends, without what the planner believes of them.
+SELECT label, label_id, kind, start_label, end_label FROM graph_element ORDER BY kind DESC, label_id

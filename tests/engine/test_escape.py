@@ -176,6 +176,7 @@ TRUSTED: Mapping[str, str] = {
     "leo_graph_rebuild": "draws the graph of the tenant of the transaction",
     "leo_reader_login": "gives a login to the reader of the tenant of the transaction",
     "leo_reader_stop": "stops sessions of the reader of the tenant of the transaction",
+    "leo_reader_make_room": "ends sessions of the reader of the tenant of the transaction, those that wait",
     "leo_reader_sweep": "ends sessions of the reader of the tenant of the transaction",
     "leo_route_api_key": "whose an API key is, by its hash",
     "leo_route_due": "which tenants have work in a lane",

@@ -1,6 +1,6 @@
 // Where new nodes go: on rings around the one they belong to, into what room is left; nobody who is there is moved.
-const WIDE = 96;
-const HIGH = 66;
+export const WIDE = 96;
+export const HIGH = 66;
 const FIRST_RING = 118;
 const BETWEEN_RINGS = 74;
 const MOST_RINGS = 14;

@@ -2,7 +2,7 @@
 import { el, fill } from "../dom.js";
 import { trouble } from "../parts/notice.js";
 import { picture } from "../parts/picture.js";
-import { placesAround } from "./around.js";
+import { HIGH, placesAround, WIDE } from "./around.js";
 
 const OWN = {
   Event: "--event", Task: "--task", Decision: "--decision", Delivery: "--delivery", Outcome: "--outcome",
@@ -12,6 +12,10 @@ const REST = ["--c2", "--c3", "--c5", "--c6"];
 const CAPTIONS = ["name", "key", "ext_id", "title", "type", "action", "channel", "kind"];
 const LONGEST = 22;
 const LARGEST = 1.15;
+const SIZE = 30;
+const MARGIN = 30;
+
+const endsOf = (numbers, around) => [Math.min(...numbers) - around, Math.max(...numbers) + around];
 
 export function colourOf(label) {
   if (OWN[label]) return OWN[label];
@@ -76,6 +80,7 @@ export function graphView(context, answer) {
 
   function add(graph, by) {
     const fresh = [];
+    const joined = [];
     let isCut = false;
     for (const node of graph.nodes) {
       if (nodes.has(node.id)) continue;
@@ -85,27 +90,36 @@ export function graphView(context, answer) {
       }
       nodes.set(node.id, node);
       if (by) origin.set(node.id, by);
-      fresh.push({ group: "nodes", data: { id: node.id, label: captionOf(node), kind: node.label, size: 30, colour: painted(colourOf(node.label)) } });
+      fresh.push({ group: "nodes", data: { id: node.id, label: captionOf(node), kind: node.label, size: SIZE, colour: painted(colourOf(node.label)) } });
     }
     for (const edge of graph.edges) {
       if (edges.has(edge.id) || !nodes.has(edge.start_id) || !nodes.has(edge.end_id)) continue;
       edges.set(edge.id, edge);
-      fresh.push({ group: "edges", data: { id: `e${edge.id}`, source: edge.start_id, target: edge.end_id, label: edge.label } });
+      joined.push({ group: "edges", data: { id: `e${edge.id}`, source: edge.start_id, target: edge.end_id, label: edge.label } });
     }
-    const taken = cy.nodes().map((node) => node.position());
-    const made = cy.add(fresh);
-    if (by) spread(made.nodes(), cy.getElementById(by).position(), taken);
+    if (by) place(fresh, by);
+    cy.batch(() => cy.add([...fresh, ...joined]));
+    if (by) frame();
     drawn();
     return isCut;
   }
 
-  /** Lay new nodes around the one that brought them, those of one label side by side; what is there stays where it is. */
-  function spread(fresh, center, taken) {
-    const sorted = fresh.toArray().toSorted((a, b) => a.data("kind").localeCompare(b.data("kind")));
-    const places = placesAround({ ...center }, taken, sorted.length);
-    cy.batch(() => sorted.forEach((node, place) => node.position(places[place])));
-    cy.fit(cy.elements(), 30);
-    if (cy.zoom() > LARGEST) cy.zoom(LARGEST) && cy.center();
+  /** Give new nodes places around the one that brought them, those of one label side by side; what is there stays where it is. */
+  function place(fresh, by) {
+    const taken = cy.nodes().map((node) => node.position());
+    fresh.sort((a, b) => a.data.kind.localeCompare(b.data.kind));
+    const places = placesAround({ ...cy.getElementById(by).position() }, taken, fresh.length);
+    fresh.forEach((node, at) => (node.position = { x: places[at].x, y: places[at].y }));
+  }
+
+  /** Show all of it, by the places alone: what boxes with names would be costs more than drawing them. */
+  function frame() {
+    if (!box.clientWidth) return;
+    const points = cy.nodes().map((node) => node.position());
+    const [left, right] = endsOf(points.map((point) => point.x), WIDE / 2);
+    const [top, bottom] = endsOf(points.map((point) => point.y), HIGH / 2);
+    const zoom = Math.max(cy.minZoom(), Math.min(LARGEST, (box.clientWidth - 2 * MARGIN) / (right - left), (box.clientHeight - 2 * MARGIN) / (bottom - top)));
+    cy.viewport({ zoom, pan: { x: box.clientWidth / 2 - (zoom * (left + right)) / 2, y: box.clientHeight / 2 - (zoom * (top + bottom)) / 2 } });
   }
 
   function drawn() {
@@ -125,8 +139,16 @@ export function graphView(context, answer) {
     const chosen = sizes.value;
     fill(sizes, ["", "degree", ...numbers].map((name) => el("option", { value: name }, name === "" ? t("explorer.size_same") : name === "degree" ? t("explorer.size_degree") : name)));
     sizes.value = chosen;
-    fill(list, el("option", { value: "" }, t("explorer.choose")), [...nodes.values()].map((node) => el("option", { value: node.id }, `${node.label}: ${captionOf(node)}`)));
-    resize();
+    listed();
+    if (chosen) resize();
+  }
+
+  /** Bring the list of nodes up to what is drawn; what stands there already is left as it is. */
+  function listed() {
+    const there = new Map([...list.options].map((option) => [option.value, option]));
+    for (const [id, option] of there) if (id && !nodes.has(id)) option.remove();
+    if (!there.size) list.append(el("option", { value: "" }, t("explorer.choose")));
+    list.append(...[...nodes.values()].filter((node) => !there.has(node.id)).map((node) => el("option", { value: node.id }, `${node.label}: ${captionOf(node)}`)));
   }
 
   function pick(button, label) {
@@ -142,7 +164,7 @@ export function graphView(context, answer) {
     const value = (node) => (by === "degree" ? node.degree(false) : Number(nodes.get(node.id())?.properties[by]) || 0);
     const top = Math.max(1e-9, ...cy.nodes().map(value));
     cy.batch(() => {
-      for (const node of cy.nodes()) node.data("size", by ? 18 + 42 * Math.sqrt(Math.max(0, value(node)) / top) : 30);
+      for (const node of cy.nodes()) node.data("size", by ? 18 + 42 * Math.sqrt(Math.max(0, value(node)) / top) : SIZE);
     });
   }
 
@@ -189,8 +211,10 @@ export function graphView(context, answer) {
   function choose(element) {
     const node = nodes.get(element.id());
     if (!node) return;
-    cy.elements().unselect();
-    element.select();
+    cy.batch(() => {
+      cy.$(":selected").difference(element).unselect();
+      element.select();
+    });
     const brought = [...origin.values()].includes(node.id);
     fill(
       aside,
