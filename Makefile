@@ -17,6 +17,10 @@ export CMAKE_ARGS ?= -DGGML_NATIVE=OFF -DLLAVA_BUILD=OFF
 JOBS ?= 2
 # Words for `leo demo`, `leo bench` and pytest, for example: make test ARGS="tests/rules -x"
 ARGS ?=
+# More words for pip-audit.
+AUDIT ?=
+# Examples of each kind that `make fuzz` tries of each operation.
+EXAMPLES ?= 50
 # What `make load` runs.
 STAGE ?= load
 STAMP := .venv/.synced
@@ -25,7 +29,7 @@ CONSOLE := api/console/dist/index.html
 NODE_GROUP := $(shell command -v node >/dev/null 2>&1 && command -v npm >/dev/null 2>&1 || echo --group console)
 CONSOLE_SOURCES := $(shell find api/console/src -type f 2>/dev/null) api/console/package-lock.json api/console/build.mjs
 
-.PHONY: force help setup console demo test check format openapi docs pictures bench load sbom audit up down doctor clean
+.PHONY: force help setup console demo test fuzz check format openapi docs pictures bench load sbom audit up down doctor clean
 
 help: ## Show what can be made
 	@echo "usage: make TARGET"
@@ -47,10 +51,15 @@ demo: $(STAMP) try-console ## Run the whole journey: customers, decisions, deliv
 test: $(STAMP) try-console ## Run all tests on embedded servers, or on LEO_DATABASE_URL and LEO_REDIS_URL
 	@.venv/bin/pytest --numprocesses $(JOBS) --dist loadfile $(ARGS)
 
-check: $(STAMP) ## Check style, format, types and that docs/openapi.json is the API's contract
+fuzz: $(STAMP) ## Attack the API's contract for longer than the suite does, otherwise each time
+	@seed="$$(date +%s)"; echo "fuzz: FUZZ_SEED=$$seed FUZZ_EXAMPLES=$(EXAMPLES)"; \
+	FUZZ_SEED="$$seed" FUZZ_EXAMPLES="$(EXAMPLES)" .venv/bin/pytest --quiet tests/api/test_fuzz.py $(ARGS)
+
+check: $(STAMP) ## Check style, format, types, weak code and that docs/openapi.json is the API's contract
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check .
 	@.venv/bin/mypy
+	@.venv/bin/bandit --quiet --configfile pyproject.toml --severity-level medium --recursive api channels engine graph rules
 	@.venv/bin/python -m api.contract --check
 
 format: $(STAMP) ## Format the code and mend what ruff can mend
@@ -89,11 +98,12 @@ sbom: $(STAMP) ## Write what is inside, as CycloneDX: sbom/python.json and sbom/
 		> $(CURDIR)/sbom/console.json
 	@echo "sbom/python.json sbom/console.json"
 
-# The advisories are asked on the Internet: before a release and each week, not in every check.
-audit: $(STAMP) ## Look for weak code and for packages with known holes; needs the Internet
-	@.venv/bin/bandit --quiet --configfile pyproject.toml --severity-level medium --recursive api channels engine graph rules
+# The advisories are asked on the Internet: before a release and each week, not in every check. Without it a mirror of OSV
+# serves as well: make audit AUDIT="--vulnerability-service osv --osv-url URL"
+audit: $(STAMP) ## Look for packages with known holes; needs the Internet
 	@mkdir -p sbom && "$(UV)" export --quiet --frozen --offline --no-emit-project --all-extras --output-file sbom/requirements.txt >/dev/null
-	@"$(UV)" tool run pip-audit --strict --disable-pip --require-hashes --requirement sbom/requirements.txt
+	@"$(UV)" tool run pip-audit --strict --disable-pip --require-hashes --requirement sbom/requirements.txt $(AUDIT) || { \
+		echo "make: a hole was found, or the database of advisories did not answer: the lines above say which." >&2; exit 1; }
 	@cd api/console && PATH="$(CURDIR)/.venv/bin:$$PATH" npm audit --package-lock-only
 
 doctor: $(STAMP) ## Say what is used here, and what is wrong

@@ -3,14 +3,13 @@
 import json
 import re
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 from urllib.parse import quote
 
 from channels import facts, signature
 from channels.answers import accepted, call, refused
 from channels.contract import (
-    Incoming,
     Message,
     Receipt,
     ReceiptClass,
@@ -24,7 +23,7 @@ from channels.egress import ANYWHERE, Egress
 from channels.http import HttpClient
 from channels.markup import as_text
 from channels.options import Options
-from channels.told import read_outcomes
+from channels.told import ToldByOwnServer
 from rules.errors import Misconfigured
 from rules.words import Channel
 
@@ -36,7 +35,7 @@ TAKEN = (200, 201)
 LONGEST_LINK = 2048
 
 
-class ChatAdapter:
+class ChatAdapter(ToldByOwnServer):
     """The inbox of one web site.
 
     Settings: visitor_key (32 characters or more), timeout_s (15), connections (32), webhook_secret, webhook_max_age_s
@@ -61,14 +60,12 @@ class ChatAdapter:
         self._inbox = options.optional_text("inbox") or ""
         timeout_s = options.number("timeout_s", 15.0, least=0.05, most=600.0)
         connections = options.integer("connections", 32, least=1, most=500)
-        self._webhook_secret = options.optional_secret("webhook_secret")
-        self._webhook_max_age_s = options.number("webhook_max_age_s", 300.0, least=1.0, most=86_400.0)
+        super().__init__(options, clock)
         options.finish()
         self._http = HttpClient(
             egress=egress, connections=connections, connect_timeout_s=min(5.0, timeout_s / 2), total_timeout_s=timeout_s
         )
         self._secrets = [secret for secret in (self._key, self._webhook_secret) if secret]
-        self._clock = clock
 
     def build(self, message: Message) -> Request:
         """Write the document; HTML is shown as its text."""
@@ -126,16 +123,6 @@ class ChatAdapter:
             secrets=self._secrets,
             wait_s=FACTS.limit("retry_after_s"),
         )
-
-    def verify(self, headers: Mapping[str, str], body: bytes) -> None:
-        signature.verify(self._webhook_secret, headers, body, now=self._clock(), max_age_s=self._webhook_max_age_s)
-
-    def parse_webhook(self, headers: Mapping[str, str], body: bytes) -> Sequence[Incoming]:  # noqa: ARG002
-        """Read what the site's own server tells of clicks, in the form of `channels.told`."""
-        return read_outcomes(body)
-
-    async def aclose(self) -> None:
-        await self._http.aclose()
 
 
 def _address(address: str) -> str:

@@ -9,10 +9,9 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
-from channels import facts, notice, service_account, signature
+from channels import facts, notice, service_account
 from channels.answers import accepted, call, refused
 from channels.contract import (
-    Incoming,
     Message,
     NeverLeft,
     Receipt,
@@ -29,7 +28,7 @@ from channels.http import HttpClient
 from channels.notice import Notice
 from channels.options import Options
 from channels.service_account import Denied, ServiceAccount
-from channels.told import read_outcomes
+from channels.told import ToldByOwnServer
 from rules.limits import Pace
 from rules.words import Channel
 
@@ -46,7 +45,7 @@ HTTP_OK, UNAUTHORIZED = 200, 401
 FCM_ERROR = "type.googleapis.com/google.firebase.fcm.v1.FcmError"
 
 
-class FcmAdapter:
+class FcmAdapter(ToldByOwnServer):
     """A tenant's Firebase project.
 
     Settings: service_account (the JSON key file, as an object or as text), base_url (https://fcm.googleapis.com),
@@ -55,7 +54,6 @@ class FcmAdapter:
     """
 
     channel: ClassVar[Channel] = Channel.APP_PUSH
-    deduplicates: ClassVar[bool] = False
     pace: ClassVar[Pace] = Pace.within(FACTS.limit("messages_per_minute") / 60)
 
     def __init__(
@@ -72,13 +70,11 @@ class FcmAdapter:
         self._recipient = options.choice("recipient", "token", among=RECIPIENTS)
         timeout_s = options.number("timeout_s", 15.0, least=0.05, most=600.0)
         connections = options.integer("connections", 32, least=1, most=500)
-        self._webhook_secret = options.optional_secret("webhook_secret")
-        self._webhook_max_age_s = options.number("webhook_max_age_s", 300.0, least=1.0, most=86_400.0)
+        super().__init__(options, clock)
         options.finish()
         self._http = HttpClient(
             egress=egress, connections=connections, connect_timeout_s=min(5.0, timeout_s / 2), total_timeout_s=timeout_s
         )
-        self._clock = clock
 
     def build(self, message: Message) -> Request:
         """Write the message; the bearer token is no part of it."""
@@ -141,16 +137,6 @@ class FcmAdapter:
             secrets=self._secrets,
             wait_s=FACTS.limit("retry_after_s"),
         )
-
-    def verify(self, headers: Mapping[str, str], body: bytes) -> None:
-        signature.verify(self._webhook_secret, headers, body, now=self._clock(), max_age_s=self._webhook_max_age_s)
-
-    def parse_webhook(self, headers: Mapping[str, str], body: bytes) -> Sequence[Incoming]:  # noqa: ARG002
-        """Read what the app's own server tells of opens and taps, in the form that e-mail uses."""
-        return read_outcomes(body)
-
-    async def aclose(self) -> None:
-        await self._http.aclose()
 
     @property
     def _secrets(self) -> list[Secret]:

@@ -2,14 +2,13 @@
 
 import re
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 from urllib.parse import urlencode
 
-from channels import facts, notice, signature
+from channels import facts, notice
 from channels.answers import accepted, call, refused
 from channels.contract import (
-    Incoming,
     Message,
     Receipt,
     ReceiptClass,
@@ -22,7 +21,7 @@ from channels.documents import text_of
 from channels.egress import ANYWHERE, Egress
 from channels.http import HttpClient
 from channels.options import Options
-from channels.told import read_outcomes
+from channels.told import ToldByOwnServer
 from rules.words import Channel
 
 FACTS = facts.load("pushalert")
@@ -32,7 +31,7 @@ DELIVERY_HEADER = "X-LEO-Delivery"
 HTTP_OK = 200
 
 
-class PushAlertAdapter:
+class PushAlertAdapter(ToldByOwnServer):
     """A site at PushAlert.
 
     Settings: api_key, link (where a click leads, where a message names nothing), title (where a message has no
@@ -41,7 +40,6 @@ class PushAlertAdapter:
     """
 
     channel: ClassVar[Channel] = Channel.WEB_PUSH
-    deduplicates: ClassVar[bool] = False
 
     def __init__(
         self, settings: Mapping[str, Any], *, clock: Callable[[], float] = time.time, egress: Egress = ANYWHERE
@@ -54,14 +52,12 @@ class PushAlertAdapter:
         self._base_url = options.text("base_url", "https://api.pushalert.co").rstrip("/")
         timeout_s = options.number("timeout_s", 15.0, least=0.05, most=600.0)
         connections = options.integer("connections", 32, least=1, most=500)
-        self._webhook_secret = options.optional_secret("webhook_secret")
-        self._webhook_max_age_s = options.number("webhook_max_age_s", 300.0, least=1.0, most=86_400.0)
+        super().__init__(options, clock)
         options.finish()
         self._http = HttpClient(
             egress=egress, connections=connections, connect_timeout_s=min(5.0, timeout_s / 2), total_timeout_s=timeout_s
         )
         self._secrets = [secret for secret in (self._api_key, self._webhook_secret) if secret]
-        self._clock = clock
 
     def build(self, message: Message) -> Request:
         """Write the form; title, message and address are what PushAlert demands."""
@@ -125,13 +121,3 @@ class PushAlertAdapter:
             secrets=self._secrets,
             wait_s=FACTS.limit("retry_after_s"),
         )
-
-    def verify(self, headers: Mapping[str, str], body: bytes) -> None:
-        signature.verify(self._webhook_secret, headers, body, now=self._clock(), max_age_s=self._webhook_max_age_s)
-
-    def parse_webhook(self, headers: Mapping[str, str], body: bytes) -> Sequence[Incoming]:  # noqa: ARG002
-        """Read what the site's own server tells of clicks, in the form of `channels.told`."""
-        return read_outcomes(body)
-
-    async def aclose(self) -> None:
-        await self._http.aclose()

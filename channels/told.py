@@ -1,11 +1,14 @@
 """Outcomes that a sender's own systems tell: a JSON array, signed as `channels.signature` does it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, ClassVar
 
+from channels import signature
 from channels.callbacks.document import load
-from channels.contract import Incoming
+from channels.contract import Incoming, Secret
+from channels.http import HttpClient
+from channels.options import Options
 from rules.errors import InvalidInput
 from rules.words import OutcomeType
 
@@ -27,6 +30,28 @@ OUTCOMES: Mapping[str, OutcomeType] = {
     "complained": OutcomeType.COMPLAINED,
     "spamreport": OutcomeType.COMPLAINED,
 }
+
+
+class ToldByOwnServer:
+    """The half of an adapter whose provider tells nothing: clicks and opens come from the sender's own server."""
+
+    deduplicates: ClassVar[bool] = False
+    _http: HttpClient
+
+    def __init__(self, options: Options, clock: Callable[[], float]) -> None:
+        self._webhook_secret: Secret | None = options.optional_secret("webhook_secret")
+        self._webhook_max_age_s = options.number("webhook_max_age_s", 300.0, least=1.0, most=86_400.0)
+        self._clock = clock
+
+    def verify(self, headers: Mapping[str, str], body: bytes) -> None:
+        signature.verify(self._webhook_secret, headers, body, now=self._clock(), max_age_s=self._webhook_max_age_s)
+
+    def parse_webhook(self, headers: Mapping[str, str], body: bytes) -> Sequence[Incoming]:  # noqa: ARG002
+        """Read what the own server tells, in the form of `read_outcomes`."""
+        return read_outcomes(body)
+
+    async def aclose(self) -> None:
+        await self._http.aclose()
 
 
 def read_outcomes(body: bytes) -> Sequence[Incoming]:

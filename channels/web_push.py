@@ -6,14 +6,13 @@ The push service cannot read it and tells no receipts; the message carries its d
 import hashlib
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 from urllib.parse import quote
 
-from channels import facts, jwt, notice, signature, subscription
+from channels import facts, jwt, notice, subscription
 from channels.answers import accepted, call, refused
 from channels.contract import (
-    Incoming,
     Message,
     Receipt,
     ReceiptClass,
@@ -29,7 +28,7 @@ from channels.egress import ANYWHERE, Egress
 from channels.http import HttpClient
 from channels.options import Options
 from channels.subscription import Subscription
-from channels.told import read_outcomes
+from channels.told import ToldByOwnServer
 from rules.errors import Misconfigured
 from rules.words import Channel
 
@@ -42,7 +41,7 @@ DAY_S = 86_400
 SPARE_S = 600
 
 
-class WebPushAdapter:
+class WebPushAdapter(ToldByOwnServer):
     """A site's VAPID key.
 
     Settings: vapid_private_key (base64url of 32 octets or of DER, or PEM), subject (mailto: or https:), link (where a
@@ -52,7 +51,6 @@ class WebPushAdapter:
     """
 
     channel: ClassVar[Channel] = Channel.WEB_PUSH
-    deduplicates: ClassVar[bool] = False
 
     def __init__(
         self, settings: Mapping[str, Any], *, clock: Callable[[], float] = time.time, egress: Egress = ANYWHERE
@@ -73,14 +71,12 @@ class WebPushAdapter:
         self._stand_in = _stand_in(options.optional_text("stand_in"))
         timeout_s = options.number("timeout_s", 15.0, least=0.05, most=600.0)
         connections = options.integer("connections", 32, least=1, most=500)
-        self._webhook_secret = options.optional_secret("webhook_secret")
-        self._webhook_max_age_s = options.number("webhook_max_age_s", 300.0, least=1.0, most=86_400.0)
+        super().__init__(options, clock)
         options.finish()
         self._http = HttpClient(
             egress=egress, connections=connections, connect_timeout_s=min(5.0, timeout_s / 2), total_timeout_s=timeout_s
         )
         self._tokens: dict[str, tuple[float, str]] = {}
-        self._clock = clock
 
     @property
     def public_key(self) -> str:
@@ -146,16 +142,6 @@ class WebPushAdapter:
             secrets=self._secrets,
             wait_s=FACTS.limit("retry_after_s"),
         )
-
-    def verify(self, headers: Mapping[str, str], body: bytes) -> None:
-        signature.verify(self._webhook_secret, headers, body, now=self._clock(), max_age_s=self._webhook_max_age_s)
-
-    def parse_webhook(self, headers: Mapping[str, str], body: bytes) -> Sequence[Incoming]:  # noqa: ARG002
-        """Read what the site's own server tells of clicks, in the form of `channels.told`."""
-        return read_outcomes(body)
-
-    async def aclose(self) -> None:
-        await self._http.aclose()
 
     @property
     def _secrets(self) -> list[Secret]:

@@ -13,6 +13,7 @@ import phonenumbers
 from email_validator import SPECIAL_USE_DOMAIN_NAMES, validate_email
 from phonenumbers import NumberParseException, PhoneNumberFormat, PhoneNumberType, ValidationResult
 
+from channels import facts
 from rules.words import Channel
 
 REGION = "VN"
@@ -160,9 +161,9 @@ def _phone_by_library(text: str, number: str) -> Cleaned:
 # --- what providers call their users ---
 
 _TELEGRAM = re.compile(r"-?[0-9]{1,20}|@[A-Za-z][A-Za-z0-9_]{3,31}")
-_ZALO = re.compile(r"[0-9]{1,32}")
-# What a template message goes to where it is no phone number, which has at most 15 digits (E.164).
-_ZALO_USER = re.compile(r"[0-9]{16,19}")
+# Never taken for a phone number, which has at most 15 digits (E.164).
+_ZALO_LEAST, _ZALO_MOST = (facts.load("zalo_oa").limit(f"user_id_{end}_digits") for end in ("least", "most"))
+_ZALO_USER = re.compile(rf"[0-9]{{{_ZALO_LEAST},{_ZALO_MOST}}}")
 _PAGE_SCOPED = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
@@ -177,7 +178,7 @@ def _token(text: str) -> Cleaned:
 _WAYS: Mapping[Channel, Callable[[str], Cleaned]] = {
     Channel.EMAIL: _mail,
     Channel.ZALO_TEMPLATE: lambda text: Cleaned(text) if _ZALO_USER.fullmatch(text) else _phone(text),
-    Channel.ZALO_OA: _as(_ZALO, "A Zalo user's id has 1 to 32 digits and nothing else."),
+    Channel.ZALO_OA: _as(_ZALO_USER, f"A Zalo user's id has {_ZALO_LEAST} to {_ZALO_MOST} digits and nothing else."),
     Channel.TELEGRAM: _as(_TELEGRAM, "A Telegram chat is a number, or the @name of a channel."),
     Channel.FACEBOOK: _as(_PAGE_SCOPED, "A page-scoped id has 1 to 64 letters, digits, hyphens and underscores."),
     Channel.APP_PUSH: _token,

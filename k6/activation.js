@@ -9,6 +9,9 @@ export { activate, postEvents, leaveCart, readJourney, signUp, activateOne, look
 const plan = JSON.parse(open('./stages.json'));
 const thresholdsOf = JSON.parse(open('./thresholds.json'));
 const stage = plan.stages[__ENV.STAGE];
+if (__ENV.SECONDS) {
+  stage.steps[0].seconds = Number(__ENV.SECONDS);
+}
 const limits = thresholdsOf[__ENV.STAGE] || thresholdsOf.default;
 const share = plan.per_profile;
 

@@ -39,6 +39,7 @@ from channels.sandbox.social.templates import TemplateApi
 from channels.sandbox.social.zalo import ZaloApi
 from channels.sandbox.telegram import BotApi
 from channels.sandbox.web_push import WebPushApi
+from channels.sandbox.webhooks import Webhooks
 from rules.errors import LeoError
 
 USAGE_ERROR = 2
@@ -108,7 +109,7 @@ async def _serve(arguments: argparse.Namespace) -> None:
     observer = Observer(worlds, faults)
     google = GoogleAccounts(faults)
     fcm = FcmApi(record, faults, google, on_message=outcomes.on_message)
-    town = Town(record, faults)
+    town = Town(record, faults, outcomes.on_message)
     zalo, graph = ZaloApi(town), GraphApi(town)
     inbox = InboxApi(record, faults, on_message=outcomes.on_message)
     control = Control(
@@ -118,7 +119,7 @@ async def _serve(arguments: argparse.Namespace) -> None:
     more += observer.routes()
     more += [*Page(record).routes(), *google.routes(), *fcm.routes()]
     more += WebPushApi(record, faults, on_message=outcomes.on_message).routes()
-    more += inbox.routes()
+    more += [*inbox.routes(), *Webhooks(callback).routes()]
     more += SendGridApi(record, faults, on_message=outcomes.on_message).routes()
     more += [*SocialControl(town, zalo, graph).routes(), *TemplateApi(town).routes(), *graph.routes()]
     handler = MailHandler(record, faults, on_message=outcomes.on_message)

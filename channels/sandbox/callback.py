@@ -7,10 +7,10 @@ import itertools
 import json
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Protocol
 
 from channels.contract import ProviderError, Secret
 from channels.egress import ANYWHERE
@@ -24,6 +24,7 @@ RETRY_FIRST_S, RETRY_MOST_S = 0.25, 5.0
 PENDING_LIMIT = 500_000
 """Outcomes waiting at once, each 0.33 kB as measured; what is above is dropped and counted."""
 SUCCESS, CLIENT_ERROR, SERVER_ERROR = 200, 400, 500
+SILENT = frozenset({"zalo", "facebook"})
 TRY_AGAIN = frozenset({408, 425, 429})
 
 
@@ -41,16 +42,36 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """A message that came: `ref` is its mailbox, or chat and message for Telegram, `account` who logged in."""
+    """A message that came: `ref` is its mailbox, or chat and message for Telegram, `account` who logged in.
+
+    `provider` has callbacks of its own, in which `message_id` names the message; the empty one has not.
+    """
 
     event_id: str
     channel: str
     ref: str
     account: str | None = None
+    provider: str = ""
+    message_id: str = ""
 
     @property
     def address(self) -> str:
         return self.ref.partition(":")[0] if self.channel == "telegram" else self.ref
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """What a provider posts in its own words, signed."""
+
+    url: str
+    body: bytes
+    headers: Mapping[str, str]
+
+
+class Words(Protocol):
+    """How one provider tells of an outcome; None where it never hears of such."""
+
+    def post(self, sent: Sent, step: Step, *, at: float, number: int) -> Post | None: ...
 
 
 @dataclass(order=True, slots=True)
@@ -67,6 +88,7 @@ class Callback:
     def __init__(self, target: Target) -> None:
         self._target = target
         self._accounts: dict[str, Target] = {}
+        self._words: dict[str, Words] = {}
         self._heap: list[_Due] = []
         self._numbers = itertools.count(1)
         self._counts: Counter[str] = Counter()
@@ -76,10 +98,15 @@ class Callback:
         """Tell an account's outcomes to its own URL: a mail login, or a bot's token."""
         self._accounts[account] = target
 
+    def speak(self, provider: str, words: Words) -> None:
+        """Have a provider tell its outcomes in its own words from now on."""
+        self._words[provider] = words
+
     def schedule(self, sent: Sent, steps: Sequence[Step]) -> None:
-        """Plan the outcomes of one message."""
+        """Plan the outcomes of one message; a social provider tells none before it is switched on."""
         target = self._target_of(sent)
-        if target.url is None and target.telegram_url is None:
+        is_heard = target.url is not None or target.telegram_url is not None
+        if sent.provider not in self._words and (sent.provider in SILENT or not is_heard):
             return
         now = time.time()
         for step in steps:
@@ -98,6 +125,7 @@ class Callback:
     def clear(self) -> None:
         self._heap.clear()
         self._accounts.clear()
+        self._words.clear()
         self._counts.clear()
 
     async def run(self) -> None:
@@ -123,7 +151,12 @@ class Callback:
         arrays: dict[str | None, tuple[Target, list[_Due]]] = {}
         for item in due:
             target = self._target_of(item.sent)
-            if _is_update(item, target):
+            words = self._words.get(item.sent.provider)
+            if words is not None:
+                made = words.post(item.sent, item.step, at=item.at, number=item.number)
+                if made is not None:
+                    await self._post(_Post(target, made.url, made, is_update=False), count=1)
+            elif _is_update(item, target):
                 await self._post(_Post(target, target.telegram_url, _update(item), is_update=True), count=1)
             else:
                 arrays.setdefault(target.url, (target, []))[1].append(item)
@@ -134,7 +167,8 @@ class Callback:
         if post.url is None:
             self._counts["dropped"] += count
             return
-        body = json.dumps(post.document).encode()
+        own = post.document if isinstance(post.document, Post) else None
+        body = json.dumps(post.document).encode() if own is None else own.body
         give_up_at = time.monotonic() + post.target.retry_for_s
         pause_s = RETRY_FIRST_S
         while True:
@@ -156,7 +190,9 @@ class Callback:
     async def _once(self, post: "_Post", url: str, body: bytes) -> int:
         """Post once, signed now; 0 where no answer came."""
         headers = {"Content-Type": "application/json"}
-        if post.is_update and post.target.telegram_secret:
+        if isinstance(post.document, Post):
+            headers |= post.document.headers
+        elif post.is_update and post.target.telegram_secret:
             headers["X-Telegram-Bot-Api-Secret-Token"] = post.target.telegram_secret.reveal()
         else:
             headers |= sign(post.target.secret, timestamp=int(time.time()), body=body)

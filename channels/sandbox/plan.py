@@ -20,6 +20,8 @@ DEFAULT_CHANCES: Mapping[str, float] = {
     "kicked": 0.005,
 }
 PUSHES = frozenset({"app_push", "web_push"})
+# Where a message that was taken is there, and people answer it in the same place.
+SOCIAL = frozenset({"zalo_oa", "zalo_template", "facebook"})
 PURCHASE_VND = 500_000
 # Seconds from sending: the earliest and the latest.
 DELAYS: Mapping[OutcomeType, tuple[float, float]] = {
@@ -64,12 +66,14 @@ class Chances:
         if channel == "telegram":
             wanted = [("replied", OutcomeType.REPLIED), ("kicked", OutcomeType.UNSUBSCRIBED)]
             return [self._step(event_id, kind) for name, kind in wanted if self._happens(event_id, name)]
-        if channel not in PUSHES and self._happens(event_id, "bounced"):
+        if channel not in PUSHES | SOCIAL and self._happens(event_id, "bounced"):
             return [self._step(event_id, OutcomeType.BOUNCED)]
         kinds = [OutcomeType.DELIVERED]
         if self._happens(event_id, "read"):
             kinds.append(OutcomeType.READ)
             later = (OutcomeType.CLICKED, OutcomeType.UNSUBSCRIBED, OutcomeType.COMPLAINED)
+            if channel in SOCIAL:
+                later = (OutcomeType.CLICKED, OutcomeType.UNSUBSCRIBED, OutcomeType.REPLIED)
             kinds += [kind for kind in later if self._happens(event_id, kind.value)]
         if OutcomeType.CLICKED in kinds and self._happens(event_id, "visited"):
             kinds.append(OutcomeType.VISITED)

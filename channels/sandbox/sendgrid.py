@@ -67,12 +67,13 @@ class SendGridApi:
         fault = self._faults.take("email", address=recipient)
         if fault is not None and not fault.keep:
             return await fail(request, fault, _planned)
-        self._keep(mail, key)
+        message_id = secrets.token_urlsafe(16)
+        self._keep(mail, key, message_id)
         if fault is not None:
             return await fail(request, fault, _planned)
-        return web.Response(status=202, headers={"X-Message-Id": secrets.token_urlsafe(16)})
+        return web.Response(status=202, headers={"X-Message-Id": message_id})
 
-    def _keep(self, mail: Mapping[str, Any], key: str) -> None:
+    def _keep(self, mail: Mapping[str, Any], key: str, message_id: str) -> None:
         for personalization in mail["personalizations"]:
             event_id = {**mail.get("custom_args", {}), **personalization.get("custom_args", {})}.get("leo_event_id")
             for one in personalization["to"]:
@@ -85,7 +86,8 @@ class SendGridApi:
                     html=partial(_html, mail),
                 )
                 if event_id is not None:
-                    self._on_message(Sent(event_id, "email", one["email"], key))
+                    sent = Sent(event_id, "email", one["email"], key, provider="sendgrid", message_id=message_id)
+                    self._on_message(sent)
 
 
 def _html(mail: Mapping[str, Any]) -> str | None:

@@ -1,6 +1,7 @@
 """What chaos leaves out: the API killed while it is posted to, a slow network, a full disk, clocks that are wrong.
 
-Each is a campaign of its own on servers of its own, judged as chaos is: from the sandbox's record against the log.
+Each is a campaign of its own on a site of its own, judged as chaos is: from the sandbox's record against the log. Where
+PostgreSQL is hurt it is one of the scenario's own.
 """
 
 import asyncio
@@ -8,6 +9,7 @@ import json
 import random
 import signal
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -15,7 +17,7 @@ from urllib.parse import urlsplit
 from channels.contract import ProviderError
 from channels.egress import ANYWHERE
 from channels.http import HttpClient
-from engine import bootstrap, embedded
+from engine import embedded
 from engine.bench import Bar, Place, Result, campaign, disk, proxy, site
 from engine.bench.campaign import Audience
 from engine.bench.chaos import Toll, judge
@@ -25,7 +27,6 @@ from engine.embedded import Servers
 from engine.embedded.home import LOOPBACK
 from engine.processes import background, table, track
 from engine.queries import queries
-from engine.settings import Settings
 from engine.tenants import Scope, create_api_key
 from rules.errors import LeoError
 from rules.words import Channel, Lane, RunKind
@@ -38,6 +39,7 @@ KILLS, AT_ONCE, LONGEST_S = 5, 8, 300.0
 DELAY_S, BYTES_PER_S, STALL_S = 0.02, 500_000.0, 4.0
 FAKETIME = "*/faketime/libfaketime.so.1"
 AHEAD, BEHIND = "+1h", "-1h"
+_POSTGRES = 5432
 _SQL = queries("bench_act")
 
 Scenario = Callable[[Place, int], Awaitable[Toll | None]]
@@ -90,10 +92,10 @@ def _is_clean(toll: Toll) -> bool:
 
 async def api_killed(place: Place, messages: int) -> Toll:
     """Post an event of each person, with a key, and post it again where no answer came; meanwhile the API is killed."""
-    async with site.opened(place, own_database=own_database) as opened:
+    async with site.opened(place) as opened:
         await opened.start_sandbox()
         url = await opened.start_api()
-        audience = await campaign.made(opened, "bench", Channel.TELEGRAM, trigger=EVENT)
+        audience = await campaign.made(opened, "api_killed", Channel.TELEGRAM, trigger=EVENT)
         await audience.people(messages)
         async with opened.db.transaction(audience.tenant_id) as conn:
             key = await create_api_key(conn, tenant_id=audience.tenant_id, name="bench", scopes=list(Scope))
@@ -130,21 +132,16 @@ async def slow_network(place: Place, messages: int) -> Toll:
     """Send through lines to PostgreSQL, Redis and the provider that are slow, narrow and at times dead."""
     # The line to the provider is inside for the guard of outgoing calls, and not the sandbox's own address.
     inside = replace(place, settings=place.settings.model_copy(update={"allowed_hosts": LOOPBACK}))
-    async with site.opened(inside, own_database=own_database) as opened:
+    async with site.opened(inside) as opened:
         await opened.start_sandbox()
-        slow = {"delay_s": DELAY_S, "bytes_per_s": BYTES_PER_S}
-        ports = (
-            urlsplit(opened.servers.database_url).port or 0,
-            urlsplit(opened.servers.redis_url).port or 0,
-            opened.settings.sandbox_http_port,
-        )
+        at = urlsplit(opened.servers.database_url)
         async with (
-            proxy.between(ports[0], **slow) as db,
-            proxy.between(ports[1], **slow) as redis,
-            proxy.between(ports[2], **slow) as provider,
+            _slow(at.port or _POSTGRES, host=at.hostname or LOOPBACK) as db,
+            _slow(urlsplit(opened.servers.redis_url).port or 0) as redis,
+            _slow(opened.settings.sandbox_http_port) as provider,
         ):
             far = {"base_url": f"http://{LOOPBACK}:{provider.port}"}
-            audience = await campaign.made(opened, "bench", Channel.TELEGRAM, settings=far)
+            audience = await campaign.made(opened, "slow_network", Channel.TELEGRAM, settings=far)
             await audience.people(messages)
             servers = replace(
                 opened.servers,
@@ -169,7 +166,7 @@ async def disk_full(place: Place, messages: int) -> Toll | None:
         async with site.opened(place, own_database=made.own_database) as opened:
             try:
                 await opened.start_sandbox()
-                audience = await campaign.made(opened, "bench", Channel.TELEGRAM)
+                audience = await campaign.made(opened, "disk_full", Channel.TELEGRAM)
                 await audience.people(messages)
                 for number in (0, 1):
                     opened.start_worker(Lane.BULK, number)
@@ -193,9 +190,9 @@ async def clocks_wrong(place: Place, messages: int) -> Toll | None:
     library = faketime()
     if library is None:
         return None
-    async with site.opened(place, own_database=own_database) as opened:
+    async with site.opened(place) as opened:
         await opened.start_sandbox()
-        audience = await campaign.made(opened, "bench", Channel.TELEGRAM)
+        audience = await campaign.made(opened, "clocks_wrong", Channel.TELEGRAM)
         await audience.people(messages)
         for number, off in enumerate((AHEAD, BEHIND, "+0")):
             wrong = {"LD_PRELOAD": str(library), "FAKETIME": off, "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
@@ -215,13 +212,6 @@ SCENARIOS: Mapping[str, Scenario] = {
     "disk_full": disk_full,
     "clocks_wrong": clocks_wrong,
 }
-
-
-def own_database(settings: Settings) -> Servers:
-    """A PostgreSQL of the scenario's own: yours is never touched."""
-    servers = embedded.ensure(settings)
-    bootstrap.set_up(servers.admin_database_url, app_url=servers.database_url)
-    return servers
 
 
 async def start_all(audience: Audience) -> None:
@@ -268,9 +258,14 @@ def _start_worker(
     background.start(opened.settings.home, replace(part, name=f"{part.name}-{number}", environment=environment))
 
 
+def _slow(port: int, *, host: str = LOOPBACK) -> AbstractAsyncContextManager[proxy.Proxy]:
+    return proxy.between(port, host=host, delay_s=DELAY_S, bytes_per_s=BYTES_PER_S)
+
+
 def _through(url: str, port: int) -> str:
     parts = urlsplit(url)
-    return parts._replace(netloc=f"{parts.netloc.rpartition(':')[0]}:{port}").geturl()
+    who = parts.netloc.rpartition("@")[0]
+    return parts._replace(netloc=f"{who}@{LOOPBACK}:{port}" if who else f"{LOOPBACK}:{port}").geturl()
 
 
 async def _come(opened: Site, mark: int) -> None:

@@ -1,11 +1,11 @@
 """Workers as if on hosts of their own: each in a network namespace that reaches the servers over a bridge alone.
 
 The bridge's addresses are those that are set aside for benchmarks (RFC 2544), so no real host has one. It needs root
-and `ip` on Linux.
+and `ip` on Linux. Names carry the number of the process that made them: what a killed one left is removed by the next.
 """
 
 import os
-import secrets
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator, Sequence
@@ -28,6 +28,8 @@ BRIDGE_ADDRESS = "198.18.77.1"
 _NETWORK, _WORKER = "198.18.77.0/24", "198.18.77.{}/24"
 _FIRST_WORKER = 10
 _WAIT_S = 10.0
+# leo-PID of a bridge, leo-PID-NUMBER of a namespace.
+_NAMED = re.compile(r"\bleo-(?P<pid>\d+)(?:-\w+)?\b")
 _URLS = ("LEO_DATABASE_URL", "LEO_REDIS_URL")
 _SQL = queries("bench_scale")
 
@@ -46,7 +48,7 @@ def are_allowed() -> bool:
     """Whether namespaces can be made here: as root, with `ip` on PATH, and the system lets us."""
     if os.geteuid() != 0 or shutil.which("ip") is None:
         return False
-    name = f"leo-{secrets.token_hex(3)}"
+    name = f"{_own()}-try"
     is_made = _ip("netns", "add", name, is_tried=True)
     return is_made and _ip("netns", "del", name, is_tried=True)
 
@@ -54,14 +56,14 @@ def are_allowed() -> bool:
 @contextmanager
 def made(count: int) -> Iterator[Hosts]:
     """Make a bridge and so many namespaces on it, and remove all of it afterwards; raises Unavailable."""
-    mark = secrets.token_hex(3)
-    bridge, names = f"leo-{mark}", [f"leo-{mark}-{number}" for number in range(count)]
+    remove_stale()
+    bridge, names = _own(), [f"{_own()}-{number}" for number in range(count)]
     try:
         _ip("link", "add", bridge, "type", "bridge")
         _ip("addr", "add", f"{BRIDGE_ADDRESS}/24", "dev", bridge)
         _ip("link", "set", bridge, "up")
         for number, name in enumerate(names):
-            end = f"v{mark}{number}"
+            end = f"v{os.getpid()}-{number}"
             _ip("netns", "add", name)
             _ip("link", "add", end, "type", "veth", "peer", "name", "eth0", "netns", name)
             _ip("link", "set", end, "master", bridge, "up")
@@ -73,6 +75,18 @@ def made(count: int) -> Iterator[Hosts]:
         for name in names:
             _ip("netns", "del", name, is_tried=True)
         _ip("link", "del", bridge, is_tried=True)
+
+
+def remove_stale() -> None:
+    """Remove the namespaces and bridges of processes that were killed: another bridge has their address."""
+    for kind in ("netns", "link"):
+        for found in _NAMED.finditer(_told(kind)):
+            if not Path("/proc", found["pid"]).exists():
+                _ip(kind, "del", found[0], is_tried=True)
+
+
+def _own() -> str:
+    return f"leo-{os.getpid()}"
 
 
 def own_database(settings: Settings) -> Servers:
@@ -117,3 +131,10 @@ def _ip(*arguments: str, is_tried: bool = False) -> bool:
             f"No network namespace can be made: {done.stderr.strip()[:200]}.", remedy="Run it without them, or as root."
         )
     return done.returncode == 0
+
+
+def _told(kind: str) -> str:
+    """Give what there is of a kind."""
+    words = ("netns", "list") if kind == "netns" else ("-brief", "link", "show", "type", "bridge")
+    argv = ["ip", *words]
+    return subprocess.run(argv, capture_output=True, text=True, check=False, timeout=_WAIT_S).stdout  # noqa: S603 - ours

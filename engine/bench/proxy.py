@@ -38,15 +38,17 @@ class Proxy:
 
 
 @asynccontextmanager
-async def between(target_port: int, *, delay_s: float, bytes_per_s: float) -> AsyncIterator[Proxy]:
-    """Listen on a free port and lead to another one of this host."""
+async def between(
+    target_port: int, *, delay_s: float, bytes_per_s: float, host: str = LOOPBACK
+) -> AsyncIterator[Proxy]:
+    """Listen on a free port and lead to another one, of this host if none is named."""
     proxy = Proxy(0, delay_s, bytes_per_s)
     proxy.flows.set()
 
     async def lead(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         proxy.connections += 1
         try:
-            far_reader, far_writer = await asyncio.open_connection(LOOPBACK, target_port)
+            far_reader, far_writer = await asyncio.open_connection(host, target_port)
         except OSError:
             writer.close()
             return

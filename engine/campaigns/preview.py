@@ -66,11 +66,12 @@ async def preview_template(
     template = await get_template(conn, tenant_id=tenant_id, template_id=template_id)
     row = await _person(conn, ext_id=ext_id, channel=template.channel, campaign=campaign)
     row |= {"locale": locale or row["locale"], "event": row["event"] if event is None else event}
-    url = links.url(Request(tenant_id, row["profile_id"], template.channel))
+    request = Request(tenant_id, row["profile_id"], template.channel)
+    url = links.url(request)
     advertises = is_advertising(row["basis"])
     found = attempt(
         _version(template),
-        context_of(row),
+        {**context_of(row), "preferences_url": links.preferences_url(request)},
         reader=reader_from(row, now=now),
         unsubscribe_url=url,
         is_advertising=advertises,

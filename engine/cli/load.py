@@ -18,10 +18,14 @@ from engine.settings import Settings
 
 def load(
     stage: Annotated[str, typer.Argument(help="smoke, load, stress, soak or spike.")] = "load",
+    seconds: Annotated[
+        int | None,
+        typer.Option(min=5, help="Another length, for a stage of one step: load, smoke or soak.", show_default=False),
+    ] = None,
     out: Annotated[Path, typer.Option(help="Where summary.json and report.html go.")] = SCRIPTS / "results",
 ) -> None:
     """Let k6 loose on servers, API and workers that are started for it, and judge what they stood."""
-    asked = Stage.read(stage)
+    asked = Stage.read(stage, seconds=seconds)
     settings = Settings.load()
     servers = embedded.ensure(settings, redis=False)
     out.mkdir(parents=True, exist_ok=True)

@@ -14,10 +14,11 @@ NAME_LIMIT = 120
 
 def compose(claimed: Claimed, template: Version, links: Links, *, tenant_id: UUID) -> Message:
     """Write the message; raises InvalidInput naming the template and what it lacks or has too much of."""
-    url = links.url(Request(tenant_id, claimed.profile_id, claimed.channel, claimed.delivery_id))
+    request = Request(tenant_id, claimed.profile_id, claimed.channel, claimed.delivery_id)
+    url = links.url(request)
     written = write(
         template,
-        claimed.context,
+        {**claimed.context, "preferences_url": links.preferences_url(request)},
         reader=claimed.reader,
         unsubscribe_url=url,
         is_advertising=claimed.is_advertising,

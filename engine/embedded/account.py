@@ -98,7 +98,7 @@ def _state_directory(account: Account) -> Path:
     """Give the first directory of root's own that the account can pass through; made if absent."""
     configured = os.environ.get("XDG_STATE_HOME", "")  # where, by the XDG base directory specification, state belongs
     parents = [Path(configured)] if configured.startswith("/") else []
-    for parent in (*parents, Path("/var/lib"), Path("/var/tmp")):  # nosec B108  # noqa: S108 - checked below
+    for parent in (*parents, Path("/var/lib"), Path("/var/tmp")):  # noqa: S108 - checked below
         directory = parent / "leo-activation"
         with contextlib.suppress(OSError):
             directory.mkdir(mode=0o755, exist_ok=True)

@@ -67,5 +67,6 @@ def _context(row: DictRow) -> dict[str, Any]:
         "profile": {**row["attributes"], **profile},
         "campaign": {"key": row["campaign_key"], "name": row["campaign_name"], "purpose": row["purpose"]},
         "unsubscribe_url": NO_LINK,
+        "preferences_url": NO_LINK,
     }
     return context if row["event"] is None else {**context, "event": row["event"]}

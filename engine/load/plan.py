@@ -14,11 +14,15 @@ SCRIPTS = Path(__file__).parents[2] / "k6"
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
-    """Milliseconds of the 95th percentile of all requests, the share that may fail, seconds until nothing waits."""
+    """Milliseconds of the 95th percentile of all requests, the share that may fail, seconds until nothing waits.
+
+    `memory_growth`: how many times as much memory a process of ours may hold late in the stage as early in it.
+    """
 
     response_p95_ms: float
     error_rate: float
     backlog_drain_s: float
+    memory_growth: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,15 +65,29 @@ class Stage:
         return tuple(step.wave_people for step in self.steps for _ in step.waves)
 
     @classmethod
-    def read(cls, name: str, *, scripts: Path = SCRIPTS) -> Self:
-        """Raise InvalidInput for a stage that is none, Misconfigured where there are no scripts here."""
+    def read(cls, name: str, *, seconds: int | None = None, scripts: Path = SCRIPTS) -> Self:
+        """Read a stage; `seconds` are for another length of one that has one step.
+
+        Raises InvalidInput for a stage that is none, or has several steps; Misconfigured where no scripts are here.
+        """
         plan, limits = _document(scripts / "stages.json"), _document(scripts / "thresholds.json")
         if name not in plan["stages"]:
             raise InvalidInput(f"There is no stage {name!r}.", remedy=f"Choose one of {', '.join(plan['stages'])}.")
         stage = plan["stages"][name]
+        if seconds is not None:
+            stage = _lasting(name, stage, seconds, wave_s=plan["wave_s"])
         steps = tuple(_steps(stage, wave_s=plan["wave_s"]))
         thresholds = Thresholds(**limits.get(name, limits["default"]))
         return cls(name, steps, thresholds, seeks_limit=stage.get("until_it_breaks", False))
+
+
+def _lasting(name: str, stage: Mapping[str, Any], seconds: int, *, wave_s: int) -> dict[str, Any]:
+    if len(stage["steps"]) > 1 or seconds < wave_s:
+        raise InvalidInput(
+            f"The stage {name} cannot last {seconds} s.",
+            remedy=f"Give {wave_s} s or more, for a stage of one step: load, smoke or soak.",
+        )
+    return {**stage, "steps": [{**stage["steps"][0], "seconds": seconds}]}
 
 
 def _steps(stage: Mapping[str, Any], *, wave_s: int) -> list[Step]:

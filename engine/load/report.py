@@ -64,7 +64,17 @@ def charts(ran: Ran) -> list[Chart]:
             "1/s",
             **about,
         ),
+        *_memory(ran, about),
     ]
+
+
+def _memory(ran: Ran, about: Mapping[str, Any]) -> list[Chart]:
+    began = ran.points.began
+    curves = [
+        Line(name, [(at - began, megabytes) for at, megabytes in curve if at >= began])
+        for name, curve in ran.memory.items()
+    ]
+    return [Chart("Memory of each process", curves, "MB", **about)] if curves else []
 
 
 def page(ran: Ran) -> str:
@@ -95,6 +105,9 @@ def lines(ran: Ran) -> list[str]:
         + "".join(f"; {reason}" for reason in held.broken)
         for held in ran.steps
     ]
+    grown = [f"{name} {times:.2f}" for name, times in ran.growth.items()]
+    if grown:
+        said.append(f"memory late over early: {', '.join(grown)}")
     return [*said, _said(ran)]
 
 
@@ -102,6 +115,8 @@ def _said(ran: Ran) -> str:
     broken = ran.breaks_at
     if not ran.is_whole:
         return "What came of it is not what was asked: look at the counts."
+    if ran.leaks:
+        return f"Memory grew by more than it may: {', '.join(ran.leaks)}."
     if broken is None:
         return "All limits held."
     return (

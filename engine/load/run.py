@@ -6,8 +6,8 @@ import shutil
 import sys
 from asyncio.subprocess import STDOUT
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from engine.load import crowd
 from engine.load.backlog import Backlog, Sample, most
 from engine.load.crowd import Crowd
 from engine.load.judge import Held, breaking_point, judge
+from engine.load.memory import Curve, Memory, growth
 from engine.load.plan import SCRIPTS, Stage
 from engine.load.points import Points
 from engine.processes import track
@@ -44,6 +45,7 @@ class Ran:
     steps: tuple[Held, ...]
     came: Mapping[str, Any]
     doubled: int
+    memory: Mapping[str, Curve] = field(default_factory=dict)
 
     @property
     def is_whole(self) -> bool:
@@ -57,10 +59,23 @@ class Ran:
         return breaking_point(self.steps)
 
     @property
+    def growth(self) -> Mapping[str, float]:
+        """How many times as much memory each of our processes held late in the stage as early in it."""
+        return growth(self.memory)
+
+    @property
+    def leaks(self) -> Sequence[str]:
+        """Our processes whose memory grew by more than the stage lets it."""
+        most = self.stage.thresholds.memory_growth
+        return [] if most is None else [name for name, times in self.growth.items() if times > most]
+
+    @property
     def is_met(self) -> bool:
         """Whether all limits held, or the first step's where the stage is there to find the one that breaks."""
         broken = self.breaks_at
-        return self.is_whole and (broken is None or (self.stage.seeks_limit and broken.step.place > 0))
+        return (
+            self.is_whole and not self.leaks and (broken is None or (self.stage.seeks_limit and broken.step.place > 0))
+        )
 
     def as_document(self) -> dict[str, Any]:
         """Give k6's own summary with what it cannot know beside it."""
@@ -73,6 +88,8 @@ class Ran:
             "backlog_max": most(self.samples),
             "backlog_drain_s": None if last.drain_s is None else round(last.drain_s, 1),
             "steps": [step.as_document() for step in self.steps],
+            "memory_mb": {name: round(max(mb for _, mb in curve)) for name, curve in self.memory.items()},
+            "memory_growth": {name: round(times, 3) for name, times in self.growth.items()},
             "breaking_point": None if broken is None else broken.as_document(),
             "came": {**self.came, "doubled": self.doubled},
             "met": self.is_met,
@@ -93,7 +110,8 @@ async def run(place: Place, stage: Stage, out: Path) -> Ran:
             await opened.worker_started(lane)
         backlog = Backlog(api, opened.settings)
         place.say(f"k6 for {stage.seconds} s")
-        async with backlog.watched():
+        memory = Memory(opened.settings.home)
+        async with backlog.watched(), memory.watched():
             summary = await _k6(k6, stage, people, out, home=opened.settings.home)
         await backlog.drain(seconds=DRAIN_MOST_S)
         place.say("waiting for the last outcomes")
@@ -101,7 +119,7 @@ async def run(place: Place, stage: Stage, out: Path) -> Ran:
     points = await asyncio.to_thread(Points.read, out / "points.json")
     samples = tuple(backlog.samples)
     steps = judge(stage, summary["metrics"], samples, began=points.began)
-    return Ran(stage, summary, points, samples, steps, came, doubled)
+    return Ran(stage, summary, points, samples, steps, came, doubled, memory.curves)
 
 
 def _program() -> str:
@@ -116,6 +134,8 @@ async def _k6(program: str, stage: Stage, people: Crowd, out: Path, *, home: Pat
     site_file, log, summary = home / "k6-site.json", out / "k6.log", out / "k6-summary.json"
     people.write(site_file)
     given = {"STAGE": stage.name, "SITE": str(site_file), "SUMMARY": str(summary)}
+    if len(stage.steps) == 1:
+        given["SECONDS"] = str(stage.seconds)
     options = [word for name, value in given.items() for word in ("-e", f"{name}={value}")]
     argv = ["run", "--quiet", "--no-color", "--no-usage-report", "--out", f"json={out / 'points.json'}", *options]
     with log.open("wb") as written:

@@ -41,7 +41,7 @@ def resolved(settings: Settings) -> Settings:
 
 
 def api_url(settings: Settings) -> str:
-    host = LOOPBACK if settings.api_host in {"", "0.0.0.0", "::"} else settings.api_host  # nosec B104  # noqa: S104
+    host = LOOPBACK if settings.api_host in {"", "0.0.0.0", "::"} else settings.api_host  # noqa: S104
     return f"http://{host}:{settings.api_port}"
 
 

@@ -80,6 +80,14 @@ def most_memory_mb(run: Run) -> float:
         return float(psutil.Process(run.pid).memory_info().rss) / 1024**2
 
 
+def memory_mb(run: Run) -> float | None:
+    """Give the memory that a process holds now, in MB; None where it has ended."""
+    try:
+        return float(psutil.Process(run.pid).memory_info().rss) / 1024**2
+    except psutil.Error:
+        return None
+
+
 def identity(account: Account | None) -> dict[str, Any]:
     """Give the arguments by which `subprocess` runs a program as that account; none for the one we are."""
     return {} if account is None else {"user": account.uid, "group": account.gid, "extra_groups": []}

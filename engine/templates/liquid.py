@@ -1,7 +1,8 @@
 """Liquid as templates may use it: strict, bounded and compiled once; markup is escaped in HTML, nowhere else.
 
-A template can read `profile.*`, `campaign.*`, `event.*` and `unsubscribe_url`, test whether a value is there and give a
-default; printing what is missing is an error. It cannot read files, include other templates or mark data as safe.
+A template can read `profile.*`, `campaign.*`, `event.*`, `unsubscribe_url` and `preferences_url`, test whether a value
+is there and give a default; printing what is missing is an error. It cannot read files, include other templates or mark
+data as safe.
 """
 
 import functools
@@ -21,7 +22,7 @@ from engine.templates.plain import cleaned
 from rules.errors import InvalidInput
 
 ROOTS = frozenset({"profile", "campaign", "event"})
-NAMES = frozenset({"unsubscribe_url"})
+NAMES = frozenset({"unsubscribe_url", "preferences_url"})
 SOURCE_LIMIT = 262_144
 OUTPUT_LIMIT = 524_288
 """Octets of one body: Gmail clips a mail after 102 kB, and relays commonly refuse at 10 MB."""

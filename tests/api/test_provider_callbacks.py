@@ -3,7 +3,8 @@
 import base64
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
@@ -13,8 +14,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from channels.callbacks import facebook, zalo
 from channels.contract import Secret
+from channels.signature import sign
 from tests.api.story import MAI, ok
 
+Call = Callable[[int, str], tuple[bytes, dict[str, str]]]
 APP_ID, APP_SECRET = "1234567890", "the application's secret"
 PERSON: Mapping[str, str] = {"zalo_oa": "2512523625412515", "facebook": "1234567890123456", "telegram": "42"}
 FACEBOOK = {"page_id": "111", "access_token": "t", "app_secret": APP_SECRET, "verify_token": "our word"}
@@ -105,3 +108,70 @@ async def test_sendgrid_tells_under_its_key_and_not_too_late(
     assert (await ok(await caller.post(f"/callbacks/{kept['callback_id']}/replay")))["duplicate"] == 1
     consents = (await ok(await caller.get("/profiles/kh-1")))["consents"]
     assert [(one["channel"], one["granted"]) for one in consents] == [(None, True), ("email", False)]
+
+
+def _follow(number: int, secret: str) -> tuple[bytes, dict[str, str]]:
+    now = str(round(time.time() * 1000) - number)
+    told = {"event_name": "follow", "app_id": APP_ID, "timestamp": now, "follower": {"id": PERSON["zalo_oa"]}}
+    body = json.dumps(told).encode()
+    return body, {"X-ZEvent-Signature": f"mac={zalo.mac(APP_ID, body, now, Secret(secret))}"}
+
+
+def _reading(number: int, secret: str) -> tuple[bytes, dict[str, str]]:
+    at = round(time.time() * 1000) - number
+    read = {
+        "sender": {"id": PERSON["facebook"]},
+        "recipient": {"id": "111"},
+        "timestamp": at,
+        "read": {"watermark": at},
+    }
+    body = json.dumps({"object": "page", "entry": [{"id": "111", "time": 1, "messaging": [read]}]}).encode()
+    return body, {"X-Hub-Signature-256": facebook.sign(Secret(secret), body)}
+
+
+def _update(number: int, secret: str) -> tuple[bytes, dict[str, str]]:
+    message = {"message_id": number, "date": round(time.time()), "chat": {"id": 42, "type": "private"}, "text": "ạ"}
+    return json.dumps({"update_id": number, "message": message}).encode(), {"X-Telegram-Bot-Api-Secret-Token": secret}
+
+
+def _delivered(number: int, secret: str) -> tuple[bytes, dict[str, str]]:
+    at = datetime.now(UTC).isoformat()
+    body = json.dumps([{"id": f"t{number}", "type": "delivered", "at": at, "event_id": "00" * 32}]).encode()
+    return body, sign(Secret(secret), timestamp=int(time.time()), body=body)
+
+
+MAIL = {"host": "127.0.0.1", "port": 9, "sender": "LEO <leo@shop.example>"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "given", "call"),
+    [
+        ("zalo_oa", "app_secret", ZALO, _follow),
+        ("zalo_oa", "webhook_secret", ZALO, _follow),
+        ("facebook", "app_secret", FACEBOOK, _reading),
+        ("telegram", "webhook_secret", {"token": "1:a"}, _update),
+        ("email", "webhook_secret", MAIL, _delivered),
+    ],
+)
+async def test_a_changed_secret_counts_from_the_next_callback_on_and_the_old_one_no_more(
+    caller: httpx.AsyncClient, anybody: httpx.AsyncClient, kind: str, name: str, given: Mapping[str, Any], call: Call
+) -> None:
+    async def status(number: int, secret: str) -> int:
+        body, headers = call(number, secret)
+        return (await anybody.post(path, content=body, headers=headers)).status_code
+
+    path = await connect(caller, kind, **{**given, name: "the old"})
+    assert (await status(1, "the old"), await status(2, "the new")) == (200, 401)
+    assert await connect(caller, kind, **{**given, name: "the new"}) == path
+    assert (await status(3, "the new"), await status(4, "the old")) == (200, 401)
+
+
+async def test_of_zalo_the_old_secret_beside_the_new_keeps_both_open_for_the_overlap(
+    caller: httpx.AsyncClient, anybody: httpx.AsyncClient
+) -> None:
+    path = await connect(caller, "zalo_oa", **{**ZALO, "app_secret": "the new", "webhook_secret": "the old"})
+    for number, secret in enumerate(("the old", "the new")):
+        body, headers = _follow(number, secret)
+        assert (await anybody.post(path, content=body, headers=headers)).status_code == 200
+    body, headers = _follow(3, "another")
+    assert (await anybody.post(path, content=body, headers=headers)).status_code == 401

@@ -50,6 +50,15 @@ async def test_a_message_is_written_for_its_person(act: Act) -> None:
     )
 
 
+async def test_a_message_can_lead_to_the_page_of_what_its_person_receives(act: Act) -> None:
+    await act.queue(1, body={"body": "Chọn: {{ preferences_url }}"})
+    await act.send()
+    (received,) = await act.sandbox.messages()
+    address, _, token = received["text"].splitlines()[0].removeprefix("Chọn: ").rpartition("/")
+    assert address.endswith("/preferences")
+    assert act.adapters.links.verify(token).profile_id == act.people[0]
+
+
 async def test_an_event_can_be_written_about(act: Act) -> None:
     await act.queue(0, body={"body": "{{ event.attributes.items }} món của {{ profile.name }}"})
     (person,) = await act.world.people(1)

@@ -84,9 +84,9 @@ async def test_profiles_that_share_an_address_are_proposed_as_a_star(people: Peo
     await people.have(
         a=["email:lan@khach.example", "zalo_template:+84912345678"],
         b=["email:Lan@Khach.example"],
-        c=["email:lan@khach.example", "zalo_oa:77"],
+        c=["email:lan@khach.example", "zalo_oa:7700000000000000"],
         d=["zalo_template:0912345678"],
-        e=["zalo_oa:78", "telegram:5"],
+        e=["zalo_oa:7800000000000000", "telegram:5"],
         f=["telegram:5"],
     )
     found = await people.find()
@@ -149,8 +149,8 @@ async def test_a_refused_pair_is_not_proposed_again_whatever_it_shares(people: P
     await people.refuse(pair)
     await people.refuse(pair)
     await people.have(
-        a=["email:lan@khach.example", "zalo_oa:77"],
-        b=["email:lan@khach.example", "zalo_oa:77"],
+        a=["email:lan@khach.example", "zalo_oa:7700000000000000"],
+        b=["email:lan@khach.example", "zalo_oa:7700000000000000"],
         c=["email:lan@khach.example"],
     )
     await people.find()
@@ -179,8 +179,8 @@ async def test_what_a_merged_profile_shares_is_proposed_for_its_winner(people: P
 async def test_a_proposal_names_members_channels_and_whom_to_keep(people: People) -> None:
     ids = await people.have(
         a=["email:lan@khach.example"],
-        b=["email:lan@khach.example", "zalo_oa:77"],
-        c=["zalo_oa:77"],
+        b=["email:lan@khach.example", "zalo_oa:7700000000000000"],
+        c=["zalo_oa:7700000000000000"],
         x=["email:x@khach.example"],
         y=["email:x@khach.example"],
     )
@@ -208,7 +208,7 @@ async def test_a_proposal_names_members_channels_and_whom_to_keep(people: People
 
 
 async def test_names_that_differ_make_a_proposal_doubtful(people: People) -> None:
-    await people.have(a=["zalo_oa:77"], b=["zalo_oa:77"])
+    await people.have(a=["zalo_oa:7700000000000000"], b=["zalo_oa:7700000000000000"])
     await people.rows("UPDATE cdp_profiles SET name = 'Người ' || ext_id")
     await people.find()
     (only,) = await people.proposals()
@@ -244,7 +244,7 @@ async def test_a_chain_is_flattened_and_opened_again(people: People) -> None:
 
 
 async def test_pairs_are_merged_with_their_people_and_proposed_again_when_that_is_undone(people: People) -> None:
-    await people.have(a=["zalo_oa:7"], b=["zalo_oa:7"], c=["zalo_oa:7"])
+    await people.have(a=["zalo_oa:7000000000000000"], b=["zalo_oa:7000000000000000"], c=["zalo_oa:7000000000000000"])
     await people.find()
     await people.merge("b", "a")
     assert [pair[3] for pair in await people.pairs()] == ["merged", "proposed"]
@@ -310,8 +310,8 @@ async def test_another_tenants_people_are_never_found_or_merged(
     people: People, db: Database, other_tenant: Tenant
 ) -> None:
     strangers = People(db, other_tenant)
-    mine = await people.have(a=["zalo_oa:7"])
-    theirs = await strangers.have(a=["zalo_oa:7"], b=["zalo_oa:7"])
+    mine = await people.have(a=["zalo_oa:7000000000000000"])
+    theirs = await strangers.have(a=["zalo_oa:7000000000000000"], b=["zalo_oa:7000000000000000"])
     assert (await people.find([*mine.values(), *theirs.values()])).new == 0
     with pytest.raises(NotFound):
         await people.merge("a", "b")

@@ -19,7 +19,12 @@ async def people(
     for name, value in settings.environment().items():
         monkeypatch.setenv(name, value)
     made = People(db, tenant)
-    await made.have(a=["zalo_oa:7"], b=["zalo_oa:7"], c=["email:c@khach.example"], d=["email:c@khach.example"])
+    await made.have(
+        a=["zalo_oa:7000000000000000"],
+        b=["zalo_oa:7000000000000000"],
+        c=["email:c@khach.example"],
+        d=["email:c@khach.example"],
+    )
     return made
 
 

@@ -22,7 +22,7 @@ LAN = {
     "firstName": "Lan",
     "lastName": "Nguyễn",
     "primaryEmail": "lan@hoa.vn",
-    "identities": ["zalo:71234"],
+    "identities": ["zalo:7123456780000004"],
     "receiveEmail": 1,
     "livingCity": "Huế",
     "topEngagedTouchpointIds": ["tp1", "tp2"],
@@ -94,7 +94,7 @@ async def test_a_person_comes_with_addresses_consents_and_relations(db: Database
     assert (person.name, person.attributes["city"]) == ("Nguyễn Lan", "Huế")
     assert [(one["channel"], one["value"]) for one in person.addresses] == [
         ("email", "lan@hoa.vn"),
-        ("zalo_oa", "71234"),
+        ("zalo_oa", "7123456780000004"),
     ]
     assert [(one["channel"], one["granted"]) for one in person.consents] == [("email", True)]
     assert [(row["key"], row["name"]) for row in related] == [("tp1", "tp1"), ("tp2", "tp2")]

@@ -3,7 +3,10 @@
 import json
 import subprocess
 import tempfile
+import time
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 from xml.etree import ElementTree as ET
 
@@ -19,10 +22,13 @@ from engine.embedded import Servers
 from engine.load import report
 from engine.load.backlog import Sample, read
 from engine.load.judge import breaking_point, judge
+from engine.load.memory import LEAST_SAMPLES, Curve, Memory, growth
 from engine.load.plan import SCRIPTS, Stage, Thresholds
 from engine.load.points import DURATION, FAILED, Points
 from engine.load.run import Ran, _program
 from engine.metrics.page import Page
+from engine.processes import background
+from engine.processes.background import Part
 from engine.settings import Settings
 from rules.errors import InvalidInput
 
@@ -76,14 +82,39 @@ def test_an_unknown_stage_is_refused_with_those_there_are() -> None:
     assert all(name in refused.value.remedy for name in STAGES)
 
 
+@pytest.mark.parametrize(("name", "seconds"), [("stress", 60), ("soak", 4)])
+def test_only_a_stage_of_one_step_may_last_otherwise_and_no_shorter_than_a_wave(name: str, seconds: int) -> None:
+    with pytest.raises(InvalidInput, match="cannot last"):
+        Stage.read(name, seconds=seconds)
+
+
+def test_k6_lasts_as_long_as_the_stage_that_was_asked_for() -> None:
+    stage = Stage.read("soak", seconds=300)
+    assert (stage.seconds, stage.people) == (300, 60 * 417)
+    options = _inspected("soak", SECONDS="300")
+    (launches,) = [made for name, made in options["scenarios"].items() if name.startswith("activate_")]
+    assert (launches["duration"], launches["env"]["WAVES"]) == ("5m0s", "60")
+
+
 @pytest.mark.parametrize("name", STAGES)
 def test_k6_launches_every_campaign_of_a_stage_and_holds_it_to_its_limits(name: str) -> None:
     stage = Stage.read(name)
+    options = _inspected(name)
+    launches = [options["scenarios"][f"activate_{step.place}"] for step in stage.steps]
+    assert [int(one["env"]["FIRST_WAVE"]) for one in launches] == [step.waves[0] for step in stage.steps]
+    held = options["thresholds"]["http_req_duration"]
+    assert held == [f"p(95)<={stage.thresholds.response_p95_ms}"]
+
+
+def _inspected(stage: str, **given: str) -> dict[str, Any]:
+    """What k6 makes of its scripts."""
     with tempfile.TemporaryDirectory() as directory:
         site = Path(directory) / "site.json"
         site.write_text(json.dumps({"url": "", "key": "", "people": 1, "campaigns": []}))
+        told = {"STAGE": stage, "SITE": str(site), **given}
+        words = [word for name, value in told.items() for word in ("-e", f"{name}={value}")]
         done = subprocess.run(  # noqa: S603 - our own scripts
-            [_program(), "inspect", "-e", f"STAGE={name}", "-e", f"SITE={site}", str(SCRIPTS / "activation.js")],
+            [_program(), "inspect", *words, str(SCRIPTS / "activation.js")],
             capture_output=True,
             text=True,
             check=False,
@@ -91,11 +122,8 @@ def test_k6_launches_every_campaign_of_a_stage_and_holds_it_to_its_limits(name: 
             env={"HOME": directory},
         )
     assert done.returncode == 0, done.stderr
-    options = json.loads(done.stdout)
-    launches = [options["scenarios"][f"activate_{step.place}"] for step in stage.steps]
-    assert [int(one["env"]["FIRST_WAVE"]) for one in launches] == [step.waves[0] for step in stage.steps]
-    held = options["thresholds"]["http_req_duration"]
-    assert held == [f"p(95)<={stage.thresholds.response_p95_ms}"]
+    options: dict[str, Any] = json.loads(done.stdout)
+    return options
 
 
 @pytest.mark.parametrize(
@@ -179,8 +207,8 @@ def test_every_request_is_counted_in_one_second(requests: list[tuple[float, floa
     assert points.began <= BEGAN + min(at for at, _, _ in requests)
 
 
-def _ran(**changed: Any) -> Ran:
-    stage = Stage.read("stress")
+def _ran(*, of: str = "stress", memory: Mapping[str, Curve] = MappingProxyType({}), **changed: Any) -> Ran:
+    stage = Stage.read(of)
     samples = drained_after(stage)
     told = metrics(stage, p95={3: 900.0})
     told["http_req_duration{name:<trace>}"] = {"values": {"count": 1, "med": 1, "p(95)": 1, "p(99)": 1, "max": 1}}
@@ -194,7 +222,9 @@ def _ran(**changed: Any) -> Ran:
         "graph_differences": 0,
         **changed,
     }
-    return Ran(stage, {"metrics": told}, points, tuple(samples), judge(stage, told, samples, began=BEGAN), came, 0)
+    return Ran(
+        stage, {"metrics": told}, points, tuple(samples), judge(stage, told, samples, began=BEGAN), came, 0, memory
+    )
 
 
 def test_the_report_stands_alone_and_names_the_breaking_point() -> None:
@@ -237,3 +267,29 @@ def test_a_chart_is_well_formed_and_keeps_its_points_inside(title: str, points: 
         x, y = map(float, pair.split(","))
         assert 0 <= x <= width
         assert 0 <= y <= height
+
+
+def test_a_process_that_holds_more_and_more_memory_breaks_the_soak() -> None:
+    even = [(BEGAN + at, 200.0) for at in range(300)]
+    caches = [(BEGAN + at, min(200.0, 100.0 + at)) for at in range(300)]
+    leaking = [(BEGAN + at, 200.0 + at) for at in range(300)]
+    ran = _ran(of="soak", memory={"api": even, "worker-bulk-0": caches, "sandbox": leaking})
+    assert (ran.growth, ran.is_met) == ({"api": 1.0, "worker-bulk-0": 1.0}, True)
+    ran = _ran(of="soak", memory={"api": even, "worker-bulk-0": leaking})
+    assert (list(ran.leaks), ran.is_met) == (["worker-bulk-0"], False)
+    assert "worker-bulk-0" in report.lines(ran)[-1]
+    assert report.page(ran).count("<svg") == 5
+    assert ran.as_document()["memory_growth"]["worker-bulk-0"] > 1.2
+
+
+def test_the_memory_of_each_process_of_ours_is_looked_at(tmp_path: Path) -> None:
+    assert growth({"api": [(BEGAN, 1.0)] * (LEAST_SAMPLES - 1)}) == {}
+    memory = Memory(tmp_path)
+    run = background.start(tmp_path, Part(name="api", module="http.server", arguments=("0",)))
+    try:
+        memory.look()
+    finally:
+        background.stop(tmp_path, run.name)
+    ((at, megabytes),) = memory.curves["api"]
+    assert abs(at - time.time()) < 30
+    assert megabytes > 1

@@ -1,6 +1,10 @@
 """`leo bench scale`: what more workers bring and what limits them, and what units cost as people grow."""
 
 import json
+import re
+import signal
+import subprocess
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID
@@ -12,6 +16,7 @@ from engine.bench.curves import charts
 from engine.bench.decide import Bench
 from engine.bench.usage import Usage
 from engine.settings import Settings
+from tests.engine.embedded_places import ROOT
 
 
 def _usage(busy: float, **waits: float) -> Usage:
@@ -31,6 +36,30 @@ def _usage(busy: float, **waits: float) -> Usage:
 )
 def test_the_limit_is_named_by_what_was_measured(usage: Usage, said: str) -> None:
     assert said in usage.limit
+
+
+LEFT_BEHIND = """
+import os, signal
+from engine.bench import namespaces
+with namespaces.made(2) as hosts:
+    print(*hosts.names, flush=True)
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.skipif(not namespaces.are_allowed(), reason="needs network namespaces")
+def test_what_a_killed_benchmark_left_of_its_network_is_removed_by_the_next() -> None:
+    argv = [sys.executable, "-c", LEFT_BEHIND]
+    killed = subprocess.run(argv, capture_output=True, text=True, check=False, cwd=ROOT, timeout=60)  # noqa: S603 - ours
+    left = killed.stdout.split()
+    assert (len(left), killed.returncode) == (2, -signal.SIGKILL), killed.stderr
+    assert set(left) <= set(re.findall(r"leo-[\w-]+", namespaces._told("netns")))
+    with namespaces.made(1) as hosts:
+        there = set(re.findall(r"leo-[\w-]+", namespaces._told("netns") + namespaces._told("link")))
+        assert there & {*left, left[0].rpartition("-")[0]} == set()
+        assert set(hosts.names) <= there, "what is at work is left alone"
+        namespaces.remove_stale()
+        assert set(hosts.names) <= set(re.findall(r"leo-[\w-]+", namespaces._told("netns")))
 
 
 @pytest.fixture

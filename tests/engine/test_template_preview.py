@@ -159,13 +159,17 @@ async def test_nobody_is_previewed_who_is_not_there(desk: Desk) -> None:
         ("email", "me@shop.example", "Chào {{ profile.name }}"),
         ("telegram", "84901234567", "Chào {{ profile.name }}"),
         ("zalo_oa", "2512523625412515", "Chào {{ profile.name }}"),
+        ("facebook", "6001234567890123", "Chào {{ profile.name }}"),
+        ("zalo_template", "+84912345678", "Chào {{ profile.name }}"),
+        ("app_push", "fcm-token-of-a-phone", "Chào {{ profile.name }}"),
     ],
 )
 async def test_a_trial_arrives_in_the_sandbox_and_nothing_is_logged(
     desk: Desk, sandbox: SandboxProcess, channel: str, address: str, body: str
 ) -> None:
-    subject = "Chào" if channel == "email" else None
-    template_id = await desk.save(channel=channel, subject=subject, body_text=body, translations={})
+    subject = "Chào" if channel in {"email", "app_push"} else None
+    data = {"template_id": "203972", "template_data": {"name": body}} if channel == "zalo_template" else {}
+    template_id = await desk.save(channel=channel, subject=subject, body_text=body, data=data, translations={})
     ports = {"sandbox_smtp_port": sandbox.smtp_port, "sandbox_http_port": int(sandbox.base_url.rpartition(":")[2])}
     await sandbox.reset()
     told = await campaigns.send_trial(desk.settings.model_copy(update=ports), await desk.sees(template_id), address)

@@ -138,7 +138,9 @@ def test_a_template_that_cannot_work_is_refused_when_it_is_made(source: str, wor
 def test_names_that_are_known_can_be_narrowed() -> None:
     known = {"profile.name", "profile.products"}
     assert check(bodies("{{ profile.name }} {{ unsubscribe_url }} {{ profile.products.size }}"), known)
-    with pytest.raises(InvalidInput, match=r"Use one of profile\.name, profile\.products, unsubscribe_url"):
+    with pytest.raises(
+        InvalidInput, match=r"Use one of preferences_url, profile\.name, profile\.products, unsubscribe_url"
+    ):
         check(bodies("{{ profile.nmae }}"), known)
 
 

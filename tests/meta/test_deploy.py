@@ -3,11 +3,13 @@
 import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from configparser import ConfigParser
 from pathlib import Path
 from typing import Any
 
+import kubernetes_validate
 import pytest
 import yaml
 
@@ -24,6 +26,10 @@ LOOKING_ON = {"grafana", "prometheus"}
 FILES = [path for path in sorted(DEPLOY.rglob("*")) if path.is_file() and not LOOKING_ON & set(path.parts)]
 KUBERNETES = sorted((DEPLOY / "kubernetes").glob("*.yaml"))
 API_PORT, POOLER_PORT = PORTS["api_port"][1], 6432
+# The oldest that is still looked after.
+KUBERNETES_VERSION = "1.33"
+# `on` and `no` that are no booleans, keys that are there twice, tabs; an expression of an alert is as long as it is.
+YAML_RULES = "{extends: default, rules: {line-length: disable, document-start: disable, comments: disable}}"
 # Others' own.
 KNOWN_PORTS = {API_PORT, POOLER_PORT, SANDBOX_SMTP, SANDBOX_HTTP, 5432, 6379, 9090, 80, 443, 465, 587, 53}
 SETTINGS = {PREFIX + name.upper() for name in Settings.model_fields}
@@ -158,6 +164,35 @@ def test_the_manifests_are_put_together_by_kustomize() -> None:
     wanted = {(one["kind"], one["metadata"]["name"]) for one in given if one["kind"] not in {"Kustomization", "Secret"}}
     assert {(one["kind"], one["metadata"]["name"]) for one in made} == wanted
     assert {one["metadata"].get("namespace") for one in made if one["kind"] != "Namespace"} == {"leo"}
+
+
+@pytest.mark.parametrize("path", sorted(DEPLOY.rglob("Dockerfile")), ids=lambda path: path.parent.name)
+def test_an_image_is_made_as_hadolint_wants_it(path: Path) -> None:
+    assert _said_by("hadolint", str(path)) == (0, "")
+
+
+@pytest.mark.parametrize("path", KUBERNETES, ids=lambda path: path.name)
+def test_kubernetes_knows_every_field_of_a_manifest(path: Path) -> None:
+    others = ("kustomize.config.k8s.io/", "keda.sh/")  # whose schemas are not Kubernetes' own
+    for document in _documents(path):
+        if not document["apiVersion"].startswith(others):
+            kubernetes_validate.validate(document, KUBERNETES_VERSION, strict=True)
+
+
+def test_compose_knows_every_field_of_its_file() -> None:
+    path = str(DEPLOY / "compose" / "compose.yaml")
+    assert _said_by("check-jsonschema", "--quiet", "--builtin-schema", "vendor.compose-spec", path) == (0, "")
+
+
+def test_no_key_of_a_yaml_file_is_there_twice_or_means_something_else() -> None:
+    assert _said_by("yamllint", "--strict", "--config-data", YAML_RULES, str(DEPLOY)) == (0, "")
+
+
+def _said_by(program: str, *words: str) -> tuple[int, str]:
+    """Run a program of the development packages; give its exit code and all that it printed."""
+    argv = [str(Path(sys.executable).with_name(program)), *words]
+    done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=60)  # noqa: S603 - argv is ours
+    return done.returncode, done.stdout + done.stderr
 
 
 @pytest.mark.parametrize("unit", sorted((DEPLOY / "systemd").glob("*.service")), ids=lambda path: path.name)

@@ -89,6 +89,7 @@ SPOKEN_TO: Mapping[str, tuple[str, ...]] = {
     "cryptography": (
         *("engine.credentials", "engine.audit.checkpoint", "channels.callbacks.sendgrid", "engine.sandboxed"),
         *("channels.jwt", "channels.sandbox.google", "channels.sandbox.web_push", "channels.subscription"),
+        "channels.sandbox.webhooks",
     ),
     "email_validator": ("engine.addresses",),
     "fastapi_offline": ("api.app",),

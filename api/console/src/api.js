@@ -8,6 +8,7 @@ export class Problem extends Error {
     this.code = document.code ?? "unknown";
     this.remedy = document.remedy ?? "";
     this.requestId = document.request_id ?? null;
+    this.errors = document.errors ?? [];
   }
 }
 
@@ -41,6 +42,8 @@ async function* eventsOf(body) {
   }
 }
 
+const MOST_PAGES = 20;
+
 /** Speak with a key; `onRefused` is told where the key holds no more. */
 export function connect(key, onRefused = () => {}) {
   async function ask(method, path, { query, body, signal } = {}) {
@@ -57,8 +60,20 @@ export function connect(key, onRefused = () => {}) {
     if (answer.status === 401) onRefused();
     throw await problemOf(answer);
   }
+  const get = async (path, options) => (await ask("GET", path, options)).json();
   return {
-    get: async (path, options) => (await ask("GET", path, options)).json(),
+    get,
+    /** Give what a list holds, page after page, 10,000 records at most. */
+    async all(path, { signal } = {}) {
+      const items = [];
+      let after = 0;
+      for (let pages = 0; after !== null && pages < MOST_PAGES; pages += 1) {
+        const found = await get(path, { query: { after, limit: 500 }, signal });
+        items.push(...found.items);
+        after = found.next;
+      }
+      return items;
+    },
     post: async (path, body = {}, options = {}) => (await ask("POST", path, { ...options, body })).json(),
     text: async (path, options) => (await ask("GET", path, options)).text(),
     /** Give each event of a stream to `told`, until it ends or the signal says so. */

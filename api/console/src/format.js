@@ -12,7 +12,18 @@ export function formats(language, zone) {
   const date = new Intl.DateTimeFormat(locale, { timeZone: zone, day: "numeric", month: "short" });
   const day = new Intl.DateTimeFormat(locale, { timeZone: zone, dateStyle: "full" });
   const moment = new Intl.DateTimeFormat(locale, { timeZone: zone, dateStyle: "medium", timeStyle: "short" });
+  const fields = new Intl.DateTimeFormat("sv-SE", { timeZone: zone, dateStyle: "short", timeStyle: "short" });
+  const wall = (at) => (at ? fields.format(new Date(at)).replace(" ", "T") : "");
+  const ahead = (at) => Date.parse(`${wall(at)}Z`) - at;
   return {
+    /** A moment as the tenant's clock shows it, `2026-05-01T09:00`, and the moment that such a clock means. */
+    wall,
+    instant: (text) => {
+      if (!text) return null;
+      const shown = Date.parse(`${text.slice(0, 16)}Z`);
+      const near = shown - ahead(shown);
+      return new Date(shown - ahead(near)).toISOString();
+    },
     count: (value) => whole.format(value),
     number: (value) => parts.format(value),
     share: (value) => share.format(value),

@@ -14,6 +14,7 @@ const PAGES = {
   person: () => import("./pages/person.js"),
   campaigns: () => import("./pages/campaigns.js"),
   campaign: () => import("./pages/campaign.js"),
+  compose: () => import("./pages/compose.js"),
   explorer: () => import("./pages/explorer.js"),
   insight: () => import("./pages/insight.js"),
   operations: () => import("./pages/operations.js"),
@@ -22,7 +23,8 @@ const PAGES = {
 const OF_ONE = { people: "person", campaigns: "campaign", tasks: "task" };
 
 function pageOf({ parts }) {
-  const [first = "people", second] = parts;
+  const [first = "people", second, third] = parts;
+  if (first === "campaigns" && (second === "new" || third === "change")) return "compose";
   if (second !== undefined && first in OF_ONE) return OF_ONE[first];
   return first in PAGES ? first : "people";
 }

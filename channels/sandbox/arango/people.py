@@ -117,7 +117,7 @@ def _addresses(chance: random.Random) -> dict[str, Any]:
     has = {name: _is(chance, share) for name, share in (("phone", 0.85), ("zalo", 0.5), ("facebook", 0.3))}
     is_on_telegram, has_app, has_web = _is(chance, 0.1), _is(chance, 0.45), _is(chance, 0.2)
     social = {
-        **({"zalo": "7123%(n)s"} if has["zalo"] else {}),
+        **({"zalo": "712345678%(n)s"} if has["zalo"] else {}),
         **({"facebook": "PSID-%(n)s"} if has["facebook"] else {}),
         **({"telegram": "55%(n)s"} if is_on_telegram else {}),
     }
@@ -126,7 +126,7 @@ def _addresses(chance: random.Random) -> dict[str, Any]:
         "identities": [
             *(f"email:{mail}", "visitor:3jK%(key)s", "crm:CRM-%(n)s"),
             *(["phone:+8490%(n)s"] if has["phone"] else []),
-            *(["zalo:7123%(n)s"] if has["zalo"] else []),
+            *(["zalo:712345678%(n)s"] if has["zalo"] else []),
         ],
         "primaryEmail": mail,
         "primaryPhone": chance.choice(_PHONES) if has["phone"] else "",

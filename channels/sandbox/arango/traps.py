@@ -104,7 +104,7 @@ def _texts() -> Iterator[Planted]:
     yield Planted("text_long", {"firstName": "dài " * (LONG // 4)})
     yield Planted("text_long", {"livingLocation": "ế" * LONG, "extAttributes": {"note": "x" * LONG}})
     yield from [Planted("number_as_text", {"age": "29", "totalCLV": "5400000", "totalLeadScore": "14"})] * 3
-    yield Planted("text_as_number", {"primaryPhone": 84901234567, "socialMediaProfiles": {"zalo": 7123400042}})
+    yield Planted("text_as_number", {"primaryPhone": 84901234567, "socialMediaProfiles": {"zalo": 7123456780400042}})
     yield from [Planted("arrays_missing", without=_LISTS)] * 2
     yield Planted("arrays_missing", without=(*_LISTS, *_MAPS))
     yield Planted("arrays_null", dict.fromkeys((*_LISTS, *_MAPS)))
@@ -141,7 +141,7 @@ def _ways() -> Iterator[Planted]:
     nothing: dict[str, Any] = {"primaryEmail": "", "primaryPhone": "", "identities": []}
     nothing |= {"socialMediaProfiles": {}, "notificationUserIds": {}}
     for number in range(3):
-        zalo = f"8899{number}"
+        zalo = f"889900000000000{number}"
         yield Planted("only_zalo", nothing | {"identities": [f"zalo:{zalo}"], "socialMediaProfiles": {"zalo": zalo}})
         yield Planted("only_psid", nothing | {"socialMediaProfiles": {"facebook": f"PSID-only-{number}"}})
         yield Planted("only_telegram", nothing | {"socialMediaProfiles": {"telegram": f"9900{number}"}})

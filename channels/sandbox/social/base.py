@@ -8,6 +8,7 @@ from typing import Any
 from aiohttp import web
 
 from channels.sandbox import failing
+from channels.sandbox.callback import Sent
 from channels.sandbox.faults import Faults, PlannedFault
 from channels.sandbox.record import Record
 from channels.sandbox.social.tokens import Token, Tokens
@@ -31,6 +32,7 @@ class Town:
 
     record: Record
     faults: Faults
+    on_message: Callable[[Sent], None]
     windows: Windows = field(default_factory=Windows)
     tokens: Tokens = field(default_factory=Tokens)
     minutes: Minutes = field(default_factory=Minutes)
@@ -43,6 +45,12 @@ class Town:
     def clear(self) -> None:
         for part in (self.windows, self.tokens, self.minutes):
             part.clear()
+
+    def told_later(self, request: web.Request, arrival: "Arrival", provider: str, message_id: str) -> None:
+        """Let come what people do with a message that was taken."""
+        event_id = request.headers.get(DELIVERY_HEADER) or message_id
+        address = arrival.address
+        self.on_message(Sent(event_id, arrival.channel, address, provider=provider, message_id=message_id))
 
     def check_token(self, kind: str, value: str, *, invalid: Refused, ended: Refused) -> Token | None:
         """Give the token, or None where any is taken; raises what the provider says of one that is no good."""

@@ -47,10 +47,13 @@ class GraphApi:
         except Refused as refused:
             return _refused(refused)
 
-        def accepted() -> web.Response:
-            return web.json_response({"recipient_id": psid, "message_id": f"m_{self._town.next_number():024x}"})
-
         arrival = Arrival("facebook", psid, text)
+
+        def accepted() -> web.Response:
+            message_id = f"m_{self._town.next_number():024x}"
+            self._town.told_later(request, arrival, "facebook", message_id)
+            return web.json_response({"recipient_id": psid, "message_id": message_id})
+
         return await deliver(self._town, request, arrival, accepted=accepted, refused=_refused)
 
     async def page(self, request: web.Request) -> web.Response:

@@ -40,7 +40,9 @@ class TemplateApi:
         except Refused as refused:
             return _refused(refused)
         arrival = Arrival("zalo_template", f"+{phone}", _text(given))
-        return await deliver(self._town, request, arrival, accepted=self._sent_by_phone, refused=_refused)
+        return await deliver(
+            self._town, request, arrival, accepted=lambda: self._sent_by_phone(request, arrival), refused=_refused
+        )
 
     async def by_user(self, request: web.Request) -> web.StreamResponse:
         """The same template to a user's id, without the seven-day window."""
@@ -52,7 +54,7 @@ class TemplateApi:
             return _refused(refused)
         arrival = Arrival("zalo_template", user_id, _text(given))
         return await deliver(
-            self._town, request, arrival, accepted=lambda: self._sent_by_user(user_id), refused=_refused
+            self._town, request, arrival, accepted=lambda: self._sent_by_user(request, arrival), refused=_refused
         )
 
     async def quota(self, request: web.Request) -> web.Response:
@@ -67,19 +69,23 @@ class TemplateApi:
     def _admit(self, request: web.Request, *, invalid: Refused, ended: Refused) -> None:
         self._town.check_token("zalo", request.headers.get("access_token", ""), invalid=invalid, ended=ended)
 
-    def _sent_by_phone(self) -> web.Response:
+    def _sent_by_phone(self, request: web.Request, arrival: Arrival) -> web.Response:
+        message_id = f"{self._town.next_number():024x}"
+        self._town.told_later(request, arrival, "zalo", message_id)
         data = {
-            "msg_id": f"{self._town.next_number():024x}",
+            "msg_id": message_id,
             "sent_time": str(round(time.time() * 1000)),
             "sending_mode": "1",
             "quota": {"dailyQuota": "500", "remainingQuota": "499"},
         }
         return web.json_response({"error": 0, "message": "Success", "data": data})
 
-    def _sent_by_user(self, user_id: str) -> web.Response:
+    def _sent_by_user(self, request: web.Request, arrival: Arrival) -> web.Response:
+        message_id = f"{self._town.next_number():032x}"
+        self._town.told_later(request, arrival, "zalo", message_id)
         data = {
-            "message_id": f"{self._town.next_number():032x}",
-            "user_id": user_id,
+            "message_id": message_id,
+            "user_id": arrival.address,
             "sent_time": str(round(time.time() * 1000)),
             "quota": {"quota_type": "purchase_quota", "remain": 499},
         }

@@ -54,7 +54,7 @@ class ZaloApi:
             self._town,
             request,
             arrival,
-            accepted=lambda: self._accepted(user_id),
+            accepted=lambda: self._accepted(request, arrival),
             refused=lambda refused, status: self._refused(refused, status=status),
         )
 
@@ -149,10 +149,11 @@ class ZaloApi:
         if self._town.minutes.count("zalo") > OA.limit("requests_per_minute"):
             raise Refused("-32", "Your application has reached its request limit per minute")
 
-    def _accepted(self, user_id: str) -> web.Response:
+    def _accepted(self, request: web.Request, arrival: Arrival) -> web.Response:
         now_ms = str(round(time.time() * 1000))
         message_id = f"{self._town.next_number():032x}"
-        data = {"message_id": message_id, "user_id": user_id, "sent_time": now_ms}
+        self._town.told_later(request, arrival, "zalo", message_id)
+        data = {"message_id": message_id, "user_id": arrival.address, "sent_time": now_ms}
         return self._answer({"data": data, "error": 0, "message": "Success"})
 
     def _refused(self, refused: Refused, *, status: int = 200) -> web.Response:

@@ -41,8 +41,10 @@ export async function page(context) {
   function stand() {
     fill(state, badge(context.say("status", status), toneOf(status)));
     const verbs = context.may("activate") ? VERBS[status] : [];
+    const isOpen = context.may("write") && (status === "draft" || status === "paused");
     fill(
       tools,
+      isOpen && el("a", { class: "button", href: context.link("campaigns", campaign.campaign_id, "change") }, t("campaign.change")),
       verbs.map((verb) =>
         el(
           "button",

@@ -3,7 +3,7 @@ import { el } from "../dom.js";
 import { badge, toneOf } from "../parts/badge.js";
 import { empty } from "../parts/notice.js";
 
-export async function page({ t, say, api, link, format, signal }) {
+export async function page({ t, say, api, link, format, signal, may }) {
   const found = await api.get("/campaigns", { query: { limit: 500 }, signal });
   const campaigns = found.items.toReversed();
   return {
@@ -11,7 +11,7 @@ export async function page({ t, say, api, link, format, signal }) {
     node: el(
       "div",
       { class: "page" },
-      el("h1", null, t("campaigns.title")),
+      el("div", { class: "between" }, el("h1", null, t("campaigns.title")), may("write") && el("a", { class: "button main", href: link("campaigns", "new") }, t("compose.new"))),
       campaigns.length
         ? el(
             "ul",

@@ -1,0 +1,135 @@
+// What a campaign may say: approved templates in order of preference, each as a person who is there would get it.
+import { el, fill } from "../dom.js";
+import { choice, field } from "../parts/field.js";
+import { message } from "../parts/message.js";
+import { trouble } from "../parts/notice.js";
+
+const SOON_MS = 250;
+
+export function messages(context, plan, templates) {
+  const { t, say } = context;
+  const order = el("ol", { class: "plain order" });
+  const person = reader(context);
+  const shown = el("div", { "aria-live": "polite" });
+  const nameOf = (one) => `${one.key} v${one.version} · ${say("channel", one.channel)}`;
+  const box = { id: "template_ids", label: t("compose.add_template"), hint: t("compose.add_template.hint") };
+  const list = field(box, el("select"), order);
+
+  function add(chosen) {
+    plan.template_ids.push(Number(chosen));
+    stand();
+    list.fault("");
+    list.control.focus();
+  }
+
+  function move(place, by) {
+    const [one] = plan.template_ids.splice(place, 1);
+    if (by !== null) plan.template_ids.splice(place + by, 0, one);
+    stand();
+    const next = order.children[Math.min(place + (by ?? 0), order.children.length - 1)];
+    const wanted = next?.querySelector(`[data-by="${by}"]:not(:disabled)`) ?? next?.querySelector("button");
+    (wanted ?? list.control).focus();
+  }
+
+  function stand() {
+    const left = templates.filter((one) => one.isOffered && !plan.template_ids.includes(one.template_id));
+    const fresh = choice([["", left.length ? t("compose.choose") : t("compose.no_template")], ...left.map((one) => [one.template_id, nameOf(one)])], "", add);
+    list.control.replaceChildren(...fresh.children);
+    list.control.value = "";
+    list.control.onchange = () => list.control.value && add(list.control.value);
+    fill(order, plan.template_ids.map(row));
+  }
+
+  function row(id, place) {
+    const one = templates.find((each) => each.template_id === id);
+    const name = one ? nameOf(one) : String(id);
+    const button = (by, mark, label, isOff) =>
+      el("button", { type: "button", class: "quiet square", "data-by": String(by), "aria-label": `${label}: ${name}`, title: label, disabled: isOff, onclick: () => move(place, by) }, mark);
+    return el(
+      "li",
+      { class: "between", "data-template": id },
+      el("span", null, el("span", { class: "strong" }, `${place + 1}. `), name, one && !one.isApproved && el("span", { class: "soft small" }, ` · ${t("compose.not_approved")}`)),
+      el(
+        "span",
+        { class: "tools" },
+        el("button", { type: "button", "aria-label": `${t("compose.preview")}: ${name}`, onclick: () => preview(id) }, t("compose.preview")),
+        button(-1, "↑", t("compose.up"), place === 0),
+        button(1, "↓", t("compose.down"), place === plan.template_ids.length - 1),
+        button(null, "×", t("compose.remove"), false),
+      ),
+    );
+  }
+
+  async function preview(id) {
+    person.fault("");
+    if (!person.control.value.trim()) {
+      person.fault(t("compose.whose"));
+      person.control.focus();
+      return;
+    }
+    fill(shown, el("p", { class: "waiting", role: "status" }, t("loading")));
+    try {
+      const body = { ext_id: person.control.value.trim(), campaign: plan.was.key ?? null };
+      const found = await context.api.post(`/templates/${id}/preview`, body, { signal: context.signal });
+      fill(shown, previewed(context, found));
+    } catch (error) {
+      if (error.name !== "AbortError") fill(shown, trouble(t, error));
+    }
+  }
+
+  stand();
+  return {
+    fields: { template_ids: list },
+    /** Have somebody of the segment stand there for whom the message is shown. */
+    suggest(people) {
+      if (!person.control.value && people.length) person.control.value = people[0].ext_id;
+    },
+    node: el(
+      "section",
+      { class: "card", "aria-labelledby": "messages-heading" },
+      el("h2", { id: "messages-heading" }, t("compose.messages")),
+      list.node,
+      person.node,
+      shown,
+    ),
+  };
+}
+
+/** Give the field for the person who would read it, with people found as one types. */
+function reader({ t, api, signal }) {
+  const found = el("datalist", { id: "readers" });
+  let waiting = 0;
+  const input = el("input", {
+    list: "readers",
+    autocomplete: "off",
+    spellcheck: "false",
+    placeholder: t("people.placeholder"),
+    oninput: () => {
+      clearTimeout(waiting);
+      waiting = setTimeout(look, SOON_MS);
+    },
+  });
+
+  async function look() {
+    const text = input.value.trim();
+    if (!text) return;
+    try {
+      const people = await api.get("/search/people", { query: { q: text, limit: 8 }, signal });
+      fill(found, people.items.map((one) => el("option", { value: one.ext_id }, one.name ?? one.ext_id)));
+    } catch (error) {
+      if (error.name !== "AbortError") fill(found);
+    }
+  }
+
+  return field({ id: "reader", label: t("compose.reader"), hint: t("compose.reader.hint") }, input, found);
+}
+
+function previewed(context, found) {
+  const { t } = context;
+  const told = { ...found, template: found.key, template_version: found.version };
+  return [
+    found.missing.length > 0 && el("p", { class: "notice wait" }, t("compose.missing", { names: found.missing.join(", ") })),
+    found.problems.length > 0 && el("div", { class: "notice bad" }, found.problems.map((one) => el("p", null, one))),
+    message(context, told),
+  ];
+}
