@@ -41,9 +41,25 @@ def heads(proof: dict[str, Any]) -> dict[int, str]:
     return found
 
 
+def _read(path: Path) -> Any:
+    """Give a document, or the last of a file with one on each line; raises OSError or ValueError."""
+    text = path.read_text(encoding="utf-8")
+    try:
+        return json.loads(text)
+    except ValueError:
+        return json.loads((text.strip().splitlines() or [""])[-1])
+
+
 def main(arguments: list[str]) -> int:
-    """Give 0 where the proof holds, 1 where it does not."""
-    proof = json.loads(Path(arguments[0]).read_text(encoding="utf-8"))
+    """Give 0 where the proof holds, 1 where it does not, 2 where there is nothing to check."""
+    if len(arguments) not in {1, 2}:
+        sys.stderr.write("usage: python verify_proof.py proof.json [checkpoint.json]\n")
+        return 2
+    try:
+        proof, *kept = [_read(Path(name)) for name in arguments]
+    except (OSError, ValueError) as error:
+        sys.stderr.write(f"It cannot be read: {error}. Give files of: leo audit proof, leo audit checkpoint.\n")
+        return 2
     try:
         found = heads(proof)
     except (KeyError, TypeError, ValueError, IndexError) as error:
@@ -52,9 +68,9 @@ def main(arguments: list[str]) -> int:
     sys.stdout.write(f"{proof['content']}\n")
     newest = max(found)
     sys.stdout.write(f"batch {newest} has the head {found[newest]}\n")
-    if len(arguments) == 1:
+    if not kept:
         return 0
-    taken = json.loads(Path(arguments[1]).read_text(encoding="utf-8").splitlines()[-1])
+    (taken,) = kept
     if found.get(taken["batch_no"]) != taken["head"]:
         sys.stderr.write("The checkpoint is not among the heads that the proof leads through.\n")
         return 1

@@ -122,18 +122,13 @@ class Decision:
         )
 
 
-def write(verdicts: Sequence[Verdict]) -> dict[str, Any]:
+def write_standings(verdicts: Sequence[Verdict]) -> dict[str, Any]:
     """Give all verdicts of a decision as one JSON document, which says once what many of them share.
 
     {"reasons": [reason], "standings": [{"eligible", "reasons"?: [place], "wait_until"?, "score"?, "features"?}],
-     "places": [place of a candidate's standing], "candidates": [candidate]}. Shared is what is the same object, as
-    `weigh` makes it.
+     "places": [place of a candidate's standing]}. Shared is what is the same object, as `weigh` makes it. The
+    candidates, which are the same for many people, are written beside it once: "candidates": [candidate].
     """
-    return {**write_standings(verdicts), "candidates": [verdict.candidate.to_document() for verdict in verdicts]}
-
-
-def write_standings(verdicts: Sequence[Verdict]) -> dict[str, Any]:
-    """Give what `write` does, without the candidates, for who decides about the same ones for many people."""
     reasons: dict[int, tuple[int, dict[str, Any]]] = {}
     standings: dict[tuple[Any, ...], tuple[int, dict[str, Any]]] = {}
     places: list[int] = []
@@ -155,7 +150,7 @@ def write_standings(verdicts: Sequence[Verdict]) -> dict[str, Any]:
 
 
 def read(document: Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> tuple[Verdict, ...]:
-    """Read what `write` wrote, or what it wrote once: each candidate behind its place, or each verdict by itself.
+    """Read what is written now, or what was written once: each candidate behind its place, or each verdict by itself.
 
     Raises KeyError, TypeError or ValueError.
     """

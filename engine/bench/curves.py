@@ -1,17 +1,18 @@
-"""Draws what `leo bench scale --json` measured: `python -m engine.bench.curves RESULT.json DIRECTORY`."""
+"""Draws what `leo bench scale --json` measured: `python -m engine.bench.curves RESULT.json DIRECTORY [--page PAGE.md]`.
+
+With a page its tables are reckoned anew too (`capacity.py`).
+"""
 
 import argparse
 import json
-import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from engine.bench.capacity import written
 from engine.bench.chart import Chart, Line
-from engine.bench.growth import KINDS
+from engine.bench.growth import KINDS, size_of
 from engine.bench.scale import LEAST_GAIN, SLOW_S, WORKERS
-
-_SIZES = {"k": 1_000, "m": 1_000_000, "": 1}
 
 
 def main() -> int:
@@ -19,10 +20,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m engine.bench.curves", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("result", type=Path, help="the JSON object that leo bench scale --json prints last")
     parser.add_argument("directory", type=Path, help="where the pictures go")
+    parser.add_argument("--page", type=Path, help="docs/capacity.md, whose tables are written anew")
     given = parser.parse_args()
     figures: dict[str, float] = json.loads(given.result.read_text(encoding="utf-8"))["figures"]
     for name, chart in charts(figures).items():
         (given.directory / f"{name}.svg").write_text(chart.svg(), encoding="utf-8")
+    if given.page is not None:
+        given.page.write_text(written(given.page.read_text(encoding="utf-8"), figures), encoding="utf-8")
     return 0
 
 
@@ -34,7 +38,7 @@ def charts(figures: Mapping[str, float]) -> dict[str, Chart]:
 def _growth(figures: Mapping[str, float]) -> Chart:
     lines = []
     for kind in KINDS:
-        costs = {_size(name, kind): cost for name, cost in figures.items() if name.startswith(f"{kind}_us_")}
+        costs = {size_of(name, kind): cost for name, cost in figures.items() if name.startswith(f"{kind}_us_")}
         least = costs[min(costs)]
         lines.append(Line(kind, [(float(people), costs[people] / least) for people in sorted(costs)]))
     return Chart(
@@ -55,13 +59,6 @@ def _scale(figures: Mapping[str, float]) -> Chart:
     ]
     aim = Line(f"{LEAST_GAIN:g} times with two", [(1.0, 1.0), (2.0, LEAST_GAIN)])
     return Chart("What more workers bring, against one", [*lines, aim], "times", "bulk workers")
-
-
-def _size(name: str, kind: str) -> int:
-    found = re.fullmatch(rf"{kind}_us_(\d+)([km]?)", name)
-    if found is None:
-        raise ValueError(f"{name} has no size")
-    return int(found[1]) * _SIZES[found[2]]
 
 
 if __name__ == "__main__":

@@ -65,6 +65,11 @@ class Bench:
     now: datetime
 
 
+def batches_among(people: int) -> int:
+    """Give how many batches one round among so many people decides: one less than there are, where there are two."""
+    return max(1, min(BATCHES + WARM_UP, people // BATCH - 1))
+
+
 async def run(place: Place, *, n: int | None = None) -> Result:
     """Decide for people among `n` / 100 and among `n` (1,000,000): in batches, and one by one."""
     large = max(GROWTH * BATCH, n or PEOPLE)
@@ -74,7 +79,7 @@ async def run(place: Place, *, n: int | None = None) -> Result:
         with seldom_collected():
             bench = await begin(place, db)
             await fill(bench, first=1, last=small)
-            batches = min(BATCHES + WARM_UP, small // BATCH - 1)
+            batches = batches_among(small)
             small_s, last = await bulk(bench, batches=batches, after=0)
             await fill(bench, first=small + 1, last=large)
             large_s, last = await bulk(bench, batches=batches, after=last)

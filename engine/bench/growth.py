@@ -5,6 +5,7 @@ for and written to, and their journeys are read.
 """
 
 import asyncio
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -41,6 +42,7 @@ BATCHES, WARM_UP = 8, 4
 TRACES, TRACE_WARM_UP = 200, 30
 # Freezing everybody is done so often, the fewer the oftener.
 ROUNDS = 5
+_SIZES = {"k": 1_000, "m": 1_000_000, "": 1}
 _SQL = queries("bench_scale")
 
 
@@ -262,3 +264,11 @@ def figures(costs: Sequence[Costs], found: Bytes) -> dict[str, float]:
     each = {f"{kind}_us_{size(one.people)}": one.us[kind] for kind in KINDS for one in costs}
     taken = {f"bytes_{name}": getattr(found, name) for name in Bytes.__slots__}
     return grown | each | taken
+
+
+def size_of(name: str, kind: str) -> int:
+    """Give the people of a figure such as decide_us_10k; raises ValueError where it names none."""
+    found = re.fullmatch(rf"{kind}_us_(\d+)([km]?)", name)
+    if found is None:
+        raise ValueError(f"{name} has no size")
+    return int(found[1]) * _SIZES[found[2]]

@@ -152,6 +152,7 @@ def _result(
 ) -> Result:
     figures = {f"per_s_{one.workers}": one.per_s for one in fast}
     figures |= {f"slow_per_s_{one.workers}": one.per_s for one in slow}
+    figures["cores_all"] = fast[0].usage.all_cores
     for one in fast:
         figures |= {f"cores_{name.lower()}_{one.workers}": cores for name, cores in one.usage.cores.items()}
         figures |= {f"cores_busy_{one.workers}": one.usage.busy, f"cores_others_{one.workers}": one.usage.others}

@@ -167,7 +167,9 @@ def _secret(path: Path | None, given: str | None, *, variable: str = _PASSWORD) 
     try:
         text = sys.stdin.read() if str(path) == "-" else path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise InvalidInput(f"The password file {path} cannot be read.", remedy="Check its path and mode.") from error
+        raise InvalidInput(
+            f"The file of the secret, {path}, cannot be read.", remedy="Check its path and mode."
+        ) from error
     return text.removesuffix("\n").removesuffix("\r")
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import orjson
 
+from engine.ingest import columns
 from engine.ingest import people as documents
 from engine.ingest.paths import Document
 from engine.ingest.people import People
@@ -114,28 +115,59 @@ async def _name_touchpoints(run: Run, people: People) -> None:
 
 
 def rows_of(people: People) -> Rows:
-    """Give people as JSON texts."""
-    targets = [
-        {"p": place, "k": kind, "t": key, "n": people.target_names.get(place)}
-        for (kind, key), place in people.target_places.items()
-    ]
+    """Give people as columns."""
+    targets = people.target_places
     return Rows(
-        people=_dumped(people.persons),
-        addresses=_dumped(people.addresses),
-        consents=_dumped(people.consents),
-        targets=_dumped(targets),
-        relations=_dumped(people.relations),
+        people={
+            "ext_ids": _texts(people.persons, "k"),
+            "names": _texts(people.persons, "n"),
+            "locales": _texts(people.persons, "l"),
+            "zones": _texts(people.persons, "z"),
+            "statuses": _texts(people.persons, "s"),
+            "revs": _texts(people.persons, "v"),
+            "roots": _texts(people.persons, "r"),
+            "times": _texts(people.persons, "t"),
+            "attributes": columns.documents([_dumped(one["a"]) for one in people.persons]),
+        },
+        addresses={
+            "places": columns.numbers([one["p"] for one in people.addresses]),
+            "channels": _texts(people.addresses, "c"),
+            "values": _texts(people.addresses, "v"),
+            "reasons": columns.texts([one.get("r") for one in people.addresses]),
+        },
+        consents={
+            "places": columns.numbers([one["p"] for one in people.consents]),
+            "channels": _texts(people.consents, "c"),
+            "purposes": _texts(people.consents, "u"),
+            "granted": columns.flags([one["g"] for one in people.consents]),
+            "times": _texts(people.consents, "t"),
+        },
+        targets={
+            "kinds": columns.texts([kind for kind, _ in targets]),
+            "keys": columns.texts([key for _, key in targets]),
+            "names": columns.texts([people.target_names.get(place) for place in targets.values()]),
+        },
+        relations={
+            "places": columns.numbers([one["p"] for one in people.relations]),
+            "kinds": _texts(people.relations, "k"),
+            "targets": columns.numbers([one["t"] for one in people.relations]),
+        },
+        has_addresses=bool(people.addresses),
+        has_consents=bool(people.consents),
+        has_relations=bool(people.relations),
     )
 
 
-def _dumped(rows: list[dict[str, Any]]) -> bytes:
-    """Write rows as JSON; a number beyond a double's range, which Python reads as infinite, becomes null."""
-    if not rows:
-        return b""
+def _texts(rows: list[dict[str, Any]], name: str) -> columns.Texts:
+    return columns.texts([one[name] for one in rows])
+
+
+def _dumped(document: dict[str, Any]) -> bytes:
+    """Write JSON; a number beyond a double's range, which Python reads as infinite, becomes null."""
     try:
-        return orjson.dumps(rows)
+        return orjson.dumps(document)
     except TypeError:  # whole numbers beyond 64 bits
-        return json.dumps(_finite(rows), separators=(",", ":")).encode()
+        return json.dumps(_finite(document), separators=(",", ":")).encode()
 
 
 def _finite(value: Any) -> Any:

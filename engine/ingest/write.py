@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from psycopg.types.json import Jsonb
-
 from engine.db import Transaction
 from engine.queries import queries
 from rules.errors import Conflict
@@ -23,15 +21,21 @@ class Position:
     version: str
 
 
+Columns = Mapping[str, Any]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rows:
-    """A page's people as JSON, made ahead; see engine.ingest.people for the rows. b"" is none."""
+    """A page's people as columns by the names that statements have for them, made ahead (engine.ingest.columns)."""
 
-    people: bytes
-    addresses: bytes = b""
-    consents: bytes = b""
-    targets: bytes = b""
-    relations: bytes = b""
+    people: Columns
+    addresses: Columns
+    consents: Columns
+    targets: Columns
+    relations: Columns
+    has_addresses: bool
+    has_consents: bool
+    has_relations: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,21 +64,19 @@ class Place:
 async def write_people(conn: Transaction, place: Place, rows: Rows) -> Written:
     """Write a page's people with all that hangs on them; who is as before is not touched in any table."""
     common: dict[str, Any] = {"tenant_id": place.tenant_id, "source": place.source}
-    values = {**common, "people": _ready(rows.people), "owned": list(place.owned), "again": place.again}
+    values = {**common, **rows.people, "owned": list(place.owned), "again": place.again}
     row = await _one(conn, "write_people", values)
     written = Written(new=row["new"], changed=row["changed"], ids=row["ids"] or "{}")
     if not written.new and not written.changed:
         return written
     common |= {"ids": written.ids, "known_ids": row["known_ids"]}
-    if rows.addresses or written.changed:
-        await conn.execute(_SQL["write_addresses"], {**common, "addresses": _ready(rows.addresses or b"[]")})
-    if rows.consents:
-        await conn.execute(_SQL["write_consents"], {**common, "consents": _ready(rows.consents)})
-    if rows.relations:
+    if rows.has_addresses or written.changed:
+        await conn.execute(_SQL["write_addresses"], {**common, **rows.addresses})
+    if rows.has_consents:
+        await conn.execute(_SQL["write_consents"], {**common, **rows.consents})
+    if rows.has_relations:
         target_ids = await _target_ids(conn, place, rows.targets)
-        await conn.execute(
-            _SQL["write_relations"], {**common, "relations": _ready(rows.relations), "target_ids": target_ids}
-        )
+        await conn.execute(_SQL["write_relations"], {**common, **rows.relations, "target_ids": target_ids})
     return written
 
 
@@ -105,15 +107,11 @@ async def move(conn: Transaction, place: Place, stream: str, *, at: str | None =
     return str((await _one(conn, "move_position", values))["version"])
 
 
-async def _target_ids(conn: Transaction, place: Place, targets: bytes) -> str:
+async def _target_ids(conn: Transaction, place: Place, targets: Columns) -> str:
     """A target that another transaction made meanwhile is seen by the second look."""
-    values = {"tenant_id": place.tenant_id, "targets": _ready(targets)}
+    values = {"tenant_id": place.tenant_id, **targets}
     ids = str((await _one(conn, "write_targets", values))["ids"])
     return ids if "NULL" not in ids else str((await _one(conn, "write_targets", values))["ids"])
-
-
-def _ready(written: bytes) -> Jsonb:
-    return Jsonb(written, dumps=bytes)
 
 
 async def _one(conn: Transaction, name: str, values: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
--- What a source's pages become. A page is a few statements, each with one jsonb parameter; a row of another table names its
+-- What a source's pages become. A page is a few statements, each with its columns as arrays; a row of another table names its
 -- person by place, and `ids` holds the persons' ids by place, NULL where a person is as before; it goes from statement to
 -- statement as PostgreSQL wrote it, for nobody has to make numbers of it. The tenant is left to row
 -- security, as in decide.sql.
@@ -12,8 +12,10 @@ FROM cdp_profiles WHERE ext_id = ANY (%(keys)s) AND source = %(source)s
 -- In the order of keys, so that two writers of the same people queue instead of deadlocking. A merge is undone by
 -- engine.identity alone; attributes that the map does not name stay.
 WITH given AS MATERIALIZED (
-    SELECT * FROM jsonb_to_recordset(%(people)s)
-        AS given (p int, k text, n text, l text, z text, s text, v text, r text, t timestamptz, a jsonb)
+    SELECT p, k, n, l, z, s, v, r, t::timestamptz AS t, a
+    FROM unnest(%(ext_ids)s::text[], %(names)s::text[], %(locales)s::text[], %(zones)s::text[], %(statuses)s::text[],
+                %(revs)s::text[], %(roots)s::text[], %(times)s::text[], %(attributes)s::jsonb[])
+        WITH ORDINALITY AS given (k, n, l, z, s, v, r, t, a, p)
 ), written AS (
     INSERT INTO cdp_profiles (tenant_id, ext_id, status, name, locale, zone, attributes,
                               source, source_rev, source_root, source_updated_at)
@@ -39,7 +41,7 @@ FROM given LEFT JOIN written ON written.ext_id = given.k
 -- Nobody else can know a person whom this very transaction made, so that theirs need no look for a conflict.
 WITH given AS MATERIALIZED (
     SELECT (%(ids)s::bigint[])[p] AS profile_id, c AS channel, v AS value, r AS reason
-    FROM jsonb_to_recordset(%(addresses)s) AS given (p int, c text, v text, r text)
+    FROM unnest(%(places)s::int[], %(channels)s::text[], %(values)s::text[], %(reasons)s::text[]) AS given (p, c, v, r)
     WHERE (%(ids)s::bigint[])[p] IS NOT NULL
 ), gone AS (
     DELETE FROM profile_address
@@ -67,8 +69,9 @@ FROM fresh WHERE profile_id <> ALL (%(known_ids)s::bigint[])
 -- be, and a withdrawal is of now. Nothing said where agreement was said before is a withdrawal.
 WITH given AS MATERIALIZED (
     SELECT (%(ids)s::bigint[])[p] AS profile_id, c AS channel, u AS purpose, g AS granted,
-           CASE WHEN t IS NOT NULL THEN least(t, now()) END AS at
-    FROM jsonb_to_recordset(%(consents)s) AS given (p int, c text, u text, g boolean, t timestamptz)
+           CASE WHEN t IS NOT NULL THEN least(t::timestamptz, now()) END AS at
+    FROM unnest(%(places)s::int[], %(channels)s::text[], %(purposes)s::text[], %(granted)s::boolean[], %(times)s::text[])
+        AS given (p, c, u, g, t)
     WHERE (%(ids)s::bigint[])[p] IS NOT NULL
 ), held AS MATERIALIZED (
     SELECT profile_id, channel, purpose, granted, at, source = %(source)s AS is_own
@@ -98,7 +101,7 @@ ON CONFLICT ON CONSTRAINT consent_unique DO NOTHING
 -- name: write_targets
 -- Gives their ids by place; NULL where another transaction is just making the target.
 WITH given AS MATERIALIZED (
-    SELECT * FROM jsonb_to_recordset(%(targets)s) AS given (p int, k text, t text, n text)
+    SELECT * FROM unnest(%(kinds)s::text[], %(keys)s::text[], %(names)s::text[]) WITH ORDINALITY AS given (k, t, n, p)
 ), held AS MATERIALIZED (
     SELECT target_id, kind, key, name FROM relation_target WHERE key = ANY (ARRAY(SELECT t FROM given))
 ), written AS (
@@ -120,7 +123,7 @@ FROM given LEFT JOIN held ON held.kind = given.k AND held.key = given.t
 -- addresses: it was a seventh of all this.
 WITH given AS MATERIALIZED (
     SELECT DISTINCT (%(ids)s::bigint[])[p] AS profile_id, k AS kind, (%(target_ids)s::bigint[])[t] AS target_id
-    FROM jsonb_to_recordset(%(relations)s) AS given (p int, k text, t int)
+    FROM unnest(%(places)s::int[], %(kinds)s::text[], %(targets)s::int[]) AS given (p, k, t)
     WHERE (%(ids)s::bigint[])[p] IS NOT NULL AND (%(target_ids)s::bigint[])[t] IS NOT NULL
     ORDER BY 1, 2, 3
 ), of_known AS (

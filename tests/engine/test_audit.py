@@ -269,6 +269,18 @@ def checked(folder: Path, proof: dict[str, Any]) -> int:
     return subprocess.run(command, capture_output=True, timeout=30, check=False).returncode  # noqa: S603 - our own script
 
 
+@pytest.mark.parametrize("content", [None, "", "no JSON"])
+def test_what_is_no_proof_is_told_in_one_line(tmp_path: Path, content: str | None) -> None:
+    file = tmp_path / "proof.json"
+    if content is not None:
+        file.write_text(content)
+    done = subprocess.run(  # noqa: S603 - our own script
+        [sys.executable, "-I", str(SCRIPT), str(file)], capture_output=True, text=True, timeout=30, check=False
+    )
+    assert (done.returncode, done.stdout, len(done.stderr.splitlines())) == (2, "", 1)
+    assert "leo audit proof" in done.stderr
+
+
 async def test_what_cannot_be_proved_says_why(db: Database, tenant: Tenant, admin_url: str) -> None:
     world = await recorded(db, tenant)
     decision_id = (await world.decisions())[0]["decision_id"]

@@ -10,6 +10,7 @@ import psycopg
 import pytest
 
 from engine.bench import NAMES
+from engine.bench.decide import BATCH, batches_among
 from engine.bench.throwaway import PREFIX, database
 from engine.cli import run
 from rules.errors import Unavailable
@@ -38,6 +39,11 @@ def test_without_a_name_they_are_listed(capsys: pytest.CaptureFixture[str]) -> N
 def test_an_unknown_name_is_told_in_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["bench", "nosuch"]) == 2
     assert "There is no benchmark 'nosuch'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("people", [BATCH, 2 * BATCH, 20 * BATCH, 2_000 * BATCH])
+def test_every_size_of_deciding_has_a_batch_to_measure_and_people_for_it(people: int) -> None:
+    assert 1 <= batches_among(people) <= people // BATCH
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from uuid import UUID
 import pytest
 
 from engine.bench import Place, Result, growth, namespaces, scale, site
+from engine.bench.capacity import written
 from engine.bench.curves import charts
 from engine.bench.decide import Bench
 from engine.bench.usage import Usage
@@ -110,3 +111,14 @@ def test_the_pictures_of_the_documentation_are_drawn_from_its_figures() -> None:
     figures = json.loads((docs / "scale.json").read_text(encoding="utf-8"))["figures"]
     for name, chart in charts(figures).items():
         assert (docs / "images" / f"{name}.svg").read_text(encoding="utf-8") == chart.svg()
+    page = (docs / "capacity.md").read_text(encoding="utf-8")
+    assert page == written(page, figures), "python -m engine.bench.curves writes its tables"
+
+
+def test_a_table_that_has_no_place_on_the_page_is_missed() -> None:
+    docs = Path(__file__).parents[2] / "docs"
+    figures = json.loads((docs / "scale.json").read_text(encoding="utf-8"))["figures"]
+    page = (docs / "capacity.md").read_text(encoding="utf-8")
+    with pytest.raises(ValueError, match="0 places for bytes"):
+        written(page.replace("<!-- bytes -->", ""), figures)
+    assert written(page, figures | {"per_s_2": 2.0}) != page

@@ -13,7 +13,7 @@ from rules.decide import conclude, decide, weigh
 from rules.facts import Address, Campaign, Candidate, Facts, candidates
 from rules.identity import canonical, inputs_hash, written_hash
 from rules.policy import Policy
-from rules.verdicts import Decision, Reason, Verdict, read, write
+from rules.verdicts import Decision, Reason, Verdict, read, write_standings
 from rules.words import Arbiter, Channel, Gate
 from tests.rules import strategies as made
 from tests.rules.reading import Story, stories
@@ -67,6 +67,12 @@ def test_reason(reason: Reason) -> None:
     assert Reason.from_document(_through_text(reason.to_document())) == reason
 
 
+def _written(decision: Decision) -> dict[str, Any]:
+    """As the record of a decision keeps its verdicts: the candidates beside the standings."""
+    candidates_ = [verdict.candidate.to_document() for verdict in decision.verdicts]
+    return {**write_standings(decision.verdicts), "candidates": candidates_}
+
+
 @quick
 @given(made.people, made.offers(), made.campaigns, made.policies, made.instants())
 def test_verdict_and_decision(
@@ -76,14 +82,14 @@ def test_verdict_and_decision(
     assert Decision.from_document(_through_text(decision.to_document())) == decision
     for verdict in decision.verdicts:
         assert Verdict.from_document(_through_text(verdict.to_document())) == verdict
-    assert read(_through_text(write(decision.verdicts))) == decision.verdicts
+    assert read(_through_text(_written(decision))) == decision.verdicts
     assert read(_through_text([verdict.to_document() for verdict in decision.verdicts])) == decision.verdicts
 
 
 def test_what_many_candidates_share_is_written_once() -> None:
     offer = candidates([(channel, 1, "hello", 1) for channel in (Channel.EMAIL, Channel.TELEGRAM) for _ in range(12)])
     decision = decide(Facts(1, "lan", ZONE, active=False), offer, Campaign(1, "Spring"), Policy.parse({}), NIGHT)
-    document = write(decision.verdicts)
+    document = _written(decision)
 
     gates = [reason["gate"] for reason in document["reasons"]]
     # The profile and the night are the person's, each consent and address is a channel's.
