@@ -15,16 +15,19 @@ const PAGES = {
   campaigns: () => import("./pages/campaigns.js"),
   campaign: () => import("./pages/campaign.js"),
   compose: () => import("./pages/compose.js"),
+  segments: () => import("./pages/segments.js"),
+  segment: () => import("./pages/segment.js"),
   explorer: () => import("./pages/explorer.js"),
   insight: () => import("./pages/insight.js"),
   operations: () => import("./pages/operations.js"),
   task: () => import("./pages/task.js"),
 };
-const OF_ONE = { people: "person", campaigns: "campaign", tasks: "task" };
+const OF_ONE = { people: "person", campaigns: "campaign", segments: "segment", tasks: "task" };
 
 function pageOf({ parts }) {
   const [first = "people", second, third] = parts;
   if (first === "campaigns" && (second === "new" || third === "change")) return "compose";
+  if (first === "new-segment") return "segment";
   if (second !== undefined && first in OF_ONE) return OF_ONE[first];
   return first in PAGES ? first : "people";
 }

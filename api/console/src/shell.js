@@ -3,8 +3,8 @@ import { el, fill } from "./dom.js";
 import { icon } from "./parts/icon.js";
 import { isDark } from "./session.js";
 
-const PLACES = ["people", "campaigns", "explorer", "insight", "operations"];
-const OF = { person: "people", campaign: "campaigns", compose: "campaigns", task: "operations" };
+const PLACES = ["people", "segments", "campaigns", "explorer", "insight", "operations"];
+const OF = { person: "people", campaign: "campaigns", compose: "campaigns", segment: "segments", task: "operations" };
 
 export function toggles({ t, language, languages, setLanguage, turnTheme }) {
   const other = languages.find((one) => one !== language);

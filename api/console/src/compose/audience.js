@@ -1,7 +1,7 @@
 // Whom a campaign is for: what makes it decide, and its segment with the rule in words and who satisfies it now.
-import { el, fill } from "../dom.js";
+import { el } from "../dom.js";
 import { choice, field, radios } from "../parts/field.js";
-import { trouble } from "../parts/notice.js";
+import { satisfied } from "../parts/satisfied.js";
 
 const TRIGGERS = ["hand", "event", "joined", "left"];
 
@@ -70,25 +70,10 @@ export function audience(context, plan, { segments, eventTypes }, sampled) {
 }
 
 /** Say a segment's rule, and count who satisfies it at this moment. */
-async function told({ t, api, format, language, signal }, place, segment, sampled) {
+async function told(context, place, segment, sampled) {
   place.hidden = !segment;
   place.dataset.segment = segment?.key ?? "";
   if (!segment) return;
-  const isStill = () => place.dataset.segment === segment.key;
-  const rule = el("p", null, segment.text[language]);
-  fill(place, rule, el("p", { class: "waiting" }, t("compose.counting")));
-  try {
-    const found = await api.post("/segments/preview", { rule: segment.rule, sample: 5 }, { signal });
-    if (!isStill()) return;
-    const names = found.sample.map((one) => one.name ?? one.ext_id).join(", ");
-    fill(
-      place,
-      rule,
-      el("p", { class: "strong", "data-count": found.count }, t("compose.people", { count: format.count(found.count) })),
-      names && el("p", { class: "soft small break" }, t("compose.some", { names })),
-    );
-    sampled(found.sample);
-  } catch (error) {
-    if (error.name !== "AbortError" && isStill()) fill(place, rule, trouble(t, error));
-  }
+  const found = await satisfied(context, place, { rule: segment.rule, words: segment.text[context.language] });
+  if (found && place.dataset.segment === segment.key) sampled(found.sample);
 }

@@ -3,13 +3,12 @@ import { el, fill } from "../dom.js";
 import { choice, field } from "../parts/field.js";
 import { message } from "../parts/message.js";
 import { trouble } from "../parts/notice.js";
-
-const SOON_MS = 250;
+import { reader } from "../parts/reader.js";
 
 export function messages(context, plan, templates) {
   const { t, say } = context;
   const order = el("ol", { class: "plain order" });
-  const person = reader(context);
+  const person = reader(context, t("compose.reader"), t("compose.reader.hint"));
   const shown = el("div", { "aria-live": "polite" });
   const nameOf = (one) => `${one.key} v${one.version} · ${say("channel", one.channel)}`;
   const box = { id: "template_ids", label: t("compose.add_template"), hint: t("compose.add_template.hint") };
@@ -93,35 +92,6 @@ export function messages(context, plan, templates) {
       shown,
     ),
   };
-}
-
-/** Give the field for the person who would read it, with people found as one types. */
-function reader({ t, api, signal }) {
-  const found = el("datalist", { id: "readers" });
-  let waiting = 0;
-  const input = el("input", {
-    list: "readers",
-    autocomplete: "off",
-    spellcheck: "false",
-    placeholder: t("people.placeholder"),
-    oninput: () => {
-      clearTimeout(waiting);
-      waiting = setTimeout(look, SOON_MS);
-    },
-  });
-
-  async function look() {
-    const text = input.value.trim();
-    if (!text) return;
-    try {
-      const people = await api.get("/search/people", { query: { q: text, limit: 8 }, signal });
-      fill(found, people.items.map((one) => el("option", { value: one.ext_id }, one.name ?? one.ext_id)));
-    } catch (error) {
-      if (error.name !== "AbortError") fill(found);
-    }
-  }
-
-  return field({ id: "reader", label: t("compose.reader"), hint: t("compose.reader.hint") }, input, found);
 }
 
 function previewed(context, found) {

@@ -41,7 +41,7 @@ function readyTemplates(templates) {
 }
 
 export async function page(context) {
-  const { t, api, address, signal, may, format } = context;
+  const { t, api, address, signal, may, format, caller } = context;
   const isNew = address.parts[1] === "new";
   const title = t(isNew ? "compose.new" : "compose.change");
   if (!may("write")) return { title, node: el("div", { class: "page narrow" }, el("h1", null, title), empty(t("compose.no_scope"))) };
@@ -52,9 +52,9 @@ export async function page(context) {
     usualPolicy(api, signal),
     isNew ? null : api.get(`/campaigns/${encodeURIComponent(address.parts[1])}`, { signal }),
   ]);
-  if (kept?.hash !== location.hash) {
+  if (kept?.hash !== location.hash || kept.slug !== caller.slug) {
     const plan = isNew ? blank() : planOf(campaign, segments, await ownPolicy(api, campaign, signal), format);
-    kept = { hash: location.hash, plan };
+    kept = { hash: location.hash, slug: caller.slug, plan };
   }
   const { plan } = kept;
   if (campaign) plan.was.key = campaign.key;

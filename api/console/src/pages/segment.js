@@ -1,0 +1,180 @@
+// One segment: its rule as words and as JSON, who satisfies it now, and why somebody does or does not.
+import { el, fill } from "../dom.js";
+import { field } from "../parts/field.js";
+import { trouble } from "../parts/notice.js";
+import { reader } from "../parts/reader.js";
+import { satisfied } from "../parts/satisfied.js";
+
+const SOON_MS = 400;
+const FIRST_RULE = { all: [{ attribute: "city", is: "Huế" }] };
+
+export async function page(context) {
+  const { t, api, address, signal, format, may } = context;
+  const isNew = address.parts[0] === "new-segment";
+  const key = address.parts[1];
+  const segment = isNew ? null : await api.get(`/segments/${encodeURIComponent(key)}`, { signal });
+  const title = segment?.name ?? t("segment.new");
+  return {
+    title,
+    node: el(
+      "div",
+      { class: "page" },
+      el(
+        "header",
+        { class: "head" },
+        el("h1", null, title),
+        segment &&
+          el(
+            "p",
+            { class: "soft" },
+            el("span", { class: "mono" }, segment.key),
+            ` · ${t("segment.version", { version: segment.version })} · ${t("segment.size", { count: format.count(segment.size) })}`,
+            segment.refreshed_at && ` · ${t("segment.refreshed", { at: format.moment(segment.refreshed_at) })}`,
+            segment.archived_at && ` · ${t("segment.archived")}`,
+          ),
+      ),
+      el("div", { class: "columns even" }, editor(context, segment, may("write") && !segment?.archived_at), segment && why(context, segment)),
+    ),
+  };
+}
+
+/** The rule as it is typed, said in words and counted before it is saved. */
+function editor(context, segment, isOpen) {
+  const { t, api, signal, go, again } = context;
+  const name = field({ id: "name", label: t("compose.name") }, el("input", { maxlength: "200", autocomplete: "off", value: segment?.name ?? "", readonly: !isOpen }));
+  const key = field(
+    { id: "key", label: t("compose.key") },
+    el("input", { class: "mono", maxlength: "100", autocomplete: "off", spellcheck: "false", value: segment?.key ?? "", readonly: Boolean(segment) }),
+  );
+  const text = el("textarea", { class: "mono", rows: "12", spellcheck: "false", value: JSON.stringify(segment?.rule ?? FIRST_RULE, null, 2), oninput: soon });
+  const rule = field({ id: "rule", label: t("segment.rule"), hint: t("segment.rule.hint") }, text);
+  const place = el("div", { class: "inside", "aria-live": "polite" });
+  const told = el("div", { role: "status" });
+  const save = el("button", { class: "main", type: "submit" }, t("compose.save"));
+  let waiting = 0;
+
+  function soon() {
+    clearTimeout(waiting);
+    waiting = setTimeout(look, SOON_MS);
+  }
+
+  function read() {
+    try {
+      return JSON.parse(text.value);
+    } catch {
+      rule.fault(t("compose.not_json"));
+      return null;
+    }
+  }
+
+  async function look() {
+    const typed = read();
+    if (typed === null) return;
+    rule.fault("");
+    await satisfied(context, place, { rule: typed }, blame);
+  }
+
+  const blame = (error) => rule.fault([error.message, error.remedy].filter(Boolean).join(" "));
+
+  async function submit(event) {
+    event.preventDefault();
+    fill(told);
+    for (const each of [name, key]) each.fault(each.control.value.trim() ? "" : t("compose.needed"));
+    const missing = [name, key].find((each) => !each.control.value.trim());
+    const typed = read();
+    if (missing || typed === null) {
+      (missing ?? rule).control.focus();
+      return;
+    }
+    save.disabled = true;
+    try {
+      if (!segment && (await isTaken(key.control.value.trim()))) {
+        key.fault(t("segment.taken"));
+        key.control.focus();
+      } else {
+        // What the form does not show stays as it is.
+        const kept = { schedule: segment?.schedule ?? null, zone: segment?.zone ?? null };
+        await api.post("/segments", { key: key.control.value.trim(), name: name.control.value.trim(), rule: typed, ...kept }, { signal });
+        if (segment) again();
+        else go("segments", key.control.value.trim());
+        return;
+      }
+    } catch (error) {
+      if (error.status === 422) blame(error);
+      if (error.name !== "AbortError") fill(told, trouble(t, error));
+    }
+    save.disabled = false;
+  }
+
+  async function isTaken(wanted) {
+    try {
+      await api.get(`/segments/${encodeURIComponent(wanted)}`, { signal });
+      return true;
+    } catch (error) {
+      if (error.status === 404) return false;
+      throw error;
+    }
+  }
+
+  look();
+  return el(
+    "section",
+    { class: "card compose", "aria-labelledby": "rule-heading" },
+    el("h2", { id: "rule-heading" }, t("segment.who")),
+    place,
+    el(
+      "form",
+      { class: "column", novalidate: true, onsubmit: submit },
+      el("div", { class: "field-grid" }, name.node, key.node),
+      rule.node,
+      told,
+      isOpen && el("div", { class: "tools" }, save),
+    ),
+  );
+}
+
+/** Which condition holds for one person and which does not, with what was found. */
+function why(context, segment) {
+  const { t, api, format, language, signal } = context;
+  const shown = el("div", { "aria-live": "polite" });
+  const who = reader(context, t("segment.person"), null);
+
+  async function ask(event) {
+    event.preventDefault();
+    const profile = who.control.value.trim();
+    who.fault(profile ? "" : t("compose.needed"));
+    if (!profile) return;
+    fill(shown, el("p", { class: "waiting", role: "status" }, t("loading")));
+    try {
+      const found = await api.get(`/segments/${encodeURIComponent(segment.key)}/explain`, { query: { profile, language }, signal });
+      fill(
+        shown,
+        el("p", { class: "lead" }, t(found.holds ? "segment.holds" : "segment.holds_not", { who: found.ext_id })),
+        found.member_since && el("p", { class: "soft small" }, t("segment.since", { at: format.moment(found.member_since) })),
+        el("ul", { class: "plain conditions" }, condition(context, found.explained)),
+      );
+    } catch (error) {
+      if (error.name !== "AbortError") fill(shown, trouble(t, error));
+    }
+  }
+
+  return el(
+    "section",
+    { class: "card", "aria-labelledby": "why-heading" },
+    el("h2", { id: "why-heading" }, t("why.title")),
+    el("form", { class: "column", onsubmit: ask }, who.node, el("div", { class: "tools" }, el("button", { type: "submit" }, t("segment.ask")))),
+    shown,
+  );
+}
+
+function condition(context, one) {
+  const { t } = context;
+  return el(
+    "li",
+    { "data-holds": String(one.holds) },
+    el("span", { class: one.holds ? "good-text" : "bad-text" }, el("span", { "aria-hidden": "true" }, one.holds ? "✓ " : "✗ "), el("span", { class: "unseen" }, t(one.holds ? "segment.yes" : "segment.no"))),
+    el("span", null, one.text),
+    one.found && el("span", { class: "soft small" }, ` · ${one.found}`),
+    one.parts && el("ul", { class: "plain conditions" }, one.parts.map((part) => condition(context, part))),
+  );
+}
