@@ -2639,7 +2639,8 @@ BEGIN
         SELECT FROM family f JOIN public.campaign_run r ON r.tenant_id = border AND r.run_id = f.run_id
         WHERE f.top_id = id AND (r.status NOT IN ('finished', 'cancelled') OR EXISTS (
             SELECT FROM public.run_batch b WHERE b.tenant_id = border AND b.run_id = r.run_id AND b.status = 'pending')));
-    -- Nobody changes a message from here on, nor answers it.
+    -- Nobody changes a message from here on, nor answers it; nor is a person erased between reading their rows and moving them.
+    PERFORM FROM public.decision d WHERE d.tenant_id = border AND d.decision_id = ANY (looked) ORDER BY d.decision_id FOR UPDATE;
     PERFORM FROM public.delivery_log l WHERE l.tenant_id = border AND l.decision_id = ANY (looked) ORDER BY l.delivery_id FOR UPDATE;
     SELECT coalesce(array_agg(d.decision_id), '{}') INTO moved
     FROM public.decision d

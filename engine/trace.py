@@ -50,17 +50,13 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Root:
-    """The record that an argument names: its person, and which of the person's decisions (None: all).
-
-    `has_archived`: some of these decisions are in the archive.
-    """
+    """The record that an argument names: its person, and which of the person's decisions (None: all)."""
 
     kind: Kind
     record_id: int
     profile_id: int | None
     decision_ids: tuple[int, ...] | None
     title: str
-    has_archived: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,9 +137,9 @@ async def find(connection: Transaction, argument: str, *, kind: Kind | None = No
 
     Raises NotFound where it names none, InvalidInput where it names several and `kind` does not settle which.
     """
-    found = await connection.execute(queries("trace")["find"], {"argument": argument}, prepare=True)
-    rows = await found.fetchall()
-    meant = [row for row in rows if kind is None or row["kind"] == kind]
+    meant = await _meant(connection, queries("trace")["find"], argument, kind)
+    if not meant or any(row["kind"] == Kind.EVENT for row in meant):
+        meant = await _meant(connection, queries("trace")["find_ever"], argument, kind)
     if not meant:
         raise NotFound(
             f"There is no {kind or 'profile, event, delivery or decision'} {argument!r} in this tenant.",
@@ -160,8 +156,12 @@ async def find(connection: Transaction, argument: str, *, kind: Kind | None = No
         profile_id=row["profile_id"],
         decision_ids=None if decisions is None else tuple(decisions),
         title=row["title"],
-        has_archived=row["has_archived"],
     )
+
+
+async def _meant(connection: Transaction, statement: LiteralString, argument: str, kind: Kind | None) -> list[DictRow]:
+    rows = await (await connection.execute(statement, {"argument": argument}, prepare=True)).fetchall()
+    return [row for row in rows if kind is None or row["kind"] == kind]
 
 
 async def trace(connection: Transaction, root: Root, *, newest: int = NEWEST) -> Trace:
@@ -175,12 +175,21 @@ async def trace(connection: Transaction, root: Root, *, newest: int = NEWEST) ->
     async with AsyncRawCursor(connection, row_factory=dict_row) as cursor:
         await cursor.execute(statement, (arguments,), prepare=True)
         found = _journeys(await cursor.fetchall())
-        if root.has_archived and len(found) < newest:
+        if len(found) < newest and await _has_more(connection, root, len(found)):
             chosen = None if root.decision_ids is None else list(root.decision_ids)
             statement = _trace_sql(queries("trace")["archived_path"], _ARCHIVED)
             await cursor.execute(statement, (root.profile_id, chosen, newest - len(found)))
             found += _journeys(await cursor.fetchall(), is_archived=True)
     return Trace(root, found)
+
+
+async def _has_more(connection: Transaction, root: Root, found: int) -> bool:
+    """Tell whether there are decisions of `root` in the archive."""
+    if root.decision_ids is not None:
+        return found < len(root.decision_ids)
+    asked = await connection.execute(queries("trace")["has_archived"], {"profile_id": root.profile_id}, prepare=True)
+    row = await asked.fetchone()
+    return row is not None and bool(row["has_archived"])
 
 
 async def auditor_sql(connection: Transaction, root: Root, *, tenant_id: UUID, newest: int = NEWEST) -> str:

@@ -10,6 +10,7 @@ from engine.settings import Settings
 from rules.errors import InvalidInput
 
 NAMES: dict[str, str] = {
+    "archive": "Deciding, a recent journey and comparing the graph beside old decisions, live and archived.",
     "chaos": "Workers killed, Redis emptied, servers restarted, connections cut: what is lost, doubled or uncertain.",
     "compare": "One campaign by LEO, Celery and a loop, each killed in the middle; journeys by graph and by joins.",
     "decide": "Deciding for people among 10,000 and among 1,000,000, in batches and for one event at a time.",

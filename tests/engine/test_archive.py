@@ -1,6 +1,7 @@
 """The archive: what is old and over leaves the live tables and the graph, and nothing else does."""
 
 from datetime import timedelta
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -8,12 +9,14 @@ import pytest
 from engine import archive, trace
 from engine.archive import Moved, Retention
 from engine.db import Database
+from engine.settings import Settings
 from graph import mirror
 from rules.errors import InvalidInput
 from tests.conftest import Tenant
 from tests.engine.acting import acting
 from tests.engine.aged import AGO, KEEP, NOTHING, again, aged, archived, asked, counts
 from tests.engine.test_audit import recorded, sealed, verified
+from tests.engine.worker_process import WorkerProcess, until
 from tests.engine.world import simple_world
 
 
@@ -137,3 +140,20 @@ async def test_new_decisions_are_live(db: Database, tenant: Tenant) -> None:
     await sealed(world)
     assert await archived(world) == NOTHING
     assert timedelta(days=archive.KEEP_DAYS) < AGO
+
+
+async def test_a_worker_archives_by_the_clock(db: Database, tenant: Tenant, settings: Settings, tmp_path: Path) -> None:
+    world = await aged(db, tenant)
+    await asked(world, archive.keep, days=KEEP)
+    environment = settings.model_copy(update={"admin_database_url": None}).environment()
+    worker = WorkerProcess("bulk", environment, tmp_path / "worker.log")
+    await worker.ready()
+
+    async def is_archived() -> bool:
+        return (await counts(world))["old_decisions"] == 4
+
+    try:
+        await until(is_archived, seconds=20)
+    finally:
+        assert await worker.stop() == 0, worker.log_file.read_text(encoding="utf-8")
+    assert await world.graph_differences() == 0

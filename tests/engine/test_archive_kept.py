@@ -1,6 +1,7 @@
 """The archive keeps what it took: whoever changes it, is killed over it or asks at the same time."""
 
 import asyncio
+from functools import partial
 
 import psycopg
 import pytest
@@ -8,10 +9,11 @@ import pytest
 from engine import archive
 from engine.archive import Moved
 from engine.db import Database
+from engine.privacy import erase_profile
 from rules.errors import LeoError
 from tests.conftest import Tenant
 from tests.engine.acting import ROLES, acting, values
-from tests.engine.aged import NOTHING, again, aged, archived, counts
+from tests.engine.aged import NOTHING, again, aged, archived, asked, counts
 from tests.engine.test_audit import forge, verified
 from tests.engine.world import World
 
@@ -168,6 +170,26 @@ async def test_an_answer_and_the_archive_wait_for_each_other(db: Database, tenan
     assert await move == Moved(4, 4)
     assert await world.one("SELECT count(*) FROM outcome WHERE delivery_archived") == 8
     assert await world.graph_differences() == 0
+
+
+@pytest.mark.parametrize("first", ["erasing", "archiving"])
+async def test_nobody_is_moved_while_they_are_erased(db: Database, tenant: Tenant, admin_url: str, first: str) -> None:
+    """Whichever comes first, what is in the archive is what is left."""
+    world = await aged(db, tenant)
+    erase = partial(erase_profile, ext_id="kh-1", reason="asked", by="test")
+    move = "SELECT * FROM leo_archive(now() - interval '400 days', 0, 100)"
+    async with db.transaction(tenant.tenant_id) as conn:
+        await (erase(conn) if first == "erasing" else conn.execute(move))
+        other = asyncio.create_task(archived(world) if first == "erasing" else asked(world, erase))
+        await asyncio.sleep(0.1)
+        assert not other.done()
+    await other
+    with acting(admin_url, "superuser") as connection:
+        for table in ("archive_decision", "archive_delivery"):
+            rows = values(connection, f"SELECT t::text FROM {table} t WHERE tenant_id = %s", tenant.tenant_id)  # noqa: S608
+            assert len(rows) == 4
+            assert not [row for row in rows if "kh-1" in row]
+    assert (await verified(world)).finding is None
 
 
 async def test_a_tenant_goes_with_its_archive(db: Database, tenant: Tenant, admin_url: str) -> None:

@@ -1,5 +1,7 @@
 """What is in the archive is told, counted, answered, exported and erased as it was when it was live."""
 
+import asyncio
+import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,6 +12,7 @@ from engine import explain, trace
 from engine.archive import Moved
 from engine.campaigns.figures import campaign_figures
 from engine.campaigns.funnel import funnel, lifts
+from engine.cli import run
 from engine.db import Database
 from engine.outcomes import Recorded, record_outcomes
 from engine.privacy import erase_profile, export_profile
@@ -154,3 +157,27 @@ async def test_a_person_is_found_in_the_archive_and_erased_from_it(
     assert (await counts(world))["old_attempts"] == 16
     found = await verified(world)
     assert (found.finding, found.records) == (None, 12)
+
+
+@pytest.mark.usefixtures("leo")
+async def test_the_commands_say_what_they_did(db: Database, tenant: Tenant, capsys: pytest.CaptureFixture[str]) -> None:
+    await aged(db, tenant)
+
+    async def leo(*words: str) -> tuple[int, str]:
+        ended = await asyncio.to_thread(run, [*words, "--tenant", tenant.slug])
+        return ended, capsys.readouterr().out
+
+    assert await leo("archive", "run") == (
+        1,
+        "This tenant keeps everything live. Run: leo archive keep, or give --days\n",
+    )
+    assert await leo("archive", "keep", "--days", "20") == (2, "")
+    assert await leo("archive", "keep") == (0, "400 days stay live.\n")
+    assert await leo("archive", "run") == (0, "4 decisions and 4 deliveries archived.\n")
+    _, shown = await leo("archive", "status")
+    assert "live      0 decisions, 0 deliveries; kept: 400 days" in shown
+    assert "archived  4 decisions, 4 deliveries, decided " in shown
+    _, shown = await leo("archive", "status", "--json")
+    assert (json.loads(shown)["archived_decisions"], json.loads(shown)["least"]) == (4, 35)
+    assert ", archived" in (await leo("trace", "kh-1"))[1]
+    assert await leo("archive", "keep", "--off") == (0, "Nothing more is archived.\n")

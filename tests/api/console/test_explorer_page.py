@@ -66,7 +66,7 @@ async def test_a_query_is_run_its_graph_expanded_and_collapsed_and_taken_away(de
     grown = await _drawn(page)
     assert grown > 4
     assert await desk.faults() == []
-    await keep(page, "explorer-en")
+    await keep(page, "explorer-en", whole=True)
     whole: dict[str, Any] = json.loads(await _saved(page, "JSON"))
     assert len(whole["graph"]["nodes"]) == grown
     graph = ET.fromstring((await _saved(page, "GRAPHML")).decode())  # noqa: S314 - made by the page under test
