@@ -159,6 +159,10 @@ class Lacking:
     looked_at: int
     examples: tuple[str, ...]
 
+    def __str__(self) -> str:
+        several = ", ".join(self.examples)
+        return f"{self.name} is missing for {self.people:,} of {self.looked_at:,} people: {several}."
+
 
 async def count_lacking(
     conn: Transaction,

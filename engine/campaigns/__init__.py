@@ -17,7 +17,7 @@ from engine.campaigns.content import (
     save_policy,
     save_template,
 )
-from engine.campaigns.plan import Campaign, get_campaign, list_campaigns, save_campaign
+from engine.campaigns.plan import Campaign, get_campaign, id_of_campaign, list_campaigns, save_campaign
 from engine.campaigns.preview import Preview, preview_template
 from engine.campaigns.runs import (
     Activated,
@@ -27,7 +27,6 @@ from engine.campaigns.runs import (
     cancel_campaign,
     list_runs,
     pause_campaign,
-    resume_by_key,
     resume_campaign,
     start_run,
 )
@@ -50,6 +49,7 @@ __all__ = [
     "connect_channel",
     "get_campaign",
     "get_template",
+    "id_of_campaign",
     "list_campaigns",
     "list_channels",
     "list_runs",
@@ -57,7 +57,6 @@ __all__ = [
     "pause_campaign",
     "pause_channel",
     "preview_template",
-    "resume_by_key",
     "resume_campaign",
     "resume_channel",
     "save_campaign",

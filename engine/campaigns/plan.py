@@ -110,6 +110,14 @@ async def get_campaign(conn: Transaction, *, tenant_id: UUID, campaign_id: int) 
     return _campaign(row)
 
 
+async def id_of_campaign(conn: Transaction, *, tenant_id: UUID, key: str) -> int:
+    """Give the id of the campaign of this key; raises NotFound."""
+    row = await (await conn.execute(_SQL["id_of_key"], {"tenant_id": tenant_id, "key": key})).fetchone()
+    if row is None:
+        raise NotFound(f"There is no campaign {key!r}.", remedy="Check the key: leo campaigns list, or GET /campaigns.")
+    return int(row["campaign_id"])
+
+
 async def list_campaigns(conn: Transaction, *, tenant_id: UUID, after: int = 0, limit: int = 100) -> list[Campaign]:
     """Give campaigns in the order of their ids, those beyond `after`."""
     values = {"tenant_id": tenant_id, "after": after, "limit": limit}

@@ -155,16 +155,6 @@ async def pause_campaign(conn: Transaction, *, tenant_id: UUID, campaign_id: int
     return await get_campaign(conn, tenant_id=tenant_id, campaign_id=campaign_id)
 
 
-async def resume_by_key(
-    conn: Transaction, *, tenant_id: UUID, key: str, without_runs: bool = False
-) -> tuple[Campaign, list[tuple[Lane, int]]]:
-    """Resume the campaign of this key; raises NotFound, Conflict where it is not paused."""
-    row = await (await conn.execute(_SQL["id_of_key"], {"tenant_id": tenant_id, "key": key})).fetchone()
-    if row is None:
-        raise NotFound(f"There is no campaign {key!r}.", remedy="Check the key: GET /campaigns lists them.")
-    return await resume_campaign(conn, tenant_id=tenant_id, campaign_id=row["campaign_id"], without_runs=without_runs)
-
-
 async def resume_campaign(
     conn: Transaction, *, tenant_id: UUID, campaign_id: int, without_runs: bool = False
 ) -> tuple[Campaign, list[tuple[Lane, int]]]:

@@ -1,4 +1,4 @@
-"""`leo campaigns`: what a campaign would come to, before anything is decided or sent; and going on with one."""
+"""`leo campaigns`: what a campaign would come to, before anything is decided; starting, pausing and ending one."""
 
 import asyncio
 import json
@@ -8,9 +8,10 @@ from uuid import UUID
 
 import typer
 from rich.console import Console
+from rich.table import Table
+from rich.text import Text
 
-from engine import explain
-from engine.campaigns import resume_by_key
+from engine import campaigns, explain
 from engine.cli import explain_tables as tables
 from engine.cli.instants import instant
 from engine.cli.reach import inside
@@ -33,6 +34,24 @@ VersionOption = Annotated[
 ]
 TenantOption = Annotated[str | None, typer.Option("--tenant", help="The tenant's slug; not needed where there is one.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+
+
+@app.command("list")
+def list_(
+    after: Annotated[int, typer.Option(min=0, help="Those beyond this id.")] = 0,
+    limit: Annotated[int, typer.Option(min=1, max=500, help="At most so many.")] = 100,
+    tenant: TenantOption = None,
+) -> None:
+    """Show the campaigns, the oldest first."""
+
+    async def work(conn: Transaction, tenant_id: UUID) -> list[campaigns.Campaign]:
+        return await campaigns.list_campaigns(conn, tenant_id=tenant_id, after=after, limit=limit)
+
+    table = Table("id", "key", "name", "status", "started by")
+    for one in asyncio.run(inside(tenant, work)):
+        cells = (str(one.campaign_id), one.key, one.name, one.status, one.trigger_type or one.trigger_segment or "")
+        table.add_row(*(Text(cell) for cell in cells))
+    Console().print(table)
 
 
 @app.command()
@@ -66,6 +85,37 @@ def forecast(
 
 
 @app.command()
+def start(key: KeyArgument, tenant: TenantOption = None) -> None:
+    """Freeze its segment now and decide for who is in it; workers find within seconds what is due."""
+
+    async def work(conn: Transaction, tenant_id: UUID) -> campaigns.Activated:
+        campaign_id = await campaigns.id_of_campaign(conn, tenant_id=tenant_id, key=key)
+        return await campaigns.activate_campaign(conn, tenant_id=tenant_id, campaign_id=campaign_id)
+
+    done = asyncio.run(inside(tenant, work))
+    for one in done.lacking:
+        typer.echo(str(one))
+    if done.run is None:
+        typer.echo(f"{key} is active and waits for its trigger.")
+    else:
+        typer.echo(
+            f"{key} is active: it decides for {done.run.people:,} people in {len(done.run.batch_ids):,} batches."
+        )
+
+
+@app.command()
+def pause(key: KeyArgument, tenant: TenantOption = None) -> None:
+    """Decide and send nothing more of a campaign until it is resumed."""
+
+    async def work(conn: Transaction, tenant_id: UUID) -> None:
+        campaign_id = await campaigns.id_of_campaign(conn, tenant_id=tenant_id, key=key)
+        await campaigns.pause_campaign(conn, tenant_id=tenant_id, campaign_id=campaign_id)
+
+    asyncio.run(inside(tenant, work))
+    typer.echo(f"{key} is paused. Go on with it: leo campaigns resume {key}")
+
+
+@app.command()
 def resume(
     key: KeyArgument,
     without_runs: Annotated[
@@ -76,10 +126,31 @@ def resume(
     """Go on with a paused campaign; workers find within seconds what waits."""
 
     async def work(conn: Transaction, tenant_id: UUID) -> int:
-        _, batches = await resume_by_key(conn, tenant_id=tenant_id, key=key, without_runs=without_runs)
+        campaign_id = await campaigns.id_of_campaign(conn, tenant_id=tenant_id, key=key)
+        _, batches = await campaigns.resume_campaign(
+            conn, tenant_id=tenant_id, campaign_id=campaign_id, without_runs=without_runs
+        )
         return len(batches)
 
     typer.echo(f"{key} goes on; {asyncio.run(inside(tenant, work)):,} batches are due.")
+
+
+@app.command()
+def cancel(
+    key: KeyArgument,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask: it cannot be taken back.")] = False,
+    tenant: TenantOption = None,
+) -> None:
+    """End a campaign for good: what is not decided or sent yet never will be."""
+    if not yes:
+        typer.confirm(f"End {key} for good?", abort=True)
+
+    async def work(conn: Transaction, tenant_id: UUID) -> None:
+        campaign_id = await campaigns.id_of_campaign(conn, tenant_id=tenant_id, key=key)
+        await campaigns.cancel_campaign(conn, tenant_id=tenant_id, campaign_id=campaign_id)
+
+    asyncio.run(inside(tenant, work))
+    typer.echo(f"{key} has ended.")
 
 
 @app.command("dry-run")

@@ -121,8 +121,7 @@ def approve(template_id: IdArgument, tenant: TenantOption = None) -> None:
 
     done, lacking = asyncio.run(inside(tenant, work))
     for one in lacking:
-        several = ", ".join(one.examples)
-        typer.echo(f"{one.name} is missing for {one.people:,} of {one.looked_at:,} people: {several}.")
+        typer.echo(str(one))
     typer.echo(f"{done.key} v{done.version} ({done.channel}) is approved by {done.approved_by or 'somebody'}.")
 
 

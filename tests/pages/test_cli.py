@@ -94,7 +94,7 @@ SECTIONS: dict[str, Context] = {
         elsewhere={"leo channels zalo-": "Zalo is asked: tests/engine/test_consents.py asks its emulator"},
     ),
     "leo templates": Context(fill={"251": "SELECT template_id FROM message_template WHERE key = 'uu-dai'"}),
-    "leo campaigns": Context(before={"leo campaigns resume": "leo db hold"}),
+    "leo campaigns": Context(prints={"leo campaigns start": "is active"}),
     "leo decisions": Context(fill={"8123": "SELECT max(decision_id) FROM decision"}),
     "leo task": Context(
         files={"plan.json": json.dumps(PLAN)},
