@@ -96,3 +96,8 @@ class Unavailable(LeoError):
 
     code = "unavailable"
     retryable = True
+
+
+def cause(error: Exception) -> str:
+    """Say in the system's words why a file could not be used, without its number and its path."""
+    return (isinstance(error, OSError) and error.strerror) or str(error)

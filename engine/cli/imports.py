@@ -16,7 +16,7 @@ from rich.table import Table
 from engine.cli import reach
 from engine.imports import Imported, Refusal, Telling, import_file
 from engine.imports.columns import mapping
-from rules.errors import InvalidInput
+from rules.errors import InvalidInput, cause
 
 SHOWN = 10
 
@@ -65,7 +65,9 @@ def _reporting(path: Path | None) -> Iterator[Callable[[Refusal], None]]:
             rows.writerow([column.name for column in dataclasses.fields(Refusal)])
             yield lambda refusal: rows.writerow(dataclasses.astuple(refusal)) and None
     except OSError as error:
-        raise InvalidInput(f"{path} cannot be written: {error}.", remedy="Name another file with --report.") from error
+        raise InvalidInput(
+            f"{path} cannot be written: {cause(error)}.", remedy="Name another file with --report."
+        ) from error
 
 
 def _show(done: Imported, console: Console, *, dry_run: bool) -> None:
@@ -88,4 +90,4 @@ def _text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        raise InvalidInput(f"{path} cannot be read: {error}.", remedy="Give a TOML file in UTF-8.") from error
+        raise InvalidInput(f"{path} cannot be read: {cause(error)}.", remedy="Give a TOML file in UTF-8.") from error

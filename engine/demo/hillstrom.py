@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, TextIO
 
-from rules.errors import InvalidInput
+from rules.errors import InvalidInput, cause
 
 COLUMNS = (
     "customer", "recency", "history_segment", "history", "mens", "womens", "zip_code", "newbie", "channel", "segment",
@@ -46,7 +46,7 @@ def read(path: Path) -> list[Customer]:
             customers = list(_rows(file, path.name))
     except (OSError, EOFError, UnicodeDecodeError, zlib.error) as error:
         raise InvalidInput(
-            f"{path} cannot be read: {error}.", remedy="Give the CSV file of customers, gzipped or not."
+            f"{path} cannot be read: {cause(error)}.", remedy="Give the CSV file of customers, gzipped or not."
         ) from error
     if not customers:
         raise InvalidInput(f"{path} holds no customers.", remedy="Give a file with a header and at least one line.")

@@ -21,7 +21,7 @@ from engine.imports.columns import Columns
 from engine.imports.lines import Line, read_csv, read_json
 from engine.imports.write import Begin, Import, Imported, Refusal, Telling
 from engine.tenants import get_tenant
-from rules.errors import InvalidInput
+from rules.errors import InvalidInput, cause
 
 __all__ = ["MOST_LINES", "Form", "Imported", "Refusal", "Telling", "import_body", "import_file"]
 
@@ -107,7 +107,9 @@ def _opened(path: Path) -> Iterator[TextIO]:
         with path.open("rb") as file:
             yield _decoded(cast("BinaryIO", gzip.GzipFile(fileobj=file)) if path.suffix == ".gz" else file)
     except (OSError, EOFError, zlib.error) as error:
-        raise InvalidInput(f"{path} cannot be read: {error}.", remedy="Give a file that is there and whole.") from error
+        raise InvalidInput(
+            f"{path} cannot be read: {cause(error)}.", remedy="Give a file that is there and whole."
+        ) from error
 
 
 def _decoded(octets: BinaryIO) -> TextIO:

@@ -51,8 +51,12 @@ def test_a_broken_file_names_the_line_and_the_fault(tmp_path: Path, lines: tuple
 
 
 def test_a_file_that_is_no_gzip_or_not_there_is_told(tmp_path: Path) -> None:
-    for path in (written(tmp_path / "a.csv.gz", HEADER, LINE), tmp_path / "none.csv"):
-        with pytest.raises(InvalidInput, match="cannot be read"):
+    why = {
+        written(tmp_path / "a.csv.gz", HEADER, LINE): "Not a gzipped file",
+        tmp_path / "none.csv": "No such file or dir",
+    }
+    for path, words in why.items():
+        with pytest.raises(InvalidInput, match=rf"{path.name} cannot be read: {words}"):
             read(path)
 
 
