@@ -193,11 +193,15 @@ class Database:
             **({} if self._is_pooled else {"options": _options(values)}),
         )
         connection = await AsyncConnection.connect(conninfo, autocommit=True, prepare_threshold=None)
-        if self._is_pooled:
-            await connection.execute(_BEGIN_READING)
-            await connection.execute(_SET_ALL, (Jsonb(values),))
-        else:
-            await connection.execute(_LOAD_AGE)
+        try:
+            if self._is_pooled:
+                await connection.execute(_BEGIN_READING)
+                await connection.execute(_SET_ALL, (Jsonb(values),))
+            else:
+                await connection.execute(_LOAD_AGE)
+        except psycopg.Error:
+            await connection.close()
+            raise
         return connection
 
     async def _check(self) -> None:

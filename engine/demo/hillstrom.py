@@ -37,6 +37,16 @@ class Customer:
     def address(self) -> str:
         return f"{self.key.lower()}@hillstrom.example"
 
+    @property
+    def outcomes(self) -> list[str | dict[str, Any]]:
+        """What the record says of a customer, as the sandbox tells it."""
+        said: list[str | dict[str, Any]] = ["delivered"]
+        if self.visited:
+            said.append("visited")
+        if self.bought:
+            said.append({"type": "bought", "value": self.spend})
+        return said
+
 
 def read(path: Path) -> list[Customer]:
     """Read the file, gzipped or not. Raises InvalidInput naming the line and column that cannot be read."""

@@ -25,7 +25,7 @@ from engine.demo.seed import Places, Seeded, connect, seed_campaigns, seed_tenan
 from engine.demo.story import Story, email_test, vietnamese
 from engine.embedded import Servers
 from engine.events import record_events
-from engine.processes import background
+from engine.processes import background, track
 from engine.processes.table import api_url, parts, public_url
 from engine.profiles import upsert_profiles
 from engine.queries import queries
@@ -127,7 +127,7 @@ class Demo:
 
     async def _ask_outcomes(self, customers: Sequence[hillstrom.Customer]) -> None:
         """Tell the sandbox what each customer did in the two weeks after the real mail."""
-        asked = {customer.address: _outcomes(customer) for customer in customers if customer.arm != hillstrom.CONTROL}
+        asked = {customer.address: customer.outcomes for customer in customers if customer.arm != hillstrom.CONTROL}
         keys = list(asked)
         for start in range(0, len(keys), ASKED_AT_ONCE):
             part = {key: asked[key] for key in keys[start : start + ASKED_AT_ONCE]}
@@ -199,7 +199,7 @@ class Demo:
             {"ext_id": customer.key, **(outcome if isinstance(outcome, dict) else {"type": outcome})}
             for customer in customers
             if customer.arm == hillstrom.CONTROL
-            for outcome in _outcomes(customer)
+            for outcome in customer.outcomes
             if outcome != "delivered"
         ]
         async with self.db.transaction(tenant.tenant_id) as connection:
@@ -272,7 +272,7 @@ async def _until_up(demo: Demo) -> None:
     deadline = time.monotonic() + START_S
     waiting = {"api": (demo.api, "/readyz"), "sandbox": (demo.sandbox, "/_sandbox/stats")}
     while waiting:
-        waiting = {name: place for name, place in waiting.items() if not await place[0].is_up(place[1])}
+        waiting = {name: place for name, place in waiting.items() if not await _is_up(demo, name, *place)}
         if waiting and time.monotonic() > deadline:
             names = " and ".join(waiting)
             raise Unavailable(
@@ -282,14 +282,14 @@ async def _until_up(demo: Demo) -> None:
         await asyncio.sleep(0.05 if waiting else 0)
 
 
-def _outcomes(customer: hillstrom.Customer) -> list[str | dict[str, Any]]:
-    """Give what the record says of a customer, as the sandbox tells it."""
-    outcomes: list[str | dict[str, Any]] = ["delivered"]
-    if customer.visited:
-        outcomes.append("visited")
-    if customer.bought:
-        outcomes.append({"type": "bought", "value": customer.spend})
-    return outcomes
+async def _is_up(demo: Demo, name: str, client: Client, path: str) -> bool:
+    """Whether our own answers: where another program took the port first, ours ends, and that one may answer."""
+    home = demo.settings.home
+    run = background.running(home, name)
+    if run is None:
+        log = background.log_file(home, name)
+        raise Unavailable(f"The {name} ended: {track.log_tail(log)}.", remedy="Run it again; the log has the rest.")
+    return await client.is_up(path) and await asyncio.to_thread(track.listens, run)
 
 
 def _sandbox_url(settings: Settings) -> str:

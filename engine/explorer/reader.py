@@ -169,16 +169,23 @@ async def _connected(db: Database, login: Login, query_id: int, limits: Limits) 
             statement_ms=round((limits.time_s + limits.grace_s) * 1000),
         )
     except psycopg.errors.AdminShutdown as error:
-        raise Conflict("The query was stopped before it began.", remedy="Send it again.") from error
+        raise _stopped() from error
     except psycopg.errors.TooManyConnections as error:
         raise _full() from error
     except psycopg.OperationalError as error:
         raise _not_connected(error) from error
 
 
+def _stopped() -> Conflict:
+    return Conflict("The query was stopped before it began.", remedy="Send it again.")
+
+
 def _not_connected(error: psycopg.OperationalError) -> Exception:
     """Say why there is no session; a refusal at login has no code of its own in libpq's error, only its sentence."""
     said = str(error)
+    # It was let in, and its session was ended before the server could say by whom.
+    if said.startswith("consuming input failed"):
+        return _stopped()
     if "too many connections for role" in said:
         return _full()
     if any(words in said for words in _REFUSALS):

@@ -71,6 +71,15 @@ def is_running(run: Run | None) -> bool:
     return run is not None and started_mark(run.pid) == run.started
 
 
+def listens(run: Run) -> bool:
+    """Whether the process itself listens on its port: what answers there may be somebody else's."""
+    try:
+        held = psutil.Process(run.pid).net_connections(kind="tcp")
+    except psutil.Error:
+        return False
+    return any(one.status == psutil.CONN_LISTEN and one.laddr.port == run.port for one in held)
+
+
 def most_memory_mb(run: Run) -> float:
     """Give the most memory a living process ever held, in MB (what it holds now where the system keeps no mark)."""
     try:

@@ -38,20 +38,18 @@ OFFER = {
 # What cannot be had by waiting: messages that ended badly, callbacks about nobody, work that was put off.
 HARM = [
     """
-    WITH made AS (SELECT delivery_id, row_number() OVER (ORDER BY delivery_id) AS place FROM delivery_log
-                  WHERE campaign_id = (SELECT campaign_id FROM campaign WHERE key = 'tet'))
-    UPDATE delivery_log l SET status = (ARRAY['uncertain', 'dead', 'failed', 'uncertain'])[place],
-                              class = 'provider_down', attempts = 6, setbacks = 6
-    FROM made WHERE made.delivery_id = l.delivery_id AND place <= 4
+    WITH made AS (
+        SELECT delivery_id, row_number() OVER (ORDER BY key = 'tet' DESC, delivery_id) AS place
+        FROM delivery_log JOIN campaign USING (tenant_id, campaign_id) WHERE delivery_log.status = 'sent')
+    UPDATE delivery_log l SET status = (ARRAY['uncertain', 'dead', 'failed', 'uncertain', 'queued'])[place],
+                              class = CASE WHEN place < 5 THEN 'provider_down' END, attempts = 6, setbacks = 6,
+                              due_at = CASE WHEN place < 5 THEN due_at ELSE now() + interval '1 hour' END
+    FROM made WHERE made.delivery_id = l.delivery_id AND place <= 5
     """,
     """
     WITH kept AS (SELECT callback_id, row_number() OVER (ORDER BY callback_id) AS place FROM callback)
     UPDATE callback c SET status = (ARRAY['unknown', 'unreadable'])[place] FROM kept
     WHERE kept.callback_id = c.callback_id AND place <= 2
-    """,
-    """
-    UPDATE delivery_log SET status = 'queued', due_at = now() + interval '1 hour' WHERE delivery_id = (
-        SELECT max(delivery_id) FROM delivery_log JOIN campaign USING (campaign_id) WHERE key = 'tet')
     """,
     """
     INSERT INTO outbox (tenant_id, topic, payload, attempts, due_at, error)

@@ -108,7 +108,8 @@ SECTIONS: dict[str, Context] = {
     "leo deadletters": Context(
         fill={
             "--campaign 12": "SELECT '--campaign ' || campaign_id FROM campaign WHERE key = 'tet'",
-            "9001 9002": "SELECT string_agg(delivery_id::text, ' ') FROM delivery_log WHERE status = 'failed'",
+            # Those that failed may have been queued again by the command before.
+            "9001 9002": "SELECT max(delivery_id) FROM delivery_log WHERE status = 'uncertain'",
             "resolve 9001": "SELECT 'resolve ' || min(delivery_id) FROM delivery_log WHERE status = 'uncertain'",
         },
     ),
@@ -116,7 +117,9 @@ SECTIONS: dict[str, Context] = {
     "leo export": Context(),
     "leo graph": Context(),
     "leo cypher": Context(files={"mine.cypher": "MATCH (p:Profile) WHERE p.profile_id IN $ids RETURN p.ext_id\n"}),
-    "leo audit": Context(fill={"123456": "SELECT min(decision_id) FROM decision"}),
+    "leo audit": Context(
+        before={"leo audit proof": "leo audit seal"}, fill={"123456": "SELECT min(decision_id) FROM decision"}
+    ),
     "leo callbacks": Context(
         fill={"7101": "SELECT min(callback_id) FROM callback", "E-mail": "email"},
         files={"bounce.eml": "From: a@b.example\n\nnothing\n"},
