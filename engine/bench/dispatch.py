@@ -15,7 +15,8 @@ MESSAGES = 20_000
 BASELINE_MESSAGES = 400
 LEAST_PER_S = 1_000.0
 MOST_RSS_MB = 300.0
-LONGEST_S = 900.0
+# A million messages at the least rate.
+LONGEST_S = 1_200.0
 BASELINE = "messages one by one: a claim, a call and a result each"
 
 
