@@ -8,7 +8,7 @@ import httpx
 
 from tests.pages.site import Site
 
-SETTLE_S = 30.0
+SETTLE_S = 90.0
 PEOPLE = [
     {
         "ext_id": "kh-1",
