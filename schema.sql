@@ -2749,6 +2749,13 @@ BEGIN
     END LOOP;
 END $$;
 
+-- Moves what waits before the GIN indexes of people into them: whoever fills them would have to do it inside their own
+-- transaction. Gives how many pages of waiting entries were taken in.
+CREATE OR REPLACE FUNCTION leo_take_in() RETURNS bigint
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
+SELECT gin_clean_pending_list('public.cdp_profiles_words_idx') + gin_clean_pending_list('public.cdp_profiles_attributes_idx')
+$$;
+
 -- Draws the current tenant's graph anew from the tables. Writers of this tenant wait until it is done.
 CREATE OR REPLACE FUNCTION leo_graph_rebuild() RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, ag_catalog, pg_temp SET client_min_messages = warning AS $$
@@ -2815,8 +2822,8 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON scheduler, clock_job TO leo_app;
 
 REVOKE ALL ON FUNCTION leo_drop_tenant(uuid, text), leo_create_graph(text, uuid), leo_complete_graph(text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION leo_enter_graph(uuid, text, name) FROM PUBLIC;
-REVOKE ALL ON FUNCTION leo_graph_differences(), leo_graph_rebuild(), leo_analyze() FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION leo_graph_differences(), leo_graph_rebuild(), leo_analyze() TO leo_app;
+REVOKE ALL ON FUNCTION leo_graph_differences(), leo_graph_rebuild(), leo_analyze(), leo_take_in() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION leo_graph_differences(), leo_graph_rebuild(), leo_analyze(), leo_take_in() TO leo_app;
 REVOKE ALL ON FUNCTION leo_archive(timestamptz, bigint, int) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION leo_archive(timestamptz, bigint, int) TO leo_app;
 REVOKE ALL ON FUNCTION leo_erase_profile(bigint, text, text) FROM PUBLIC;

@@ -42,6 +42,7 @@ class Run:
     told: float = field(default_factory=monotonic)
     names: dict[str, str | None] = field(default_factory=dict)
     beside: list[asyncio.Task[None]] = field(default_factory=list)
+    taking_in: asyncio.Task[None] | None = None
 
     @property
     def page(self) -> int:

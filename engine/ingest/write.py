@@ -96,7 +96,7 @@ async def claim(conn: Transaction, place: Place, stream: str, *, waits: bool = T
         "source_id": place.source_id,
         "stream": stream,
         "commit": "on" if waits else "off",
-        "pending": "4096" if is_bulk else "256",
+        "pending": "16384" if is_bulk else "256",
     }
     return Position(**await _one(conn, "claim_position", values))
 

@@ -144,8 +144,8 @@ SELECT at, key, xmin::text AS version FROM sync_position WHERE source_id = %(sou
 
 -- name: claim_position
 -- For this transaction: a GIN index takes in what waits for it in portions of so many kB: after a small page 256, for the 4 MB
--- at once that are the default held one page of 100 in 72 up by 60 ms; after a large one 4 MB, which costs a person in
--- bulk 15 us less. And a commit does not wait for the disk: what a crash of the server takes away is a whole
+-- at once that are the default held one page of 100 in 72 up by 60 ms; after a large one 16 MB, for
+-- by then another session has taken it in. And a commit does not wait for the disk: what a crash of the server takes away is a whole
 -- page with its position, so it is read again.
 WITH set_up AS MATERIALIZED (
     SELECT set_config('gin_pending_list_limit', %(pending)s, true), set_config('synchronous_commit', %(commit)s, true)
@@ -170,6 +170,9 @@ ON CONFLICT ON CONSTRAINT recheck_pkey DO UPDATE SET event_types = '{}', due_at 
 -- From 3,000 rows of a table, not 30,000: enough to tell a full table from an empty one until autovacuum looks closer, and a
 -- ninth of what it took (of 20,000 people taken it was a quarter of all that PostgreSQL did).
 SELECT leo_analyze() FROM set_config('default_statistics_target', '10', true)
+
+-- name: take_in
+SELECT leo_take_in()
 
 -- name: mark_gone
 -- Who is no longer at the source. Without its revision, so that one who comes back as it was is taken again.

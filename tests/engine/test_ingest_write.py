@@ -112,6 +112,18 @@ async def test_a_page_of_unchanged_people_writes_no_row_in_any_table(db: Databas
     assert await everything(db, place) == before
 
 
+async def test_what_waits_before_the_indexes_is_taken_in_by_another_session(db: Database, place: Place) -> None:
+    many = [{**LAN, "_key": f"lan-{number}", "identities": []} for number in range(200)]
+    async with db.transaction(place.tenant_id) as conn:
+        await conn.execute("SET LOCAL gin_pending_list_limit = '16MB'")
+        await write.write_people(conn, place, rows_of(people.read(many, FIELDS, known=set())))
+    taken = []
+    for _ in range(2):
+        async with db.transaction(place.tenant_id) as conn:
+            taken.append(await (await conn.execute("SELECT leo_take_in() AS pages")).fetchone())
+    assert [row and row["pages"] > 0 for row in taken] == [True, False]
+
+
 async def test_a_change_of_one_field_rewrites_that_person_alone(db: Database, place: Place) -> None:
     await take(db, place, LAN, {**LAN, "_key": "minh"})
     before = await everything(db, place)
