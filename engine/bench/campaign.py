@@ -60,10 +60,17 @@ class Audience:
 
     async def queue(self, count: int) -> int:
         """Leave a message for so many people who have none, as deciding does; gives the run."""
-        rows = await self.rows(_SQL["queue"], campaign_id=self.campaign_id, count=count)
-        if len(rows) != count:
-            raise Conflict(f"{len(rows):,} of {count:,} messages are queued.", remedy="Run it again and report it.")
-        return int(rows[0]["run_id"])
+        run_id = int((await self.rows(_SQL["run_for_messages"], campaign_id=self.campaign_id))[0]["run_id"])
+        queued, after = 0, 0
+        # In parts: what one statement writes is joined with the graph in one go, planned as if it were little.
+        while queued < count:
+            most = min(PART, count - queued)
+            given = {"campaign_id": self.campaign_id, "run_id": run_id, "after": after, "count": most}
+            rows = await self.rows(_SQL["queue"], **given)
+            if len(rows) != most:
+                raise Conflict(f"{queued + len(rows):,} of {count:,} messages are queued.", remedy="Report it.")
+            queued, after = queued + most, max(row["profile_id"] for row in rows)
+        return run_id
 
     async def statuses(self) -> dict[str, int]:
         return {row["status"]: row["messages"] for row in await self.rows(_SQL["statuses"])}

@@ -17,24 +17,26 @@ WITH made AS (
 )
 SELECT count(*) AS people FROM made;
 
+-- name: run_for_messages
+INSERT INTO campaign_run (tenant_id, campaign_id, kind, lane, status)
+VALUES (leo_tenant(), %(campaign_id)s, 'request', 'bulk', 'running') RETURNING run_id;
+
 -- name: queue
--- One run with a decision and a message for each person that has none, as deciding leaves them.
+-- A decision and a message of a run for each of the next people that have none, as deciding leaves them.
 WITH offer AS (
     SELECT c.campaign_id, t.template_id, h.channel_id, h.kind
     FROM campaign c JOIN campaign_template t USING (tenant_id, campaign_id)
     JOIN message_template m USING (tenant_id, template_id) JOIN channel h ON h.tenant_id = m.tenant_id AND h.kind = m.channel
     WHERE c.campaign_id = %(campaign_id)s
-), run AS (
-    INSERT INTO campaign_run (tenant_id, campaign_id, kind, lane, status)
-    SELECT leo_tenant(), campaign_id, 'request', 'bulk', 'running' FROM offer RETURNING run_id
 ), decided AS (
     INSERT INTO decision (tenant_id, run_id, campaign_id, profile_id, trigger_key, template_id, action, channel, reason,
         candidates, inputs, inputs_hash, policy_version, arbiter, latency_us, decided_at)
-    SELECT leo_tenant(), run.run_id, offer.campaign_id, p.profile_id, 'request:' || run.run_id, offer.template_id, 'send', offer.kind,
+    SELECT leo_tenant(), %(run_id)s, offer.campaign_id, p.profile_id, 'request:' || %(run_id)s, offer.template_id, 'send', offer.kind,
         'chosen', '[]', '{}', sha256('benchmark'), 1, 'score', 120, now()
-    FROM run, offer, (SELECT profile_id FROM cdp_profiles p
-                      WHERE NOT EXISTS (SELECT FROM delivery_log d WHERE d.tenant_id = p.tenant_id AND d.profile_id = p.profile_id)
-                      ORDER BY profile_id LIMIT %(count)s) AS p
+    FROM offer, (SELECT profile_id FROM cdp_profiles p
+                 WHERE p.profile_id > %(after)s
+                   AND NOT EXISTS (SELECT FROM delivery_log d WHERE d.tenant_id = p.tenant_id AND d.profile_id = p.profile_id)
+                 ORDER BY profile_id LIMIT %(count)s) AS p
     RETURNING decision_id, run_id, campaign_id, profile_id, template_id
 )
 INSERT INTO delivery_log (tenant_id, decision_id, campaign_id, run_id, profile_id, event_id, channel, channel_id, template_id,
@@ -43,7 +45,7 @@ SELECT leo_tenant(), d.decision_id, d.campaign_id, d.run_id, d.profile_id, sha25
     offer.channel_id, d.template_id, a.value, 'bulk'
 FROM decided d CROSS JOIN offer
 JOIN profile_address a ON a.tenant_id = leo_tenant() AND a.profile_id = d.profile_id AND a.channel = offer.kind
-RETURNING run_id;
+RETURNING profile_id;
 
 -- name: statuses
 SELECT status, count(*) AS messages FROM delivery_log GROUP BY status;
