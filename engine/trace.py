@@ -31,6 +31,9 @@ _LIVE: Mapping[LiteralString, LiteralString] = MappingProxyType(
 _ARCHIVED: Mapping[LiteralString, LiteralString] = MappingProxyType(
     {"{decisions}": "archive_decision", "{deliveries}": "archive_delivery", "{attempts}": "archive_attempt"}
 )
+_EVER: Mapping[LiteralString, LiteralString] = MappingProxyType(
+    {"{decisions}": "all_decision", "{deliveries}": "all_delivery"}
+)
 _GRAPH = "SELECT leo_graph() AS graph"
 # Any value of AGE's type loads its library, and its operators have to be on the search path.
 _SETTINGS = (
@@ -137,9 +140,9 @@ async def find(connection: Transaction, argument: str, *, kind: Kind | None = No
 
     Raises NotFound where it names none, InvalidInput where it names several and `kind` does not settle which.
     """
-    meant = await _meant(connection, queries("trace")["find"], argument, kind)
+    meant = await _meant(connection, _in(queries("trace")["find"], _LIVE), argument, kind)
     if not meant or any(row["kind"] == Kind.EVENT for row in meant):
-        meant = await _meant(connection, queries("trace")["find_ever"], argument, kind)
+        meant = await _meant(connection, _in(queries("trace")["find"], _EVER), argument, kind)
     if not meant:
         raise NotFound(
             f"There is no {kind or 'profile, event, delivery or decision'} {argument!r} in this tenant.",
@@ -219,7 +222,10 @@ async def _graph(connection: Transaction) -> str:
 
 
 def _trace_sql(path: LiteralString, tables: Mapping[LiteralString, LiteralString]) -> LiteralString:
-    statement = queries("trace")["trace"].replace("{path}", path)
+    return _in(queries("trace")["trace"].replace("{path}", path), tables)
+
+
+def _in(statement: LiteralString, tables: Mapping[LiteralString, LiteralString]) -> LiteralString:
     for place, table in tables.items():
         statement = statement.replace(place, table)
     return statement
