@@ -1,4 +1,4 @@
-"""People that changed, page by page: while one is written the next is mapped, and the one after that looked for."""
+"""People that changed, page by page: two are written at once, the next is mapped, and the one after that looked for."""
 
 import asyncio
 import logging
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
 
-from engine.ingest.commit import write_page
+from engine.ingest.commit import is_apart, write_beside, write_page
 from engine.ingest.page import Page, prepare
 from engine.ingest.paths import Document
 from engine.ingest.run import Run, position
@@ -29,6 +29,14 @@ class _Ahead:
     following: asyncio.Task[list[Document]] | None
 
 
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """A page that is being written; `version` will be that of its stream, None where somebody else has moved it."""
+
+    page: Page | None
+    version: asyncio.Future[str | None]
+
+
 async def take_changes(run: Run) -> None:
     """Take everybody who changed since the stored position."""
     stands = await position(run)
@@ -39,27 +47,38 @@ async def take_changes(run: Run) -> None:
 
 async def _take_from(run: Run, stands: Position) -> bool:
     """Take pages until there are no more; False where somebody else has moved the stream."""
-    version = stands.version
     asking = asyncio.create_task(_ask(run, stands.at, stands.key))
     ahead = asyncio.create_task(_fetch(run, asking))
+    before = this = _Written(None, asyncio.get_running_loop().create_future())
+    this.version.set_result(stands.version)
     try:
-        while not run.stop.is_set():
-            now = await ahead
-            if now is None:
-                return True
+        while not run.stop.is_set() and (now := await ahead) is not None:
             if now.following is not None:
                 asking = now.following
                 ahead = asyncio.create_task(_fetch(run, asking))
-            moved = await write_page(run, now.page, version, at=now.at, key=now.key)
-            if moved is None:
+            is_beside = this.page is not None and is_apart(this.page, now.page)
+            if not is_beside and await this.version is None:
                 return False
-            version = moved
+            if run.stop.is_set():
+                break
+            before, this = this, _Written(now.page, asyncio.create_task(_write(run, now, this.version)))
+            if await before.version is None:
+                return False
             if now.following is None:
-                return True
+                break
+        return await this.version is not None
     finally:
-        await _drop(ahead)
-        await _drop(asking)
-    return True
+        # The later first: it waits for the one before it.
+        for left in (this.version, before.version, ahead, asking):
+            await _drop(left)
+
+
+async def _write(run: Run, now: _Ahead, before: asyncio.Future[str | None]) -> str | None:
+    """Write a page after the one before it, or beside it while that is being written."""
+    if not before.done():
+        return await write_beside(run, now.page, before, at=now.at, key=now.key)
+    version = before.result()
+    return None if version is None else await write_page(run, now.page, version, at=now.at, key=now.key)
 
 
 async def take_in_turn(run: Run, *, most: int) -> list[float]:
@@ -127,7 +146,7 @@ def end(document: Document, time_field: str) -> tuple[str, str]:
     return (at if type(at) is str else "", str(document["_key"]))
 
 
-async def _drop(ahead: asyncio.Task[Any]) -> None:
+async def _drop(ahead: asyncio.Future[Any]) -> None:
     """What nobody waits for any more, and what it began: its fault, if it has one, is not told."""
     if not ahead.done():
         ahead.cancel()

@@ -153,6 +153,10 @@ WITH set_up AS MATERIALIZED (
 SELECT at, key, sync_position.xmin::text AS version FROM sync_position, set_up
 WHERE source_id = %(source_id)s AND stream = %(stream)s FOR UPDATE OF sync_position
 
+-- name: set_up_page
+-- The same for a page that claims its position at its end.
+SELECT set_config('gin_pending_list_limit', %(pending)s, true), set_config('synchronous_commit', %(commit)s, true)
+
 -- name: move_position
 UPDATE sync_position SET at = coalesce(%(at)s, at), key = coalesce(%(key)s, key)
 WHERE source_id = %(source_id)s AND stream = %(stream)s RETURNING xmin::text AS version
