@@ -16,6 +16,8 @@ from engine.queries import queries
 
 # By key a request carries so many: each is 22 characters.
 KEYS = 1_000
+# Nothing is written until the first page is ready, so that one is small.
+FIRST = 250
 log = logging.getLogger(__name__)
 
 
@@ -47,15 +49,16 @@ async def take_changes(run: Run) -> None:
 
 async def _take_from(run: Run, stands: Position) -> bool:
     """Take pages until there are no more; False where somebody else has moved the stream."""
-    asking = asyncio.create_task(_ask(run, stands.at, stands.key))
-    ahead = asyncio.create_task(_fetch(run, asking))
+    first = min(FIRST, run.page)
+    asking = asyncio.create_task(_ask(run, stands.at, stands.key, first))
+    ahead = asyncio.create_task(_fetch(run, asking, first))
     before = this = _Written(None, asyncio.get_running_loop().create_future())
     this.version.set_result(stands.version)
     try:
         while not run.stop.is_set() and (now := await ahead) is not None:
             if now.following is not None:
                 asking = now.following
-                ahead = asyncio.create_task(_fetch(run, asking))
+                ahead = asyncio.create_task(_fetch(run, asking, run.page))
             is_beside = this.page is not None and is_apart(this.page, now.page)
             if not is_beside and await this.version is None:
                 return False
@@ -87,7 +90,7 @@ async def take_in_turn(run: Run, *, most: int) -> list[float]:
     while len(times) < most:
         stands = await position(run)
         started = perf_counter()
-        found = await _ask(run, stands.at, stands.key)
+        found = await _ask(run, stands.at, stands.key, run.page)
         if not found:
             break
         at, key = end(found[-1], run.fields.time_field)
@@ -121,17 +124,17 @@ async def ids_of(run: Run, keys: Sequence[str]) -> list[int]:
     return list(row["ids"])
 
 
-async def _ask(run: Run, at: str, key: str) -> list[Document]:
-    return await run.ask_people("profiles_changed", ts=at, key=key, n=run.page, updated=run.fields.time_field)
+async def _ask(run: Run, at: str, key: str, n: int) -> list[Document]:
+    return await run.ask_people("profiles_changed", ts=at, key=key, n=n, updated=run.fields.time_field)
 
 
-async def _fetch(run: Run, asking: asyncio.Task[list[Document]]) -> _Ahead | None:
-    """Make the page that was asked for ready, while the source looks for the one after it."""
+async def _fetch(run: Run, asking: asyncio.Task[list[Document]], n: int) -> _Ahead | None:
+    """Make the page of `n` that was asked for ready, while the source looks for the one after it."""
     found = await asking
     if not found:
         return None
     at, key = end(found[-1], run.fields.time_field)
-    following = asyncio.create_task(_ask(run, at, key)) if len(found) >= run.page else None
+    following = asyncio.create_task(_ask(run, at, key, run.page)) if len(found) >= n else None
     try:
         return _Ahead(await prepare(run, found), at, key, following)
     except BaseException:

@@ -109,7 +109,7 @@ def _page_of(
 
 
 async def _known(run: Run, keys: Sequence[str]) -> dict[str, Mapping[str, Any]]:
-    values = {"keys": list(keys), "source": run.source.key, "segments": run.fields.segments_attribute}
+    values = {"keys": columns.texts(keys), "source": run.source.key, "segments": run.fields.segments_attribute}
     async with run.db.transaction(run.place.tenant_id, read_only=True) as conn:
         rows = await (await conn.execute(_SQL["known"], values)).fetchall()
     return {row["ext_id"]: row for row in rows}
@@ -138,7 +138,7 @@ def targets_of(people: People) -> write.Columns:
     """Give what people are related to as columns."""
     targets = people.target_places
     return {
-        "kinds": columns.texts([kind for kind, _ in targets]),
+        "kinds": columns.words([kind for kind, _ in targets]),
         "keys": columns.texts([key for _, key in targets]),
         "names": columns.texts([people.target_names.get(place) for place in targets.values()]),
     }
@@ -150,9 +150,9 @@ def rows_of(people: People, target_ids: str) -> Rows:
         people={
             "ext_ids": _texts(people.persons, "k"),
             "names": _texts(people.persons, "n"),
-            "locales": _texts(people.persons, "l"),
-            "zones": _texts(people.persons, "z"),
-            "statuses": _texts(people.persons, "s"),
+            "locales": _words(people.persons, "l"),
+            "zones": _words(people.persons, "z"),
+            "statuses": _words(people.persons, "s"),
             "revs": _texts(people.persons, "v"),
             "roots": _texts(people.persons, "r"),
             "times": _texts(people.persons, "t"),
@@ -160,20 +160,20 @@ def rows_of(people: People, target_ids: str) -> Rows:
         },
         addresses={
             "places": columns.numbers([one["p"] for one in people.addresses]),
-            "channels": _texts(people.addresses, "c"),
+            "channels": _words(people.addresses, "c"),
             "values": _texts(people.addresses, "v"),
-            "reasons": columns.texts([one.get("r") for one in people.addresses]),
+            "reasons": columns.words([one.get("r") for one in people.addresses]),
         },
         consents={
             "places": columns.numbers([one["p"] for one in people.consents]),
-            "channels": _texts(people.consents, "c"),
-            "purposes": _texts(people.consents, "u"),
+            "channels": _words(people.consents, "c"),
+            "purposes": _words(people.consents, "u"),
             "granted": columns.flags([one["g"] for one in people.consents]),
-            "times": _texts(people.consents, "t"),
+            "times": _words(people.consents, "t"),
         },
         relations={
             "places": columns.numbers([one["p"] for one in people.relations]),
-            "kinds": _texts(people.relations, "k"),
+            "kinds": _words(people.relations, "k"),
             "targets": columns.numbers([one["t"] for one in people.relations]),
         },
         target_ids=target_ids,
@@ -185,6 +185,10 @@ def rows_of(people: People, target_ids: str) -> Rows:
 
 def _texts(rows: list[dict[str, Any]], name: str) -> columns.Texts:
     return columns.texts([one[name] for one in rows])
+
+
+def _words(rows: list[dict[str, Any]], name: str) -> columns.Texts:
+    return columns.words([one[name] for one in rows])
 
 
 def _dumped(document: dict[str, Any]) -> bytes:

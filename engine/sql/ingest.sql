@@ -173,7 +173,7 @@ ON CONFLICT ON CONSTRAINT recheck_pkey DO UPDATE SET event_types = '{}', due_at 
 -- name: analyze
 -- From 3,000 rows of a table, not 30,000: enough to tell a full table from an empty one until autovacuum looks closer, and a
 -- ninth of what it took (of 20,000 people taken it was a quarter of all that PostgreSQL did).
-SELECT leo_analyze() FROM set_config('default_statistics_target', '10', true)
+SELECT leo_analyze_people() FROM set_config('default_statistics_target', '10', true)
 
 -- name: take_in
 SELECT leo_take_in()

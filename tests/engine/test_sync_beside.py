@@ -24,7 +24,7 @@ LEFT = (
     "SELECT p.ext_id, p.status, p.name, p.attributes, p.source_rev, w.ext_id AS winner, "
     "(SELECT array_agg(ROW(channel, value, valid, reason)::text ORDER BY channel, value) FROM profile_address a "
     " WHERE a.profile_id = p.profile_id) AS addresses, "
-    "(SELECT array_agg(ROW(channel, purpose, granted, at)::text ORDER BY channel, purpose, at) FROM consent c "
+    "(SELECT array_agg(ROW(channel, purpose, granted)::text ORDER BY channel, purpose) FROM consent c "
     " WHERE c.profile_id = p.profile_id) AS consents, "
     "(SELECT array_agg(ROW(r.kind, t.key, t.name)::text ORDER BY r.kind, t.key) FROM profile_relation r "
     " JOIN relation_target t USING (target_id) WHERE r.profile_id = p.profile_id) AS relations "
