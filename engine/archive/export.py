@@ -105,7 +105,7 @@ class _Files:
             for name in FILES:
                 writer = self._writers[name] = stack.enter_context(_Writer(self.directory / name))
                 # Without a time, so that the same rows are the same bytes.
-                file = gzip.GzipFile(filename="", mode="wb", compresslevel=6, fileobj=writer, mtime=0)  # type: ignore[arg-type]
+                file = gzip.GzipFile(filename="", mode="wb", compresslevel=6, fileobj=writer, mtime=0)
                 self._open[name] = stack.enter_context(file)
             yield self._put
 

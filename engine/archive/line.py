@@ -1,7 +1,7 @@
 """One line of an export: a record as JSON, and the text of it that was sealed, which every field is held to.
 
-`sealed` is what leo_ledger_content() gives (schema.sql): a row of PostgreSQL, documents by their SHA-256. Fields that it
-does not hold (a delivery's status, attempts and answers, names and keys) are bound by the file's hash.
+`sealed` is what leo_ledger_content() gives (schema.sql): a row of PostgreSQL, documents by their SHA-256. Fields
+that it does not hold (a delivery's status, attempts and answers, names and keys) are bound by the file's hash.
 """
 
 import hashlib

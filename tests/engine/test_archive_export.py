@@ -5,6 +5,7 @@ import gzip
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,6 @@ import pytest
 
 from engine import archive
 from engine.archive import Manifest, Period
-from engine.archive import export as exporting
 from engine.archive.line import COLUMNS, Line, split_row
 from engine.archive.manifest import DECISIONS, DELIVERIES, LEDGER
 from engine.audit import Signer
@@ -97,6 +97,7 @@ async def test_what_was_archived_is_read_without_us(db: Database, tenant: Tenant
 async def test_many_parts_and_batches_are_one_export(
     db: Database, tenant: Tenant, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    exporting = import_module("engine.archive.export")
     monkeypatch.setattr(exporting, "AT_ONCE", 3)
     monkeypatch.setattr(exporting, "_BATCHES", 2)
     world = await aged(db, tenant, people=9, is_sealed=False)
@@ -105,7 +106,7 @@ async def test_many_parts_and_batches_are_one_export(
     (campaign,) = await world.rows("SELECT campaign_id FROM campaign")
     ids = [row["profile_id"] for row in await world.rows("SELECT profile_id FROM cdp_profiles")]
     await again(world, campaign["campaign_id"], ids)
-    await sealed(world, most=4)
+    assert await sealed(world, most=4) + await sealed(world, most=4) == 27
     written = await exported(world, tmp_path / "all")
     assert (written.decisions, written.deliveries) == (9, 9)
     assert checked(tmp_path / "all").finding is None
@@ -120,7 +121,7 @@ async def test_a_period_is_cut_at_its_days(db: Database, tenant: Tenant, tmp_pat
     (campaign,) = await world.rows("SELECT campaign_id FROM campaign")
     ids = [row["profile_id"] for row in await world.rows("SELECT profile_id FROM cdp_profiles")]
     await again(world, campaign["campaign_id"], ids[:3], ago=timedelta(days=450))
-    await sealed(world)
+    assert await sealed(world) + await sealed(world) == 9
     await archived(world)
     border = datetime.now(UTC) - timedelta(days=475)
     assert (await exported(world, tmp_path / "old", until=border)).decisions == 4
@@ -145,7 +146,7 @@ async def test_documents_are_held_to_their_last_character(
         admin_url,
         tenant,
         "decision",
-        f"UPDATE decision SET inputs = inputs || {NASTY}, trigger_key = 'a \"b\\\\' || decision_id",
+        f"UPDATE decision SET inputs = inputs || {NASTY}, trigger_key = 'a \"b\\\\' || decision_id",  # noqa: S608
     )
     await sealed(world)
     await archived(world)
