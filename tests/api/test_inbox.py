@@ -10,6 +10,7 @@ from contextlib import ExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import pytest
@@ -19,12 +20,13 @@ from api.app import app_with
 from api.services import Services
 from channels.contract import Adapter, Message, ReceiptClass, ReceiptStatus, Response, Secret
 from channels.signature import sign
-from engine import inbox, visitors
+from engine import inbox, lanes, visitors
 from engine.campaigns import connect_channel
 from engine.campaigns.connect import Channel as Connected
 from engine.decide import decide_batch
 from engine.dispatch import dispatch_due
 from engine.privacy import erase_profile
+from engine.streams import MOST_OF_ONE, SELDOM_S, Streams
 from engine.visitors import Inbox, Visitor
 from rules.words import Channel, Lane
 from tests.api.story import MAI, campaign, ok
@@ -72,13 +74,23 @@ class Site:
 
     async def seen(self, count: int, *, after: int = 0) -> list[str]:
         """Give the texts of the next messages that the visitor's stream gives."""
-        stream = inbox.follow(self.services.db, self.visitor, after=after, look_s=0.02)
         texts: list[str] = []
-        async with aclosing(stream):  # type: ignore[type-var]  # an async generator
+        async with self.window(after=after) as letters:
             while len(texts) < count:
-                letter = await anext(stream)
+                letter = await anext(letters)
                 texts.append("" if letter is None else letter.text)
         return texts
+
+    @asynccontextmanager
+    async def window(
+        self, *, after: int = 0, silent_s: float = inbox.SILENT_S, streams: Streams | None = None
+    ) -> AsyncIterator[AsyncIterator[inbox.Letter | None]]:
+        """Give what a window of the visitor shows while it is open."""
+        with (streams or self.services.streams).one(self.visitor.place) as stream:
+            assert stream is not None
+            letters = inbox.follow(self.services.db, self.visitor, stream, after=after, silent_s=silent_s)
+            async with aclosing(letters):  # type: ignore[type-var]  # an async generator
+                yield letters
 
 
 async def connected(
@@ -206,14 +218,15 @@ async def first_told(lines: AsyncIterator[str]) -> AsyncIterator[str]:
 
 
 async def test_a_visitor_has_a_few_streams_and_no_more(site: Site) -> None:
-    streams = inbox.Streams()
+    streams = Streams(site.services.queues)
     with ExitStack() as windows:
-        given = [windows.enter_context(streams.one(site.visitor)) for _ in range(inbox.MOST_OF_ONE + 1)]
-        assert given == [True] * inbox.MOST_OF_ONE + [False]
-        with streams.one(replace(site.visitor, address="another")) as is_free:
-            assert is_free
-    with streams.one(site.visitor) as is_free:
-        assert is_free
+        given = [windows.enter_context(streams.one(site.visitor.place)) for _ in range(MOST_OF_ONE + 1)]
+        assert [stream is not None for stream in given] == [True] * MOST_OF_ONE + [False]
+        with streams.one(replace(site.visitor.place, address="another")) as stream:
+            assert stream is not None
+    with streams.one(site.visitor.place) as stream:
+        assert stream is not None
+    assert streams.count() == 0
 
 
 async def test_a_message_that_comes_again_is_kept_once(site: Site) -> None:
@@ -245,20 +258,75 @@ async def test_a_later_message_is_never_seen_before_an_earlier_one(site: Site) -
     assert await first < await later
 
 
+async def next_letter(letters: AsyncIterator[inbox.Letter | None]) -> inbox.Letter:
+    async for letter in letters:
+        if letter is not None:
+            return letter
+    raise AssertionError("the stream has ended")
+
+
+async def until_heard(streams: Streams) -> None:
+    async with asyncio.timeout(5):
+        while not streams.is_heard:  # noqa: ASYNC110 - told by an attribute alone
+            await asyncio.sleep(0.01)
+
+
+async def test_a_window_at_another_process_is_woken_at_once_and_no_other_window_looks(site: Site) -> None:
+    elsewhere = Streams(site.services.queues)
+    other = replace(site.visitor.place, tenant_id=uuid4())
+    async with elsewhere.listening(), site.window(streams=elsewhere) as letters:
+        await site.post(event_id(1), "tin 1")
+        assert (await next_letter(letters)).text == "tin 1"
+        await until_heard(elsewhere)
+        with elsewhere.one(other) as stranger:
+            assert stranger is not None
+            # It is woken once by its own subscription; the message after that is not for it.
+            assert await stranger.wait(5)
+            async with stranger.look():
+                pass
+            coming = asyncio.create_task(next_letter(letters))
+            await site.post(event_id(2), "tin 2")
+            assert (await asyncio.wait_for(coming, SELDOM_S / 10)).text == "tin 2"
+            assert not await stranger.wait(0.05)
+
+
+async def test_without_redis_a_window_looks_by_itself_and_a_message_is_kept_all_the_same(site: Site) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    deaf = Streams(client := lanes.connect(f"redis://127.0.0.1:{port}/0"))
+    async with aclosing(client), deaf.listening(), site.window(streams=deaf) as letters:
+        coming = asyncio.create_task(next_letter(letters))
+        await asyncio.sleep(0)
+        await deaf.tell(site.visitor.place)
+        await site.post(event_id(1), "tin 1")
+        assert (await asyncio.wait_for(coming, 5)).text == "tin 1"
+        assert not deaf.is_heard
+
+
+async def test_windows_are_heard_again_after_redis_cut_them_off(site: Site) -> None:
+    client = site.services.queues
+    await until_heard(site.services.streams)
+    async with site.window() as letters:
+        coming = asyncio.create_task(next_letter(letters))
+        await client.execute_command("CLIENT", "KILL", "TYPE", "pubsub")
+        async with asyncio.timeout(5):
+            while site.services.streams.is_heard:  # noqa: ASYNC110 - told by an attribute alone
+                await asyncio.sleep(0.01)
+        await until_heard(site.services.streams)
+        await site.post(event_id(1), "tin 1")
+        assert (await asyncio.wait_for(coming, SELDOM_S / 10)).text == "tin 1"
+
+
 async def test_a_stream_gives_what_is_new_and_resumes_without_loss_or_repetition(site: Site) -> None:
     ids = [int(site.adapter.parse(await site.post(event_id(n), f"tin {n}")).provider_id or 0) for n in (1, 2)]
     assert await site.seen(2) == ["tin 1", "tin 2"]
     async with site.services.db.transaction(site.tenant.tenant_id) as conn:
         assert await inbox.read(conn, site.visitor, up_to=ids[0], now=datetime.now(UTC)) == 1
     assert await site.seen(1) == ["tin 2"]
-    stream = inbox.follow(site.services.db, site.visitor, after=ids[1], look_s=0.02, silent_s=0.05)
-    async with aclosing(stream):  # type: ignore[type-var]  # an async generator
-        assert await anext(stream) is None
+    async with site.window(after=ids[1], silent_s=0.05) as letters:
+        assert await anext(letters) is None
         await site.post(event_id(3), "tin 3")
-        letter = await anext(stream)
-        while letter is None:
-            letter = await anext(stream)
-    assert letter.text == "tin 3"
+        assert (await next_letter(letters)).text == "tin 3"
     # Beyond the last that was given: also what was marked as seen in another window meanwhile.
     assert await site.seen(2, after=ids[0]) == ["tin 2", "tin 3"]
 
