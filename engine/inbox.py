@@ -1,10 +1,12 @@
 """The inbox on a tenant's web site: messages kept until their visitor saw them, and what the visitor does there."""
 
 import hashlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from time import monotonic
+
+from psycopg.types.json import Jsonb
 
 from channels import facts, signature
 from channels.contract import Incoming
@@ -33,9 +35,10 @@ class Posted:
 
     event_id: str
     address: str
-    subject: str | None
     text: str
-    link: str | None
+    subject: str | None = None
+    link: str | None = None
+    buttons: Sequence[Mapping[str, str]] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +57,7 @@ class Letter:
     subject: str | None
     text: str
     link: str | None
+    buttons: Sequence[Mapping[str, str]] = ()
     created_at: datetime
 
 
@@ -72,6 +76,7 @@ async def put(conn: Transaction, inbox: Inbox, posted: Posted, *, now: datetime)
         "subject": posted.subject,
         "body": posted.text,
         "link": posted.link,
+        "buttons": Jsonb(list(posted.buttons)),
         "now": now,
     }
     row = await (await conn.execute(_SQL["put"], values)).fetchone()

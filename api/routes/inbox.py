@@ -73,7 +73,7 @@ async def put_in_inbox(key: Key, body: PostedIn, request: Request, response: Res
     async with services.db.before_tenant() as conn:
         place = await visitors.enter(conn, services.vault, key=key)
         inbox.check(place, request.headers, await request.body(), now=now)
-        kept = await inbox.put(conn, place, inbox.Posted(**body.model_dump()), now=now)
+        kept = await inbox.put(conn, place, inbox.Posted(**body.model_dump(exclude_none=True)), now=now)
     # Also where it was kept before: whoever kept it may have died before saying so.
     await services.streams.tell(place.place(body.address))
     response.status_code = 200 if kept.duplicate else 201

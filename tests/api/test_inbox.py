@@ -347,6 +347,17 @@ async def test_the_stream_speaks_as_a_browser_expects_and_ends_with_its_token(si
     assert (shown["text"], shown["link"]) == ("Dòng một\nDòng hai", "https://a.example")
 
 
+async def test_buttons_come_to_the_window_as_the_template_has_them(site: Site) -> None:
+    pressed = [{"title": "Xem đơn", "url": "https://shop.example/don"}, {"title": "Gọi lại", "reply": "call"}]
+    await site.post(event_id(1), "Đơn hàng", data={"buttons": pressed})
+    await site.post(event_id(2), "Không nút")
+    async with site.window() as letters:
+        assert [list((await next_letter(letters)).buttons) for _ in range(2)] == [pressed, []]
+    for wrong in ({"title": "Xem"}, {**pressed[0], "reply": "x"}, {"title": "Xem", "url": "javascript:x"}):
+        message = {"event_id": event_id(3), "address": ADDRESS, "text": "x", "buttons": [wrong]}
+        assert (await site.anybody.post(f"{site.path}/messages", json=message)).status_code == 422
+
+
 async def test_a_token_that_is_not_for_this_inbox_opens_nothing(site: Site) -> None:
     token = await site.token()
     raw = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4))
