@@ -148,9 +148,9 @@ async def rows(site: Site, query: str) -> list[dict[str, Any]]:
         return await (await conn.execute(query)).fetchall()
 
 
-async def queued(site: Site) -> str:
+async def queued(site: Site, **more: Any) -> str:
     """Have a campaign write to the visitor, and give the delivery's event id."""
-    template = await ok(await site.caller.post("/templates", json=CHAT))
+    template = await ok(await site.caller.post("/templates", json={**CHAT, **more}))
     await ok(await site.caller.post(f"/templates/{template['template_id']}/approve"))
     made = await campaign(site.caller, template_ids=[template["template_id"]])
     await ok(await site.caller.post("/profiles", json=person()))
@@ -356,6 +356,35 @@ async def test_buttons_come_to_the_window_as_the_template_has_them(site: Site) -
     for wrong in ({"title": "Xem"}, {**pressed[0], "reply": "x"}, {"title": "Xem", "url": "javascript:x"}):
         message = {"event_id": event_id(3), "address": ADDRESS, "text": "x", "buttons": [wrong]}
         assert (await site.anybody.post(f"{site.path}/messages", json=message)).status_code == 422
+
+
+async def test_a_message_is_shown_again_with_its_buttons_in_its_readers_language(site: Site) -> None:
+    def said(title: str, text: str) -> dict[str, Any]:
+        pressed = [{"title": title, "url": "https://shop.example/don"}, {"title": "OK", "reply": "yes"}]
+        return {"body_text": f"{text} {{{{ unsubscribe_url }}}}", "data": {"buttons": pressed}}
+
+    vietnamese, english = said("Đơn của {{ profile.name }}", "Chào"), said("Your order, {{ profile.name }}", "Hello")
+    await queued(site, **vietnamese, translations={"en": english})
+    (row,) = await rows(site, "SELECT delivery_id FROM delivery_log")
+    shown = await ok(await site.caller.get(f"/deliveries/{row['delivery_id']}/message"))
+    assert shown["buttons"] == [
+        {"title": f"Đơn của {MAI['name']}", "url": "https://shop.example/don"},
+        {"title": "OK", "reply": "yes"},
+    ]
+    await rows(site, "UPDATE cdp_profiles SET locale = 'en-GB' RETURNING profile_id")
+    shown = await ok(await site.caller.get(f"/deliveries/{row['delivery_id']}/message"))
+    assert (shown["text"], shown["buttons"][0]["title"]) == ("Hello #unsubscribe", f"Your order, {MAI['name']}")
+
+
+async def test_a_template_whose_buttons_no_channel_of_its_kind_shows_is_refused_when_it_is_saved(site: Site) -> None:
+    for buttons, words in (
+        ([{"title": "x" * 65, "url": "https://shop.example"}], "65 characters of 64"),
+        ([{"title": "Xem"}], "needs a url or a reply"),
+        ([{"title": "Xem", "url": "javascript:alert(1)"}], "no http or https address"),
+    ):
+        answer = await site.caller.post("/templates", json={**CHAT, "data": {"buttons": buttons}})
+        assert answer.status_code == 422
+        assert words in answer.json()["detail"]
 
 
 async def test_a_token_that_is_not_for_this_inbox_opens_nothing(site: Site) -> None:
