@@ -46,7 +46,9 @@ SECRET_HEADER = "x-telegram-bot-api-secret-token"  # noqa: S105 - the name of a 
 DELIVERY_HEADER = "X-LEO-Delivery"
 CHAT_NUMBER = re.compile(r"-?[0-9]{1,19}")
 CHAT_NAME = re.compile(r"@[A-Za-z][A-Za-z0-9_]{3,31}")
-DATA_KEYS = frozenset({"disable_notification", "protect_content", "link_preview_options", "reply_markup", "parse_mode", "buttons"})
+DATA_KEYS = frozenset(
+    {"disable_notification", "protect_content", "link_preview_options", "reply_markup", "parse_mode", "buttons"}
+)
 MARKDOWN = "MarkdownV2"
 MODES = ("HTML", MARKDOWN)
 HTTP_OK, TOO_MANY = 200, 429
@@ -210,9 +212,7 @@ def _keyboard(pressed: Sequence[Button], *, given: Any) -> dict[str, Any]:
         raise Unsupported(
             "The Telegram message has buttons and a reply_markup.", remedy="Leave one of them out of the template."
         )
-    rows = [
-        [{"text": one.title, **({"url": one.url} if one.url else {"callback_data": one.reply})}] for one in pressed
-    ]
+    rows = [[{"text": one.title, **({"url": one.url} if one.url else {"callback_data": one.reply})}] for one in pressed]
     return {"inline_keyboard": rows}
 
 

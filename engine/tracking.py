@@ -93,7 +93,8 @@ class Marks:
             return None if is_left else self.url(Mark(tenant_id, message.event_id, target))
 
         if message.channel is not Channel.EMAIL:
-            return replace(message, data=_led_data(message.data, led)) if tracked.clicks else message
+            is_led = tracked.clicks and message.data
+            return replace(message, data=_led_data(message.data, led)) if is_led else message
         if message.html is None:
             return message
         html = _rewritten(message.html, led) if tracked.clicks else message.html

@@ -109,9 +109,9 @@ class Content:
         for name, field in self.fields.items():
             if name in data:
                 yield from field.problems(name, data)
-        if field := self.fields.get(buttons.NAME):
+        if buttons.NAME in self.fields:
             above = "\n\n".join(part for part in (parts.get("subject"), parts.get("text")) if part)
-            yield from buttons.text_problems(data.get(buttons.NAME), above, field.buttons)
+            yield from buttons.text_problems(data.get(buttons.NAME), above, self.fields[buttons.NAME].buttons)
 
     def sent(self, data: Mapping[str, Any]) -> dict[str, Any]:
         """Give the data without what only describes it."""

@@ -110,7 +110,7 @@ def _is_declaration(one: Any) -> bool:
     return all(one.get(bound) is None or isinstance(one[bound], int) for bound in ("minLength", "maxLength"))
 
 
-_SHAPES: Mapping[str, type[Any]] = {"text": str, "url": str, "flag": bool, "buttons": list, "parameters": dict}
+_SHAPES: Mapping[str, type[Any]] = {"text": str, "url": str, "flag": bool, "buttons": object, "parameters": dict}
 _PROBLEMS: Mapping[str, Callable[[Field, str, Mapping[str, Any]], Iterator[str]]] = {
     "text": _of_text,
     "url": _of_url,

@@ -28,7 +28,7 @@ def read(markup: Any) -> list[dict[str, str]]:
         raise EntityError("Bad Request: object expected as reply markup")
     rows = markup.get("inline_keyboard", [])
     if not isinstance(rows, list) or not all(isinstance(row, list) for row in rows):
-        raise EntityError("Bad Request: field \"inline_keyboard\" of the InlineKeyboardMarkup must be an Array of Arrays")
+        raise EntityError('Bad Request: field "inline_keyboard" of the InlineKeyboardMarkup must be an Array of Arrays')
     return [_button(button) for row in rows for button in row]
 
 
@@ -37,7 +37,7 @@ def _button(button: Any) -> dict[str, str]:
         raise EntityError(f"{_PREFIX}InlineKeyboardButton must be an Object")
     title, url, data = button.get("text"), button.get("url"), button.get("callback_data")
     if not isinstance(title, str):
-        raise EntityError(f"{_PREFIX}Can't find field \"text\"")
+        raise EntityError(f'{_PREFIX}Can\'t find field "text"')
     if url:
         return {"title": title, "url": _url(str(url))}
     if not isinstance(data, str):

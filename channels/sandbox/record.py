@@ -36,8 +36,8 @@ class Record:
     ) -> int:
         """Write one message down and give its number; the write is one call, so a kill leaves no half line.
 
-        `html` gives the markup of a mail when somebody looks at it, which is seldom. `buttons` are written as a template
-        has them.
+        `html` gives the markup of a mail when somebody looks at it, which is seldom. `buttons` are those of a
+        template.
         """
         self._number += 1
         line: dict[str, Any] = {

@@ -91,11 +91,11 @@ class WebPushApi:
             return web.json_response({"success": False, "msg": "Invalid API Key"}, status=401)
         if missing := [name for name in ("title", "message", "url") if not form.get(name)]:
             return web.json_response({"success": False, "msg": f"{missing[0]} is required"})
-        if long := [name for name in ("title", "message") if len(form[name]) > PUSHALERT.limit(f"{name}_characters")]:
-            return web.json_response({"success": False, "msg": f"{long[0]} is too long"})
         pressed = [one for name in ("action1", "action2") for one in buttons.written(form.get(name))]
-        if any(len(one["title"]) > PUSHALERT.limit("button_title_characters") for one in pressed):
-            return web.json_response({"success": False, "msg": "action title is too long"})
+        long = [name for name in ("title", "message") if len(form[name]) > PUSHALERT.limit(f"{name}_characters")]
+        long += ["action title" for one in pressed if len(one["title"]) > PUSHALERT.limit("button_title_characters")]
+        if long:
+            return web.json_response({"success": False, "msg": f"{long[0]} is too long"})
         address = form.get("subscriber", "")
         fault = self._faults.take("web_push", address=address)
         if fault is not None and not fault.keep:

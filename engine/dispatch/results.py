@@ -158,9 +158,7 @@ def interrupted(code: str, detail: str) -> Receipt:
     )
 
 
-async def _fall_back(
-    conn: Transaction, ended: Sequence[Ended], came_back: Sequence[int], *, now: datetime
-) -> None:
+async def _fall_back(conn: Transaction, ended: Sequence[Ended], came_back: Sequence[int], *, now: datetime) -> None:
     """Let another channel take the place of messages that failed for good or came back, where their policy says so."""
     failed = [one.claimed.delivery_id for one in ended if one.status in {DeliveryStatus.FAILED, DeliveryStatus.DEAD}]
     failed += came_back

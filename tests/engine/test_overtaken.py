@@ -1,7 +1,7 @@
 """A bounce may be told before the result of its attempt is written: the fallback starts once, in either order."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
@@ -37,7 +37,7 @@ class Overtaken(EmailAdapter):
 
 
 @pytest.fixture
-def overtaken(act: Act, settings: Settings) -> type[Overtaken]:
+async def overtaken(act: Act, settings: Settings) -> AsyncIterator[type[Overtaken]]:
     kind = type("Overtaking", (Overtaken,), {"act": act})
 
     def make(channel: Channel, given: Mapping[str, Any], **more: Any) -> Adapter:
@@ -45,7 +45,8 @@ def overtaken(act: Act, settings: Settings) -> type[Overtaken]:
         return kind(known) if channel is Channel.EMAIL else create(channel, given, **more)
 
     act.adapters = Adapters.of(settings, make=make)
-    return kind
+    yield kind
+    await act.adapters.aclose()
 
 
 @pytest.mark.parametrize("is_uncertain", [False, True])
@@ -109,10 +110,12 @@ async def test_of_a_bounce_and_a_result_at_the_same_moment_one_starts_the_fallba
     tenant_id = act.world.tenant.tenant_id
     async with act.world.db.transaction(tenant_id) as conn:
         await conn.execute(
-            "UPDATE delivery_log SET status = 'sending', lease_owner = 'x', lease_until = now() + '1 hour', attempts = 1"
+            "UPDATE delivery_log SET status = 'sending', lease_owner = 'x', lease_until = now() + '1 h', attempts = 1"
         )
     row = {"delivery_id": (await act.only())["delivery_id"], "number": 1, "status": "sent", "receipt": "accepted"}
-    given = {"rows": Jsonb([{**row, "code": "250", "class": "accepted", "setback": 0, "pinned": False}])}
+    given: dict[str, Any] = {
+        "rows": Jsonb([{**row, "code": "250", "class": "accepted", "setback": 0, "pinned": False}])
+    }
     given |= {"owner": "x", "now": datetime.now(UTC)}
 
     async def result(go: asyncio.Event, written: asyncio.Event) -> None:
