@@ -19,7 +19,7 @@ from engine.dispatch import dispatch_due
 from engine.privacy import erase_profile
 from engine.visitors import Inbox
 from rules.words import Channel, Lane
-from tests.api.site import (
+from tests.api.inboxes import (
     ADDRESS,
     KEPT,
     KEY,

@@ -1,4 +1,4 @@
-"""Windows of an inbox: woken at once wherever they are open, looking by themselves without Redis, with their buttons."""
+"""Windows of an inbox: woken at once wherever they are open, looking by themselves while Redis is away."""
 
 import asyncio
 import socket
@@ -14,7 +14,7 @@ import pytest
 from api.services import Services
 from engine import inbox, lanes
 from engine.streams import MOST_OF_ONE, SELDOM_S, Streams
-from tests.api.site import (
+from tests.api.inboxes import (
     ADDRESS,
     CHAT,
     Site,
