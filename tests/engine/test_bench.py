@@ -10,7 +10,8 @@ import psycopg
 import pytest
 
 from engine.bench import NAMES
-from engine.bench.decide import BATCH, batches_among
+from engine.bench.decide import batches_among
+from engine.bench.tenant import BATCH
 from engine.bench.throwaway import PREFIX, database
 from engine.cli import run
 from rules.errors import Unavailable
