@@ -1220,6 +1220,8 @@ CREATE TABLE IF NOT EXISTS chat_message (
     subject      text,
     body         text NOT NULL,
     link         text,
+    -- [{"title", "url" or "reply"}], as the template's data has them.
+    buttons      jsonb NOT NULL DEFAULT '[]',
     created_at   timestamptz NOT NULL DEFAULT now(),
     read_at      timestamptz,
     CONSTRAINT chat_message_pkey PRIMARY KEY (tenant_id, message_id),
@@ -1230,6 +1232,7 @@ CREATE TABLE IF NOT EXISTS chat_message (
     CONSTRAINT chat_message_address_length CHECK (length(address) BETWEEN 1 AND 512),
     CONSTRAINT chat_message_body_length CHECK (length(body) BETWEEN 1 AND 4000)
 );
+ALTER TABLE chat_message ADD COLUMN IF NOT EXISTS buttons jsonb NOT NULL DEFAULT '[]';
 CREATE INDEX IF NOT EXISTS chat_message_address_idx ON chat_message (tenant_id, channel_id, address, message_id);
 CREATE INDEX IF NOT EXISTS chat_message_profile_idx ON chat_message (tenant_id, profile_id) WHERE profile_id IS NOT NULL;
 CREATE INDEX IF NOT EXISTS chat_message_created_idx ON chat_message (tenant_id, created_at);
