@@ -127,6 +127,16 @@ async def test_what_waits_before_the_indexes_is_taken_in_by_another_session(db: 
     assert [row and row["pages"] > 0 for row in taken] == [True, False]
 
 
+async def test_the_planner_is_told_of_people_before_autovacuum_comes(db: Database, place: Place) -> None:
+    await take(db, place, LAN, {**LAN, "_key": "minh", "primaryEmail": "minh@hoa.vn"})
+    async with db.transaction(place.tenant_id) as conn:
+        await conn.execute("SELECT leo_analyze_people()")
+        told = await (
+            await conn.execute("SELECT relname FROM pg_class WHERE relname = ANY (%s) AND reltuples > 0", ([*TABLES],))
+        ).fetchall()
+    assert {row["relname"] for row in told} == set(TABLES)
+
+
 async def test_a_change_of_one_field_rewrites_that_person_alone(db: Database, place: Place) -> None:
     await take(db, place, LAN, {**LAN, "_key": "minh"})
     before = await everything(db, place)
