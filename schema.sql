@@ -1158,20 +1158,22 @@ CREATE INDEX IF NOT EXISTS archive_delivery_provider_idx ON archive_delivery (te
 CREATE OR REPLACE VIEW all_decision WITH (security_invoker = true) AS
 SELECT tenant_id, decision_id, run_id, campaign_id, profile_id, trigger_key, snapshot_id, event_id, task_id, template_id, action,
        channel, reason, candidates, inputs, inputs_hash, policy_id, policy_version, arbiter, model_hash, latency_us, wait_until,
-       decided_at, created_at, arbitration
+       decided_at, created_at, arbitration, NULL::timestamptz AS archived_at
 FROM decision
 UNION ALL
 SELECT tenant_id, decision_id, run_id, campaign_id, profile_id, trigger_key, snapshot_id, event_id, task_id, template_id, action,
        channel, reason, candidates, inputs, inputs_hash, policy_id, policy_version, arbiter, model_hash, latency_us, wait_until,
-       decided_at, created_at, arbitration
+       decided_at, created_at, arbitration, archived_at
 FROM archive_decision;
 CREATE OR REPLACE VIEW all_delivery WITH (security_invoker = true) AS
 SELECT tenant_id, delivery_id, decision_id, campaign_id, run_id, profile_id, event_id, channel, channel_id, through_id, template_id,
-       address, lane, status, attempts, due_at, expires_at, provider_id, code, class, response, settled, queued_at, sent_at, updated_at
+       address, lane, status, attempts, due_at, expires_at, provider_id, code, class, response, settled, queued_at, sent_at, updated_at,
+       NULL::timestamptz AS archived_at
 FROM delivery_log
 UNION ALL
 SELECT tenant_id, delivery_id, decision_id, campaign_id, run_id, profile_id, event_id, channel, channel_id, through_id, template_id,
-       address, lane, status, attempts, due_at, expires_at, provider_id, code, class, response, settled, queued_at, sent_at, updated_at
+       address, lane, status, attempts, due_at, expires_at, provider_id, code, class, response, settled, queued_at, sent_at, updated_at,
+       archived_at
 FROM archive_delivery;
 CREATE OR REPLACE VIEW archive_attempt WITH (security_invoker = true) AS
 SELECT d.tenant_id, d.delivery_id, t.number, t.phase, t.worker, t.at, t.status, t.code, t.class, t.detail, t.channel_id

@@ -5,7 +5,7 @@ import { captionOf, graphView } from "./graph.js";
 
 const WAYS = ["graph", "table", "json", "plan"];
 
-export function answerView(context, answer, askPlan) {
+export function answerView(context, answer, askPlan, hasArchive) {
   const { t, format } = context;
   const hasGraph = answer.graph.nodes.length > 0;
   const view = hasGraph ? graphView(context, answer) : null;
@@ -13,7 +13,7 @@ export function answerView(context, answer, askPlan) {
   const tabs = el("div", { class: "tabs", role: "tablist", "aria-label": t("explorer.ways") });
   const shown = {
     graph: () => view.node,
-    table: () => table(context, answer),
+    table: () => table(context, answer, hasArchive),
     json: () => el("pre", { class: "inside tall", tabindex: "0" }, JSON.stringify({ columns: answer.columns, rows: answer.rows }, null, 2)),
     plan: () => planOf(context, askPlan),
   };
@@ -69,8 +69,8 @@ export function answerView(context, answer, askPlan) {
   );
 }
 
-function table({ t }, answer) {
-  if (!answer.rows.length) return el("p", { class: "soft" }, t("explorer.no_rows"));
+function table({ t }, answer, hasArchive) {
+  if (!answer.rows.length) return el("p", { class: "soft" }, t("explorer.no_rows"), hasArchive && ` ${t("archive.nothing_live")}`);
   return el(
     "div",
     { class: "scroll tall", tabindex: "0", role: "region", "aria-label": t("explorer.way_table") },

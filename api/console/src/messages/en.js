@@ -76,6 +76,14 @@ export default {
   "kind.delivery": "Message",
   "kind.outcome": "Outcome",
 
+  "archive.on": "archived on {at}",
+  "archive.short": "archived",
+  "archive.means": "Kept in the archive: shown here as it was, but no longer part of the graph that queries read.",
+  "archive.journeys": "{count} of these journeys are in the archive (the latest since {at}). They are whole here; the explorer's queries see only live ones, and expanding this person there shows the archived ones too.",
+  "archive.node": "It was brought from the archive: no query finds it.",
+  "archive.explorer": "Queries read what is live. Old decisions and their messages are in the archive: expand a person, event, campaign, run or outcome to see those around it, or open the person's journey.",
+  "archive.nothing_live": "What you look for may be in the archive, which queries do not read: expand a person, event, campaign or run, or open the person's journey.",
+
   "timeline.title": "Time line",
   "timeline.none": "Nothing has happened yet.",
   "timeline.older": "Show older",

@@ -76,6 +76,14 @@ export default {
   "kind.delivery": "Tin nhắn",
   "kind.outcome": "Kết quả",
 
+  "archive.on": "đã lưu trữ ngày {at}",
+  "archive.short": "đã lưu trữ",
+  "archive.means": "Nằm trong kho lưu trữ: ở đây vẫn hiện như trước, nhưng không còn trong đồ thị mà truy vấn đọc.",
+  "archive.journeys": "{count} hành trình trong số này đã vào kho lưu trữ (gần nhất ngày {at}). Ở đây chúng vẫn đầy đủ; truy vấn trong trình khám phá chỉ thấy những gì chưa lưu trữ, còn mở rộng người này ở đó thì thấy cả phần đã lưu trữ.",
+  "archive.node": "Được lấy từ kho lưu trữ: không truy vấn nào tìm thấy.",
+  "archive.explorer": "Truy vấn đọc những gì chưa lưu trữ. Quyết định cũ và tin nhắn của chúng nằm trong kho lưu trữ: hãy mở rộng một người, sự kiện, chiến dịch, lượt chạy hoặc kết quả để thấy phần ở quanh đó, hoặc mở hành trình của người ấy.",
+  "archive.nothing_live": "Thứ bạn tìm có thể nằm trong kho lưu trữ mà truy vấn không đọc: hãy mở rộng một người, sự kiện, chiến dịch hoặc lượt chạy, hoặc mở hành trình của người ấy.",
+
   "timeline.title": "Dòng thời gian",
   "timeline.none": "Chưa có gì xảy ra.",
   "timeline.older": "Xem cũ hơn",

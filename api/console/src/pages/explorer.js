@@ -79,7 +79,7 @@ export async function page(context) {
     fill(told, t("explorer.running"));
     try {
       const answer = await api.post("/cypher", { ...query, ticket }, { signal });
-      fill(room, answerView(context, answer, () => api.post("/cypher/plan", query, { signal })));
+      fill(room, answerView(context, answer, () => api.post("/cypher/plan", query, { signal }), schema.has_archive));
       fill(told);
     } catch (error) {
       if (error.name === "AbortError") return;
@@ -159,6 +159,7 @@ export async function page(context) {
               el("span", { class: "soft small" }, t("explorer.bounds", { rows: schema.limits.rows, seconds: schema.limits.time_s })),
             ),
             told,
+            schema.has_archive && el("p", { class: "soft small", id: "archive-note" }, t("archive.explorer")),
           ),
           room,
         ),
