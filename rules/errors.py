@@ -15,17 +15,23 @@ LeoError
 
 from typing import ClassVar
 
+from rules.faults import Fault
+
 
 class LeoError(Exception):
-    """What happened (`message`) and what to do about it (`remedy`), one sentence each."""
+    """What happened (`message`) and what to do about it (`remedy`), one sentence each.
+
+    `fault` names the same by its kind, where it can be said in another language.
+    """
 
     code: ClassVar[str] = "error"
     retryable: ClassVar[bool] = False
 
-    def __init__(self, message: str, *, remedy: str) -> None:
+    def __init__(self, message: str, *, remedy: str, fault: Fault | None = None) -> None:
         super().__init__(message, remedy)
         self.message = message
         self.remedy = remedy
+        self.fault = fault
 
     def __str__(self) -> str:
         return f"{self.message} {self.remedy}".strip()

@@ -14,9 +14,11 @@ from api.schemas.campaigns import (
 )
 from api.schemas.snapshots import SnapshotOut
 from api.schemas.templates import LackingOut
-from api.work import Working, WorkRoute, needs
+from api.work import Work, Working, WorkRoute, needs
 from engine import campaigns, segments
 from engine.tenants import Scope
+from rules.errors import NotFound
+from rules.faults import Fault
 from rules.words import Lane
 
 router = APIRouter(route_class=WorkRoute, tags=["campaigns"])
@@ -27,11 +29,9 @@ async def save_campaign(body: CampaignIn, work: Working) -> CampaignOut:
     """Make a campaign, or change one that is a draft or paused."""
     given = body.model_dump(exclude={"segment", "trigger_segment", "policy"})
     if body.segment is not None:
-        segment = await segments.segment_by_key(work.conn, tenant_id=work.tenant_id, key=body.segment)
-        given["segment_id"] = segment.segment_id
+        given["segment_id"] = await _segment_id(work, body.segment, "segment")
     if body.trigger_segment is not None:
-        watched = await segments.segment_by_key(work.conn, tenant_id=work.tenant_id, key=body.trigger_segment)
-        given["trigger_segment_id"] = watched.segment_id
+        given["trigger_segment_id"] = await _segment_id(work, body.trigger_segment, "trigger_segment")
     if body.policy is not None:
         policy = await campaigns.save_policy(
             work.conn, tenant_id=work.tenant_id, key=f"campaign:{body.key}", document=body.policy
@@ -109,6 +109,14 @@ async def cancel_campaign(campaign_id: PathId, work: Working) -> CampaignOut:
     return CampaignOut.model_validate(
         await campaigns.cancel_campaign(work.conn, tenant_id=work.tenant_id, campaign_id=campaign_id)
     )
+
+
+async def _segment_id(work: Work, key: str, where: str) -> int:
+    """Find a segment by the key that the field `where` has."""
+    try:
+        return (await segments.segment_by_key(work.conn, tenant_id=work.tenant_id, key=key)).segment_id
+    except NotFound as error:
+        raise NotFound(error.message, remedy=error.remedy, fault=Fault("segment.unknown", where, {"key": key})) from error
 
 
 def _run(run: campaigns.Run) -> RunOut:

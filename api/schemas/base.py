@@ -1,9 +1,10 @@
 """The bases of all schemas, and the kinds of value they share."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, LiteralString, cast
 
 from annotated_types import Ge, Le, Len
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic_core import PydanticCustomError
 
 LARGEST_ID = 2**48 - 1
 MOST_ITEMS = 500
@@ -38,9 +39,26 @@ class Output(BaseModel):
     model_config = ConfigDict(frozen=True, from_attributes=True)
 
 
+def refused(kind: str, message: str) -> PydanticCustomError:
+    """Refuse what a validator of ours looked at; `kind` is said in other languages by api/wording.py."""
+    # The library wants a literal text; this one is never a template.
+    return PydanticCustomError(cast("LiteralString", kind), cast("LiteralString", message))
+
+
+class Texts(Output):
+    """One sentence in each language."""
+
+    en: str = Field(examples=["Field required"])
+    vi: str = Field(examples=["Trường này là bắt buộc"])
+
+
 class ProblemError(Output):
+    """What is wrong with one field; `kind` never changes, `text` says it in each language."""
+
     field: str = Field(examples=["body.type"])
     message: str = Field(examples=["Field required"])
+    kind: str = Field(examples=["missing"])
+    text: Texts
 
 
 class Problem(Output):

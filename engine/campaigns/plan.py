@@ -11,6 +11,7 @@ from psycopg.types.json import Jsonb
 from engine.db import Transaction
 from engine.queries import queries
 from rules.errors import Conflict, NotFound
+from rules.faults import Fault
 from rules.words import CampaignStatus, Change
 
 _SQL = queries("campaigns")
@@ -94,7 +95,11 @@ async def save_campaign(
     }
     row = await (await conn.execute(_SQL["save_campaign"], values)).fetchone()
     if row is None:
-        raise Conflict(f"The campaign {key!r} is active or has ended.", remedy="Pause it first, or use another key.")
+        raise Conflict(
+            f"The campaign {key!r} is active or has ended.",
+            remedy="Pause it first, or use another key.",
+            fault=Fault("campaign.fixed", "key", {"key": key}),
+        )
     campaign_id = row["campaign_id"]
     listed = {"tenant_id": tenant_id, "campaign_id": campaign_id, "template_ids": list(template_ids)}
     await conn.execute(_SQL["set_templates"], listed)
@@ -129,7 +134,11 @@ async def _check_templates(conn: Transaction, tenant_id: UUID, template_ids: Seq
     rows = await (await conn.execute(_SQL["known_templates"], values)).fetchall()
     missing = sorted(set(template_ids) - {row["template_id"] for row in rows})
     if missing:
-        raise NotFound(f"There is no template {missing[0]}, or it is retired.", remedy="Save the template first.")
+        raise NotFound(
+            f"There is no template {missing[0]}, or it is retired.",
+            remedy="Save the template first.",
+            fault=Fault("campaign.template", "template_ids", {"template": str(missing[0])}),
+        )
 
 
 def _campaign(row: Mapping[str, Any]) -> Campaign:

@@ -17,6 +17,7 @@ from graph.patterns import pattern
 from rules.conditions import Rule, parse
 from rules.conditions.nodes import CameOf, Member, Pattern
 from rules.errors import Conflict, InvalidInput, NotFound
+from rules.faults import Fault
 
 # minute hour day month weekday
 CRON_FIELDS = 5
@@ -141,7 +142,9 @@ def next_time(schedule: str, *, zone: str, now: datetime) -> datetime:
         local = now.astimezone(ZoneInfo(zone))
     except (KeyError, ValueError, OSError) as error:
         raise InvalidInput(
-            f"There is no time zone {zone!r}.", remedy="Use an IANA name such as Asia/Ho_Chi_Minh."
+            f"There is no time zone {zone!r}.",
+            remedy="Use an IANA name such as Asia/Ho_Chi_Minh.",
+            fault=Fault("segment.zone", "zone", {"zone": str(zone)}),
         ) from error
     try:
         following: datetime = croniter(schedule, local).get_next(datetime)
@@ -161,11 +164,19 @@ async def _check_references(conn: Transaction, key: str, rule: Rule) -> None:
     seen: set[str] = set()
     while wanted:
         if key in wanted:
-            raise InvalidInput(f"The segment {key!r} would refer to itself.", remedy="Segments may not form a circle.")
+            raise InvalidInput(
+                f"The segment {key!r} would refer to itself.",
+                remedy="Segments may not form a circle.",
+                fault=Fault("segment.circle", "rule", {"key": key}),
+            )
         rows = await (await conn.execute(_SQL["rules_of"], {"keys": sorted(wanted)})).fetchall()
         missing = wanted - {row["key"] for row in rows}
         if missing:
-            raise NotFound(f"There is no segment {min(missing)!r}.", remedy="Save it before a rule that refers to it.")
+            raise NotFound(
+                f"There is no segment {min(missing)!r}.",
+                remedy="Save it before a rule that refers to it.",
+                fault=Fault("segment.missing", "rule", {"key": min(missing)}),
+            )
         seen |= wanted
         wanted = frozenset().union(*(parse(row["rule"]).segments() for row in rows)) - seen
 
@@ -186,11 +197,16 @@ def _segment(row: Mapping[str, Any] | None, wanted: object) -> Segment:
 
 
 def unknown(wanted: object) -> NotFound:
-    return NotFound(f"There is no segment {wanted!r}.", remedy="Check it: GET /segments lists them.")
+    return NotFound(
+        f"There is no segment {wanted!r}.",
+        remedy="Check it: GET /segments lists them.",
+        fault=Fault("segment.unknown", "segment", {"key": str(wanted)}),
+    )
 
 
 def _wrong_schedule(schedule: str) -> InvalidInput:
     return InvalidInput(
         f"The schedule {schedule[:LONGEST_SCHEDULE]!r} cannot be read.",
         remedy="Write the five fields of cron: minute hour day month weekday, as in 0 6 * * *.",
+        fault=Fault("segment.schedule", "schedule", {"schedule": schedule[:LONGEST_SCHEDULE]}),
     )

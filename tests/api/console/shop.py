@@ -124,6 +124,11 @@ class Shop:
         services = self._services
         return await dispatch_due(services.db, services.adapters, tenant_id=self.tenant_id, lane=lane, owner="test")
 
+    async def retire(self, template_id: int) -> None:
+        """Have a template be used no more."""
+        async with self._services.db.transaction(self.tenant_id) as conn:
+            await conn.execute("UPDATE message_template SET status = 'retired' WHERE template_id = %s", (template_id,))
+
     async def archive(self) -> None:
         """Decide and send what is due as if it were long ago, seal that, and move it into the archive."""
         await self.decide(datetime.now(UTC) - timedelta(days=500))

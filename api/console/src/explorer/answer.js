@@ -1,6 +1,7 @@
 // An answer in its four ways: graph, table, JSON, plan; and how it leaves as a file.
 import { el, fill } from "../dom.js";
 import { exports_ } from "./export.js";
+import { sentence } from "../parts/said.js";
 import { captionOf, graphView } from "./graph.js";
 
 const WAYS = ["graph", "table", "json", "plan"];
@@ -94,7 +95,7 @@ function planOf({ t }, askPlan) {
   const room = el("div", null, el("p", { class: "waiting", role: "status" }, t("loading")));
   askPlan().then(
     (found) => fill(room, el("pre", { class: "inside tall", tabindex: "0" }, found.lines.join("\n"))),
-    (error) => error.name !== "AbortError" && fill(room, el("p", { class: "notice bad" }, error.message)),
+    (error) => error.name !== "AbortError" && fill(room, el("p", { class: "notice bad" }, sentence(t, error))),
   );
   return room;
 }

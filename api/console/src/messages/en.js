@@ -24,6 +24,18 @@ export default {
   "login.help": "The key stays in this tab and is forgotten when you close it. What you may do follows from the key.",
 
   "trouble.network": "The server did not answer.",
+  "trouble.code.invalid_input": "Something that was sent is wrong.",
+  "trouble.code.unauthorized": "There is no such key.",
+  "trouble.code.forbidden": "Your key may not do that.",
+  "trouble.code.not_found": "There is no such record.",
+  "trouble.code.conflict": "The record's present state does not allow it.",
+  "trouble.code.in_progress": "The same is being worked on at this moment: wait and try again.",
+  "trouble.code.snapshot_immutable": "A snapshot never changes.",
+  "trouble.code.too_many": "That was asked too often: wait and try again.",
+  "trouble.code.too_large": "That is too large.",
+  "trouble.code.unavailable": "A server that is needed cannot be used now: try again.",
+  "trouble.code.internal": "Something failed that should not have: tell the operator the number of the request.",
+  "trouble.code.unknown": "The server refused it.",
   "trouble.request": "Request {id}",
 
   "people.title": "People",

@@ -24,6 +24,18 @@ export default {
   "login.help": "Khoá chỉ nằm trong thẻ trình duyệt này và mất khi bạn đóng thẻ. Quyền của bạn theo quyền của khoá.",
 
   "trouble.network": "Máy chủ không trả lời.",
+  "trouble.code.invalid_input": "Có điều gửi lên chưa đúng.",
+  "trouble.code.unauthorized": "Không có khoá như vậy.",
+  "trouble.code.forbidden": "Khoá của bạn không được làm việc này.",
+  "trouble.code.not_found": "Không có bản ghi như vậy.",
+  "trouble.code.conflict": "Trạng thái hiện tại của bản ghi không cho phép.",
+  "trouble.code.in_progress": "Việc này đang được làm: hãy chờ rồi thử lại.",
+  "trouble.code.snapshot_immutable": "Bản chụp không bao giờ thay đổi.",
+  "trouble.code.too_many": "Đã hỏi quá nhiều lần: hãy chờ rồi thử lại.",
+  "trouble.code.too_large": "Nội dung quá lớn.",
+  "trouble.code.unavailable": "Một máy chủ cần dùng đang không dùng được: hãy thử lại.",
+  "trouble.code.internal": "Có lỗi không lường trước: hãy cho người vận hành biết số của yêu cầu.",
+  "trouble.code.unknown": "Máy chủ từ chối.",
   "trouble.request": "Yêu cầu {id}",
 
   "people.title": "Khách hàng",

@@ -7,6 +7,7 @@ import { blank, bodyOf, faultsOf, keyOf, placed, planOf } from "../compose/plan.
 import { rules } from "../compose/rules.js";
 import { field } from "../parts/field.js";
 import { empty, trouble } from "../parts/notice.js";
+import { saidOf, sentence } from "../parts/said.js";
 
 // What was typed outlives another language or theme, not another page.
 let kept = null;
@@ -118,9 +119,9 @@ function form({ t, api, signal, go, link, format }, { title, plan, parts, taken,
 
   function refused(error) {
     const faults = "errors" in error ? placed(error) : [];
-    const whole = faults.filter(([name]) => name === null).map(([, text]) => text);
-    blame(Object.fromEntries(faults.filter(([name]) => name !== null).map(([name, text]) => [name, t("compose.refused", { why: text })])));
-    if (whole.length || !faults.length) fill(told, trouble(t, error));
+    const isWhole = faults.some(([name]) => name === null);
+    blame(Object.fromEntries(faults.filter(([name]) => name !== null).map(([name, one]) => [name, t("compose.refused", { why: saidOf(t, one) })])));
+    if (isWhole || !faults.length) fill(told, trouble(t, error));
   }
 
   async function submit(event) {
@@ -146,7 +147,8 @@ function form({ t, api, signal, go, link, format }, { title, plan, parts, taken,
     try {
       await api.post("/policies/check", { document }, { signal });
     } catch (error) {
-      if (error.status === 422) error.errors = [{ field: "body.policy", message: `${error.message} ${error.remedy}` }];
+      const faults = error.errors?.length ? error.errors : [{ message: sentence(t, error) }];
+      if (error.status === 422) error.errors = faults.map((one) => ({ ...one, field: "body.policy" }));
       throw error;
     }
   }

@@ -7,6 +7,7 @@ import { linkOf, sharedIn } from "../explorer/share.js";
 import { shelf } from "../explorer/shelf.js";
 import { confirmed } from "../parts/confirm.js";
 import { trouble } from "../parts/notice.js";
+import { sentence } from "../parts/said.js";
 
 const FIRST = "MATCH (d:Decision)-[f:DECIDED_FOR]->(p:Profile)\nRETURN d, f, p\nLIMIT 25";
 
@@ -97,7 +98,7 @@ export async function page(context) {
     try {
       await api.post("/cypher/stop", { ticket }, { signal });
     } catch (error) {
-      if (error.name !== "AbortError") fill(told, error.message);
+      if (error.name !== "AbortError") fill(told, sentence(t, error));
     }
   }
 
@@ -109,7 +110,7 @@ export async function page(context) {
       fill(told, t("explorer.saved_now"));
       await side.again();
     } catch (error) {
-      fill(told, `${error.message} ${error.remedy ?? ""}`);
+      fill(told, sentence(t, error));
     }
   }
 

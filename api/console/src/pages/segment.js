@@ -2,6 +2,7 @@
 import { el, fill } from "../dom.js";
 import { field } from "../parts/field.js";
 import { trouble } from "../parts/notice.js";
+import { saidOf, sentence } from "../parts/said.js";
 import { reader } from "../parts/reader.js";
 import { satisfied } from "../parts/satisfied.js";
 
@@ -71,10 +72,17 @@ function editor(context, segment, isOpen) {
     const typed = read();
     if (typed === null) return;
     rule.fault("");
-    await satisfied(context, place, { rule: typed }, blame);
+    await satisfied(context, place, { rule: typed }, (error) => rule.fault(sentence(t, error)));
   }
 
-  const blame = (error) => rule.fault([error.message, error.remedy].filter(Boolean).join(" "));
+  /** Say what is wrong beside the field that it is about; gives whether all of it had one. */
+  function blame(error) {
+    const fields = { key, name, rule };
+    const placed = error.errors.map((one) => [fields[/^body\.(\w+)/.exec(one.field)?.[1]], one]);
+    for (const [at, each] of Object.entries(fields)) each.fault(placed.filter(([one]) => one === fields[at]).map(([, one]) => saidOf(t, one)).join(" "));
+    placed.find(([one]) => one)?.[0].control.focus();
+    return placed.every(([one]) => one);
+  }
 
   async function submit(event) {
     event.preventDefault();
@@ -100,8 +108,8 @@ function editor(context, segment, isOpen) {
         return;
       }
     } catch (error) {
-      if (error.status === 422) blame(error);
-      if (error.name !== "AbortError") fill(told, trouble(t, error));
+      if (error.name === "AbortError") return;
+      if (!error.errors?.length || !blame(error)) fill(told, trouble(t, error));
     }
     save.disabled = false;
   }
