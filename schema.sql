@@ -404,7 +404,10 @@ ALTER TABLE segment
     ADD COLUMN IF NOT EXISTS schedule text,
     ADD COLUMN IF NOT EXISTS zone text,
     ADD COLUMN IF NOT EXISTS due_at timestamptz,
-    ADD COLUMN IF NOT EXISTS archived_at timestamptz;
+    ADD COLUMN IF NOT EXISTS archived_at timestamptz,
+    -- Who saved what is there, and when; a refresh is no saving.
+    ADD COLUMN IF NOT EXISTS saved_by text,
+    ADD COLUMN IF NOT EXISTS saved_at timestamptz;
 CREATE INDEX IF NOT EXISTS segment_centre_hnsw_idx ON segment USING hnsw (centre vector_cosine_ops);
 CREATE INDEX IF NOT EXISTS segment_due_idx ON segment (tenant_id, due_at) WHERE due_at IS NOT NULL;
 
@@ -664,6 +667,7 @@ ALTER TABLE message_template
     ADD COLUMN IF NOT EXISTS body_mjml text,
     ADD COLUMN IF NOT EXISTS data jsonb NOT NULL DEFAULT '{}',
     ADD COLUMN IF NOT EXISTS translations jsonb NOT NULL DEFAULT '{}',
+    ADD COLUMN IF NOT EXISTS saved_by text,
     ADD COLUMN IF NOT EXISTS approved_by text,
     ADD COLUMN IF NOT EXISTS approved_at timestamptz;
 -- A template of a provider's own has its parameters for a body.
@@ -726,6 +730,9 @@ CREATE TABLE IF NOT EXISTS campaign (
     CONSTRAINT campaign_control_share_range CHECK (control_share BETWEEN 0 AND 1)
 );
 ALTER TABLE campaign
+    -- Who saved what is there, and when; starting and pausing is no saving.
+    ADD COLUMN IF NOT EXISTS saved_by text,
+    ADD COLUMN IF NOT EXISTS saved_at timestamptz,
     ADD COLUMN IF NOT EXISTS trigger_segment_id bigint,
     ADD COLUMN IF NOT EXISTS trigger_change text;
 DO $$

@@ -19,6 +19,7 @@ from starlette.exceptions import HTTPException
 
 from api import throttle, wording
 from rules.errors import (
+    Changed,
     Conflict,
     Forbidden,
     InvalidInput,
@@ -36,6 +37,7 @@ STATUS: Mapping[type[LeoError], HTTPStatus] = {
     Unauthorized: HTTPStatus.UNAUTHORIZED,
     Forbidden: HTTPStatus.FORBIDDEN,
     NotFound: HTTPStatus.NOT_FOUND,
+    Changed: HTTPStatus.PRECONDITION_FAILED,
     Conflict: HTTPStatus.CONFLICT,
     TooMany: HTTPStatus.TOO_MANY_REQUESTS,
     Unavailable: HTTPStatus.SERVICE_UNAVAILABLE,

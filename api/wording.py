@@ -62,17 +62,19 @@ def of_fault(fault: Fault) -> dict[str, Any]:
     """Write a fault of ours as one of a problem's `errors`."""
     said = fault.say()
     place = f"{_BODY}.{fault.where}" if fault.where else _BODY
-    return {"field": place, "message": said.en, "kind": fault.kind, "text": said._asdict()}
+    values = {name: value for name, value in fault.values.items() if not isinstance(value, Fault)}
+    return {"field": place, "message": said.en, "kind": fault.kind, "text": said._asdict(), "values": values}
 
 
 def of_pydantic(error: Mapping[str, Any]) -> dict[str, Any]:
     """Write an error of pydantic's as one of a problem's `errors`."""
     kind, message = str(error["type"]), str(error["msg"])
     known = VIETNAMESE.get(kind)
-    values = {name: str(value).replace(" or ", " hoặc ") for name, value in (error.get("ctx") or {}).items()}
-    said = message if known is None else known.format_map(_Values(values))
+    values = {name: value for name, value in (error.get("ctx") or {}).items() if isinstance(value, str | int | float)}
+    written = {name: str(value).replace(" or ", " hoặc ") for name, value in values.items()}
+    said = message if known is None else known.format_map(_Values(written))
     place = ".".join(str(part) for part in error["loc"])
-    return {"field": place, "message": message, "kind": kind, "text": {"en": message, "vi": said}}
+    return {"field": place, "message": message, "kind": kind, "text": {"en": message, "vi": said}, "values": values}
 
 
 class _Values(dict[str, str]):

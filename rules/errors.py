@@ -8,6 +8,7 @@ LeoError
   NotFound            no such record                           404
   Conflict            the record's state forbids it            409
     InProgress        the same request is being worked on
+    Changed           it is not what the caller saw            412
     SnapshotImmutable a snapshot or its members would change
   TooMany             asked more often than allowed            429
   Unavailable         a server cannot be used now; try again   503
@@ -78,6 +79,12 @@ class InProgress(Conflict):
 
     code = "in_progress"
     retryable = True
+
+
+class Changed(Conflict):
+    """The record is not what the caller said to have seen; somebody saved it in between."""
+
+    code = "changed"
 
 
 class SnapshotImmutable(Conflict):

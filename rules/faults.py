@@ -165,7 +165,22 @@ _WHOLE: Mapping[str, Said] = {
         "Cypher, line {line}, column {column}: {said}",
         "Cypher, dòng {line}, cột {column}: máy chủ không nhận chỗ này. Nguyên văn: {said} {remedy}",
     ),
+    "somebody": Said("somebody", "ai đó"),
     "profile.unknown": Said("There is no profile {key!r}.", "Không có khách hàng “{key}”. Hãy kiểm tra lại mã."),
+}
+_RECORDS = {"campaign": "chiến dịch", "segment": "phân khúc", "template": "mẫu tin"}
+_SAVED: Mapping[str, Said] = {
+    "taken": Said(
+        "There is a {record} {{key!r}} already: {{by}} saved it at {{at}}.",
+        "Đã có {record} “{{key}}”: {{by}} lưu lúc {{at}}. Hãy xem {record} ấy, rồi dùng khoá khác hoặc sửa chính nó.",
+    ),
+    "changed": Said(
+        "The {record} {{key!r}} is not what you saw: {{by}} saved it at {{at}}.",
+        "{record} “{{key}}” không còn như bạn đã thấy: {{by}} đã lưu lúc {{at}}. Hãy tải lại rồi sửa tiếp.",
+    ),
+    "gone": Said(
+        "There is no {record} {{key!r}} to change.", "Không có {record} “{{key}}” để sửa. Hãy lưu như một {record} mới."
+    ),
 }
 SENTENCES: Mapping[str, Said] = MappingProxyType(
     {
@@ -178,6 +193,11 @@ SENTENCES: Mapping[str, Said] = MappingProxyType(
         **{
             f"policy.{kind}": Said(f"Policy field {{place}} {said.en}.", f"Trong chính sách, {{place}} {said.vi}.")
             for kind, said in _POLICY.items()
+        },
+        **{
+            f"{record}.{kind}": Said(said.en.format(record=record), said.vi.format(record=vietnamese))
+            for record, vietnamese in _RECORDS.items()
+            for kind, said in _SAVED.items()
         },
         **_WHOLE,
     }

@@ -59,6 +59,7 @@ class ProblemError(Output):
     message: str = Field(examples=["Field required"])
     kind: str = Field(examples=["missing"])
     text: Texts
+    values: dict[str, str | int | float] = Field(default_factory=dict, description="What the sentence speaks of.")
 
 
 class Problem(Output):

@@ -29,6 +29,9 @@ _CAMPAIGN = {
     "budget": {"messages": 10000, "amount": None, "per": "campaign"},
     "good_for_minutes": None,
     "created_at": "2026-05-01T02:00:00Z",
+    "revision": "9b0b2f4e4b7f0d0a",
+    "saved_by": "marketing (API key 11)",
+    "saved_at": "2026-05-01T02:00:00Z",
     "template_ids": [251],
 }
 _RUN = {"run_id": 501, "campaign_id": 301, "kind": "snapshot", "lane": "bulk", "people": 128, "batches": 1}
@@ -118,6 +121,9 @@ class CampaignOut(Output):
     budget: Document | None
     good_for_minutes: int | None
     created_at: AwareDatetime
+    revision: str = Field(description="What to send as `If-Match` to change it only where it still is this.")
+    saved_by: str | None
+    saved_at: AwareDatetime
     template_ids: list[Id]
 
 

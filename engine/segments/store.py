@@ -12,6 +12,7 @@ from psycopg.types.json import Jsonb
 
 from engine.db import Transaction
 from engine.queries import queries
+from engine.revisions import ANYTHING, Expected, revision_of
 from engine.segments.history import is_wide
 from graph.patterns import pattern
 from rules.conditions import Rule, parse
@@ -41,7 +42,18 @@ class Segment:
     refreshed_at: datetime | None
     archived_at: datetime | None
     created_at: datetime
+    saved_by: str | None
+    saved_at: datetime
     size: int
+
+    @property
+    def record_id(self) -> int:
+        return self.segment_id
+
+    @property
+    def revision(self) -> str:
+        """Name what was saved, whoever belongs to it since."""
+        return revision_of({name: getattr(self, name) for name in ("key", "name", "rule", "schedule", "zone", "archived_at")})
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,13 +74,18 @@ async def save_segment(
     rule: Mapping[str, Any],
     schedule: str | None = None,
     zone: str | None = None,
+    by: str | None = None,
+    expected: Expected = ANYTHING,
 ) -> Segment:
-    """Make a segment or change the one of this key; another rule is another version.
+    """Make a segment or change the one of this key; another rule is another version. `by` is who saves it.
 
     `schedule` is a cron expression of five fields in `zone`, the tenant's where none is given. Raises InvalidInput on
     a rule, a schedule or a zone that cannot be read, and where segments would refer to each other in a circle;
-    NotFound where the rule refers to a segment or a graph pattern that is not there.
+    NotFound where the rule refers to a segment or a graph pattern that is not there; Changed where the segment is not
+    as `expected`.
     """
+    if expected.is_said:
+        expected.check(await _locked(conn, tenant_id, key), record="segment", key=key)
     parsed = parse(rule)
     for leaf in parsed.leaves():
         if isinstance(leaf, Pattern):
@@ -84,9 +101,21 @@ async def save_segment(
         "schedule": schedule,
         "zone": None if schedule is None else zone,
         "due_at": None if schedule is None else next_time(schedule, zone=zone, now=datetime.now(UTC)),
+        "by": by,
+        "is_new": expected.is_new,
     }
-    await conn.execute(_SQL["save"], values)
+    made = await (await conn.execute(_SQL["save"], values)).fetchone()
+    if made is None and expected.is_new:
+        expected.check(await _locked(conn, tenant_id, key), record="segment", key=key)
     return _segment(await (await conn.execute(_SQL["by_key"], values)).fetchone(), key)
+
+
+async def _locked(conn: Transaction, tenant_id: UUID, key: str) -> Segment | None:
+    """Give the segment of a key, which nobody else saves until the transaction ends."""
+    values = {"tenant_id": tenant_id, "key": key}
+    await conn.execute(_SQL["lock_key"], values)
+    row = await (await conn.execute(_SQL["by_key"], values)).fetchone()
+    return None if row is None else Segment(**row)
 
 
 async def get_segment(conn: Transaction, *, tenant_id: UUID, segment_id: int) -> Segment:

@@ -43,7 +43,7 @@ export function planOf(campaign, segments, document, { wall }) {
     amount: budget.amount === null || budget.amount === undefined ? "" : String(budget.amount),
     per: budget.per ?? "campaign",
     resend: campaign.resend,
-    was: { starts_at: campaign.starts_at, ends_at: campaign.ends_at },
+    was: { starts_at: campaign.starts_at, ends_at: campaign.ends_at, revision: campaign.revision },
   };
 }
 
