@@ -585,6 +585,22 @@ CREATE TABLE IF NOT EXISTS channel_token (
 );
 CREATE INDEX IF NOT EXISTS channel_token_due_idx ON channel_token (tenant_id, due_at) WHERE due_at IS NOT NULL;
 
+-- A consent that was begun at a provider, until its administrator comes back with a code; once. What the exchange needs (the
+-- application's secret, the code verifier, settings of the channel) is sealed for this row.
+CREATE TABLE IF NOT EXISTS channel_consent (
+    tenant_id   uuid NOT NULL,
+    consent_id  bigint NOT NULL DEFAULT nextval('leo_id'),
+    kind        text NOT NULL,
+    name        text NOT NULL,
+    begun_by    text NOT NULL,
+    ciphertext  bytea NOT NULL,
+    expires_at  timestamptz NOT NULL,
+    created_at  timestamptz NOT NULL DEFAULT now(),
+    updated_at  timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT channel_consent_pkey PRIMARY KEY (tenant_id, consent_id),
+    CONSTRAINT channel_consent_tenant_fkey FOREIGN KEY (tenant_id) REFERENCES tenant
+);
+
 -- What the tenant's reader logs in with, sealed as a channel's credentials are; the server holds a hash alone.
 CREATE TABLE IF NOT EXISTS reader_credential (
     tenant_id   uuid NOT NULL,
@@ -2462,7 +2478,7 @@ BEGIN
         'callback', 'chat_message', 'tally', 'graph_check',
         'query_history', 'saved_query', 'reader_credential', 'erased_record', 'erasure',
         'take_up', 'ledger_batch', 'ledger_horizon', 'outbox', 'sync_run', 'sync_position', 'source_credential', 'source', 'outcome', 'delivery_attempt', 'delivery_log', 'decision', 'archive_delivery', 'archive_decision', 'model_answer', 'task_step',
-        'agent_task', 'run_batch', 'campaign_run', 'campaign_spend', 'campaign_template', 'campaign', 'policy', 'message_template', 'channel_token', 'channel_gate', 'channel_credential', 'channel',
+        'agent_task', 'run_batch', 'campaign_run', 'campaign_spend', 'campaign_template', 'campaign', 'policy', 'message_template', 'channel_token', 'channel_gate', 'channel_credential', 'channel_consent', 'channel',
         'segment_snapshot_member', 'segment_snapshot', 'recheck', 'segment_change', 'segment_refresh', 'segment_member',
         'segment_version', 'segment', 'event_key', 'marketing_event', 'suppression', 'consent', 'duplicate', 'profile_merge',
         'profile_relation', 'relation_target', 'profile_address',

@@ -10,6 +10,7 @@ from uuid import UUID
 from arq.connections import ArqRedis
 
 from engine import embedded, inbox, lanes, metrics, replica
+from engine.consents import States
 from engine.credentials import Vault
 from engine.db import Database
 from engine.dispatch.adapters import Adapters
@@ -76,6 +77,7 @@ class Services:
     graph_files: GraphFiles = field(default_factory=GraphFiles, kw_only=True)
     vault: Vault = field(repr=False)
     platform_key: str = field(repr=False)
+    states: States = field(kw_only=True, repr=False)
     figures: metrics.Page = field(kw_only=True, repr=False)
 
     @property
@@ -108,6 +110,7 @@ class Services:
                     throttle=Throttle(queues),
                     vault=Vault(servers.secrets.credential_key),
                     platform_key=servers.secrets.platform_key,
+                    states=States(servers.secrets.credential_key),
                     figures=metrics.Page(db, queues),
                 )
             finally:

@@ -165,6 +165,16 @@ _WHOLE: Mapping[str, Said] = {
         "Cypher, line {line}, column {column}: {said}",
         "Cypher, dòng {line}, cột {column}: máy chủ không nhận chỗ này. Nguyên văn: {said} {remedy}",
     ),
+    "channel.other_kind": Said(
+        "The channel {name!r} is of another kind.", "Kênh “{name}” thuộc loại khác. Hãy đặt tên khác cho kênh mới."
+    ),
+    "consent.not_open": Said(
+        "This consent is not open: it was finished, took too long, or another key began it.",
+        "Lần uỷ quyền này không còn mở: đã xong, đã quá lâu, hoặc do khoá khác bắt đầu. Hãy bắt đầu lại.",
+    ),
+    "consent.refused": Said(
+        "{said}", "Zalo không cấp mã truy cập cho lần uỷ quyền này; chưa kết nối gì. Hãy bắt đầu lại. (Nguyên văn: {said})"
+    ),
     "somebody": Said("somebody", "ai đó"),
     "profile.unknown": Said("There is no profile {key!r}.", "Không có khách hàng “{key}”. Hãy kiểm tra lại mã."),
 }
