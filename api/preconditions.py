@@ -1,4 +1,4 @@
-"""Conditional requests (RFC 9110, 13.1): what who saves takes for granted of the record, and its revision as an ETag."""
+"""Conditional requests (RFC 9110, 13.1): what who saves takes for granted of a record, and its revision as an ETag."""
 
 import re
 from typing import Annotated
@@ -15,7 +15,7 @@ IfMatch = Annotated[
     Header(
         alias="If-Match",
         max_length=_MOST,
-        description='Change it only where it still is what you saw: its `revision` in quotation marks, or `*`. Else 412.',
+        description="Change it only where it still is what you saw: its `revision` in quotes; `*`: any. Else 412.",
         examples=['"9b0b2f4e4b7f0d0a"'],
     ),
 ]
@@ -52,6 +52,7 @@ def _read(sent: str) -> frozenset[str]:
     found = [_TAG.fullmatch(part) for part in parts]
     if not all(found):
         raise InvalidInput(
-            "If-Match names no revision.", remedy='Send it in quotation marks, as ETag has it: If-Match: "9b0b2f4e4b7f0d0a".'
+            "If-Match names no revision.",
+            remedy='Send it in quotation marks, as ETag has it: If-Match: "9b0b2f4e4b7f0d0a".',
         )
     return frozenset(one[1] for one in found if one is not None and not one[0].startswith("W/"))

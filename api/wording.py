@@ -6,7 +6,7 @@ from typing import Any
 
 from rules.faults import Fault
 
-# The kinds of https://docs.pydantic.dev/2.12/errors/validation_errors/ that our schemas can raise, and our own validators'.
+# The kinds of https://docs.pydantic.dev/2.12/errors/validation_errors/ that our schemas raise, and our validators'.
 VIETNAMESE: Mapping[str, str] = MappingProxyType(
     {
         "missing": "Trường này là bắt buộc.",

@@ -36,7 +36,7 @@ def revision_of(content: Mapping[str, Any]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """What who saves takes for granted: `is_new`: nothing is there; else one of `revisions`, "*" any; None: not said."""
+    """What who saves takes for granted: `is_new`: nothing is there; one of `revisions`, "*" any, None: not said."""
 
     is_new: bool = False
     revisions: frozenset[str] | None = None

@@ -1,6 +1,6 @@
-"""What is wrong with something that was sent, so that it can be said in another language: a kind, a place, values.
+"""What is wrong with something that was sent, said in any language: a kind, a place, values.
 
-Each kind has one sentence a language. Whoever refuses names the kind; nobody has to read a sentence to know what it says.
+Each kind has one sentence a language. Whoever refuses names the kind: nobody has to read a sentence to know it.
 """
 
 from collections.abc import Mapping
@@ -58,7 +58,9 @@ _RULE: Mapping[str, Said] = {
     "not_stored": _UNSTORED,
     "no_number": Said("is no number", "không phải là số"),
     "too_large": Said("is a number beyond 1e308", "là số vượt quá 1e308"),
-    "no_whole_number": Said("is no whole number from {least} to {most}", "không phải là số nguyên từ {least} đến {most}"),
+    "no_whole_number": Said(
+        "is no whole number from {least} to {most}", "không phải là số nguyên từ {least} đến {most}"
+    ),
     "no_amount": Said("is no number from {least} to {most}", "không phải là số từ {least} đến {most}"),
     "no_flag": Said("is neither true nor false", "không phải là true hay false"),
     "no_scalar": Said(
@@ -72,7 +74,9 @@ _RULE: Mapping[str, Said] = {
     ),
     "no_pairs": Said("is no object of at most {most} values", "không phải là đối tượng có tối đa {most} giá trị"),
     "twice": Said("has one name twice", "có một tên lặp lại"),
-    "no_bound": Said('is neither a date nor {{"days_ago": n}}', 'không phải là ngày, cũng không phải {{"days_ago": n}}'),
+    "no_bound": Said(
+        'is neither a date nor {{"days_ago": n}}', 'không phải là ngày, cũng không phải {{"days_ago": n}}'
+    ),
     "no_date": Said(
         "is no date such as 2026-05-01 or 2026-05-01T09:00:00+07:00",
         "không phải là ngày dạng 2026-05-01 hoặc 2026-05-01T09:00:00+07:00",
@@ -80,7 +84,9 @@ _RULE: Mapping[str, Said] = {
     "no_range": Said("is not two numbers, the smaller first", "không phải là hai số, số nhỏ đứng trước"),
     "needs_one": Said("needs exactly one of {known}", "cần đúng một trong: {known}"),
     "two_spans": Said("has both after and in_last_days", "có cả after lẫn in_last_days"),
-    "no_ends": Said("is no object with {known}, each a number", "không phải là đối tượng có {known}, mỗi cái là một số"),
+    "no_ends": Said(
+        "is no object with {known}, each a number", "không phải là đối tượng có {known}, mỗi cái là một số"
+    ),
     "reversed": Said("has its larger number first", "có số lớn đứng trước"),
     "no_graph": Said(
         'is neither the name of a pattern nor {{"cypher": "..."}}',
@@ -109,7 +115,8 @@ _POLICY: Mapping[str, Said] = {
     "no_zone": Said("is no IANA time zone: {given}", "không phải là múi giờ IANA: {given}"),
     "no_time": Said("must be a time such as 21:00, not {given}", "phải là giờ dạng 21:00, không phải {given}"),
     "has_zone": Said(
-        "is in each person's own zone, {given} names one", "tính theo múi giờ của từng người, còn {given} nêu một múi giờ"
+        "is in each person's own zone, {given} names one",
+        "tính theo múi giờ của từng người, còn {given} nêu một múi giờ",
     ),
     "twice": Said("has one name twice", "có một tên lặp lại"),
     "channel_twice": Said("has one channel twice", "có một kênh lặp lại"),
@@ -122,7 +129,9 @@ _POLICY: Mapping[str, Said] = {
     "no_window": Said(
         "must look back more than nothing and at most 366 days", "phải nhìn lại một khoảng lớn hơn 0 và tối đa 366 ngày"
     ),
-    "all_day": Said("would last all day: {first} and {last} are the same", "sẽ kéo dài cả ngày: {first} và {last} trùng nhau"),
+    "all_day": Said(
+        "would last all day: {first} and {last} are the same", "sẽ kéo dài cả ngày: {first} và {last} trùng nhau"
+    ),
 }
 _WHOLE: Mapping[str, Said] = {
     "campaign.fixed": Said(
@@ -130,13 +139,16 @@ _WHOLE: Mapping[str, Said] = {
         "Chiến dịch “{key}” đang chạy hoặc đã kết thúc. Hãy tạm dừng trước, hoặc dùng khoá khác.",
     ),
     "campaign.ends_first": Said(
-        "The campaign would end before it starts.", "Chiến dịch sẽ kết thúc trước khi bắt đầu. Hãy sửa một trong hai lúc."
+        "The campaign would end before it starts.",
+        "Chiến dịch sẽ kết thúc trước khi bắt đầu. Hãy sửa một trong hai lúc.",
     ),
     "campaign.template": Said(
         "There is no template {template}, or it is retired.",
         "Không có mẫu tin số {template}, hoặc mẫu đã ngừng dùng. Hãy chọn mẫu khác.",
     ),
-    "segment.unknown": Said("There is no segment {key!r}.", "Không có phân khúc “{key}”. Hãy chọn lại trong danh sách."),
+    "segment.unknown": Said(
+        "There is no segment {key!r}.", "Không có phân khúc “{key}”. Hãy chọn lại trong danh sách."
+    ),
     "segment.missing": Said(
         "There is no segment {key!r}.", "Quy tắc nhắc tới phân khúc “{key}” chưa có. Hãy lưu phân khúc ấy trước."
     ),
@@ -144,15 +156,20 @@ _WHOLE: Mapping[str, Said] = {
         "The segment {key!r} would refer to itself.",
         "Phân khúc “{key}” sẽ nhắc tới chính nó. Các phân khúc không được nối thành vòng.",
     ),
-    "segment.zone": Said("There is no time zone {zone!r}.", "Không có múi giờ “{zone}”. Hãy dùng tên IANA như Asia/Ho_Chi_Minh."),
+    "segment.zone": Said(
+        "There is no time zone {zone!r}.", "Không có múi giờ “{zone}”. Hãy dùng tên IANA như Asia/Ho_Chi_Minh."
+    ),
     "segment.schedule": Said(
         "The schedule {schedule!r} cannot be read.",
         "Không đọc được lịch “{schedule}”. Hãy viết năm trường của cron: phút giờ ngày tháng thứ, ví dụ 0 6 * * *.",
     ),
     "segment.rule_fails": Said(
-        "The rule cannot be asked: {said}.", "Không hỏi được quy tắc này. Hãy sửa truy vấn đồ thị trong đó (máy chủ nói: {said})."
+        "The rule cannot be asked: {said}.",
+        "Không hỏi được quy tắc này. Hãy sửa truy vấn đồ thị trong đó (máy chủ nói: {said}).",
     ),
-    "pattern.unknown": Said("There is no graph pattern {name!r}.", "Không có mẫu đồ thị “{name}”. Có các mẫu: {known}."),
+    "pattern.unknown": Said(
+        "There is no graph pattern {name!r}.", "Không có mẫu đồ thị “{name}”. Có các mẫu: {known}."
+    ),
     "pattern.values": Said(
         "The graph pattern {name} does not take these values: {wrong}.",
         "Mẫu đồ thị “{name}” không nhận các giá trị: {wrong}. Trong `with` cần: {wanted}.",
@@ -173,7 +190,8 @@ _WHOLE: Mapping[str, Said] = {
         "Lần uỷ quyền này không còn mở: đã xong, đã quá lâu, hoặc do khoá khác bắt đầu. Hãy bắt đầu lại.",
     ),
     "consent.refused": Said(
-        "{said}", "Zalo không cấp mã truy cập cho lần uỷ quyền này; chưa kết nối gì. Hãy bắt đầu lại. (Nguyên văn: {said})"
+        "{said}",
+        "Zalo không cấp mã truy cập cho lần uỷ quyền này; chưa kết nối gì. Hãy bắt đầu lại. (Nguyên văn: {said})",
     ),
     "somebody": Said("somebody", "ai đó"),
     "profile.unknown": Said("There is no profile {key!r}.", "Không có khách hàng “{key}”. Hãy kiểm tra lại mã."),

@@ -121,7 +121,9 @@ async def _segment_id(work: Work, key: str, where: str) -> int:
     try:
         return (await segments.segment_by_key(work.conn, tenant_id=work.tenant_id, key=key)).segment_id
     except NotFound as error:
-        raise NotFound(error.message, remedy=error.remedy, fault=Fault("segment.unknown", where, {"key": key})) from error
+        raise NotFound(
+            error.message, remedy=error.remedy, fault=Fault("segment.unknown", where, {"key": key})
+        ) from error
 
 
 def _run(run: campaigns.Run) -> RunOut:

@@ -1,6 +1,6 @@
 """The bases of all schemas, and the kinds of value they share."""
 
-from typing import Annotated, Any, LiteralString, cast
+from typing import Annotated, Any, LiteralString
 
 from annotated_types import Ge, Le, Len
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
@@ -39,10 +39,9 @@ class Output(BaseModel):
     model_config = ConfigDict(frozen=True, from_attributes=True)
 
 
-def refused(kind: str, message: str) -> PydanticCustomError:
+def refused(kind: LiteralString, message: LiteralString) -> PydanticCustomError:
     """Refuse what a validator of ours looked at; `kind` is said in other languages by api/wording.py."""
-    # The library wants a literal text; this one is never a template.
-    return PydanticCustomError(cast("LiteralString", kind), cast("LiteralString", message))
+    return PydanticCustomError(kind, message)
 
 
 class Texts(Output):

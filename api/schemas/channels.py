@@ -80,7 +80,7 @@ class ConsentIn(Input):
 
 
 class BegunOut(Output):
-    """Where to consent, and what Zalo's page for developers has to know: `redirect_uri`, and `code_challenge` if asked."""
+    """Where to consent, and what Zalo's page for developers has to know: `redirect_uri`, `code_challenge`."""
 
     model_config = example(
         {

@@ -75,7 +75,13 @@ _SAVED = {
 }
 _PROFILE = {"name": "Profile", "properties": ["profile_id", "ext_id", "status"], "about": 1200}
 _EDGE = {"name": "DECIDED_FOR", "properties": [], "start": "Decision", "end": "Profile", "about": 4800}
-_CATALOG = {"labels": [_PROFILE], "edges": [_EDGE], "functions": ["count", "toLower"], "limits": _LIMITS, "has_archive": False}
+_CATALOG = {
+    "labels": [_PROFILE],
+    "edges": [_EDGE],
+    "functions": ["count", "toLower"],
+    "limits": _LIMITS,
+    "has_archive": False,
+}
 _PARAMETER = {"name": "ext_id", "kind": "text", "en": "customer's id", "vi": "mã khách hàng"}
 _AUDIT = {
     "name": "journey_of_person",

@@ -17,7 +17,17 @@ from rules.words import CampaignStatus, Change
 
 _SQL = queries("campaigns")
 _PLANNED = (
-    *("key", "name", "purpose", "segment_id", "policy_id", "trigger_type", "trigger_segment", "trigger_change", "starts_at"),
+    *(
+        "key",
+        "name",
+        "purpose",
+        "segment_id",
+        "policy_id",
+        "trigger_type",
+        "trigger_segment",
+        "trigger_change",
+        "starts_at",
+    ),
     *("ends_at", "priority", "control_share", "resend", "budget", "good_for_minutes", "template_ids"),
 )
 
@@ -133,7 +143,7 @@ async def save_campaign(
 
 async def _locked(conn: Transaction, tenant_id: UUID, key: str) -> Campaign | None:
     """Give the campaign of a key, which nobody else saves until the transaction ends."""
-    row = await (await conn.execute(_SQL["lock_campaign"], {"tenant_id": tenant_id, "key": key})).fetchone()
+    row = await (await conn.execute(_SQL["lock_planned"], {"tenant_id": tenant_id, "key": key})).fetchone()
     return None if row is None else await get_campaign(conn, tenant_id=tenant_id, campaign_id=row["campaign_id"])
 
 

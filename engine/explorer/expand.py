@@ -73,7 +73,7 @@ async def expand(
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """What is known of a node by its id alone; `numbers` are those of labels and kinds, `edges` the kinds with their ends."""
+    """What is known of a node by its id alone; `numbers` are of labels and kinds, `edges` kinds with their ends."""
 
     place: Place
     numbers: Mapping[str, int]

@@ -53,7 +53,9 @@ class Segment:
     @property
     def revision(self) -> str:
         """Name what was saved, whoever belongs to it since."""
-        return revision_of({name: getattr(self, name) for name in ("key", "name", "rule", "schedule", "zone", "archived_at")})
+        return revision_of(
+            {name: getattr(self, name) for name in ("key", "name", "rule", "schedule", "zone", "archived_at")}
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -96,7 +96,7 @@ SET name = excluded.name, purpose = excluded.purpose, segment_id = excluded.segm
 WHERE campaign.status IN ('draft', 'paused') AND NOT %(is_new)s
 RETURNING campaign_id
 
--- name: lock_campaign
+-- name: lock_planned
 -- Who compares it with what they saw keeps others from saving it meanwhile.
 SELECT campaign_id FROM campaign WHERE tenant_id = %(tenant_id)s AND key = %(key)s FOR NO KEY UPDATE
 

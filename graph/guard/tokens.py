@@ -11,7 +11,7 @@ from typing import Literal, NoReturn, cast
 
 from graph.guard.words import MOST_CHARACTERS, WRITES
 from rules.errors import InvalidInput
-from rules.faults import Fault
+from rules.faults import Fault, Value
 
 Kind = Literal["name", "parameter", "string", "number", "mark", "end"]
 
@@ -116,7 +116,7 @@ class Cursor:
         """Raise InvalidInput with line and column, both counted from 1."""
         line = self._text.count("\n", 0, at) + 1
         column = at - (self._text.rfind("\n", 0, at) + 1) + 1
-        values = {"line": line, "column": column, "said": sentence, "remedy": remedy}
+        values: dict[str, Value] = {"line": line, "column": column, "said": sentence, "remedy": remedy}
         fault = Fault("cypher.refused", "query", values)
         raise InvalidInput(f"Cypher, line {line}, column {column}: {sentence}", remedy=remedy, fault=fault)
 

@@ -195,9 +195,7 @@ async def test_it_takes_the_scope_admin_and_no_other(callers: Callers, tenant: T
     assert (await lesser.post(FINISH, json={"state": "s", "code": "c"})).status_code == 403
 
 
-async def test_open_consents_are_few(
-    zalo: Zalo, services: Services, tenant: Tenant, caller: httpx.AsyncClient
-) -> None:
+async def test_open_consents_are_few(zalo: Zalo, services: Services, tenant: Tenant, caller: httpx.AsyncClient) -> None:
     first = await zalo.agree(await zalo.begin())
     for _ in range(MOST_BEGUN):
         await zalo.begin()
@@ -206,9 +204,7 @@ async def test_open_consents_are_few(
     assert (await caller.post(FINISH, json=first)).status_code == 404
 
 
-async def test_a_name_of_another_kind_is_told_before_anybody_goes_to_zalo(
-    zalo: Zalo, caller: httpx.AsyncClient
-) -> None:
+async def test_a_name_of_another_kind_is_told_before_anybody_goes_to_zalo(caller: httpx.AsyncClient) -> None:
     await ok(await caller.post("/channels", json={"kind": "email", "name": "zalo"}))
     refused = await caller.post("/channels/zalo/consents", json={"kind": "zalo_oa", "name": "zalo", **APP})
     (one,) = refused.json()["errors"]

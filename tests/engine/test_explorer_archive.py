@@ -10,7 +10,7 @@ from engine.db import Database
 from engine.explorer import Asker
 from rules.errors import InvalidInput
 from tests.conftest import Tenant
-from tests.engine.aged import aged, again, archived, asked
+from tests.engine.aged import again, aged, archived, asked
 from tests.engine.world import World
 
 EDGES = {
@@ -77,9 +77,7 @@ async def test_what_stood_around_a_node_still_does(ids: tuple[World, dict[str, i
 
 
 @pytest.mark.parametrize("label", EDGES)
-async def test_what_is_archived_is_expanded_itself(
-    ids: tuple[World, dict[str, int]], vault: Vault, label: str
-) -> None:
+async def test_what_is_archived_is_expanded_itself(ids: tuple[World, dict[str, int]], vault: Vault, label: str) -> None:
     world, records = ids
     await archived(world)
     graph = await Looking(world, vault).around(label, records[label])

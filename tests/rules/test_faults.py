@@ -14,6 +14,7 @@ from rules.faults import SENTENCES, Fault, Said, in_policy, in_rule
 from rules.policy import Policy
 
 ROOT = Path(__file__).parents[2]
+SAVED = {f"{one}.{kind}" for one in ("campaign", "segment", "template") for kind in ("taken", "changed", "gone")}
 FAMILIES = {"rules/conditions": "rule", "rules/policy": "policy"}
 
 
@@ -37,7 +38,7 @@ def kinds() -> Iterator[str]:
 
 
 def test_every_kind_that_is_named_is_said_and_no_other() -> None:
-    assert {*kinds()} == {*SENTENCES}
+    assert {*kinds()} | SAVED == {*SENTENCES}
 
 
 @pytest.mark.parametrize("kind", SENTENCES)

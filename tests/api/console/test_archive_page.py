@@ -1,7 +1,7 @@
 """What was archived is shown with the rest, and every page says where it is."""
 
 import pytest
-from playwright.async_api import expect
+from playwright.async_api import Page, expect
 
 from tests.api.console.conftest import PHONE, Desks
 from tests.api.console.pictures import keep
@@ -23,6 +23,13 @@ async def aged(shop: Shop) -> Shop:
     await shop.activate("uu-dai-hue")
     await shop.work()
     return shop
+
+
+async def _ask(page: Page, query: str) -> None:
+    await page.locator(".editor .cm-content").click()
+    await page.keyboard.press("Control+a")
+    await page.keyboard.insert_text(query)
+    await page.keyboard.press("Control+Enter")
 
 
 @pytest.mark.usefixtures("aged")
@@ -53,9 +60,7 @@ async def test_the_explorer_says_what_queries_do_not_find_and_brings_it(desks: D
     desk = await desks.of(language=language, place="explorer")
     page = desk.page
     await expect(page.locator("#archive-note")).to_be_visible()
-    editor = page.locator(".editor .cm-content")
-    await editor.fill(MAI)
-    await editor.press("Control+Enter")
+    await _ask(page, MAI)
     await expect(page.locator(".answer[data-rows='1']")).to_be_visible()
     await page.select_option("#node-list", index=1)
     await page.get_by_role("button", name=words["expand"]).click()
@@ -76,9 +81,7 @@ async def test_the_explorer_says_what_queries_do_not_find_and_brings_it(desks: D
 async def test_an_answer_without_rows_says_where_else_to_look(desks: Desks) -> None:
     desk = await desks.of(language="en-GB", place="explorer", viewport=PHONE)
     page = desk.page
-    editor = page.locator(".editor .cm-content")
-    await editor.fill("MATCH (d:Decision) WHERE d.decision_id = 1 RETURN d")
-    await editor.press("Control+Enter")
+    await _ask(page, "MATCH (d:Decision) WHERE d.decision_id = 1 RETURN d")
     await expect(page.locator("#answer-room")).to_contain_text("may be in the archive")
     assert await page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
 

@@ -1,4 +1,4 @@
-"""Channels as an operator sees them: sandbox or live, the token's end, paused and why; and connecting Zalo by consent."""
+"""Channels as an operator sees them: sandbox or live, the token's end, paused and why; and Zalo by consent."""
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
@@ -162,9 +162,7 @@ async def test_a_consent_that_cannot_be_finished_says_so_in_the_page_s_language(
 
 @pytest.mark.usefixtures("shop")
 async def test_who_may_only_look_is_offered_nothing_and_it_fits_a_phone(desks: Desks) -> None:
-    desk = await desks.of(
-        language="vi-VN", scopes=(Scope.READ,), place="channels", viewport=PHONE, color_scheme="dark"
-    )
+    desk = await desks.of(language="vi-VN", scopes=(Scope.READ,), place="channels", viewport=PHONE, color_scheme="dark")
     page = desk.page
     await expect(page.locator("[data-channel=mail]")).to_be_visible()
     assert await page.locator("main button, main form").count() == 0

@@ -17,12 +17,14 @@ WORDS = {
     "en-GB": {
         "new": "New campaign", "own": "Rules of this campaign alone", "save": "Save", "preview": "Preview",
         "up": "Move up", "change": "Change", "rule": 'city is "Huế"', "cap": "At most 2 messages in any 7 days",
-        "whole": "must be a whole number", "needed": "This is needed.", "forecast": "Forecast", "theme": "Switch between light and dark",
+        "whole": "must be a whole number",
+        "needed": "This is needed.", "forecast": "Forecast", "theme": "Switch between light and dark",
     },
     "vi-VN": {
         "new": "Chiến dịch mới", "own": "Quy tắc riêng của chiến dịch này", "save": "Lưu", "preview": "Xem thử",
         "up": "Đưa lên", "change": "Sửa", "rule": 'city là "Huế"', "cap": "2 tin trong 7 ngày",
-        "whole": "phải là số nguyên", "needed": "Mục này là bắt buộc.", "forecast": "Dự báo", "theme": "Đổi giao diện sáng hoặc tối",
+        "whole": "phải là số nguyên",
+        "needed": "Mục này là bắt buộc.", "forecast": "Dự báo", "theme": "Đổi giao diện sáng hoặc tối",
     },
 }  # fmt: skip
 

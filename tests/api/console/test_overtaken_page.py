@@ -30,6 +30,8 @@ async def test_a_campaign_that_somebody_else_saved_meanwhile_is_not_written_over
     words = WORDS[language]
     place = f"campaigns/{shop.campaigns['uu-dai-hue']}/change"
     desk, other = [await desks.of(language=language, scopes=PLAN, place=place) for _ in range(2)]
+    for each in (desk, other):
+        await expect(each.page.locator("#name")).to_have_value("Ưu đãi cho khách Huế")
     for each, name in ((other, "Tên của người khác"), (desk, "Tên của tôi")):
         await each.page.fill("#name", name)
         await _save(each.page, words)
@@ -72,6 +74,7 @@ async def test_a_segment_that_somebody_else_saved_meanwhile_is_not_written_over(
 ) -> None:
     words = WORDS[language]
     desk = await desks.of(language=language, scopes=PLAN, place="segments/hue")
+    await expect(desk.page.locator("[data-count]")).to_be_visible()
     theirs = {"key": "hue", "name": "Huế của họ", "rule": {"attribute": "city", "is": "Huế"}}
     saved = await ok(await shop.caller.post("/segments", json=theirs))
     await desk.page.fill("#rule", json.dumps({"attribute": "tier", "is": "vàng"}))

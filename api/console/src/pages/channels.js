@@ -58,7 +58,7 @@ function card(context, one, told, look) {
     one.sandbox && el("p", { class: "small" }, t("channels.sandbox.means")),
     one.reason && el("p", { class: "small break" }, el("span", { class: "strong" }, t("channels.why")), " ", one.reason),
     one.held_until && el("p", { class: "small" }, t("channels.held", { at: format.moment(one.held_until) })),
-    ends && el("p", { class: "small" }, badge(t("channels.ends", { at: format.moment(one.token_ends_at) }), isLate ? "wait" : "plain"), " ", t("channels.renewed")),
+    ends && el("p", { class: "small" }, badge(t("channels.ends", { at: format.moment(one.token_ends_at) }), isLate ? "wait" : "plain"), !one.token_warning && ` ${t("channels.renewed")}`),
     one.token_warning && el("p", { class: "notice wait small break" }, one.token_warning),
     el("p", { class: "soft small break" }, t("channels.webhook"), " ", el("span", { class: "mono" }, one.webhook)),
     may("admin") && tools(context, one, told, look),
