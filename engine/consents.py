@@ -20,6 +20,7 @@ from channels import facts
 from channels.egress import Egress
 from channels.tokens import GrantEnded, TryAgain
 from channels.tokens.zalo import OAUTH_URL, challenge_of, consent_url, exchange
+from engine import credentials
 from engine.campaigns import Channel, connect_channel
 from engine.credentials import Vault
 from engine.db import Database, Transaction
@@ -164,6 +165,8 @@ async def finish(
     except Misconfigured as error:  # the key was changed in these minutes
         raise _not_open() from error
     kept = json.loads(sealed)
+    async with db.transaction(tenant_id) as conn:
+        earlier = await _earlier(conn, vault, tenant_id, row["kind"], row["name"])
     try:
         return await connect_zalo(
             db,
@@ -171,7 +174,7 @@ async def finish(
             tenant_id=tenant_id,
             kind=row["kind"],
             name=row["name"],
-            settings=kept["settings"],
+            settings={**earlier, **kept["settings"]},
             code=code,
             code_verifier=kept["code_verifier"],
             egress=egress,
@@ -214,6 +217,15 @@ async def connect_zalo(
         return await connect_channel(
             conn, vault, tenant_id=tenant_id, kind=kind, name=name, settings={**settings, **pair}
         )
+
+
+async def _earlier(conn: Transaction, vault: Vault, tenant_id: UUID, kind: str, name: str) -> dict[str, Any]:
+    """Give what a channel of this name knew, such as its webhook's secret: a new consent ends none of that."""
+    row = await (await conn.execute(_SQL["earlier"], {"kind": kind, "name": name})).fetchone()
+    if row is None:
+        return {}
+    secrets = await credentials.load(conn, vault, tenant_id=tenant_id, channel_id=row["channel_id"])
+    return {**row["settings"], **secrets}
 
 
 def _check(kind: str, name: str, settings: Mapping[str, Any]) -> None:

@@ -17,6 +17,11 @@ VALUES (leo_tenant(), %(consent_id)s, %(kind)s, %(name)s, %(by)s, convert_to(%(c
 -- name: kind_of_name
 SELECT kind FROM channel WHERE tenant_id = leo_tenant() AND name = %(name)s
 
+-- name: earlier
+-- A channel that gets new credentials; one that went to the sandbox knew nothing.
+SELECT channel_id, settings FROM channel
+WHERE tenant_id = leo_tenant() AND name = %(name)s AND kind = %(kind)s AND settings ->> 'provider' IS DISTINCT FROM 'sandbox'
+
 -- name: take
 -- Once, by who began it, before it ends: whoever asks a second time finds nothing.
 DELETE FROM channel_consent

@@ -13,6 +13,7 @@ import pytest
 
 from api.services import Services
 from channels.tokens.zalo import challenge_of
+from engine import credentials
 from engine.consents import LIFE, MOST_BEGUN, State
 from engine.tenants import Scope
 from tests.api.conftest import Callers
@@ -92,6 +93,21 @@ async def test_secrets_are_shown_nowhere_and_stand_in_no_row(
     await ok(await caller.post(FINISH, json=await zalo.agree(begun)))
     async with services.db.transaction(tenant.tenant_id) as conn:
         assert await (await conn.execute("SELECT FROM channel_consent")).fetchall() == []
+
+
+async def test_a_channel_that_consents_again_keeps_what_it_knew_besides(
+    zalo: Zalo, services: Services, tenant: Tenant, caller: httpx.AsyncClient
+) -> None:
+    settings = {**APP, "access_token": "a", "refresh_token": "r", "webhook_secret": "oa-key", "timeout_s": 9}
+    first = await ok(await caller.post("/channels", json={"kind": "zalo_oa", "name": "zalo", "settings": settings}))
+    again = await ok(await caller.post(FINISH, json=await zalo.agree(await zalo.begin())))
+    assert again == {**first, "token_ends_at": again["token_ends_at"]}
+    async with services.db.transaction(tenant.tenant_id) as conn:
+        place = {"tenant_id": tenant.tenant_id, "channel_id": first["channel_id"]}
+        secrets = await credentials.load(conn, services.vault, **place)
+        (row,) = await (await conn.execute("SELECT settings FROM channel")).fetchall()
+    assert (secrets["webhook_secret"], row["settings"]["timeout_s"]) == ("oa-key", 9)
+    assert secrets["refresh_token"] != "r"
 
 
 async def test_what_came_back_is_used_once(zalo: Zalo, caller: httpx.AsyncClient) -> None:
