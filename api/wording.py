@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
+from api.schemas.base import Refused
 from rules.faults import Fault
 
 # The kinds of https://docs.pydantic.dev/2.12/errors/validation_errors/ that our schemas raise, and our validators'.
@@ -69,6 +70,9 @@ def of_fault(fault: Fault) -> dict[str, Any]:
 def of_pydantic(error: Mapping[str, Any]) -> dict[str, Any]:
     """Write an error of pydantic's as one of a problem's `errors`."""
     kind, message = str(error["type"]), str(error["msg"])
+    cause = (error.get("ctx") or {}).get("error")
+    if isinstance(cause, Refused):
+        kind, message = cause.kind, str(cause)
     known = VIETNAMESE.get(kind)
     values = {name: value for name, value in (error.get("ctx") or {}).items() if isinstance(value, str | int | float)}
     written = {name: str(value).replace(" or ", " hoặc ") for name, value in values.items()}

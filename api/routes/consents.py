@@ -10,7 +10,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import RedirectResponse
 
 from api import throttle
-from api.pages import HEADERS, page
+from api.pages import HEADERS, UNKNOWN, page
 from api.routes.channels import shown
 from api.schemas.channels import BegunOut, ChannelOut, ConsentIn, FinishIn
 from api.services import Services
@@ -28,7 +28,7 @@ returning = APIRouter(tags=["channels"], dependencies=[Depends(throttle.by_addre
 _CONSOLE = "/#/channels/zalo"
 _ANSWERS: dict[int | str, dict[str, Any]] = {
     303: {"description": "To the console, which finishes it with the key of whoever began it."},
-    404: {"description": "A page that says that no consent of ours comes back here."},
+    **UNKNOWN,
 }
 
 
@@ -84,7 +84,13 @@ async def finish_consent(body: FinishIn, acting: ActingNow) -> ChannelOut:
     return shown(channel)
 
 
-@returning.get(consents.RETURN_PATH, operation_id="returnFromZalo", responses=_ANSWERS)
+@returning.get(
+    consents.RETURN_PATH,
+    operation_id="returnFromZalo",
+    response_class=RedirectResponse,
+    status_code=HTTPStatus.SEE_OTHER,
+    responses=_ANSWERS,
+)
 async def return_from_zalo(
     request: Request,
     state: Annotated[str, Query(max_length=200)] = "",

@@ -1,10 +1,9 @@
 """The bases of all schemas, and the kinds of value they share."""
 
-from typing import Annotated, Any, LiteralString
+from typing import Annotated, Any
 
 from annotated_types import Ge, Le, Len
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
-from pydantic_core import PydanticCustomError
 
 LARGEST_ID = 2**48 - 1
 MOST_ITEMS = 500
@@ -39,9 +38,12 @@ class Output(BaseModel):
     model_config = ConfigDict(frozen=True, from_attributes=True)
 
 
-def refused(kind: LiteralString, message: LiteralString) -> PydanticCustomError:
-    """Refuse what a validator of ours looked at; `kind` is said in other languages by api/wording.py."""
-    return PydanticCustomError(kind, message)
+class Refused(ValueError):
+    """What a validator of ours refuses; `kind` is said in other languages by api/wording.py."""
+
+    def __init__(self, kind: str, message: str) -> None:
+        super().__init__(message)
+        self.kind = kind
 
 
 class Texts(Output):

@@ -4,7 +4,7 @@ from typing import Literal, Self
 
 from pydantic import AwareDatetime, Field, model_validator
 
-from api.schemas.base import Document, Id, Ids, Input, Key, Name, Output, example, refused
+from api.schemas.base import Document, Id, Ids, Input, Key, Name, Output, Refused, example
 from api.schemas.snapshots import SNAPSHOT, SnapshotOut
 from api.schemas.templates import LACKING, LackingOut
 from rules.expiry import LONGEST_MINUTES
@@ -48,7 +48,7 @@ class CampaignBudget(Input):
     @model_validator(mode="after")
     def _limits(self) -> Self:
         if self.messages is None and self.amount is None:
-            raise refused("budget_is_empty", "a budget limits messages, amount or both")
+            raise Refused("budget_is_empty", "a budget limits messages, amount or both")
         return self
 
 
@@ -97,7 +97,7 @@ class CampaignIn(Input):
     @model_validator(mode="after")
     def _is_complete(self) -> Self:
         if (self.trigger_segment is None) != (self.trigger_change is None):
-            raise refused("trigger_is_half", "trigger_segment and trigger_change come together")
+            raise Refused("trigger_is_half", "trigger_segment and trigger_change come together")
         return self
 
 

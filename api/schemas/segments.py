@@ -4,7 +4,7 @@ from typing import Annotated, Self
 
 from pydantic import AwareDatetime, Field, model_validator
 
-from api.schemas.base import Document, Input, Key, LongText, Name, Output, example, refused
+from api.schemas.base import Document, Input, Key, LongText, Name, Output, Refused, example
 from engine.ingest.fieldmap import names
 from engine.segments import Diff, Segment, Version, texts
 from rules.conditions import parse
@@ -53,7 +53,7 @@ class _Ruled(Input):
     @model_validator(mode="after")
     def _is_one(self) -> Self:
         if (self.rule is None) == (self.querybuilder is None):
-            raise refused("rule_or_querybuilder", "send either rule or querybuilder")
+            raise Refused("rule_or_querybuilder", "send either rule or querybuilder")
         return self
 
     def said(self) -> Document:

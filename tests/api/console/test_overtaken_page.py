@@ -42,7 +42,8 @@ async def test_a_campaign_that_somebody_else_saved_meanwhile_is_not_written_over
     await expect(notice).to_contain_text(str(datetime.now(UTC).year))
     await expect(notice.get_by_role("button")).to_be_focused()
     assert await desk.faults() == []
-    await keep(desk.page, f"overtaken-{language[:2]}")
+    page = desk.page
+    await keep(page, f"overtaken-{language[:2]}")
     await notice.get_by_role("button", name=words["reload"]).click()
     await expect(desk.page.locator("#name")).to_have_value("Tên của người khác")
     await desk.page.fill("#name", "Tên của tôi")
