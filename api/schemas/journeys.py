@@ -157,6 +157,7 @@ class MessageOut(Output):
             "subject": "Mai ơi, ưu đãi của bạn",
             "text": "Chào Mai.",
             "html": None,
+            "buttons": [],
         }
     )
     delivery_id: int
@@ -171,6 +172,7 @@ class MessageOut(Output):
     subject: str | None
     text: str | None
     html: str | None
+    buttons: list[dict[str, str]]
 
     @classmethod
     def of(cls, found: Message) -> "MessageOut":
