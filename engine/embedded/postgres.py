@@ -112,8 +112,10 @@ def start(home: Home, secrets: Secrets, *, timeout_s: float) -> int:
         port = home.free_port(NAME)
         _configure(where, port)
         run = _launch(home, where, port)
-        if run is not None and _await_ready(home, run, secrets, timeout_s=timeout_s):
-            track.write(home.run, run)
+        if run is None:
+            continue
+        track.write(home.run, run)  # before it answers: who is interrupted now can still end it
+        if _await_ready(home, run, secrets, timeout_s=timeout_s):
             _ensure_database(port, secrets)
             return port
     raise Unavailable(

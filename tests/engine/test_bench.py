@@ -1,19 +1,23 @@
 """`leo bench` measures on a database of its own, says what it measured, and leaves nothing behind."""
 
+import importlib.util
 import json
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
+from pathlib import Path
 
 import psycopg
 import pytest
 
-from engine.bench import NAMES
+from engine.bench import NAMES, archive, decide, functiongemma, ledger
 from engine.bench.decide import BATCH, batches_among
 from engine.bench.throwaway import PREFIX, database
 from engine.cli import run
 from rules.errors import Unavailable
+from tests.engine import tiny_model
 from tests.engine.acting import values
 from tests.engine.embedded_places import ROOT
 
@@ -69,7 +73,6 @@ def test_every_size_of_deciding_has_a_batch_to_measure_and_people_for_it(people:
 def test_a_benchmark_ends_with_one_json_object_and_leaves_nothing(
     admin_url: str, capsys: pytest.CaptureFixture[str], name: str, figures: set[str]
 ) -> None:
-    before = left(admin_url)
     size = {
         "dispatch": "500",
         "mirror": "1000",
@@ -80,6 +83,14 @@ def test_a_benchmark_ends_with_one_json_object_and_leaves_nothing(
         "sync": "300",
         "trace": "2000",
     }[name]
+    measured(admin_url, capsys, name, figures, size)
+
+
+def measured(
+    admin_url: str, capsys: pytest.CaptureFixture[str], name: str, figures: set[str], size: str
+) -> Mapping[str, float]:
+    """Run a benchmark as its page says, with another size, and give its figures."""
+    before = left(admin_url)
     assert run(["bench", name, "--json", "--n", size]) == 0
     shown = capsys.readouterr()
     document = json.loads(shown.out.splitlines()[-1])
@@ -92,6 +103,59 @@ def test_a_benchmark_ends_with_one_json_object_and_leaves_nothing(
     assert all(value > 0 for value in [*document["figures"].values(), document["ratio"]])
     assert "met: " in shown.err
     assert left(admin_url) == before
+    return dict(document["figures"])
+
+
+# The least that these do takes half a minute, so what they measure in between is made smaller too.
+
+
+def test_deciding_is_measured_at_two_sizes_and_one_by_one(
+    admin_url: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(decide, "GROWTH", 4)
+    monkeypatch.setattr(decide, "SINGLES", 20)
+    figures = {"per_s", "per_s_500", "realtime_p50_ms", "realtime_p99_ms", "growth_2k_over_500"}
+    found = measured(admin_url, capsys, "decide", figures, "2000")
+    assert found["realtime_p50_ms"] <= found["realtime_p99_ms"]
+
+
+def test_sealing_and_recomputing_are_measured(
+    admin_url: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ledger, "WARM_UP", 0)
+    found = measured(admin_url, capsys, "ledger", {"append_cost_share", "verify_per_s", "records"}, "1000")
+    assert 1_000 < found["records"] <= 1_000 * ledger.RECORDS
+
+
+def test_what_the_archive_brings_is_measured(
+    admin_url: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {"PEOPLE": 3_000, "BATCHES": 1, "WARM_UP": 1, "TRACES": 10, "TRACE_WARM_UP": 2}.items():
+        monkeypatch.setattr(archive, name, value)
+    pairs = {f"{what}_{when}" for what in ("decide_per_s", "trace_ms", "compare_s") for when in ("live", "archived")}
+    sizes = {f"{what}_mb_{when}" for what in ("tables", "graph") for when in ("live", "archived")}
+    found = measured(admin_url, capsys, "archive", {*pairs, *sizes, "archive_mb", "moved_per_s"}, "3000")
+    assert found["graph_mb_archived"] < found["graph_mb_live"]
+
+
+@pytest.mark.skipif(
+    importlib.util.find_spec("llama_cpp") is None,
+    reason="llama-cpp-python is not installed: make setup EXTRAS=functiongemma",
+)
+def test_choosing_by_functiongemma_is_measured(
+    admin_url: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the smallest model there is: writing the true shape takes 290 MB."""
+
+    def write(path: Path, *, words: object) -> Path:
+        assert words
+        return tiny_model.write(path)
+
+    monkeypatch.setattr("engine.bench.weightless.write", write)
+    monkeypatch.setattr(functiongemma, "REMEMBERED", 500)
+    speeds = {"p50_s", "p95_s", "memo_ms", "prefill_tok_s", "decode_tok_s"}
+    found = measured(admin_url, capsys, "functiongemma", {*speeds, "prompt_tokens", "calls"}, "10")
+    assert found["calls"] == 12
 
 
 def test_without_json_it_is_a_table(capsys: pytest.CaptureFixture[str]) -> None:

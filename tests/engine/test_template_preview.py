@@ -1,8 +1,7 @@
 """A template is tried on a real person before it is approved: everything that stands against it is said at once."""
 
-import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,13 +10,13 @@ from psycopg.types.json import Jsonb
 
 from engine import campaigns
 from engine.campaigns import Preview
-from engine.cli import run
 from engine.db import Database
 from engine.dispatch.adapters import Adapters
 from engine.settings import Settings
 from rules.errors import Conflict, InvalidInput, NotFound, Unavailable
 from tests.channels.sandbox_process import SandboxProcess, start_sandbox
 from tests.conftest import Tenant
+from tests.engine.conftest import Types
 from tests.engine.world import World
 
 NOW = datetime(2026, 5, 1, 20, tzinfo=UTC)
@@ -190,28 +189,6 @@ async def test_a_trial_says_why_it_does_not_leave(desk: Desk) -> None:
     there = desk.settings.model_copy(update={"sandbox_http_port": 9, "sandbox_smtp_port": 9})
     with pytest.raises(InvalidInput, match="no e-mail address"):
         await campaigns.send_trial(there, good, "nobody")
-
-
-Types = Callable[..., Awaitable[str]]
-
-
-@pytest.fixture
-def types(
-    desk: Desk, tenant: Tenant, settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Types:
-    """Type a command for the tenant, in a thread, because it runs a loop of its own; gives what it said."""
-    del desk  # its people exist before the command asks for them
-    for name, value in settings.environment().items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setenv("COLUMNS", "200")
-
-    async def type_(*words: str, ends_with: int = 0) -> str:
-        code = await asyncio.to_thread(run, (*words, "--tenant", tenant.slug))
-        said = capsys.readouterr()
-        assert code == ends_with, said
-        return " ".join((said.out + said.err).split())
-
-    return type_
 
 
 async def test_the_command_line_shows_previews_and_approves(desk: Desk, types: Types) -> None:
