@@ -21,7 +21,6 @@ from engine.embedded import Servers
 from engine.processes import table
 from engine.settings import Settings
 
-
 RUNS_ON = "What was started runs on until: .venv/bin/leo down"
 
 

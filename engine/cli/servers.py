@@ -93,6 +93,7 @@ def _where(settings: Settings, servers: Servers, parts: Sequence[Part]) -> Table
         shown.add_row(title, f"127.0.0.1:{run.port}" if run else own)
     for part in parts:
         shown.add_row(part.name, part.where)
+    shown.add_row("console", f"{table.api_url(settings)}/  (it asks for an API key: leo tenants key)")
     shown.add_row("API documents", f"{table.api_url(settings)}/docs")
     shown.add_row("logs", str(settings.home / "log"))
     shown.add_row("secrets", str(settings.home / "secrets.json"))

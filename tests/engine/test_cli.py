@@ -126,8 +126,9 @@ def test_a_port_of_the_sandbox_that_is_taken_is_told_in_one_sentence(home: Path,
 
 
 def test_the_database_is_set_up_step_by_step(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(["db", "status"]) == 1
-    assert "leo db upgrade" in capsys.readouterr().out
+    first = leo("db", "status")
+    assert (first.returncode, "leo db upgrade" in first.stdout) == (1, True)
+    assert first.stderr == f"A new, empty database is made for LEO_HOME, {home}.\n"
     assert run(["db", "bootstrap"]) == 0
     assert run(["db", "upgrade"]) == 0
     assert "before: no schema" in capsys.readouterr().out
@@ -183,7 +184,8 @@ def test_up_runs_everything_until_it_is_told_to_end(home: Path, number: signal.S
     with start_up() as process:
         shown = read_until(process, "End: Ctrl-C")
         assert all(
-            name in shown for name in ("PostgreSQL", "Redis", "sandbox", "api", "worker-realtime", "worker-bulk")
+            name in shown
+            for name in ("PostgreSQL", "Redis", "sandbox", "api", "worker-realtime", "worker-bulk", "console")
         )
         again = leo("up")
         assert again.returncode == 1

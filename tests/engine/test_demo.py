@@ -124,7 +124,8 @@ async def test_ctrl_c_ends_it_and_says_what_runs_on(demo_home: Path) -> None:
 
 async def test_the_customers_of_a_real_test_are_played(demo_home: Path, tmp_path: Path) -> None:
     arms = ("Mens E-Mail", "Womens E-Mail", "No E-Mail")
-    lines = [f"H{one},10,2) $100 - $200,142.44,1,0,Surburban,0,Phone,{arms[one % 3]},1,{one % 2},29.99" for one in range(90)]
+    line = "H{},10,2) $100 - $200,142.44,1,0,Surburban,0,Phone,{},1,{},29.99"
+    lines = [line.format(one, arms[one % 3], one % 2) for one in range(90)]
     customers = tmp_path / "customers.csv.gz"
     customers.write_bytes(gzip.compress("\n".join([",".join(COLUMNS), *lines]).encode()))
     code, out, err = await leo(demo_home, "demo", "--customers", str(customers), "--json")

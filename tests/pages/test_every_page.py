@@ -16,7 +16,7 @@ ELSEWHERE = {
     "docs/tutorial.md": "tests/engine/test_tutorial.py types it whole",
     "docs/operations.md": "tests/engine/test_cli.py starts, looks at and stops everything with the same three commands",
     "docs/channels/add-a-channel.md": "make test runs the two files",
-    "docs/security.md": "npm and the Internet are asked, before a release; make fuzz runs tests/api/test_fuzz.py for longer",
+    "docs/security.md": "npm and the Internet are asked, before a release; make fuzz is tests/api/test_fuzz.py, longer",
 }
 TYPED: dict[str, list[Context]] = {
     test_cli.PAGE: list(test_cli.SECTIONS.values()),

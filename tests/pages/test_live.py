@@ -54,7 +54,9 @@ VISITOR = """
 curl -sS $LEO/profiles -H "Authorization: Bearer $KEY" -H 'Content-Type: application/json' -d '{
   "ext_id": "kh-1", "addresses": [{"channel": "chat", "value": "kh-1"}]}'
 """
-ZALO = Context(elsewhere={"leo channels zalo-connect": "Zalo is asked: tests/engine/test_consents.py asks its emulator"})
+ZALO = Context(
+    elsewhere={"leo channels zalo-connect": "Zalo is asked: tests/engine/test_consents.py asks its emulator"}
+)
 ALONE: dict[str, Context] = {
     "docs/outcomes.md": Context(
         fill={"7101": "SELECT min(callback_id) FROM callback", "<64 hex digits>": "0" * 64},

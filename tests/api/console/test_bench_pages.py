@@ -4,7 +4,6 @@ import json
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Browser
 
 from engine.bench import pages
 from engine.cli import run
