@@ -1,6 +1,7 @@
 """A template is tried on a real person before it is approved: everything that stands against it is said at once."""
 
 import json
+import re
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Any
@@ -203,8 +204,11 @@ async def test_the_command_line_shows_previews_and_approves(desk: Desk, types: T
     shown = await types("templates", "preview", template_id, "--profile", "kh-1", "--locale", "en")
     assert "added for the law: [QC], how to refuse" in shown
     assert "subject: [QC] Hi Person 1" in shown
+    linked = str(await desk.save(key="linked", body_text="Ngừng: {{ unsubscribe_url }}"))
+    said = await types("templates", "preview", linked, "--profile", "kh-1")
+    assert re.search(r"http://127\.0\.0\.1:[1-9]\d*/unsubscribe/", said), said
     assert json.loads(await types("templates", "show", template_id))["status"] == "draft"
     assert "is approved by cli " in await types("templates", "approve", template_id)
-    (listed,) = json.loads(await types("templates", "list", "--json"))
+    listed, _ = json.loads(await types("templates", "list", "--json"))
     assert (listed["status"], listed["approved_at"] is None) == ("approved", False)
     assert "vi, en" in await types("templates", "list")
