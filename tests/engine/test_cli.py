@@ -15,7 +15,7 @@ import pytest
 from engine import embedded
 from engine.cli import run
 from engine.cli.app import COMMANDS
-from engine.processes import supervise, track
+from engine.processes import background, supervise, track
 from tests.engine.embedded_places import ROOT, open_directory, settings_for
 
 LEO = [sys.executable, "-c", f"import sys; sys.path.insert(0, {str(ROOT)!r}); from engine.cli import main; main()"]
@@ -179,6 +179,14 @@ def read_until(process: subprocess.Popen[str], text: str) -> str:
     raise AssertionError(f"leo up ended without {text!r}:\n{seen}")
 
 
+def wait_for_parts(home: Path) -> None:
+    """Wait until each part is written down: what was started and not yet written down would go on."""
+    deadline = time.monotonic() + 60
+    while not all(background.running(home, name) for name in ("sandbox", "api", "worker-realtime", "worker-bulk")):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_up_runs_everything_until_it_is_told_to_end(home: Path, number: signal.Signals) -> None:
     with start_up() as process:
@@ -225,6 +233,7 @@ def test_down_ends_an_up_of_another_terminal(home: Path) -> None:
 def test_up_after_a_killed_up_takes_everything_over(home: Path) -> None:
     with start_up() as process:
         read_until(process, "End: Ctrl-C")
+        wait_for_parts(home)
         process.kill()
     assert embedded.is_running(settings_for(home))
     with start_up() as process:

@@ -132,7 +132,7 @@ async def test_the_customers_of_a_real_test_are_played(demo_home: Path, tmp_path
     assert code == 0, err
     told = last_object(out)
     assert (told["profiles"], told["deliveries"]) == (90, {"sent": 60})
-    assert told["outcomes"]["bought"] == 30
+    assert told["outcomes"]["bought"] == 45
     assert (told["orphans"], told["graph_differences"]) == (0, 0)
 
 
