@@ -106,6 +106,9 @@ CREATE TABLE IF NOT EXISTS tenant (
     CONSTRAINT tenant_slug_shape CHECK (slug ~ '^[a-z][a-z0-9_]{2,40}$'),
     CONSTRAINT tenant_status_known CHECK (status IN ('active', 'suspended'))
 );
+-- How many days stay live, for who counts what waits to be archived; NULL where nothing is.
+ALTER TABLE tenant
+    ADD COLUMN IF NOT EXISTS archive_after_days int GENERATED ALWAYS AS ((settings ->> 'archive_after_days')::int) STORED;
 
 -- Outlives the tenant: who removed it, when, why and how much.
 CREATE TABLE IF NOT EXISTS tenant_removal (
@@ -404,7 +407,10 @@ ALTER TABLE segment
     ADD COLUMN IF NOT EXISTS schedule text,
     ADD COLUMN IF NOT EXISTS zone text,
     ADD COLUMN IF NOT EXISTS due_at timestamptz,
-    ADD COLUMN IF NOT EXISTS archived_at timestamptz;
+    ADD COLUMN IF NOT EXISTS archived_at timestamptz,
+    -- Who saved what is there, and when; a refresh is no saving.
+    ADD COLUMN IF NOT EXISTS saved_by text,
+    ADD COLUMN IF NOT EXISTS saved_at timestamptz;
 CREATE INDEX IF NOT EXISTS segment_centre_hnsw_idx ON segment USING hnsw (centre vector_cosine_ops);
 CREATE INDEX IF NOT EXISTS segment_due_idx ON segment (tenant_id, due_at) WHERE due_at IS NOT NULL;
 
@@ -582,6 +588,22 @@ CREATE TABLE IF NOT EXISTS channel_token (
 );
 CREATE INDEX IF NOT EXISTS channel_token_due_idx ON channel_token (tenant_id, due_at) WHERE due_at IS NOT NULL;
 
+-- A consent that was begun at a provider, until its administrator comes back with a code; once. What the exchange needs (the
+-- application's secret, the code verifier, settings of the channel) is sealed for this row.
+CREATE TABLE IF NOT EXISTS channel_consent (
+    tenant_id   uuid NOT NULL,
+    consent_id  bigint NOT NULL DEFAULT nextval('leo_id'),
+    kind        text NOT NULL,
+    name        text NOT NULL,
+    begun_by    text NOT NULL,
+    ciphertext  bytea NOT NULL,
+    expires_at  timestamptz NOT NULL,
+    created_at  timestamptz NOT NULL DEFAULT now(),
+    updated_at  timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT channel_consent_pkey PRIMARY KEY (tenant_id, consent_id),
+    CONSTRAINT channel_consent_tenant_fkey FOREIGN KEY (tenant_id) REFERENCES tenant
+);
+
 -- What the tenant's reader logs in with, sealed as a channel's credentials are; the server holds a hash alone.
 CREATE TABLE IF NOT EXISTS reader_credential (
     tenant_id   uuid NOT NULL,
@@ -664,6 +686,7 @@ ALTER TABLE message_template
     ADD COLUMN IF NOT EXISTS body_mjml text,
     ADD COLUMN IF NOT EXISTS data jsonb NOT NULL DEFAULT '{}',
     ADD COLUMN IF NOT EXISTS translations jsonb NOT NULL DEFAULT '{}',
+    ADD COLUMN IF NOT EXISTS saved_by text,
     ADD COLUMN IF NOT EXISTS approved_by text,
     ADD COLUMN IF NOT EXISTS approved_at timestamptz;
 -- A template of a provider's own has its parameters for a body.
@@ -726,6 +749,9 @@ CREATE TABLE IF NOT EXISTS campaign (
     CONSTRAINT campaign_control_share_range CHECK (control_share BETWEEN 0 AND 1)
 );
 ALTER TABLE campaign
+    -- Who saved what is there, and when; starting and pausing is no saving.
+    ADD COLUMN IF NOT EXISTS saved_by text,
+    ADD COLUMN IF NOT EXISTS saved_at timestamptz,
     ADD COLUMN IF NOT EXISTS trigger_segment_id bigint,
     ADD COLUMN IF NOT EXISTS trigger_change text;
 DO $$
@@ -1158,20 +1184,22 @@ CREATE INDEX IF NOT EXISTS archive_delivery_provider_idx ON archive_delivery (te
 CREATE OR REPLACE VIEW all_decision WITH (security_invoker = true) AS
 SELECT tenant_id, decision_id, run_id, campaign_id, profile_id, trigger_key, snapshot_id, event_id, task_id, template_id, action,
        channel, reason, candidates, inputs, inputs_hash, policy_id, policy_version, arbiter, model_hash, latency_us, wait_until,
-       decided_at, created_at, arbitration
+       decided_at, created_at, arbitration, NULL::timestamptz AS archived_at
 FROM decision
 UNION ALL
 SELECT tenant_id, decision_id, run_id, campaign_id, profile_id, trigger_key, snapshot_id, event_id, task_id, template_id, action,
        channel, reason, candidates, inputs, inputs_hash, policy_id, policy_version, arbiter, model_hash, latency_us, wait_until,
-       decided_at, created_at, arbitration
+       decided_at, created_at, arbitration, archived_at
 FROM archive_decision;
 CREATE OR REPLACE VIEW all_delivery WITH (security_invoker = true) AS
 SELECT tenant_id, delivery_id, decision_id, campaign_id, run_id, profile_id, event_id, channel, channel_id, through_id, template_id,
-       address, lane, status, attempts, due_at, expires_at, provider_id, code, class, response, settled, queued_at, sent_at, updated_at
+       address, lane, status, attempts, due_at, expires_at, provider_id, code, class, response, settled, queued_at, sent_at, updated_at,
+       NULL::timestamptz AS archived_at
 FROM delivery_log
 UNION ALL
 SELECT tenant_id, delivery_id, decision_id, campaign_id, run_id, profile_id, event_id, channel, channel_id, through_id, template_id,
-       address, lane, status, attempts, due_at, expires_at, provider_id, code, class, response, settled, queued_at, sent_at, updated_at
+       address, lane, status, attempts, due_at, expires_at, provider_id, code, class, response, settled, queued_at, sent_at, updated_at,
+       archived_at
 FROM archive_delivery;
 CREATE OR REPLACE VIEW archive_attempt WITH (security_invoker = true) AS
 SELECT d.tenant_id, d.delivery_id, t.number, t.phase, t.worker, t.at, t.status, t.code, t.class, t.detail, t.channel_id
@@ -1217,6 +1245,8 @@ CREATE TABLE IF NOT EXISTS chat_message (
     subject      text,
     body         text NOT NULL,
     link         text,
+    -- [{"title", "url" or "reply"}], as the template's data has them.
+    buttons      jsonb NOT NULL DEFAULT '[]',
     created_at   timestamptz NOT NULL DEFAULT now(),
     read_at      timestamptz,
     CONSTRAINT chat_message_pkey PRIMARY KEY (tenant_id, message_id),
@@ -1227,6 +1257,7 @@ CREATE TABLE IF NOT EXISTS chat_message (
     CONSTRAINT chat_message_address_length CHECK (length(address) BETWEEN 1 AND 512),
     CONSTRAINT chat_message_body_length CHECK (length(body) BETWEEN 1 AND 4000)
 );
+ALTER TABLE chat_message ADD COLUMN IF NOT EXISTS buttons jsonb NOT NULL DEFAULT '[]';
 CREATE INDEX IF NOT EXISTS chat_message_address_idx ON chat_message (tenant_id, channel_id, address, message_id);
 CREATE INDEX IF NOT EXISTS chat_message_profile_idx ON chat_message (tenant_id, profile_id) WHERE profile_id IS NOT NULL;
 CREATE INDEX IF NOT EXISTS chat_message_created_idx ON chat_message (tenant_id, created_at);
@@ -1836,12 +1867,16 @@ INSERT INTO reference_kept (name, child, columns, parent, parent_columns, cascad
     ('archive_decision_run_fkey',     'archive_decision', '{run_id}',                'campaign_run',     '{run_id}',          false),
     ('archive_decision_template_fkey', 'archive_decision', '{template_id}',          'message_template', '{template_id}',     false),
     ('archive_delivery_channel_fkey', 'archive_delivery', '{channel_id}',            'channel',          '{channel_id}',      false);
--- FOR KEY SHARE keeps each look-up one by the parent's key: with it the planner makes no join of an EXISTS.
+-- FOR KEY SHARE keeps each look-up one by the parent's key: with it the planner makes no join of an EXISTS (nor with OFFSET).
+-- A person whom this very transaction wrote needs no lock: nobody else can remove them before it ends, and a sync writes
+-- people with all that hangs on them at once.
 UPDATE reference_kept r SET
     check_sql = format(
         'SELECT %1$L AS name, count(*) AS strays '
         'FROM (SELECT DISTINCT %2$s FROM new_rows WHERE tenant_id = border AND (%2$s) IS NOT NULL) n '
-        'WHERE NOT EXISTS (SELECT FROM public.%3$I p WHERE p.tenant_id = border%4$s FOR KEY SHARE) HAVING count(*) > 0',
+        'WHERE ' || CASE WHEN r.cascades AND r.parent = 'cdp_profiles' THEN
+            'NOT EXISTS (SELECT FROM public.%3$I p WHERE p.tenant_id = border%4$s AND p.xmin = pg_current_xact_id()::xid OFFSET 0) AND ' ELSE '' END ||
+        'NOT EXISTS (SELECT FROM public.%3$I p WHERE p.tenant_id = border%4$s FOR KEY SHARE) HAVING count(*) > 0',
         r.name, array_to_string('{tenant_id}' || r.columns, ', '), r.parent,
         (SELECT string_agg(format(' AND p.%I = n.%I', of_parent, of_child), '')
          FROM unnest(r.parent_columns, r.columns) AS pair (of_parent, of_child))),
@@ -1999,7 +2034,7 @@ INSERT INTO graph_element (label_id, label, kind, source, id_column, properties,
     (10, 'Task',       'vertex', 'agent_task',       'task_id',     '{kind,created_at}',                      'true'),
     (11, 'Decision',   'vertex', 'decision',         'decision_id', '{action,reason,channel,arbiter,decided_at}', 'true'),
     (12, 'Delivery',   'vertex', 'delivery_log',     'delivery_id', '{channel,queued_at}',                    'true'),
-    (13, 'Outcome',    'vertex', 'outcome',          'outcome_id',  '{type,occurred_at}',                     'true'),
+    (13, 'Outcome',    'vertex', 'outcome',          'outcome_id',  '{type,occurred_at}',                     'NOT s.delivery_archived'),
     (14, 'Channel',    'vertex', 'channel',          'channel_id',  '{kind,name}',                            'true'),
     (15, 'Topic',      'vertex', 'relation_target',  'target_id',   '{key,name}',                             's.kind = ''Topic'''),
     (16, 'Touchpoint', 'vertex', 'relation_target',  'target_id',   '{key,name}',                             's.kind = ''Touchpoint'''),
@@ -2037,6 +2072,7 @@ DECLARE
     map      text;
     own_id   text;
     ends     text;
+    named_ends  text;
 BEGIN
     FOR e IN SELECT * FROM graph_element LOOP
         SELECT string_agg(format('%L, %s', p.name,
@@ -2064,7 +2100,7 @@ BEGIN
             'done AS (DELETE FROM %I g WHERE g.id = ANY (ARRAY(SELECT id FROM gone)) RETURNING 1) '
             'SELECT (SELECT count(*) FROM gone) - (SELECT count(*) FROM done)',
             own_id, e.condition, e.label);
-        IF e.kind = 'vertex' THEN
+        IF e.kind = 'vertex' AND e.condition = 'true' THEN
             e.update_sql := format(
                 'WITH changed AS (SELECT %1$s AS id, %2$s AS properties FROM new_rows s JOIN old_rows o USING (tenant_id, %3$I) '
                 'WHERE s.tenant_id = (SELECT public.leo_tenant()) AND %4$s AND ROW(%5$s) IS DISTINCT FROM ROW(%6$s)), '
@@ -2075,23 +2111,27 @@ BEGIN
                 (SELECT string_agg('s.' || quote_ident(c), ', ') FROM unnest(e.properties) c),
                 (SELECT string_agg('o.' || quote_ident(c), ', ') FROM unnest(e.properties) c), e.label);
         ELSE
-            -- An edge that changes is drawn anew: one statement, the old and the new share an id.
+            -- What changes is drawn anew, and taken out where its condition holds no more: one statement, old and new share an id.
+            named_ends := CASE WHEN e.kind = 'edge' THEN
+                format('ag_catalog._graphid(%s, s.%I) AS start_id, ag_catalog._graphid(%s, s.%I) AS end_id, ',
+                       ids ->> e.start_label, e.start_column, ids ->> e.end_label, e.end_column) ELSE '' END;
             e.update_sql := format(
                 'WITH wanted AS (SELECT %1$s AS id, %2$s %3$s AS properties FROM new_rows s WHERE s.tenant_id = (SELECT public.leo_tenant()) AND %4$s), '
                 'known AS (SELECT %1$s AS id, %2$s %3$s AS properties FROM old_rows s WHERE s.tenant_id = (SELECT public.leo_tenant()) AND %4$s), '
-                'changed AS (SELECT w.id AS new_id, k.id AS old_id, w.start_id, w.end_id, w.properties '
+                'changed AS (SELECT w.id AS new_id, k.id AS old_id, %6$s w.properties '
                 '    FROM wanted w FULL JOIN known k ON k.id = w.id '
-                '    WHERE ROW(w.id, w.start_id, w.end_id, w.properties::text) IS DISTINCT FROM ROW(k.id, k.start_id, k.end_id, k.properties::text)), '
-                'moved AS (UPDATE %5$I g SET start_id = c.start_id, end_id = c.end_id, properties = c.properties '
+                '    WHERE ROW(w.id, %6$s w.properties::text) IS DISTINCT FROM ROW(k.id, %7$s k.properties::text)), '
+                'moved AS (UPDATE %5$I g SET %8$s properties = c.properties '
                 '    FROM changed c WHERE g.id = c.old_id AND c.new_id IS NOT NULL AND g.id = ANY (ARRAY(SELECT old_id FROM changed)) RETURNING 1), '
                 'gone AS (DELETE FROM %5$I g WHERE g.id = ANY (ARRAY(SELECT old_id FROM changed WHERE new_id IS NULL)) RETURNING 1), '
-                'made AS (INSERT INTO %5$I (id, start_id, end_id, properties) '
-                '    SELECT new_id, start_id, end_id, properties FROM changed WHERE old_id IS NULL RETURNING 1) '
+                'made AS (INSERT INTO %5$I (id, %9$s properties) '
+                '    SELECT new_id, %9$s properties FROM changed WHERE old_id IS NULL RETURNING 1) '
                 'SELECT (SELECT count(*) FROM changed) - (SELECT count(*) FROM moved) - (SELECT count(*) FROM gone) - (SELECT count(*) FROM made)',
-                own_id,
-                format('ag_catalog._graphid(%s, s.%I) AS start_id, ag_catalog._graphid(%s, s.%I) AS end_id, ',
-                       ids ->> e.start_label, e.start_column, ids ->> e.end_label, e.end_column),
-                map, e.condition, e.label);
+                own_id, named_ends, map, e.condition, e.label,
+                CASE WHEN e.kind = 'edge' THEN 'w.start_id, w.end_id,' ELSE '' END,
+                CASE WHEN e.kind = 'edge' THEN 'k.start_id, k.end_id,' ELSE '' END,
+                CASE WHEN e.kind = 'edge' THEN 'start_id = c.start_id, end_id = c.end_id,' ELSE '' END,
+                CASE WHEN e.kind = 'edge' THEN 'start_id, end_id,' ELSE '' END);
         END IF;
         e.compare_sql := format(
             'SELECT count(*) FILTER (WHERE g.id IS NULL), count(*) FILTER (WHERE t.id IS NULL), '
@@ -2453,7 +2493,7 @@ BEGIN
         'callback', 'chat_message', 'tally', 'graph_check',
         'query_history', 'saved_query', 'reader_credential', 'erased_record', 'erasure',
         'take_up', 'ledger_batch', 'ledger_horizon', 'outbox', 'sync_run', 'sync_position', 'source_credential', 'source', 'outcome', 'delivery_attempt', 'delivery_log', 'decision', 'archive_delivery', 'archive_decision', 'model_answer', 'task_step',
-        'agent_task', 'run_batch', 'campaign_run', 'campaign_spend', 'campaign_template', 'campaign', 'policy', 'message_template', 'channel_token', 'channel_gate', 'channel_credential', 'channel',
+        'agent_task', 'run_batch', 'campaign_run', 'campaign_spend', 'campaign_template', 'campaign', 'policy', 'message_template', 'channel_token', 'channel_gate', 'channel_credential', 'channel_consent', 'channel',
         'segment_snapshot_member', 'segment_snapshot', 'recheck', 'segment_change', 'segment_refresh', 'segment_member',
         'segment_version', 'segment', 'event_key', 'marketing_event', 'suppression', 'consent', 'duplicate', 'profile_merge',
         'profile_relation', 'relation_target', 'profile_address',
@@ -2749,6 +2789,18 @@ BEGIN
     END LOOP;
 END $$;
 
+-- The same of what a sync writes, while it writes: how many rows there are, and the columns that it looks people up by. What is in
+-- attributes takes ten times as long, and waits for autovacuum.
+CREATE OR REPLACE FUNCTION leo_analyze_people() RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
+BEGIN
+    ANALYZE cdp_profiles (tenant_id, profile_id, ext_id, source, status, merged_into);
+    ANALYZE profile_address (tenant_id, profile_id, channel);
+    ANALYZE consent (tenant_id, profile_id, purpose);
+    ANALYZE profile_relation (tenant_id, profile_id, kind, target_id);
+    ANALYZE relation_target;
+END $$;
+
 -- Moves what waits before the GIN indexes of people into them: whoever fills them would have to do it inside their own
 -- transaction. Gives how many pages of waiting entries were taken in.
 CREATE OR REPLACE FUNCTION leo_take_in() RETURNS bigint
@@ -2822,8 +2874,8 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON scheduler, clock_job TO leo_app;
 
 REVOKE ALL ON FUNCTION leo_drop_tenant(uuid, text), leo_create_graph(text, uuid), leo_complete_graph(text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION leo_enter_graph(uuid, text, name) FROM PUBLIC;
-REVOKE ALL ON FUNCTION leo_graph_differences(), leo_graph_rebuild(), leo_analyze(), leo_take_in() FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION leo_graph_differences(), leo_graph_rebuild(), leo_analyze(), leo_take_in() TO leo_app;
+REVOKE ALL ON FUNCTION leo_graph_differences(), leo_graph_rebuild(), leo_analyze(), leo_analyze_people(), leo_take_in() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION leo_graph_differences(), leo_graph_rebuild(), leo_analyze(), leo_analyze_people(), leo_take_in() TO leo_app;
 REVOKE ALL ON FUNCTION leo_archive(timestamptz, bigint, int) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION leo_archive(timestamptz, bigint, int) TO leo_app;
 REVOKE ALL ON FUNCTION leo_erase_profile(bigint, text, text) FROM PUBLIC;
@@ -2847,7 +2899,8 @@ BEGIN
 END $$;
 
 -- What must be known before the tenant is: columns, not tables, and only behind the functions below.
-GRANT SELECT (tenant_id, slug, status) ON tenant TO leo_router;
+GRANT SELECT (tenant_id, slug, status, archive_after_days) ON tenant TO leo_router;
+GRANT SELECT (tenant_id, decision_id, decided_at) ON decision TO leo_router;
 GRANT SELECT (tenant_id, api_key_id, key_hash, scopes, expires_at, revoked_at) ON api_key TO leo_router;
 GRANT SELECT (tenant_id, channel_id, kind, status, webhook_key) ON channel TO leo_router;
 GRANT SELECT (tenant_id, lane, status, due_at) ON run_batch TO leo_router;
@@ -2868,7 +2921,7 @@ DO $$
 DECLARE
     routed text;
 BEGIN
-    FOREACH routed IN ARRAY ARRAY['tenant', 'api_key', 'channel', 'run_batch', 'delivery_log', 'outbox', 'segment', 'recheck', 'channel_token', 'source', 'agent_task',
+    FOREACH routed IN ARRAY ARRAY['tenant', 'api_key', 'channel', 'run_batch', 'decision', 'delivery_log', 'outbox', 'segment', 'recheck', 'channel_token', 'source', 'agent_task',
                                     'channel_credential', 'channel_gate', 'callback', 'sync_run', 'tally', 'graph_check'] LOOP
         IF NOT EXISTS (SELECT FROM pg_policies WHERE schemaname = 'public' AND tablename = routed AND policyname = 'router') THEN
             EXECUTE format('CREATE POLICY router ON %I FOR SELECT TO leo_router USING (true)', routed);
@@ -3034,6 +3087,15 @@ ending AS MATERIALIZED (
         UNION ALL
         SELECT k.expires_at FROM channel_credential k WHERE k.tenant_id = c.tenant_id AND k.channel_id = c.channel_id) e
     WHERE e.at IS NOT NULL GROUP BY c.kind
+),
+-- Ids ascend with time, so the oldest come first by key.
+aged AS MATERIALIZED (
+    SELECT count(*) FILTER (WHERE one.decided_at < one.before) AS waiting, max(one.before - one.decided_at) AS overdue,
+           min(one.decided_at) AS oldest
+    FROM (SELECT now() - make_interval(days => k.archive_after_days) AS before, d.decided_at
+          FROM active t JOIN tenant k ON k.tenant_id = t.tenant_id CROSS JOIN LATERAL (
+              SELECT o.decided_at FROM decision o WHERE o.tenant_id = t.tenant_id ORDER BY o.decision_id
+              LIMIT CASE WHEN k.archive_after_days IS NULL THEN 1 ELSE least(most, 1000) END) d) one
 )
 SELECT 'leo_backlog_batches', jsonb_build_object('lane', b.lane, 'state', s.state), coalesce(s.n, 0)
 FROM batch b CROSS JOIN LATERAL (VALUES ('due', b.due), ('later', b.later)) AS s (state, n)
@@ -3085,6 +3147,12 @@ SELECT 'leo_graph_differences', '{}', coalesce(sum(g.differences), 0) FROM activ
 UNION ALL
 SELECT 'leo_graph_checked_seconds', '{}', extract(epoch FROM now() - min(g.checked_at))
 FROM active t JOIN graph_check g ON g.tenant_id = t.tenant_id HAVING count(*) > 0
+UNION ALL
+SELECT 'leo_archive_waiting', '{}', waiting FROM aged
+UNION ALL
+SELECT 'leo_archive_overdue_seconds', '{}', greatest(0, extract(epoch FROM overdue)) FROM aged
+UNION ALL
+SELECT 'leo_archive_oldest_seconds', '{}', coalesce(extract(epoch FROM now() - oldest), 0) FROM aged
 UNION ALL
 SELECT n.metric, n.labels, sum(n.n) FROM tally n GROUP BY n.metric, n.labels
 UNION ALL

@@ -69,11 +69,14 @@ WITH open AS (
     FROM open CROSS JOIN LATERAL (
         SELECT d.delivery_id, d.due_at, d.address
         FROM delivery_log d
-        JOIN campaign_run r ON r.tenant_id = d.tenant_id AND r.run_id = d.run_id
-        JOIN campaign c ON c.tenant_id = d.tenant_id AND c.campaign_id = d.campaign_id
         WHERE d.status = 'queued' AND d.through_id = open.channel_id AND {which}
           AND (d.expires_at IS NULL OR d.expires_at > %(now)s)
-          AND r.status NOT IN ('paused', 'cancelled') AND c.status = 'active'
+          -- A subquery, which is asked along the index of what is due: from a join the planner may begin with the runs, and
+          -- then reads and sorts all that waits (145 ms a claim instead of 5 when old runs had been archived).
+          AND (SELECT r.status NOT IN ('paused', 'cancelled') AND c.status = 'active'
+               FROM campaign_run r, campaign c
+               WHERE r.tenant_id = d.tenant_id AND r.run_id = d.run_id
+                 AND c.tenant_id = d.tenant_id AND c.campaign_id = d.campaign_id)
           AND (NOT d.pinned OR open.through_id = open.channel_id)
           -- Another message to the same address is in hand, or was a moment ago.
           AND (open.recipient_s IS NULL OR NOT EXISTS (
@@ -92,6 +95,8 @@ WITH open AS (
 ), claimed AS (
     UPDATE delivery_log d
     SET status = 'sending', attempts = d.attempts + 1, lease_owner = %(owner)s, lease_until = %(lease_until)s,
+        -- What came back of an earlier attempt says nothing of this one.
+        code = nullif(d.code, 'bounced'),
         moved_to = CASE WHEN due.through_id <> d.channel_id THEN due.through_id END
     FROM due WHERE d.delivery_id = due.delivery_id
     RETURNING d.*
@@ -148,13 +153,18 @@ WITH given AS (
         detail text, response jsonb, setback int, pinned boolean)
 ), changed AS (
     UPDATE delivery_log d
-    SET status = given.status, lease_owner = NULL, lease_until = NULL, due_at = coalesce(given.due_at, d.due_at),
-        provider_id = coalesce(given.provider_id, d.provider_id), code = given.code, class = given.class,
+    SET status = CASE WHEN d.code = 'bounced' AND given.status IN ('sent', 'uncertain', 'queued') THEN 'failed' ELSE given.status END,
+        lease_owner = NULL, lease_until = NULL, due_at = coalesce(given.due_at, d.due_at),
+        provider_id = coalesce(given.provider_id, d.provider_id),
+        -- It came back while it was still `sending`: that holds, and its provider took it all the same.
+        code = CASE d.code WHEN 'bounced' THEN d.code ELSE given.code END,
+        class = CASE d.code WHEN 'bounced' THEN d.class ELSE given.class END,
         setbacks = d.setbacks + given.setback, pinned = d.pinned OR given.pinned,
         response = given.response, sent_at = CASE given.status WHEN 'sent' THEN %(now)s::timestamptz END
     FROM given
     WHERE d.delivery_id = given.delivery_id AND d.attempts = given.number AND d.status IN ('sending', 'uncertain', 'queued')
-    RETURNING d.tenant_id, d.run_id, d.campaign_id, d.profile_id, d.channel, d.address, d.status, d.class, given.detail
+    RETURNING d.tenant_id, d.delivery_id, d.run_id, d.campaign_id, d.profile_id, d.channel, d.address, d.status, d.class, d.code,
+              given.detail
 ), ended AS (
     INSERT INTO delivery_attempt (tenant_id, delivery_id, number, phase, worker, status, code, class, detail)
     SELECT leo_tenant(), delivery_id, number, 'ended', %(owner)s, receipt, code, class, detail FROM given
@@ -165,23 +175,26 @@ WITH given AS (
     FROM changed CROSS JOIN LATERAL (
         SELECT changed.profile_id UNION ALL SELECT m.profile_id FROM cdp_profiles m WHERE m.merged_into = changed.profile_id) AS held
     WHERE a.profile_id = held.profile_id AND a.channel = changed.channel AND a.value = changed.address AND a.valid
-      AND changed.status = 'failed' AND changed.class = 'invalid_address'
+      AND changed.status = 'failed' AND changed.class = 'invalid_address' AND changed.code IS DISTINCT FROM 'bounced'
 ), blocked AS (
     INSERT INTO suppression (tenant_id, profile_id, channel, reason, source)
     SELECT DISTINCT tenant_id, profile_id, channel, 'blocked', 'provider' FROM changed
-    WHERE status = 'failed' AND class = 'blocked'
+    WHERE status = 'failed' AND class = 'blocked' AND code IS DISTINCT FROM 'bounced'
     ON CONFLICT ON CONSTRAINT suppression_unique DO NOTHING
 )
--- Runs that were paused or ended meanwhile: what of them has not been begun is given back.
-SELECT one.run_id FROM (SELECT DISTINCT run_id, campaign_id FROM changed) AS one
+-- Messages that came back before their result was written, and runs that were paused or ended meanwhile: what of those has
+-- not been begun is given back.
+SELECT NULL AS run_id, delivery_id AS came_back FROM changed WHERE status = 'failed' AND code = 'bounced'
+UNION ALL
+SELECT one.run_id, NULL FROM (SELECT DISTINCT run_id, campaign_id FROM changed) AS one
 CROSS JOIN LATERAL (SELECT r.status FROM campaign_run r WHERE r.run_id = one.run_id LIMIT 1) AS run
 CROSS JOIN LATERAL (SELECT c.status FROM campaign c WHERE c.campaign_id = one.campaign_id LIMIT 1) AS campaign
 WHERE run.status IN ('paused', 'cancelled') OR campaign.status <> 'active'
 
 -- name: fall_back
 -- Of messages that failed for good, those whose policy lets another channel take their place: their people are decided for
--- again, in a run that follows theirs. Of a message that may have arrived nothing follows. A run that is ending meanwhile
--- is waited for, and then not used.
+-- again, in a run that follows theirs. Of a message that may have arrived nothing follows, nor of one that came back after
+-- its person had done something with it. A run that is ending meanwhile is waited for, and then not used.
 WITH failed AS (
     SELECT d.profile_id, d.run_id, d.campaign_id, d.lane
     FROM delivery_log d
@@ -197,6 +210,9 @@ WITH failed AS (
       AND d.queued_at > %(now)s::timestamptz - make_interval(secs => 3600 * allowed.hours)
       AND (d.expires_at IS NULL OR d.expires_at > %(now)s)
       AND c.status IN ('active', 'paused') AND r.status <> 'cancelled'
+      AND NOT EXISTS (SELECT FROM outcome o
+                      WHERE o.tenant_id = d.tenant_id AND o.delivery_id = d.delivery_id
+                        AND o.type IN ('read', 'clicked', 'replied', 'visited', 'bought'))
 ), runs AS MATERIALIZED (
     SELECT failed.run_id, failed.campaign_id, failed.lane, array_agg(DISTINCT failed.profile_id) AS profile_ids
     FROM failed GROUP BY failed.run_id, failed.campaign_id, failed.lane
@@ -253,10 +269,11 @@ SELECT DISTINCT lease_owner FROM delivery_log WHERE status = 'sending' AND lane 
 
 -- name: give_up_leases
 -- Messages in the hands of a worker that is gone. Whether they left is not known: sent again only where the provider drops
--- the second or the campaign says so, else uncertain.
+-- the second or the campaign says so, else uncertain. One that came back meanwhile did leave.
 WITH lost AS (
     SELECT d.delivery_id, c.resend,
-           CASE WHEN (c.resend OR ch.kind || '.' || coalesce(ch.settings ->> 'provider', '') = ANY (%(deduplicating)s))
+           CASE WHEN d.code = 'bounced' THEN 'failed'
+                WHEN (c.resend OR ch.kind || '.' || coalesce(ch.settings ->> 'provider', '') = ANY (%(deduplicating)s))
                      AND d.setbacks + 1 < %(most_attempts)s
                 THEN 'queued' ELSE 'uncertain' END AS becomes
     FROM delivery_log d
@@ -266,10 +283,14 @@ WITH lost AS (
     FOR NO KEY UPDATE OF d SKIP LOCKED
 ), done AS (
     UPDATE delivery_log d
-    SET status = lost.becomes, lease_owner = NULL, lease_until = NULL, code = 'lease_lost', class = 'unknown',
+    SET status = lost.becomes, lease_owner = NULL, lease_until = NULL,
+        code = CASE lost.becomes WHEN 'failed' THEN d.code ELSE 'lease_lost' END,
+        class = CASE lost.becomes WHEN 'failed' THEN d.class ELSE 'unknown' END,
         setbacks = d.setbacks + 1, pinned = d.pinned OR lost.becomes = 'queued' AND NOT lost.resend,
         due_at = CASE lost.becomes WHEN 'queued' THEN %(now)s ELSE d.due_at END
     FROM lost WHERE d.delivery_id = lost.delivery_id
-    RETURNING d.status
+    RETURNING d.delivery_id, d.status
 )
-SELECT count(*) FILTER (WHERE status = 'queued') AS requeued, count(*) FILTER (WHERE status = 'uncertain') AS uncertain FROM done
+SELECT count(*) FILTER (WHERE status = 'queued') AS requeued, count(*) FILTER (WHERE status = 'uncertain') AS uncertain,
+       array_agg(delivery_id) FILTER (WHERE status = 'failed') AS came_back
+FROM done

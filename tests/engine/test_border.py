@@ -46,7 +46,7 @@ def test_every_table_and_partition_of_a_tenant_is_fenced(admin_url: str) -> None
         assert mine == [("tenant_border", "ALL", "PERMISSIVE", border, border, ["public"])], table
     routed = {policy[0]: policy[2:] for policy in policies if policy[1] == "router"}
     assert set(routed) == {
-        *("tenant", "api_key", "channel", "run_batch", "delivery_log", "outbox"),
+        *("tenant", "api_key", "channel", "run_batch", "decision", "delivery_log", "outbox"),
         *("segment", "recheck", "source", "agent_task", "channel_token"),
         *("channel_credential", "channel_gate", "callback", "sync_run"),
         *("tally", "graph_check"),
@@ -193,14 +193,14 @@ def test_the_application_has_no_more_rights_than_it_needs(admin_url: str) -> Non
         "SELECT * FROM cypher('{graph}', $$ MATCH (a)-[*1..2]->(b) RETURN a $$) AS (a agtype)",
     ],
 )
-def test_what_the_application_may_not_do(admin_url: str, tenant: Tenant, statement: str) -> None:
+def test_what_the_application_may_not_do(admin_url: str, module_tenant: Tenant, statement: str) -> None:
     with (
         pytest.raises(psycopg.errors.InsufficientPrivilege),
-        acting(admin_url, "leo_app", tenant.tenant_id) as connection,
+        acting(admin_url, "leo_app", module_tenant.tenant_id) as connection,
     ):
         # An administrator's session may become any role again; an application's may not.
         connection.execute("SET SESSION AUTHORIZATION leo_app")
-        connection.execute(statement.format(graph=tenant.graph))
+        connection.execute(statement.format(graph=module_tenant.graph))
 
 
 def _as_application(connection: Connection, tenant_id: UUID | None = None) -> None:
