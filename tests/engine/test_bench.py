@@ -12,7 +12,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from engine.bench import NAMES, archive, decide, functiongemma, ledger
+from engine.bench import NAMES, decide, functiongemma, ledger
 from engine.bench.decide import batches_among
 from engine.bench.tenant import BATCH
 from engine.bench.throwaway import PREFIX, database
@@ -131,17 +131,6 @@ def test_sealing_and_recomputing_are_measured(
     monkeypatch.setattr(ledger, "WARM_UP", 0)
     found = measured(admin_url, capsys, "ledger", {"append_cost_share", "verify_per_s", "records"}, "1000")
     assert found["records"] > 1_000
-
-
-def test_what_the_archive_brings_is_measured(
-    admin_url: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name, value in {"PEOPLE": 3_000, "BATCHES": 1, "WARM_UP": 1, "TRACES": 10, "TRACE_WARM_UP": 2}.items():
-        monkeypatch.setattr(archive, name, value)
-    pairs = {f"{what}_{when}" for what in ("decide_per_s", "trace_ms", "compare_s") for when in ("live", "archived")}
-    sizes = {f"{what}_mb_{when}" for what in ("tables", "graph") for when in ("live", "archived")}
-    found = measured(admin_url, capsys, "archive", {*pairs, *sizes, "archive_mb", "moved_per_s"}, "3000")
-    assert found["graph_mb_archived"] < found["graph_mb_live"]
 
 
 @pytest.mark.skipif(
