@@ -106,6 +106,9 @@ CREATE TABLE IF NOT EXISTS tenant (
     CONSTRAINT tenant_slug_shape CHECK (slug ~ '^[a-z][a-z0-9_]{2,40}$'),
     CONSTRAINT tenant_status_known CHECK (status IN ('active', 'suspended'))
 );
+-- How many days stay live, for who counts what waits to be archived; NULL where nothing is.
+ALTER TABLE tenant
+    ADD COLUMN IF NOT EXISTS archive_after_days int GENERATED ALWAYS AS ((settings ->> 'archive_after_days')::int) STORED;
 
 -- Outlives the tenant: who removed it, when, why and how much.
 CREATE TABLE IF NOT EXISTS tenant_removal (
@@ -1217,6 +1220,8 @@ CREATE TABLE IF NOT EXISTS chat_message (
     subject      text,
     body         text NOT NULL,
     link         text,
+    -- [{"title", "url" or "reply"}], as the template's data has them.
+    buttons      jsonb NOT NULL DEFAULT '[]',
     created_at   timestamptz NOT NULL DEFAULT now(),
     read_at      timestamptz,
     CONSTRAINT chat_message_pkey PRIMARY KEY (tenant_id, message_id),
@@ -1227,6 +1232,7 @@ CREATE TABLE IF NOT EXISTS chat_message (
     CONSTRAINT chat_message_address_length CHECK (length(address) BETWEEN 1 AND 512),
     CONSTRAINT chat_message_body_length CHECK (length(body) BETWEEN 1 AND 4000)
 );
+ALTER TABLE chat_message ADD COLUMN IF NOT EXISTS buttons jsonb NOT NULL DEFAULT '[]';
 CREATE INDEX IF NOT EXISTS chat_message_address_idx ON chat_message (tenant_id, channel_id, address, message_id);
 CREATE INDEX IF NOT EXISTS chat_message_profile_idx ON chat_message (tenant_id, profile_id) WHERE profile_id IS NOT NULL;
 CREATE INDEX IF NOT EXISTS chat_message_created_idx ON chat_message (tenant_id, created_at);
@@ -1999,7 +2005,7 @@ INSERT INTO graph_element (label_id, label, kind, source, id_column, properties,
     (10, 'Task',       'vertex', 'agent_task',       'task_id',     '{kind,created_at}',                      'true'),
     (11, 'Decision',   'vertex', 'decision',         'decision_id', '{action,reason,channel,arbiter,decided_at}', 'true'),
     (12, 'Delivery',   'vertex', 'delivery_log',     'delivery_id', '{channel,queued_at}',                    'true'),
-    (13, 'Outcome',    'vertex', 'outcome',          'outcome_id',  '{type,occurred_at}',                     'true'),
+    (13, 'Outcome',    'vertex', 'outcome',          'outcome_id',  '{type,occurred_at}',                     'NOT s.delivery_archived'),
     (14, 'Channel',    'vertex', 'channel',          'channel_id',  '{kind,name}',                            'true'),
     (15, 'Topic',      'vertex', 'relation_target',  'target_id',   '{key,name}',                             's.kind = ''Topic'''),
     (16, 'Touchpoint', 'vertex', 'relation_target',  'target_id',   '{key,name}',                             's.kind = ''Touchpoint'''),
@@ -2037,6 +2043,7 @@ DECLARE
     map      text;
     own_id   text;
     ends     text;
+    named_ends  text;
 BEGIN
     FOR e IN SELECT * FROM graph_element LOOP
         SELECT string_agg(format('%L, %s', p.name,
@@ -2064,7 +2071,7 @@ BEGIN
             'done AS (DELETE FROM %I g WHERE g.id = ANY (ARRAY(SELECT id FROM gone)) RETURNING 1) '
             'SELECT (SELECT count(*) FROM gone) - (SELECT count(*) FROM done)',
             own_id, e.condition, e.label);
-        IF e.kind = 'vertex' THEN
+        IF e.kind = 'vertex' AND e.condition = 'true' THEN
             e.update_sql := format(
                 'WITH changed AS (SELECT %1$s AS id, %2$s AS properties FROM new_rows s JOIN old_rows o USING (tenant_id, %3$I) '
                 'WHERE s.tenant_id = (SELECT public.leo_tenant()) AND %4$s AND ROW(%5$s) IS DISTINCT FROM ROW(%6$s)), '
@@ -2075,23 +2082,27 @@ BEGIN
                 (SELECT string_agg('s.' || quote_ident(c), ', ') FROM unnest(e.properties) c),
                 (SELECT string_agg('o.' || quote_ident(c), ', ') FROM unnest(e.properties) c), e.label);
         ELSE
-            -- An edge that changes is drawn anew: one statement, the old and the new share an id.
+            -- What changes is drawn anew, and taken out where its condition holds no more: one statement, old and new share an id.
+            named_ends := CASE WHEN e.kind = 'edge' THEN
+                format('ag_catalog._graphid(%s, s.%I) AS start_id, ag_catalog._graphid(%s, s.%I) AS end_id, ',
+                       ids ->> e.start_label, e.start_column, ids ->> e.end_label, e.end_column) ELSE '' END;
             e.update_sql := format(
                 'WITH wanted AS (SELECT %1$s AS id, %2$s %3$s AS properties FROM new_rows s WHERE s.tenant_id = (SELECT public.leo_tenant()) AND %4$s), '
                 'known AS (SELECT %1$s AS id, %2$s %3$s AS properties FROM old_rows s WHERE s.tenant_id = (SELECT public.leo_tenant()) AND %4$s), '
-                'changed AS (SELECT w.id AS new_id, k.id AS old_id, w.start_id, w.end_id, w.properties '
+                'changed AS (SELECT w.id AS new_id, k.id AS old_id, %6$s w.properties '
                 '    FROM wanted w FULL JOIN known k ON k.id = w.id '
-                '    WHERE ROW(w.id, w.start_id, w.end_id, w.properties::text) IS DISTINCT FROM ROW(k.id, k.start_id, k.end_id, k.properties::text)), '
-                'moved AS (UPDATE %5$I g SET start_id = c.start_id, end_id = c.end_id, properties = c.properties '
+                '    WHERE ROW(w.id, %6$s w.properties::text) IS DISTINCT FROM ROW(k.id, %7$s k.properties::text)), '
+                'moved AS (UPDATE %5$I g SET %8$s properties = c.properties '
                 '    FROM changed c WHERE g.id = c.old_id AND c.new_id IS NOT NULL AND g.id = ANY (ARRAY(SELECT old_id FROM changed)) RETURNING 1), '
                 'gone AS (DELETE FROM %5$I g WHERE g.id = ANY (ARRAY(SELECT old_id FROM changed WHERE new_id IS NULL)) RETURNING 1), '
-                'made AS (INSERT INTO %5$I (id, start_id, end_id, properties) '
-                '    SELECT new_id, start_id, end_id, properties FROM changed WHERE old_id IS NULL RETURNING 1) '
+                'made AS (INSERT INTO %5$I (id, %9$s properties) '
+                '    SELECT new_id, %9$s properties FROM changed WHERE old_id IS NULL RETURNING 1) '
                 'SELECT (SELECT count(*) FROM changed) - (SELECT count(*) FROM moved) - (SELECT count(*) FROM gone) - (SELECT count(*) FROM made)',
-                own_id,
-                format('ag_catalog._graphid(%s, s.%I) AS start_id, ag_catalog._graphid(%s, s.%I) AS end_id, ',
-                       ids ->> e.start_label, e.start_column, ids ->> e.end_label, e.end_column),
-                map, e.condition, e.label);
+                own_id, named_ends, map, e.condition, e.label,
+                CASE WHEN e.kind = 'edge' THEN 'w.start_id, w.end_id,' ELSE '' END,
+                CASE WHEN e.kind = 'edge' THEN 'k.start_id, k.end_id,' ELSE '' END,
+                CASE WHEN e.kind = 'edge' THEN 'start_id = c.start_id, end_id = c.end_id,' ELSE '' END,
+                CASE WHEN e.kind = 'edge' THEN 'start_id, end_id,' ELSE '' END);
         END IF;
         e.compare_sql := format(
             'SELECT count(*) FILTER (WHERE g.id IS NULL), count(*) FILTER (WHERE t.id IS NULL), '
@@ -2847,7 +2858,8 @@ BEGIN
 END $$;
 
 -- What must be known before the tenant is: columns, not tables, and only behind the functions below.
-GRANT SELECT (tenant_id, slug, status) ON tenant TO leo_router;
+GRANT SELECT (tenant_id, slug, status, archive_after_days) ON tenant TO leo_router;
+GRANT SELECT (tenant_id, decision_id, decided_at) ON decision TO leo_router;
 GRANT SELECT (tenant_id, api_key_id, key_hash, scopes, expires_at, revoked_at) ON api_key TO leo_router;
 GRANT SELECT (tenant_id, channel_id, kind, status, webhook_key) ON channel TO leo_router;
 GRANT SELECT (tenant_id, lane, status, due_at) ON run_batch TO leo_router;
@@ -2868,7 +2880,7 @@ DO $$
 DECLARE
     routed text;
 BEGIN
-    FOREACH routed IN ARRAY ARRAY['tenant', 'api_key', 'channel', 'run_batch', 'delivery_log', 'outbox', 'segment', 'recheck', 'channel_token', 'source', 'agent_task',
+    FOREACH routed IN ARRAY ARRAY['tenant', 'api_key', 'channel', 'run_batch', 'decision', 'delivery_log', 'outbox', 'segment', 'recheck', 'channel_token', 'source', 'agent_task',
                                     'channel_credential', 'channel_gate', 'callback', 'sync_run', 'tally', 'graph_check'] LOOP
         IF NOT EXISTS (SELECT FROM pg_policies WHERE schemaname = 'public' AND tablename = routed AND policyname = 'router') THEN
             EXECUTE format('CREATE POLICY router ON %I FOR SELECT TO leo_router USING (true)', routed);
@@ -3034,6 +3046,15 @@ ending AS MATERIALIZED (
         UNION ALL
         SELECT k.expires_at FROM channel_credential k WHERE k.tenant_id = c.tenant_id AND k.channel_id = c.channel_id) e
     WHERE e.at IS NOT NULL GROUP BY c.kind
+),
+-- Ids ascend with time, so the oldest come first by key.
+aged AS MATERIALIZED (
+    SELECT count(*) FILTER (WHERE one.decided_at < one.before) AS waiting, max(one.before - one.decided_at) AS overdue,
+           min(one.decided_at) AS oldest
+    FROM (SELECT now() - make_interval(days => k.archive_after_days) AS before, d.decided_at
+          FROM active t JOIN tenant k ON k.tenant_id = t.tenant_id CROSS JOIN LATERAL (
+              SELECT o.decided_at FROM decision o WHERE o.tenant_id = t.tenant_id ORDER BY o.decision_id
+              LIMIT CASE WHEN k.archive_after_days IS NULL THEN 1 ELSE least(most, 1000) END) d) one
 )
 SELECT 'leo_backlog_batches', jsonb_build_object('lane', b.lane, 'state', s.state), coalesce(s.n, 0)
 FROM batch b CROSS JOIN LATERAL (VALUES ('due', b.due), ('later', b.later)) AS s (state, n)
@@ -3085,6 +3106,12 @@ SELECT 'leo_graph_differences', '{}', coalesce(sum(g.differences), 0) FROM activ
 UNION ALL
 SELECT 'leo_graph_checked_seconds', '{}', extract(epoch FROM now() - min(g.checked_at))
 FROM active t JOIN graph_check g ON g.tenant_id = t.tenant_id HAVING count(*) > 0
+UNION ALL
+SELECT 'leo_archive_waiting', '{}', waiting FROM aged
+UNION ALL
+SELECT 'leo_archive_overdue_seconds', '{}', greatest(0, extract(epoch FROM overdue)) FROM aged
+UNION ALL
+SELECT 'leo_archive_oldest_seconds', '{}', coalesce(extract(epoch FROM now() - oldest), 0) FROM aged
 UNION ALL
 SELECT n.metric, n.labels, sum(n.n) FROM tally n GROUP BY n.metric, n.labels
 UNION ALL

@@ -9,13 +9,14 @@ from uuid import UUID
 
 from arq.connections import ArqRedis
 
-from engine import embedded, inbox, lanes, metrics, replica
+from engine import embedded, lanes, metrics, replica
 from engine.credentials import Vault
 from engine.db import Database
 from engine.dispatch.adapters import Adapters
 from engine.graph_file import GraphFiles
 from engine.insight import Insights
 from engine.settings import Settings
+from engine.streams import Streams
 from engine.think import models
 from engine.think.gateway import Gateway
 from engine.throttle import Throttle
@@ -71,7 +72,7 @@ class Services:
     adapters: Adapters
     gateway: Gateway
     throttle: Throttle
-    streams: inbox.Streams = field(default_factory=inbox.Streams, kw_only=True)
+    streams: Streams
     insights: Insights = field(default_factory=Insights, kw_only=True)
     graph_files: GraphFiles = field(default_factory=GraphFiles, kw_only=True)
     vault: Vault = field(repr=False)
@@ -96,20 +97,22 @@ class Services:
             models.opened(settings) as gateway,
         ):
             queues = lanes.connect(servers.redis_url)
-            adapters = Adapters.of(settings)
+            adapters, streams = Adapters.of(settings), Streams(queues)
             try:
-                yield cls(
-                    settings=settings,
-                    db=db,
-                    queues=queues,
-                    ringer=Ringer(queues),
-                    adapters=adapters,
-                    gateway=gateway,
-                    throttle=Throttle(queues),
-                    vault=Vault(servers.secrets.credential_key),
-                    platform_key=servers.secrets.platform_key,
-                    figures=metrics.Page(db, queues),
-                )
+                async with streams.listening():
+                    yield cls(
+                        settings=settings,
+                        db=db,
+                        queues=queues,
+                        ringer=Ringer(queues),
+                        adapters=adapters,
+                        gateway=gateway,
+                        throttle=Throttle(queues),
+                        streams=streams,
+                        vault=Vault(servers.secrets.credential_key),
+                        platform_key=servers.secrets.platform_key,
+                        figures=metrics.Page(db, queues),
+                    )
             finally:
                 await adapters.aclose()
                 await queues.aclose()

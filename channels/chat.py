@@ -7,8 +7,9 @@ from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 from urllib.parse import quote
 
-from channels import facts, signature
+from channels import buttons, facts, signature
 from channels.answers import accepted, call, refused
+from channels.buttons import Limits
 from channels.contract import (
     Message,
     Receipt,
@@ -28,7 +29,8 @@ from rules.errors import Misconfigured
 from rules.words import Channel
 
 FACTS = facts.load("chat")
-DATA_KEYS = frozenset({"link"})
+BUTTONS = Limits.of(FACTS)
+DATA_KEYS = frozenset({"link", "buttons"})
 KEY = re.compile(r"[A-Za-z0-9_.+/=-]{32,256}")
 TAKEN = (200, 201)
 """Kept now, or kept before: an event id is taken once."""
@@ -87,13 +89,15 @@ class ChatAdapter(ToldByOwnServer):
                     remedy="Shorten the template.",
                     klass=ReceiptClass.TOO_LARGE,
                 )
-        document = {
+        document: dict[str, Any] = {
             "event_id": message.event_id,
             "address": _address(message.address),
             "subject": subject or None,
             "text": text,
             "link": _link(message.data.get("link")),
         }
+        if pressed := buttons.read(message.data, BUTTONS):
+            document[buttons.NAME] = [one.document() for one in pressed]
         return Request(
             event_id=message.event_id,
             target=f"/inbox/{quote(self._inbox, safe='')}/messages",

@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 
 from channels import facts, notice, service_account
 from channels.answers import accepted, call, refused
+from channels.buttons import Limits
 from channels.contract import (
     Message,
     NeverLeft,
@@ -33,14 +34,17 @@ from rules.limits import Pace
 from rules.words import Channel
 
 FACTS = facts.load("fcm")
+BUTTONS = Limits.of(FACTS, https=True)
 DELIVERY_KEY = "leo_delivery"
+# FCM carries no buttons of its own: the app reads them here, as JSON.
+BUTTONS_KEY = "leo_buttons"
 TOKEN = re.compile(r"[\x21-\x7e]{1,4096}")
 # Words that FCM keeps for itself as keys of data (C1).
 RESERVED_KEY = re.compile(r"from|message_type|gcm.*|google.*", re.IGNORECASE | re.DOTALL)
 # Google's own library calls `token` deprecated in favour of `fid` (C4); both are taken.
 RECIPIENTS = ("token", "fid")
 PRIORITIES = ("high", "normal")
-DATA_KEYS = frozenset({"link", "image", "extra", "collapse_key", "priority", "ttl_s"})
+DATA_KEYS = frozenset({"link", "image", "extra", "collapse_key", "priority", "ttl_s", "buttons"})
 HTTP_OK, UNAUTHORIZED = 200, 401
 FCM_ERROR = "type.googleapis.com/google.firebase.fcm.v1.FcmError"
 
@@ -78,7 +82,7 @@ class FcmAdapter(ToldByOwnServer):
 
     def build(self, message: Message) -> Request:
         """Write the message; the bearer token is no part of it."""
-        shown = notice.read(message, keys=DATA_KEYS)
+        shown = notice.read(message, keys=DATA_KEYS, pressed=BUTTONS)
         if TOKEN.fullmatch(message.address) is None:
             raise Unsupported(
                 "The registration token is none: it holds spaces or characters beyond ASCII.",
@@ -148,6 +152,8 @@ def _document(message: Message, shown: Notice) -> dict[str, Any]:
     data = {**_extra(message.data.get("extra")), DELIVERY_KEY: message.event_id}
     if shown.link is not None:
         data["link"] = shown.link
+    if shown.buttons:
+        data[BUTTONS_KEY] = json.dumps([one.document() for one in shown.buttons], ensure_ascii=False)
     visible = {"title": shown.title, "body": shown.text, "image": shown.image}
     notification = {name: value for name, value in visible.items() if value is not None}
     size = len(notice.octets(json.dumps([notification, data], ensure_ascii=False)))

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
+from channels import buttons
+from channels.buttons import Button, Limits
 from channels.contract import Message, Unsupported
 from channels.markup import as_text
 
@@ -19,12 +21,14 @@ class Notice:
     text: str
     link: str | None
     image: str | None
+    buttons: tuple[Button, ...] = ()
 
 
-def read(message: Message, *, keys: frozenset[str], link: str | None = None) -> Notice:
+def read(message: Message, *, keys: frozenset[str], pressed: Limits, link: str | None = None) -> Notice:
     """Take a notice out of a message; `keys` is what of `data` the provider can carry, `link` where a tap leads else.
 
-    Raises Unsupported for an empty text, a link that is no https address, and data that cannot be carried.
+    `pressed` bounds its buttons. Raises Unsupported for an empty text, a link that is no https address, and data that
+    cannot be carried.
     """
     if unknown := message.data.keys() - keys:
         raise Unsupported(
@@ -38,7 +42,11 @@ def read(message: Message, *, keys: frozenset[str], link: str | None = None) -> 
     if not text.strip():
         raise Unsupported("The push is empty.", remedy="Give the template a text.")
     return Notice(
-        title=title or None, text=text, link=_url(message.data, "link") or link, image=_url(message.data, "image")
+        title=title or None,
+        text=text,
+        link=_url(message.data, "link") or link,
+        image=_url(message.data, "image"),
+        buttons=buttons.read(message.data, pressed),
     )
 
 

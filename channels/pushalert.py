@@ -1,5 +1,6 @@
 """Web push through PushAlert: a form for one of its subscribers, for sites that do not hold a VAPID key themselves."""
 
+import json
 import re
 import time
 from collections.abc import Callable, Mapping
@@ -8,6 +9,7 @@ from urllib.parse import urlencode
 
 from channels import facts, notice
 from channels.answers import accepted, call, refused
+from channels.buttons import Limits
 from channels.contract import (
     Message,
     Receipt,
@@ -25,8 +27,9 @@ from channels.told import ToldByOwnServer
 from rules.words import Channel
 
 FACTS = facts.load("pushalert")
+BUTTONS = Limits.of(FACTS, https=True)
 SUBSCRIBER = re.compile(r"[A-Za-z0-9_=.:-]{1,512}")
-DATA_KEYS = frozenset({"link", "image", "icon"})
+DATA_KEYS = frozenset({"link", "image", "icon", "buttons"})
 DELIVERY_HEADER = "X-LEO-Delivery"
 HTTP_OK = 200
 
@@ -61,7 +64,7 @@ class PushAlertAdapter(ToldByOwnServer):
 
     def build(self, message: Message) -> Request:
         """Write the form; title, message and address are what PushAlert demands."""
-        shown = notice.read(message, keys=DATA_KEYS, link=self._link)
+        shown = notice.read(message, keys=DATA_KEYS, pressed=BUTTONS, link=self._link)
         title = shown.title or self._title
         if title is None or shown.link is None:
             raise Unsupported(
@@ -89,6 +92,10 @@ class PushAlertAdapter(ToldByOwnServer):
             "subscriber": message.address,
             "large_image": shown.image,
             "icon": message.data.get("icon", self._icon),
+            **{
+                f"action{number}": json.dumps(one.document(), ensure_ascii=False)
+                for number, one in enumerate(shown.buttons, start=1)
+            },
         }
         given = {name: notice.octets(str(value)) for name, value in form.items() if value is not None}
         return Request(

@@ -12,7 +12,8 @@ from datetime import UTC, datetime
 from html import escape
 from typing import Any, ClassVar
 
-from channels import facts, markdown, signature
+from channels import buttons, facts, markdown, signature
+from channels.buttons import Button, Limits
 from channels.callbacks.document import load
 from channels.contract import (
     Incoming,
@@ -40,11 +41,14 @@ from rules.limits import Pace
 from rules.words import Channel, OutcomeType
 
 FACTS = facts.load("telegram")
+BUTTONS = Limits.of(FACTS)
 SECRET_HEADER = "x-telegram-bot-api-secret-token"  # noqa: S105 - the name of a header
 DELIVERY_HEADER = "X-LEO-Delivery"
 CHAT_NUMBER = re.compile(r"-?[0-9]{1,19}")
 CHAT_NAME = re.compile(r"@[A-Za-z][A-Za-z0-9_]{3,31}")
-DATA_KEYS = frozenset({"disable_notification", "protect_content", "link_preview_options", "reply_markup", "parse_mode"})
+DATA_KEYS = frozenset(
+    {"disable_notification", "protect_content", "link_preview_options", "reply_markup", "parse_mode", "buttons"}
+)
 MARKDOWN = "MarkdownV2"
 MODES = ("HTML", MARKDOWN)
 HTTP_OK, TOO_MANY = 200, 429
@@ -107,6 +111,9 @@ class TelegramAdapter:
                 klass=ReceiptClass.TOO_LARGE,
             )
         call = {**message.data, "chat_id": chat_id, "text": markup, "parse_mode": mode}
+        call.pop(buttons.NAME, None)
+        if pressed := buttons.read(message.data, BUTTONS):
+            call["reply_markup"] = _keyboard(pressed, given=call.get("reply_markup"))
         return Request(
             event_id=message.event_id,
             target="/sendMessage",
@@ -197,6 +204,16 @@ def _markdown(message: Message) -> tuple[str, int]:
             f"Telegram would not take the markup: {error}.", remedy="Correct the template or escape its values."
         ) from error
     return text, utf16_length(visible) if visible.strip() else 0
+
+
+def _keyboard(pressed: Sequence[Button], *, given: Any) -> dict[str, Any]:
+    """Write one button a row; raises Unsupported where the template writes a keyboard of its own."""
+    if given is not None:
+        raise Unsupported(
+            "The Telegram message has buttons and a reply_markup.", remedy="Leave one of them out of the template."
+        )
+    rows = [[{"text": one.title, **({"url": one.url} if one.url else {"callback_data": one.reply})}] for one in pressed]
+    return {"inline_keyboard": rows}
 
 
 def _chat(address: str) -> int | str:

@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 from channels import facts, jwt, notice, subscription
 from channels.answers import accepted, call, refused
+from channels.buttons import Limits
 from channels.contract import (
     Message,
     Receipt,
@@ -33,8 +34,9 @@ from rules.errors import Misconfigured
 from rules.words import Channel
 
 FACTS = facts.load("web_push")
+BUTTONS = Limits.of(FACTS, https=True)
 URGENCIES = ("normal", "very-low", "low", "high")
-DATA_KEYS = frozenset({"link", "image", "icon", "topic", "ttl_s", "urgency"})
+DATA_KEYS = frozenset({"link", "image", "icon", "topic", "ttl_s", "urgency", "buttons"})
 DELIVERY_HEADER = "X-LEO-Delivery"
 DAY_S = 86_400
 # A token is not used in its last minutes: a call that waits must not arrive too late.
@@ -85,7 +87,7 @@ class WebPushAdapter(ToldByOwnServer):
 
     def build(self, message: Message) -> Request:
         """Write what the browser's worker will read; it is encrypted when it is sent, each time anew."""
-        shown = notice.read(message, keys=DATA_KEYS, link=self._link)
+        shown = notice.read(message, keys=DATA_KEYS, pressed=BUTTONS, link=self._link)
         subscription.read(message.address, services=self._services)
         fields = {
             "id": message.event_id,
@@ -94,6 +96,7 @@ class WebPushAdapter(ToldByOwnServer):
             "url": shown.link,
             "image": shown.image,
             "icon": message.data.get("icon", self._icon),
+            "buttons": [one.document() for one in shown.buttons] or None,
         }
         content = {name: value for name, value in fields.items() if value is not None}
         body = notice.octets(json.dumps(content, ensure_ascii=False, sort_keys=True, default=str))

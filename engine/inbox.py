@@ -1,20 +1,19 @@
 """The inbox on a tenant's web site: messages kept until their visitor saw them, and what the visitor does there."""
 
-import asyncio
 import hashlib
-from collections import Counter
-from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from time import monotonic
-from uuid import UUID
+
+from psycopg.types.json import Jsonb
 
 from channels import facts, signature
 from channels.contract import Incoming
 from engine.db import Database, Transaction
 from engine.outcomes import Recorded, record_outcomes
 from engine.queries import queries
+from engine.streams import Stream
 from engine.visitors import Inbox, Visitor
 from rules.errors import Conflict, NotFound
 from rules.words import Channel, OutcomeType
@@ -22,14 +21,10 @@ from rules.words import Channel, OutcomeType
 FACTS = facts.load("chat")
 # A message nobody looked at for a quarter is news to nobody.
 KEPT = timedelta(days=90)
-# A message is seen so long after its commit at the latest; a look is one index probe.
-LOOK_S = 1.0
 SILENT_S = float(FACTS.limit("heartbeat_s"))
 LONGEST = timedelta(hours=1)
 """A stream ends after this, so that a person who was erased or a key that was changed counts; browsers come again."""
 SIGNED_FOR_S = 300.0
-# Each looks into the database once a second: a person has a few windows, a process a thousand looks a second at most.
-MOST_OF_ONE, MOST_OPEN = 5, 1_000
 
 _SQL = queries("inbox")
 
@@ -40,9 +35,10 @@ class Posted:
 
     event_id: str
     address: str
-    subject: str | None
     text: str
-    link: str | None
+    subject: str | None = None
+    link: str | None = None
+    buttons: Sequence[Mapping[str, str]] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,27 +57,8 @@ class Letter:
     subject: str | None
     text: str
     link: str | None
+    buttons: Sequence[Mapping[str, str]] = ()
     created_at: datetime
-
-
-class Streams:
-    """The streams that are open in this process, counted so that nobody opens them without end."""
-
-    def __init__(self) -> None:
-        self._open: Counter[tuple[UUID, int, str]] = Counter()
-
-    @contextmanager
-    def one(self, visitor: Visitor) -> Iterator[bool]:
-        """Count one more while it is open; gives False where there are too many."""
-        place = (visitor.tenant_id, visitor.channel_id, visitor.address)
-        is_free = self._open[place] < MOST_OF_ONE and self._open.total() < MOST_OPEN
-        self._open[place] += is_free
-        try:
-            yield is_free
-        finally:
-            self._open[place] -= is_free
-            if not self._open[place]:
-                del self._open[place]
 
 
 def check(inbox: Inbox, headers: Mapping[str, str], body: bytes, *, now: datetime) -> None:
@@ -99,6 +76,7 @@ async def put(conn: Transaction, inbox: Inbox, posted: Posted, *, now: datetime)
         "subject": posted.subject,
         "body": posted.text,
         "link": posted.link,
+        "buttons": Jsonb(list(posted.buttons)),
         "now": now,
     }
     row = await (await conn.execute(_SQL["put"], values)).fetchone()
@@ -108,26 +86,28 @@ async def put(conn: Transaction, inbox: Inbox, posted: Posted, *, now: datetime)
 
 
 async def follow(
-    db: Database, visitor: Visitor, *, after: int = 0, look_s: float = LOOK_S, silent_s: float = SILENT_S
+    db: Database, visitor: Visitor, stream: Stream, *, after: int = 0, silent_s: float = SILENT_S
 ) -> AsyncIterator[Letter | None]:
     """Give what the visitor has not seen, then each new message; None where nothing happened for a while.
 
     `after` above 0 resumes a stream: all beyond that message, seen or not. It ends with the token, or after an hour.
-    No transaction is open between two looks.
+    It looks when the stream is woken, and seldom by itself; no transaction is open between two looks.
     """
     until = min(visitor.expires_at, datetime.now(UTC) + LONGEST)
     resumed, spoke_at = after > 0, monotonic()
     while datetime.now(UTC) < until:
-        async with db.transaction(visitor.tenant_id, read_only=True) as conn:
+        async with stream.look(), db.transaction(visitor.tenant_id, read_only=True) as conn:
             found = await _letters(conn, visitor, after=after, resumed=resumed)
         for letter in found:
             yield letter
             after, spoke_at = letter.message_id, monotonic()
-        if monotonic() - spoke_at >= silent_s:
-            yield None
-            spoke_at = monotonic()
-        if not found:
-            await asyncio.sleep(look_s)
+        look_at = 0.0 if found else monotonic() + stream.look_s
+        while (now := monotonic()) < look_at and (left_s := (until - datetime.now(UTC)).total_seconds()) > 0:
+            if now >= spoke_at + silent_s:
+                yield None
+                spoke_at = now
+            if await stream.wait(min(look_at, spoke_at + silent_s, now + left_s) - now):
+                break
 
 
 async def read(conn: Transaction, visitor: Visitor, *, up_to: int, now: datetime) -> int:

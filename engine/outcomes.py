@@ -20,12 +20,10 @@ from engine.addresses import clean
 from engine.db import Transaction
 from engine.events import LONGEST_EXT_ID, Triggered, record_events
 from engine.queries import queries
-from rules.words import Channel, OutcomeType
+from rules.words import Channel
 
 SOURCE = "callback"
 _EVENT_ID = re.compile(r"[0-9a-fA-F]{64}")
-# Who did one of these has the message, whatever comes back of it later.
-_SEEN = (OutcomeType.READ, OutcomeType.CLICKED, OutcomeType.REPLIED, OutcomeType.VISITED, OutcomeType.BOUGHT)
 _ZALO = (Channel.ZALO_OA, Channel.ZALO_TEMPLATE)
 
 
@@ -63,7 +61,6 @@ async def record_outcomes(
         "channel_id": channel_id,
         "kinds": list(_ZALO) if channel in _ZALO else [],
         "rows": Jsonb(rows),
-        "seen": list(_SEEN),
     }
     row = await (await conn.execute(queries("outcomes")["record"], parameters)).fetchone()
     if row is None:

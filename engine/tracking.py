@@ -1,4 +1,4 @@
-"""Opens and clicks of mails: links that lead through us and a picture, signed so that none leads elsewhere.
+"""Opens and clicks: links and buttons that lead through us, and a mail's picture, signed so that none leads elsewhere.
 
 A token is tenant (16 bytes), the delivery's event id (32), the address a click goes to in UTF-8 (nothing for an open),
 then 16 bytes of HMAC-SHA256, in URL-safe base64. It does not expire: the link in an old mail has to work.
@@ -10,9 +10,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from html import escape, unescape
+from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
 
+from channels import buttons
 from channels.contract import Incoming, Message
 from channels.machines import Visit, visit
 from channels.markup import as_text
@@ -22,9 +24,12 @@ from engine.outcomes import Recorded, record_outcomes
 from rules.errors import Unauthorized
 from rules.words import Channel, OutcomeType
 
+PUSHED = frozenset({Channel.APP_PUSH, Channel.WEB_PUSH})
 CLICK_PATH, OPEN_PATH = "/clicks/", "/opens/"
 TARGET_LIMIT = 1_500
 """Octets of an address that is led through us; longer ones stay as they are, for relays and programs cut long URLs."""
+_LINK_DATA = "link"
+_HTTPS = "https://"
 _PURPOSE = b"leo tracking link v1"
 _FIXED_BYTES = 48
 _EVENT_BYTES = 32
@@ -45,7 +50,7 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Tracked:
-    """What of a channel's mails is told apart."""
+    """What of a channel's messages is told apart; opens are those of mails."""
 
     clicks: bool = True
     opens: bool = True
@@ -75,18 +80,23 @@ class Marks:
         return Mark(UUID(bytes=body[:16]), body[16:_FIXED_BYTES].hex(), target or None)
 
     def on(self, message: Message, *, tenant_id: UUID, tracked: Tracked) -> Message:
-        """Lead the links of a mail's HTML through us and end it with the picture.
+        """Lead the links of a mail's HTML through us and end it with the picture; of others the link and the buttons.
 
         What leads to us already (to unsubscribe) and whatever is no address of the web stays. The text that stands
         beside the HTML is written before, with the addresses that people know.
         """
-        if message.channel is not Channel.EMAIL or message.html is None:
-            return message
+        # A push leads to https alone, which we may not be where this is tried out.
+        must_be_https = message.channel in PUSHED and not self._base_url.startswith(_HTTPS)
 
         def led(target: str) -> str | None:
-            is_ours = target.startswith(self._base_url + "/") or not leads_through(target)
-            return None if is_ours else self.url(Mark(tenant_id, message.event_id, target))
+            is_left = target.startswith(self._base_url + "/") or must_be_https or not leads_through(target)
+            return None if is_left else self.url(Mark(tenant_id, message.event_id, target))
 
+        if message.channel is not Channel.EMAIL:
+            is_led = tracked.clicks and message.data
+            return replace(message, data=_led_data(message.data, led)) if is_led else message
+        if message.html is None:
+            return message
         html = _rewritten(message.html, led) if tracked.clicks else message.html
         if tracked.opens:
             html = _with_picture(html, self.url(Mark(tenant_id, message.event_id)))
@@ -131,6 +141,23 @@ async def record(conn: Transaction, mark: Mark, visit: Visit, *, at: datetime) -
         },
     )
     return await record_outcomes(conn, tenant_id=mark.tenant_id, channel_id=None, incoming=[told])
+
+
+def _led_data(data: Mapping[str, Any], led: Callable[[str], str | None]) -> dict[str, Any]:
+    """Lead `link` and the url of each of `buttons`; what a template got wrong there is for the adapter to refuse."""
+
+    def through(given: Any) -> Any:
+        return (led(given) or given) if isinstance(given, str) else given
+
+    def button(given: Any) -> Any:
+        return {**given, "url": through(given["url"])} if isinstance(given, Mapping) and "url" in given else given
+
+    known = dict(data)
+    if _LINK_DATA in known:
+        known[_LINK_DATA] = through(known[_LINK_DATA])
+    if isinstance(known.get(buttons.NAME), list):
+        known[buttons.NAME] = [button(one) for one in known[buttons.NAME]]
+    return known
 
 
 def _rewritten(html: str, led: Callable[[str], str | None]) -> str:

@@ -14,6 +14,7 @@ from engine.credentials import Vault
 from engine.db import Transaction
 from engine.link_tokens import Signer
 from engine.queries import queries
+from engine.streams import Place
 from rules.errors import Conflict, NotFound, Unauthorized
 
 PATH = "/inbox/"
@@ -31,6 +32,10 @@ class Inbox:
     channel_id: int
     key: Secret
 
+    def place(self, address: str) -> Place:
+        """Give the place of one of its visitors."""
+        return Place(self.tenant_id, self.channel_id, address)
+
 
 @dataclass(frozen=True, slots=True)
 class Visitor:
@@ -40,6 +45,10 @@ class Visitor:
     channel_id: int
     address: str
     expires_at: datetime
+
+    @property
+    def place(self) -> Place:
+        return Place(self.tenant_id, self.channel_id, self.address)
 
 
 @dataclass(frozen=True, slots=True)

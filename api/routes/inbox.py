@@ -73,7 +73,9 @@ async def put_in_inbox(key: Key, body: PostedIn, request: Request, response: Res
     async with services.db.before_tenant() as conn:
         place = await visitors.enter(conn, services.vault, key=key)
         inbox.check(place, request.headers, await request.body(), now=now)
-        kept = await inbox.put(conn, place, inbox.Posted(**body.model_dump()), now=now)
+        kept = await inbox.put(conn, place, inbox.Posted(**body.model_dump(exclude_none=True)), now=now)
+    # Also where it was kept before: whoever kept it may have died before saying so.
+    await services.streams.tell(place.place(body.address))
     response.status_code = 200 if kept.duplicate else 201
     return KeptOut.model_validate(kept)
 
@@ -122,14 +124,14 @@ async def _visitor(conn: Transaction, services: Services, key: str, token: str) 
 
 
 async def _events(services: Services, visitor: Visitor, after: int) -> AsyncIterator[str]:
-    with services.streams.one(visitor) as is_free:
-        if not is_free:
+    with services.streams.one(visitor.place) as opened:
+        if opened is None:
             # A browser comes again by itself, after this many milliseconds.
             yield f"retry: {BUSY_MS}\n: too many streams\n\n"
             return
         # So that a browser knows at once that it is connected.
         yield ": open\n\n"
-        async for letter in inbox.follow(services.db, visitor, after=after):
+        async for letter in inbox.follow(services.db, visitor, opened, after=after):
             yield ": still here\n\n" if letter is None else _told(letter)
 
 

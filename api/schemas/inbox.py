@@ -1,21 +1,41 @@
 """The inbox on a web site, as it goes in and out."""
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import StringConstraints
+from pydantic import Field, StringConstraints, model_validator
 
 from api.schemas.base import Id, Input, Output, example
 
 EventId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Text = Annotated[str, StringConstraints(min_length=1, max_length=4_000, pattern=r"^[^\x00]*$")]
+_BUTTONS = [
+    {"title": "Xem đơn", "url": "https://hoasen.example/don/90017"},
+    {"title": "Gọi lại cho tôi", "reply": "call"},
+]
 LETTER = {
     "message_id": 5012,
     "subject": "Chào chị Mai",
     "text": "Đơn hàng của chị đang trên đường.",
     "link": "https://hoasen.example/don/90017",
+    "buttons": _BUTTONS,
     "created_at": "2026-05-01T09:00:00+00:00",
 }
+
+
+class ButtonIn(Input):
+    """A button: where a press leads, or what it answers."""
+
+    model_config = example(_BUTTONS[0])
+    title: Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[^\x00]*$")]
+    url: Annotated[str, StringConstraints(max_length=2_048, pattern=r"^https?://[^\x00]*$")] | None = None
+    reply: Annotated[str, StringConstraints(min_length=1, max_length=1_000, pattern=r"^[^\x00]*$")] | None = None
+
+    @model_validator(mode="after")
+    def _leads_or_answers(self) -> Self:
+        if (self.url is None) == (self.reply is None):
+            raise ValueError("a button has a url or a reply, and not both")
+        return self
 
 
 class PostedIn(Input):
@@ -28,6 +48,7 @@ class PostedIn(Input):
             "subject": LETTER["subject"],
             "text": LETTER["text"],
             "link": LETTER["link"],
+            "buttons": _BUTTONS,
         }
     )
     event_id: EventId
@@ -35,6 +56,7 @@ class PostedIn(Input):
     subject: Annotated[str, StringConstraints(max_length=200, pattern=r"^[^\x00]*$")] | None = None
     text: Text
     link: Annotated[str, StringConstraints(max_length=2_048, pattern=r"^https?://[^\x00]*$")] | None = None
+    buttons: list[ButtonIn] = Field(default_factory=list, max_length=10)
 
 
 class KeptOut(Output):
@@ -53,6 +75,7 @@ class LetterOut(Output):
     subject: str | None
     text: str
     link: str | None
+    buttons: list[dict[str, str]]
     created_at: datetime
 
 

@@ -156,6 +156,7 @@ class MessageOut(Output):
             "subject": "Mai ơi, ưu đãi của bạn",
             "text": "Chào Mai.",
             "html": None,
+            "buttons": [],
         }
     )
     delivery_id: int
@@ -169,6 +170,7 @@ class MessageOut(Output):
     subject: str | None
     text: str | None
     html: str | None
+    buttons: list[dict[str, str]]
 
     @classmethod
     def of(cls, found: Message) -> "MessageOut":

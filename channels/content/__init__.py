@@ -11,6 +11,7 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
+from channels import buttons
 from channels.content.fields import Field
 from channels.markup import visible_length
 from rules.words import Channel
@@ -91,6 +92,8 @@ class Content:
         for need in self.needs:
             if not str((parts if need in PARTS else data).get(need) or "").strip():
                 yield f"{self.channel} needs a {need}"
+        if buttons.NAME in data and buttons.NAME not in self.fields:
+            yield f"{self.channel} carries no {buttons.NAME}"
         for name, field in self.fields.items():
             if name in data:
                 yield from field.form_problems(name, data)
@@ -106,6 +109,9 @@ class Content:
         for name, field in self.fields.items():
             if name in data:
                 yield from field.problems(name, data)
+        if buttons.NAME in self.fields:
+            above = "\n\n".join(part for part in (parts.get("subject"), parts.get("text")) if part)
+            yield from buttons.text_problems(data.get(buttons.NAME), above, self.fields[buttons.NAME].buttons)
 
     def sent(self, data: Mapping[str, Any]) -> dict[str, Any]:
         """Give the data without what only describes it."""

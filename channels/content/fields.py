@@ -2,11 +2,12 @@
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Self
-from urllib.parse import urlsplit
 
-LONGEST_URL = 2048
+from channels import buttons, facts
+from channels.buttons import LONGEST_URL, Limits, is_web
+
 # The declared types of Zalo's parameters that are more than text. It publishes no closed list of names: any other is
 # taken as text.
 TYPES: Mapping[str, re.Pattern[str]] = {
@@ -21,13 +22,15 @@ class Field:
     """One key of a message's data; `declared` is the key that says what its parameters may be."""
 
     kind: str
-    most: int
-    title_most: int
-    declared: str
+    most: int = LONGEST_URL
+    declared: str = ""
+    buttons: Limits = field(default_factory=lambda: Limits(0, 0))
 
     @classmethod
     def of(cls, entry: Mapping[str, Any]) -> Self:
-        return cls(entry["kind"], entry.get("most", LONGEST_URL), entry.get("title_most", 0), entry.get("declared", ""))
+        known = entry.get("facts")
+        limits = Limits.of(facts.load(known), https=entry.get("https", False)) if known else Limits(0, 0)
+        return cls(entry["kind"], entry.get("most", LONGEST_URL), entry.get("declared", ""), limits)
 
     def form_problems(self, name: str, data: Mapping[str, Any]) -> Iterator[str]:
         """Say what is wrong before anything is rendered."""
@@ -37,6 +40,8 @@ class Field:
             return
         if self.kind == "parameters":
             yield from _declaration_problems(name, value, data.get(self.declared, []), self.declared, most=self.most)
+        if self.kind == "buttons":
+            yield from buttons.problems(value, self.buttons, is_source=True)
 
     def problems(self, name: str, data: Mapping[str, Any]) -> Iterator[str]:
         """Say what is wrong with the rendered value."""
@@ -60,15 +65,7 @@ def _of_flag(_field: Field, name: str, data: Mapping[str, Any]) -> Iterator[str]
 
 
 def _of_buttons(field: Field, name: str, data: Mapping[str, Any]) -> Iterator[str]:
-    buttons = data[name]
-    if len(buttons) > field.most:
-        yield f"{name} has {len(buttons)} buttons of {field.most}"
-    for number, button in enumerate(buttons, start=1):
-        title = str(button.get("title", "")) if isinstance(button, Mapping) else ""
-        if not title.strip():
-            yield f"button {number} has no title"
-        elif field.title_most and len(title) > field.title_most:
-            yield f"the title of button {number} has {len(title)} characters of {field.title_most}"
+    yield from buttons.problems(data[name], field.buttons)
 
 
 def _of_parameters(field: Field, name: str, data: Mapping[str, Any]) -> Iterator[str]:
@@ -113,17 +110,7 @@ def _is_declaration(one: Any) -> bool:
     return all(one.get(bound) is None or isinstance(one[bound], int) for bound in ("minLength", "maxLength"))
 
 
-def is_web(address: str) -> bool:
-    """Whether it is an http or https address with a host, written in plain characters."""
-    try:
-        parts = urlsplit(address)
-        host = parts.hostname
-    except ValueError:
-        return False
-    return parts.scheme in ("http", "https") and bool(host) and not any(letter.isspace() for letter in address)
-
-
-_SHAPES: Mapping[str, type[Any]] = {"text": str, "url": str, "flag": bool, "buttons": list, "parameters": dict}
+_SHAPES: Mapping[str, type[Any]] = {"text": str, "url": str, "flag": bool, "buttons": object, "parameters": dict}
 _PROBLEMS: Mapping[str, Callable[[Field, str, Mapping[str, Any]], Iterator[str]]] = {
     "text": _of_text,
     "url": _of_url,

@@ -14,8 +14,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 from urllib.parse import urlencode
 
-from channels import facts
+from channels import buttons, facts
 from channels.answers import accepted, call, refused
+from channels.buttons import Button, Limits
 from channels.callbacks import facebook
 from channels.contract import (
     Fault,
@@ -40,13 +41,14 @@ from rules.limits import Pace
 from rules.words import Channel
 
 FACTS = facts.load("facebook")
+BUTTONS = Limits.of(FACTS)
 GRAPH = "https://graph.facebook.com"
 DELIVERY_HEADER = "X-LEO-Delivery"
 USAGE_HEADER = "x-business-use-case-usage"
 PSID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 VERSION = re.compile(r"v[1-9][0-9]\.0")
 DEFAULT_VERSION = "v25.0"
-DATA_KEYS = frozenset({"messaging_type", "template"})
+DATA_KEYS = frozenset({"messaging_type", "template", "buttons"})
 UTILITY = "UTILITY"
 
 
@@ -206,11 +208,32 @@ def _text(message: Message) -> dict[str, Any]:
             remedy="Shorten the template.",
             klass=ReceiptClass.TOO_LARGE,
         )
-    return {"text": text}
+    pressed = buttons.read(message.data, BUTTONS, text=text)
+    if not pressed:
+        return {"text": text}
+    if buttons.are_replies(message.data[buttons.NAME]):
+        return {"text": text, "quick_replies": [_quick(one) for one in pressed]}
+    payload = {"template_type": "button", "text": text, "buttons": [_button(one) for one in pressed]}
+    return {"attachment": {"type": "template", "payload": payload}}
+
+
+def _quick(one: Button) -> dict[str, Any]:
+    return {"content_type": "text", "title": one.title, "payload": one.reply}
+
+
+def _button(one: Button) -> dict[str, Any]:
+    if one.url:
+        return {"type": "web_url", "title": one.title, "url": one.url}
+    return {"type": "postback", "title": one.title, "payload": one.reply}
 
 
 def _utility(data: Mapping[str, Any]) -> dict[str, Any]:
     """Write a utility message: {"name", "language", "parameters": [...]} name what Meta approved and its words."""
+    if data.get(buttons.NAME):
+        raise Unsupported(
+            "The buttons of a UTILITY message are those of the template that Meta approved.",
+            remedy="Leave them out of ours.",
+        )
     template = data.get("template")
     name = template.get("name") if isinstance(template, Mapping) else None
     language = template.get("language", "vi") if isinstance(template, Mapping) else None

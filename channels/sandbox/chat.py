@@ -5,7 +5,7 @@ from typing import Any
 
 from aiohttp import web
 
-from channels import facts
+from channels import buttons, facts
 from channels.sandbox.callback import Sent
 from channels.sandbox.control import read_json
 from channels.sandbox.failing import fail
@@ -14,6 +14,7 @@ from channels.sandbox.record import Record
 from channels.signature import SIGNATURE_HEADER, TIMESTAMP_HEADER
 
 FACTS = facts.load("chat")
+LIMITS = buttons.Limits.of(FACTS)
 CREATED, REPEATED, UNSIGNED, WRONG = 201, 200, 401, 422
 
 
@@ -53,7 +54,12 @@ class InboxApi:
     def _keep(self, message: Mapping[str, Any]) -> int:
         event_id, address = message["event_id"], message["address"]
         number = self._record.add(
-            event_id=event_id, channel="chat", address=address, subject=message.get("subject"), text=message["text"]
+            event_id=event_id,
+            channel="chat",
+            address=address,
+            subject=message.get("subject"),
+            text=message["text"],
+            buttons=message.get("buttons", ()),
         )
         self._taken[event_id] = number
         self._on_message(Sent(event_id, "chat", address))
@@ -64,7 +70,8 @@ def _is_message(given: Any) -> bool:
     if not isinstance(given, Mapping):
         return False
     is_whole = all(isinstance(given.get(name), str) and given[name] for name in ("event_id", "address", "text"))
-    return is_whole and len(given["text"]) <= FACTS.limit("text_characters")
+    has_buttons = not list(buttons.problems(given.get("buttons", []), LIMITS))
+    return is_whole and has_buttons and len(given["text"]) <= FACTS.limit("text_characters")
 
 
 def _planned(fault: PlannedFault) -> web.Response:

@@ -8,7 +8,7 @@ from typing import Any
 
 from aiohttp import web
 
-from channels import facts
+from channels import buttons, facts
 from channels.sandbox.callback import Sent
 from channels.sandbox.control import read_json
 from channels.sandbox.failing import fail
@@ -98,6 +98,7 @@ class FcmApi:
             address=token,
             subject=notification.get("title"),
             text=str(notification.get("body", "")),
+            buttons=buttons.written(data.get("leo_buttons")),
         )
         if event_id is not None:
             self._on_message(Sent(event_id, "app_push", token, name.split("/")[1]))

@@ -4,7 +4,7 @@ Nothing in a message runs here: names and texts are escaped, a mail's HTML stand
 the page's own policy lets it load nothing.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from html import escape
 from importlib import resources
@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 from aiohttp import web
 
+from channels.buttons import is_web
 from channels.sandbox.record import Record
 from rules.words import Channel
 
@@ -89,7 +90,7 @@ def _article(line: Mapping[str, Any], html: str | None) -> str:
 
 def _shown(line: Mapping[str, Any], html: str | None) -> str:
     title = f"<h2>{escape(str(line['subject']))}</h2>" if line["subject"] else ""
-    words = f'<p class="words">{escape(str(line["text"]))}</p>'
+    words = f'<p class="words">{escape(str(line["text"]))}</p>{_buttons(line.get("buttons", ()))}'
     if html is not None:
         return f'{title}<iframe sandbox="" title="The mail" srcdoc="{escape(html)}"></iframe>'
     if line["channel"] in BUBBLES:
@@ -97,6 +98,17 @@ def _shown(line: Mapping[str, Any], html: str | None) -> str:
     if line["channel"] in (Channel.APP_PUSH, Channel.WEB_PUSH):
         return f'<div class="notice">{title}{words}</div>'
     return title + words
+
+
+def _buttons(pressed: Sequence[Mapping[str, str]]) -> str:
+    """Show buttons; only an address of the web can be followed."""
+    shown = (
+        f'<a class="button" rel="noreferrer" href="{escape(one["url"])}">{escape(one["title"])}</a>'
+        if is_web(one.get("url", ""))
+        else f'<span class="button" title="{escape(one.get("reply", ""))}">{escape(one["title"])}</span>'
+        for one in pressed
+    )
+    return f'<p class="buttons">{"".join(shown)}</p>' if pressed else ""
 
 
 def _none(search: str) -> str:

@@ -4,7 +4,7 @@ import json
 import os
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,13 +32,15 @@ class Record:
         subject: str | None,
         text: str,
         html: Callable[[], str | None] = lambda: None,
+        buttons: Sequence[Mapping[str, str]] = (),
     ) -> int:
         """Write one message down and give its number; the write is one call, so a kill leaves no half line.
 
-        `html` gives the markup of a mail when somebody looks at it, which is seldom.
+        `html` gives the markup of a mail when somebody looks at it, which is seldom. `buttons` are those of a
+        template.
         """
         self._number += 1
-        line = {
+        line: dict[str, Any] = {
             "number": self._number,
             "event_id": event_id,
             "channel": channel,
@@ -47,6 +49,8 @@ class Record:
             "text": text,
             "at": time.time(),
         }
+        if buttons:
+            line["buttons"] = list(buttons)
         if self._file is not None:
             os.write(self._file, json.dumps(line, ensure_ascii=False).encode("utf-8", "replace") + b"\n")
         self._last.append(line)

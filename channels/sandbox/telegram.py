@@ -10,6 +10,7 @@ from aiohttp import web
 
 from channels import facts, markdown
 from channels.contract import Secret
+from channels.sandbox import keyboard
 from channels.sandbox.callback import Callback, Sent, Target
 from channels.sandbox.entities import PREFIX, EntityError, parse
 from channels.sandbox.faults import Faults, PlannedFault
@@ -76,11 +77,12 @@ class BotApi:
             return await _fail(request, fault)
         try:
             text = _checked(chat, fields)
+            pressed = keyboard.read(fields.get("reply_markup"))
         except EntityError as error:
             return _error(400, str(error))
         self._message_id += 1
         event_id = request.headers.get("X-LEO-Delivery")
-        self._record.add(event_id=event_id, channel="telegram", address=chat, subject=None, text=text)
+        self._record.add(event_id=event_id, channel="telegram", address=chat, subject=None, text=text, buttons=pressed)
         if event_id is not None:
             self._on_message(Sent(event_id, "telegram", f"{chat}:{self._message_id}", token))
         if fault is not None:

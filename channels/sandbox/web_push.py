@@ -4,7 +4,7 @@ import hashlib
 import json
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from channels import facts
+from channels import buttons, facts
 from channels.jwt import P256_OCTETS, base64url, from_base64url, public_point
 from channels.sandbox.callback import Sent
 from channels.sandbox.failing import fail
@@ -77,7 +77,8 @@ class WebPushApi:
         shown = _read(body)
         event_id = request.headers.get("X-LEO-Delivery") or shown.get("id")
         title = shown.get("title")
-        self._keep(event_id, endpoint, None if title is None else str(title), str(shown.get("body", "")))
+        pressed = buttons.written(shown.get("buttons"))
+        self._keep(event_id, endpoint, None if title is None else str(title), str(shown.get("body", "")), pressed)
         if fault is not None:
             return await fail(request, fault, _planned)
         place = f"http://{request.host}/message/{self._number}"
@@ -90,20 +91,32 @@ class WebPushApi:
             return web.json_response({"success": False, "msg": "Invalid API Key"}, status=401)
         if missing := [name for name in ("title", "message", "url") if not form.get(name)]:
             return web.json_response({"success": False, "msg": f"{missing[0]} is required"})
-        if long := [name for name in ("title", "message") if len(form[name]) > PUSHALERT.limit(f"{name}_characters")]:
+        pressed = [one for name in ("action1", "action2") for one in buttons.written(form.get(name))]
+        long = [name for name in ("title", "message") if len(form[name]) > PUSHALERT.limit(f"{name}_characters")]
+        long += ["action title" for one in pressed if len(one["title"]) > PUSHALERT.limit("button_title_characters")]
+        if long:
             return web.json_response({"success": False, "msg": f"{long[0]} is too long"})
         address = form.get("subscriber", "")
         fault = self._faults.take("web_push", address=address)
         if fault is not None and not fault.keep:
             return await fail(request, fault, _planned_form)
-        self._keep(request.headers.get("X-LEO-Delivery"), address, form["title"], form["message"])
+        self._keep(request.headers.get("X-LEO-Delivery"), address, form["title"], form["message"], pressed)
         if fault is not None:
             return await fail(request, fault, _planned_form)
         return web.json_response({"success": True, "id": self._number})
 
-    def _keep(self, event_id: str | None, address: str, subject: str | None, text: str) -> None:
+    def _keep(
+        self,
+        event_id: str | None,
+        address: str,
+        subject: str | None,
+        text: str,
+        pressed: Sequence[Mapping[str, str]],
+    ) -> None:
         self._number += 1
-        self._record.add(event_id=event_id, channel="web_push", address=address, subject=subject, text=text)
+        self._record.add(
+            event_id=event_id, channel="web_push", address=address, subject=subject, text=text, buttons=pressed
+        )
         if event_id is not None:
             self._on_message(Sent(event_id, "web_push", address))
 

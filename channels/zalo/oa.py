@@ -3,27 +3,38 @@
 import json
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-from channels import facts
+from channels import buttons, facts
+from channels.buttons import Button, Limits
 from channels.contract import Message, ReceiptClass, Request, Unsupported
 from channels.documents import plain_text
+from channels.options import Options
 from channels.zalo.account import DELIVERY_HEADER, ZaloAccount
 from rules.limits import Pace
 from rules.words import Channel
 
 FACTS = facts.load("zalo_oa")
+BUTTONS = Limits.of(FACTS)
 USER_ID = re.compile(rf"[0-9]{{{FACTS.limit('user_id_least_digits')},{FACTS.limit('user_id_most_digits')}}}")
-DATA_KEYS = frozenset({"image_url", "attachment_id", "quote_message_id"})
+DATA_KEYS = frozenset({"image_url", "attachment_id", "quote_message_id", "buttons"})
+# How buttons are sent. Zalo's own page of consultation messages shows none; its resellers' pages do.
+AS_LINES, AS_ATTACHMENT = "lines", "attachment"
 HTTPS = "https://"
 
 
 class ZaloOaAdapter(ZaloAccount):
-    """Consultation messages: text, with one picture where `data` names it by `image_url` or `attachment_id`."""
+    """Consultation messages: text, with one picture where `data` names it by `image_url` or `attachment_id`.
+
+    A setting more than others: buttons (lines; attachment sends them as buttons, which Zalo does not document).
+    """
 
     channel: ClassVar[Channel] = Channel.ZALO_OA
     pace: ClassVar[Pace] = Pace.within(FACTS.limit("requests_per_minute") / 60)
+
+    def _read(self, options: Options) -> None:
+        self._buttons = options.choice("buttons", AS_LINES, among=(AS_LINES, AS_ATTACHMENT))
 
     def build(self, message: Message) -> Request:
         """Write the call; a subject becomes the first line. Zalo shows no markup, so HTML alone is refused."""
@@ -33,8 +44,13 @@ class ZaloOaAdapter(ZaloAccount):
                 f"A Zalo OA message cannot carry {', '.join(sorted(unknown))}.",
                 remedy=f"It knows {', '.join(sorted(DATA_KEYS))}.",
             )
-        content: dict[str, Any] = {"text": _text(message)}
-        if picture := _picture(message.data):
+        pressed = buttons.read(message.data, BUTTONS)
+        lines = "".join(f"\n{one.title}: {one.url}" for one in pressed) if self._buttons == AS_LINES else ""
+        content: dict[str, Any] = {"text": _text(message, lines)}
+        picture = _picture(message.data)
+        if pressed and not lines:
+            content["attachment"] = _attachment(pressed, picture)
+        elif picture:
             content["attachment"] = {"type": "template", "payload": {"template_type": "media", "elements": [picture]}}
         if quoted := message.data.get("quote_message_id"):
             content["quote_message_id"] = str(quoted)
@@ -61,10 +77,23 @@ def user(address: str) -> str:
     )
 
 
-def _text(message: Message) -> str:
+def _attachment(pressed: Sequence[Button], picture: Mapping[str, str] | None) -> dict[str, Any]:
+    if picture:
+        raise Unsupported(
+            "A Zalo OA message has a picture or buttons, not both.",
+            remedy=f'Leave one out, or set the channel\'s "buttons" to "{AS_LINES}".',
+        )
+    written = [{"title": one.title, "type": "oa.open.url", "payload": {"url": one.url}} for one in pressed]
+    return {"type": "template", "payload": {"buttons": written}}
+
+
+def _text(message: Message, lines: str) -> str:
+    """Write the text with the lines of its buttons; raises Unsupported."""
     text = plain_text(message.text, channel="Zalo OA")
     if message.subject:
         text = f"{plain_text(message.subject, channel='Zalo OA')}\n\n{text}"
+    if lines:
+        text = f"{text.rstrip()}\n{lines}"
     text = unicodedata.normalize("NFC", text)
     if len(text) > FACTS.limit("text_characters"):
         raise Unsupported(

@@ -65,7 +65,10 @@ class Signer:
 
     def sign(self, taken: Checkpoint) -> dict[str, Any]:
         """Give the document to keep: the statement, its signature and the public key."""
-        statement = taken.statement()
+        return self.sign_statement(taken.statement())
+
+    def sign_statement(self, statement: Mapping[str, Any]) -> dict[str, Any]:
+        """Give any statement with its signature and the public key; what it is about, it has to say itself."""
         signature = self._key.sign(canonical(statement)).hex()
         return {**statement, "signature": signature, "public_key": self.public_key}
 
@@ -89,14 +92,22 @@ def read_checkpoint(document: Any, *, public_key: str) -> Checkpoint:
             head=bytes.fromhex(str(document["head"])),
             at=datetime.fromisoformat(str(document["at"])),
         )
-        signature = bytes.fromhex(str(document["signature"]))
-        key = Ed25519PublicKey.from_public_bytes(bytes.fromhex(public_key))
-        key.verify(signature, canonical(taken.statement()))
+        is_signed = is_signed_by(taken.statement(), str(document["signature"]), public_key=public_key)
     except (KeyError, ValueError) as error:
         raise _no_checkpoint(f"{error} is missing or malformed") from error
-    except InvalidSignature as error:
-        raise _no_checkpoint("its signature is not of this key") from error
+    if not is_signed:
+        raise _no_checkpoint("its signature is not of this key")
     return taken
+
+
+def is_signed_by(statement: Mapping[str, Any], signature: str, *, public_key: str) -> bool:
+    """Hold a statement to its signature; raises ValueError where signature or key is no hex."""
+    key = Ed25519PublicKey.from_public_bytes(bytes.fromhex(public_key))
+    try:
+        key.verify(bytes.fromhex(signature), canonical(statement))
+    except InvalidSignature:
+        return False
+    return True
 
 
 def keep_checkpoint(path: Path, line: str) -> None:

@@ -18,6 +18,7 @@ NAMES: dict[str, str] = {
     "faults": "The API killed, a slow network, a full disk, clocks an hour off: what is lost, doubled or uncertain.",
     "functiongemma": "Choosing one of twelve calls with FunctionGemma's true shape, and the same remembered.",
     "ledger": "Sealing decisions and deliveries beside deciding, and recomputing what is sealed.",
+    "listeners": "Hundreds of idle windows on a web site: what they cost, and how soon a message is shown.",
     "mirror": "Bulk upsert of profiles with the graph mirror on, against the same with only its triggers off.",
     "pages": "The console in a browser: first paint, a person's journey, a node of the graph expanded.",
     "realtime": "From an event posted to the provider called, while a bulk campaign of 50,000 runs.",

@@ -16,9 +16,8 @@ from typing import Any
 from engine import trace as traces
 from engine.bench import campaign, cdp, size
 from engine.bench.campaign import Audience
-from engine.bench.decide import BATCH, Bench, decide_all
 from engine.bench.site import Site
-from engine.campaigns import start_run
+from engine.bench.tenant import BATCH, Bench, decide_all, start
 from engine.credentials import Vault
 from engine.db import admin
 from engine.dispatch import Adapters, dispatch_due
@@ -31,7 +30,7 @@ from engine.queries import queries
 from engine.segments import refresh_segment, save_segment
 from engine.snapshots import create_snapshot
 from rules.errors import Conflict
-from rules.words import Channel, Lane, RunKind
+from rules.words import Channel, Lane
 
 KINDS = ("sync", "snapshot", "decide", "dispatch", "trace")
 # People written by one statement.
@@ -175,16 +174,7 @@ async def _decide_us(place: _Field) -> float:
 async def _run(place: _Field, count: int) -> Sequence[int]:
     rows = await place.audience.rows(_SQL["undecided"], after=place.after, count=count)
     place.after, place.decided = rows[-1]["profile_id"], [row["ext_id"] for row in rows]
-    async with place.site.db.transaction(place.audience.tenant_id) as conn:
-        started = await start_run(
-            conn,
-            tenant_id=place.audience.tenant_id,
-            campaign_id=place.audience.campaign_id,
-            kind=RunKind.REQUEST,
-            lane=Lane.BULK,
-            profile_ids=[row["profile_id"] for row in rows],
-        )
-    return started.batch_ids
+    return await start(place.bench, [row["profile_id"] for row in rows])
 
 
 async def _dispatch_us(place: _Field) -> float:

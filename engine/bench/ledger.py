@@ -2,20 +2,17 @@
 
 from time import perf_counter
 
-from engine.audit import seal, verify
 from engine.bench import Bar, Place, Result
-from engine.bench.decide import BATCH, WARM_UP, Bench, begin, bulk, fill
+from engine.bench.decide import WARM_UP, bulk
+from engine.bench.tenant import BATCH, Bench, begin, fill, seal_all, verify_all
 from engine.db import Database
 from engine.pause import seldom_collected
-from rules.errors import Conflict
 
 PEOPLE = 20_000
 # Deciding leaves so many records of a person, at most: a decision and a delivery. What came before is sealed too.
 RECORDS = 2
 MOST_SHARE = 0.10
 LEAST_VERIFY_PER_S = 50_000.0
-# The horizon moves on in at most so many calls: a barrier behind an old mark, its passing, and the same for a new mark.
-_STEPS = 5
 
 
 async def run(place: Place, *, n: int | None = None) -> Result:
@@ -26,11 +23,11 @@ async def run(place: Place, *, n: int | None = None) -> Result:
         with seldom_collected():
             bench = await begin(place, db)
             await fill(bench, first=1, last=people + BATCH)
-            await _seal(bench)
+            await seal_all(bench)
             decide_s, _ = await bulk(bench, batches=people // BATCH, after=0)
             place.say("sealing")
             began = perf_counter()
-            sealed = await _seal(bench)
+            sealed = await seal_all(bench)
             seal_s = (perf_counter() - began) / sealed
             place.say(f"recomputing {sealed:,} records")
             verify_per_s = await _verify_per_s(bench, sealed)
@@ -51,22 +48,7 @@ async def run(place: Place, *, n: int | None = None) -> Result:
     )
 
 
-async def _seal(bench: Bench) -> int:
-    """Seal all there is, a transaction a batch as the worker does; gives how many records that were."""
-    records = idle = 0
-    while idle < _STEPS:
-        async with bench.db.transaction(bench.tenant_id) as conn:
-            sealed = await seal(conn, tenant_id=bench.tenant_id, grace_s=0)
-        records += sealed.records
-        idle = 0 if sealed.batches else idle + 1
-    return records
-
-
 async def _verify_per_s(bench: Bench, sealed: int) -> float:
     began = perf_counter()
-    async with bench.db.transaction(bench.tenant_id, read_only=True) as conn:
-        verified = await verify(conn, tenant_id=bench.tenant_id)
-    took_s = perf_counter() - began
-    if verified.finding is not None or verified.records < sealed:
-        raise Conflict(f"The ledger came to {verified}.", remedy="Run it again and report it.")
-    return verified.records / took_s
+    verified = await verify_all(bench, least=sealed)
+    return verified.records / (perf_counter() - began)

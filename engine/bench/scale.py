@@ -13,8 +13,8 @@ from typing import Any
 from uuid import UUID
 
 from engine.bench import Bar, Place, Result, campaign, growth, namespaces, site
-from engine.bench.decide import Bench
 from engine.bench.site import Site
+from engine.bench.tenant import Bench
 from engine.bench.usage import Usage, Watch
 from engine.campaigns import start_run
 from engine.processes import background

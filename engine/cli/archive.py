@@ -1,22 +1,30 @@
-"""`leo archive`: how long decisions and deliveries stay live, and moving those that are older."""
+"""`leo archive`: how long decisions and deliveries stay live, moving those that are older, giving them out as files."""
 
 import asyncio
 import json
 from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated, Any
 from uuid import UUID
 
 import typer
 
-from engine import archive
+from engine import archive, embedded
+from engine.audit import Signer
 from engine.cli.reach import database, inside, one_tenant
 from engine.db import Transaction
+from engine.settings import Settings
 
 app = typer.Typer(no_args_is_help=True)
 
 TenantOption = Annotated[str | None, typer.Option("--tenant", help="The tenant's slug; not needed where there is one.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+DirectoryArgument = Annotated[Path, typer.Argument(metavar="DIR", help="The export's directory.")]
 DaysOption = Annotated[int | None, typer.Option(min=1, max=archive.MOST_DAYS, help="What is older is archived.")]
+# What --until and --since read, and how many ids a line names.
+DAY = ["%Y-%m-%d"]
+SHOWN = 10
 
 
 @app.command()
@@ -61,6 +69,78 @@ def status(tenant: TenantOption = None, as_json: JsonOption = False) -> None:
         f"archived  {found['archived_decisions']:,} decisions, {found['archived_deliveries']:,} deliveries{since}"
     )
     typer.echo(f"policies look {found['least']} days back")
+
+
+@app.command()
+def export(
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="A new or empty directory.")],
+    until: Annotated[datetime | None, typer.Option(formats=DAY, help="Decided before this day (UTC); today.")] = None,
+    since: Annotated[datetime | None, typer.Option(formats=DAY, help="And from this day on; the beginning.")] = None,
+    tenant: TenantOption = None,
+) -> None:
+    """Write archived decisions and deliveries into files, to be read without this system. They hold personal data."""
+    end = datetime.now(UTC) if until is None else until.replace(tzinfo=UTC)
+    period = archive.Period(None if since is None else since.replace(tzinfo=UTC), end)
+    signer = _signer()
+    written = asyncio.run(_export(directory.absolute(), period, signer, tenant))
+    size = sum(described["bytes"] for described in written.files.values())
+    typer.echo(f"{directory}: {written.decisions:,} decisions, {written.deliveries:,} deliveries, {size:,} bytes.")
+    typer.echo(f"Signed with {signer.public_key}. It holds personal data.")
+
+
+@app.command()
+def check(
+    directory: DirectoryArgument,
+    public_key: Annotated[str | None, typer.Option(help="Who signed it; without it, this installation.")] = None,
+    here: Annotated[bool, typer.Option("--here", help="Compare with this database, and name who was erased.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Hold an export to its manifest and to the ledger; ends with 1 at the first record that was changed."""
+    checked = archive.check(directory.absolute(), public_key=public_key or _signer().public_key)
+    finding, erased_since = checked.finding, None
+    if here and finding is None:
+        compared = asyncio.run(_compare(checked))
+        erased_since = list(compared.erased_since)
+        finding = None if compared.is_same else "This database's ledger is another than the one of the files."
+    if as_json:
+        counts = {"decisions": checked.decisions, "deliveries": checked.deliveries, "erased": checked.erased}
+        document = {"is_whole": finding is None, "finding": finding, **counts, "erased_since": erased_since}
+        typer.echo(json.dumps(document))
+    else:
+        typer.echo(_told(checked, finding, erased_since))
+    raise typer.Exit(0 if finding is None else 1)
+
+
+async def _export(directory: Path, period: archive.Period, signer: Signer, slug: str | None) -> archive.Manifest:
+    async with database() as db:
+        tenant = await one_tenant(db, slug)
+        return await archive.export(
+            db, directory, tenant_id=tenant.tenant_id, slug=tenant.slug, period=period, signer=signer
+        )
+
+
+async def _compare(checked: archive.Checked) -> archive.Compared:
+    tenant_id = UUID(checked.manifest.tenant_id)
+    async with database() as db, db.transaction(tenant_id, read_only=True) as conn:
+        return await archive.compare(conn, checked)
+
+
+def _told(checked: archive.Checked, finding: str | None, erased_since: list[int] | None) -> str:
+    if finding is not None:
+        return f"NOT WHOLE: {finding}"
+    counts = f"{checked.decisions:,} decisions, {checked.deliveries:,} deliveries, {checked.erased:,} erased before"
+    whole = f"whole: {counts}; ledger up to batch {checked.manifest.batch_no:,}, head {checked.manifest.head}"
+    if not erased_since:
+        return whole
+    return f"{whole}\n{len(erased_since):,} people in it were erased since: profiles {_some(erased_since)}"
+
+
+def _some(ids: list[int]) -> str:
+    return ", ".join(map(str, ids[:SHOWN])) + (", ..." if len(ids) > SHOWN else "")
+
+
+def _signer() -> Signer:
+    return Signer(embedded.load_secrets(Settings.load()).credential_key)
 
 
 async def _run(days: int | None, slug: str | None) -> archive.Moved | None:

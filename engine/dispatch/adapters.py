@@ -93,7 +93,7 @@ class Adapters:
         )
 
     def mark(self, message: Message, *, tenant_id: UUID, channel_id: int) -> Message:
-        """Have opens and clicks of a mail told, as its channel's settings say; the channel must have been loaded."""
+        """Have opens and clicks told, as its channel's settings say; the channel must have been loaded."""
         return self.marks.on(
             message, tenant_id=tenant_id, tracked=self._tracked.get((tenant_id, channel_id), Tracked())
         )
@@ -107,8 +107,10 @@ class Adapters:
         for row in await rows.fetchall():
             place = (tenant_id, row["channel_id"])
             given = row["settings"]
+            # A link of an app's own opens the app: it is led through us only where that is asked for.
+            by_default = row["kind"] != Channel.APP_PUSH
             self._tracked[place] = Tracked(
-                given.get("track_clicks") is not False, given.get("track_opens") is not False
+                given.get("track_clicks", by_default) is not False, given.get("track_opens") is not False
             )
             try:
                 sealed = row["sealed"] or {}

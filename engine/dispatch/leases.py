@@ -41,7 +41,7 @@ async def lease_owners(conn: Transaction, *, lane: Lane) -> set[str]:
 
 
 async def give_up_leases(conn: Transaction, *, lane: Lane, now: datetime, gone: Collection[str] = ()) -> GivenUp:
-    """End the leases that ran out and those of the owners that are `gone`."""
+    """End the leases that ran out and those of the owners that are `gone`; what came back meanwhile has failed."""
     parameters = {
         "lane": lane,
         "now": now,
@@ -50,7 +50,11 @@ async def give_up_leases(conn: Transaction, *, lane: Lane, now: datetime, gone: 
         "most_attempts": MOST_ATTEMPTS,
     }
     row = await (await conn.execute(_SQL["give_up_leases"], parameters)).fetchone()
-    return GivenUp(**row) if row else GivenUp()
+    if row is None:
+        return GivenUp()
+    if row["came_back"]:
+        await conn.execute(_SQL["fall_back"], {"delivery_ids": row["came_back"], "now": now})
+    return GivenUp(row["requeued"], row["uncertain"])
 
 
 async def put_aside(conn: Transaction, *, lane: Lane, now: datetime) -> PutAside:

@@ -159,9 +159,10 @@ def interrupted(code: str, detail: str) -> Receipt:
     )
 
 
-async def _fall_back(conn: Transaction, ended: Sequence[Ended], *, now: datetime) -> None:
-    """Let another channel take the place of messages that failed for good, where their policy says so."""
+async def _fall_back(conn: Transaction, ended: Sequence[Ended], came_back: Sequence[int], *, now: datetime) -> None:
+    """Let another channel take the place of messages that failed for good or came back, where their policy says so."""
     failed = [one.claimed.delivery_id for one in ended if one.status in {DeliveryStatus.FAILED, DeliveryStatus.DEAD}]
+    failed += came_back
     if failed:
         await conn.execute(queries("dispatch")["fall_back"], {"delivery_ids": failed, "now": now})
 
@@ -185,9 +186,10 @@ async def write(
         try:
             async with db.transaction(tenant_id) as conn:
                 parameters = {"rows": rows, "owner": owner, "now": now}
-                stopped = await (await conn.execute(queries("dispatch")["results"], parameters)).fetchall()
+                told = await (await conn.execute(queries("dispatch")["results"], parameters)).fetchall()
                 await tell(conn, heard, now=now)
-                await _fall_back(conn, ended, now=now)
+                came_back = [row["came_back"] for row in told if row["came_back"] is not None]
+                await _fall_back(conn, ended, came_back, now=now)
         except Unavailable as error:
             if waited_s >= KEEP_TRYING_S:
                 raise
@@ -196,4 +198,4 @@ async def write(
             waited_s += pause_s
             pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
         else:
-            return {row["run_id"] for row in stopped}
+            return {row["run_id"] for row in told if row["run_id"] is not None}

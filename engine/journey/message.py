@@ -4,15 +4,18 @@ What it reads of the person is what is known today; `has_changed` says that this
 to unsubscribe is left out: whoever looks at a message must not be able to unsubscribe its person.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from psycopg.rows import DictRow
 
+from channels import buttons
 from engine.db import Transaction
 from engine.queries import queries
-from engine.templates import Bodies, render
+from engine.templates import Reader, render, version_of
+from engine.templates.filters import KEY
 from rules.errors import NotFound
 from rules.words import Channel, DeliveryStatus
 
@@ -33,6 +36,7 @@ class Message:
     subject: str | None
     text: str | None
     html: str | None
+    buttons: Sequence[Mapping[str, str]]
 
 
 async def message(conn: Transaction, *, delivery_id: int) -> Message:
@@ -40,9 +44,9 @@ async def message(conn: Transaction, *, delivery_id: int) -> Message:
     row = await (await conn.execute(_SQL["message"], {"delivery_id": delivery_id})).fetchone()
     if row is None:
         raise NotFound(f"There is no delivery {delivery_id}.", remedy="Check the id: GET /decisions has them.")
-    name = f"{row['key']} v{row['version']} ({row['channel']})"
-    bodies = Bodies(name=name, subject=row["subject"], text=row["body_text"], html=row["body_html"])
-    rendered = render(bodies, _context(row))
+    version = version_of(row)
+    locale = version.pick(row["reader_locale"])
+    rendered = render(version.bodies[locale], {**_context(row), KEY: Reader(locale=locale)})
     return Message(
         delivery_id=row["delivery_id"],
         channel=Channel(row["channel"]),
@@ -55,11 +59,12 @@ async def message(conn: Transaction, *, delivery_id: int) -> Message:
         subject=rendered.subject,
         text=rendered.text,
         html=rendered.html,
+        buttons=buttons.written(rendered.data.get(buttons.NAME)),
     )
 
 
 def _context(row: DictRow) -> dict[str, Any]:
-    profile = {"ext_id": row["ext_id"], "locale": row["locale"], "attributes": row["attributes"]}
+    profile = {"ext_id": row["ext_id"], "locale": row["reader_locale"], "attributes": row["attributes"]}
     if row["name"] is not None:
         profile["name"] = row["name"]
     context = {

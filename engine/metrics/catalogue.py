@@ -78,6 +78,9 @@ _ALL = (
     _state("leo_tenants", "Tenants.", "status"),
     _state("leo_graph_differences", "What graphs and tables differed in when they were last compared."),
     _state("leo_graph_checked_seconds", "How long ago that was, of the graph that was compared longest ago."),
+    _state("leo_archive_waiting", "Live decisions older than their tenant keeps, of each tenant's 1,000 oldest."),
+    _state("leo_archive_overdue_seconds", "How much older than its tenant keeps the oldest of them is; 0 without any."),
+    _state("leo_archive_oldest_seconds", "How old the oldest live decision is; 0 without any."),
     _state(
         "leo_decisions_total",
         "Decisions: by whom, to do what, and why: `chosen`, or the gate that held it back.",

@@ -38,15 +38,22 @@ SELECT leo_tenant(), delivery_id, profile_id, %(campaign_id)s, 'delivered', 'd',
 SELECT profile_id FROM cdp_profiles WHERE tenant_id = leo_tenant() AND profile_id > %(after)s ORDER BY profile_id LIMIT %(count)s;
 
 -- name: recent
--- Decisions of the last run.
-SELECT decision_id FROM decision WHERE tenant_id = leo_tenant() AND decided_at >= %(since)s AND action = 'send'
+-- Decisions of the last run, and whose.
+SELECT d.decision_id, p.ext_id FROM decision d JOIN cdp_profiles p USING (tenant_id, profile_id)
+WHERE d.tenant_id = leo_tenant() AND d.decided_at >= %(since)s AND d.action = 'send'
 ORDER BY random() LIMIT %(count)s;
 
+-- name: to_make_small
+-- What rows are moved out of: the live tables and the graphs' labels.
+SELECT n.nspname, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind = 'r' AND (n.oid IN (SELECT namespace FROM ag_catalog.ag_graph)
+    OR n.nspname = 'public' AND c.relname IN ('decision', 'delivery_log', 'delivery_attempt'));
+
 -- name: sizes
--- Megabytes with indexes and TOAST: of the live tables, of the archive, of the graph.
+-- Megabytes with indexes and TOAST: of the live tables, of the archive, of the graphs.
 SELECT (pg_total_relation_size('decision') + pg_total_relation_size('delivery_log') + pg_total_relation_size('delivery_attempt'))
-           / 1048576.0::float8 AS live,
+           / 1048576.0::float8 AS tables_mb,
        (SELECT sum(pg_total_relation_size(relid)) FROM (SELECT relid FROM pg_partition_tree('archive_decision')
-           UNION ALL SELECT relid FROM pg_partition_tree('archive_delivery')) part) / 1048576.0::float8 AS archive,
+           UNION ALL SELECT relid FROM pg_partition_tree('archive_delivery')) part) / 1048576.0::float8 AS archive_mb,
        (SELECT sum(pg_total_relation_size(c.oid)) FROM pg_class c JOIN ag_catalog.ag_graph g ON g.namespace = c.relnamespace
-        WHERE c.relkind = 'r') / 1048576.0::float8 AS graph;
+        WHERE c.relkind = 'r') / 1048576.0::float8 AS graph_mb;

@@ -100,7 +100,8 @@ WITH open AS (
 ), claimed AS (
     UPDATE delivery_log d
     SET status = CASE WHEN judged.refused IS NULL THEN 'sending' ELSE 'cancelled' END,
-        code = coalesce(judged.refused, d.code),
+        -- What came back of an earlier attempt says nothing of this one.
+        code = coalesce(judged.refused, nullif(d.code, 'bounced')),
         attempts = d.attempts + (judged.refused IS NULL)::int,
         lease_owner = CASE WHEN judged.refused IS NULL THEN %(owner)s END,
         lease_until = CASE WHEN judged.refused IS NULL THEN %(lease_until)s::timestamptz END,
@@ -178,13 +179,18 @@ WITH given AS (
         detail text, response jsonb, setback int, pinned boolean)
 ), changed AS (
     UPDATE delivery_log d
-    SET status = given.status, lease_owner = NULL, lease_until = NULL, due_at = coalesce(given.due_at, d.due_at),
-        provider_id = coalesce(given.provider_id, d.provider_id), code = given.code, class = given.class,
+    SET status = CASE WHEN d.code = 'bounced' AND given.status IN ('sent', 'uncertain', 'queued') THEN 'failed' ELSE given.status END,
+        lease_owner = NULL, lease_until = NULL, due_at = coalesce(given.due_at, d.due_at),
+        provider_id = coalesce(given.provider_id, d.provider_id),
+        -- It came back while it was still `sending`: that holds, and its provider took it all the same.
+        code = CASE d.code WHEN 'bounced' THEN d.code ELSE given.code END,
+        class = CASE d.code WHEN 'bounced' THEN d.class ELSE given.class END,
         setbacks = d.setbacks + given.setback, pinned = d.pinned OR given.pinned,
         response = given.response, sent_at = CASE given.status WHEN 'sent' THEN %(now)s::timestamptz END
     FROM given
     WHERE d.delivery_id = given.delivery_id AND d.attempts = given.number AND d.status IN ('sending', 'uncertain', 'queued')
-    RETURNING d.tenant_id, d.run_id, d.campaign_id, d.profile_id, d.channel, d.address, d.status, d.class, given.detail
+    RETURNING d.tenant_id, d.delivery_id, d.run_id, d.campaign_id, d.profile_id, d.channel, d.address, d.status, d.class, d.code,
+              given.detail
 ), ended AS (
     INSERT INTO delivery_attempt (tenant_id, delivery_id, number, phase, worker, status, code, class, detail)
     SELECT leo_tenant(), delivery_id, number, 'ended', %(owner)s, receipt, code, class, detail FROM given
@@ -195,25 +201,28 @@ WITH given AS (
     FROM changed CROSS JOIN LATERAL (
         SELECT changed.profile_id UNION ALL SELECT m.profile_id FROM cdp_profiles m WHERE m.merged_into = changed.profile_id) AS held
     WHERE a.profile_id = held.profile_id AND a.channel = changed.channel AND a.value = changed.address AND a.valid
-      AND changed.status = 'failed' AND changed.class = 'invalid_address'
+      AND changed.status = 'failed' AND changed.class = 'invalid_address' AND changed.code IS DISTINCT FROM 'bounced'
 ), blocked AS (
     INSERT INTO suppression (tenant_id, profile_id, channel, reason, source)
     SELECT DISTINCT tenant_id, profile_id, channel, 'blocked', 'provider' FROM changed
-    WHERE status = 'failed' AND class = 'blocked'
+    WHERE status = 'failed' AND class = 'blocked' AND code IS DISTINCT FROM 'bounced'
     -- One that had run out holds again.
     ON CONFLICT ON CONSTRAINT suppression_unique DO UPDATE SET at = now(), expires_at = NULL
     WHERE suppression.expires_at <= now()
 )
--- Runs that were paused or ended meanwhile: what of them has not been begun is given back.
-SELECT one.run_id FROM (SELECT DISTINCT run_id, campaign_id FROM changed) AS one
+-- Messages that came back before their result was written, and runs that were paused or ended meanwhile: what of those has
+-- not been begun is given back.
+SELECT NULL AS run_id, delivery_id AS came_back FROM changed WHERE status = 'failed' AND code = 'bounced'
+UNION ALL
+SELECT one.run_id, NULL FROM (SELECT DISTINCT run_id, campaign_id FROM changed) AS one
 CROSS JOIN LATERAL (SELECT r.status FROM campaign_run r WHERE r.run_id = one.run_id LIMIT 1) AS run
 CROSS JOIN LATERAL (SELECT c.status FROM campaign c WHERE c.campaign_id = one.campaign_id LIMIT 1) AS campaign
 WHERE run.status IN ('paused', 'cancelled') OR campaign.status <> 'active'
 
 -- name: fall_back
 -- Of messages that failed for good, those whose policy lets another channel take their place: their people are decided for
--- again, in a run that follows theirs. Of a message that may have arrived nothing follows. A run that is ending meanwhile
--- is waited for, and then not used.
+-- again, in a run that follows theirs. Of a message that may have arrived nothing follows, nor of one that came back after
+-- its person had done something with it. A run that is ending meanwhile is waited for, and then not used.
 WITH failed AS (
     SELECT d.profile_id, d.run_id, d.campaign_id, d.lane
     FROM delivery_log d
@@ -229,6 +238,9 @@ WITH failed AS (
       AND d.queued_at > %(now)s::timestamptz - make_interval(secs => 3600 * allowed.hours)
       AND (d.expires_at IS NULL OR d.expires_at > %(now)s)
       AND c.status IN ('active', 'paused') AND r.status <> 'cancelled'
+      AND NOT EXISTS (SELECT FROM outcome o
+                      WHERE o.tenant_id = d.tenant_id AND o.delivery_id = d.delivery_id
+                        AND o.type IN ('read', 'clicked', 'replied', 'visited', 'bought'))
 ), runs AS MATERIALIZED (
     -- A provider may tell of a thousand bounces at once, and a batch has 500 people.
     SELECT one.run_id, one.campaign_id, one.lane, array_agg(one.profile_id ORDER BY one.profile_id) AS profile_ids
@@ -289,10 +301,11 @@ SELECT DISTINCT lease_owner FROM delivery_log WHERE status = 'sending' AND lane 
 
 -- name: give_up_leases
 -- Messages in the hands of a worker that is gone. Whether they left is not known: sent again only where the provider drops
--- the second or the campaign says so, else uncertain.
+-- the second or the campaign says so, else uncertain. One that came back meanwhile did leave.
 WITH lost AS (
     SELECT d.delivery_id, c.resend,
-           CASE WHEN (c.resend OR ch.kind || '.' || coalesce(ch.settings ->> 'provider', '') = ANY (%(deduplicating)s))
+           CASE WHEN d.code = 'bounced' THEN 'failed'
+                WHEN (c.resend OR ch.kind || '.' || coalesce(ch.settings ->> 'provider', '') = ANY (%(deduplicating)s))
                      AND d.setbacks + 1 < %(most_attempts)s
                 THEN 'queued' ELSE 'uncertain' END AS becomes
     FROM delivery_log d
@@ -302,10 +315,14 @@ WITH lost AS (
     FOR NO KEY UPDATE OF d SKIP LOCKED
 ), done AS (
     UPDATE delivery_log d
-    SET status = lost.becomes, lease_owner = NULL, lease_until = NULL, code = 'lease_lost', class = 'unknown',
+    SET status = lost.becomes, lease_owner = NULL, lease_until = NULL,
+        code = CASE lost.becomes WHEN 'failed' THEN d.code ELSE 'lease_lost' END,
+        class = CASE lost.becomes WHEN 'failed' THEN d.class ELSE 'unknown' END,
         setbacks = d.setbacks + 1, pinned = d.pinned OR lost.becomes = 'queued' AND NOT lost.resend,
         due_at = CASE lost.becomes WHEN 'queued' THEN %(now)s ELSE d.due_at END
     FROM lost WHERE d.delivery_id = lost.delivery_id
-    RETURNING d.status
+    RETURNING d.delivery_id, d.status
 )
-SELECT count(*) FILTER (WHERE status = 'queued') AS requeued, count(*) FILTER (WHERE status = 'uncertain') AS uncertain FROM done
+SELECT count(*) FILTER (WHERE status = 'queued') AS requeued, count(*) FILTER (WHERE status = 'uncertain') AS uncertain,
+       array_agg(delivery_id) FILTER (WHERE status = 'failed') AS came_back
+FROM done

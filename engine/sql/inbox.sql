@@ -16,9 +16,9 @@ WITH sent AS (
     JOIN cdp_profiles p ON p.tenant_id = d.tenant_id AND p.profile_id = d.profile_id
     WHERE d.tenant_id = leo_tenant() AND d.event_id = %(event_id)s LIMIT 1
 ), new AS (
-    INSERT INTO chat_message (tenant_id, channel_id, profile_id, address, event_id, subject, body, link, created_at)
+    INSERT INTO chat_message (tenant_id, channel_id, profile_id, address, event_id, subject, body, link, buttons, created_at)
     SELECT leo_tenant(), %(channel_id)s, (SELECT profile_id FROM sent), %(address)s, %(event_id)s, %(subject)s, %(body)s,
-           %(link)s, %(now)s
+           %(link)s, %(buttons)s, %(now)s
     WHERE NOT EXISTS (SELECT FROM sent WHERE status = 'deleted')
     ON CONFLICT ON CONSTRAINT chat_message_event_unique DO NOTHING
     RETURNING message_id
@@ -40,7 +40,7 @@ FROM channel c WHERE c.tenant_id = leo_tenant() AND c.channel_id = %(channel_id)
 
 -- name: after
 -- What a visitor has not seen, or all beyond the last that a resumed stream gave.
-SELECT message_id, subject, body AS text, link, created_at FROM chat_message
+SELECT message_id, subject, body AS text, link, buttons, created_at FROM chat_message
 WHERE tenant_id = leo_tenant() AND channel_id = %(channel_id)s AND address = %(address)s AND message_id > %(after)s
   AND (%(resumed)s OR read_at IS NULL)
 ORDER BY message_id LIMIT 100

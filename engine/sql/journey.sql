@@ -103,7 +103,7 @@ WHERE t.tenant_id = leo_tenant()
 -- name: message
 -- A message with its template's version, and what that may read of the person, the campaign and the event behind it.
 SELECT l.delivery_id, l.channel, l.status, l.address, l.sent_at, l.template_id, m.key, m.version, m.subject, m.body_text, m.body_html,
-       p.ext_id, p.name, coalesce(p.locale, t.locale) AS locale, p.attributes, p.updated_at > coalesce(l.sent_at, l.queued_at) AS has_changed,
+       m.data, m.translations, m.locale, p.ext_id, p.name, coalesce(p.locale, t.locale) AS reader_locale, p.attributes, p.updated_at > coalesce(l.sent_at, l.queued_at) AS has_changed,
        c.key AS campaign_key, c.name AS campaign_name, c.purpose,
        (SELECT jsonb_build_object('type', e.type, 'ext_id', e.ext_id, 'occurred_at', e.occurred_at, 'attributes', e.attributes)
         FROM all_decision of JOIN marketing_event e ON e.tenant_id = of.tenant_id AND e.event_id = of.event_id

@@ -82,17 +82,18 @@ WITH given AS (
         WHERE one.tenant_id = new.tenant_id AND one.delivery_id = new.delivery_id LIMIT 1) d ON true
     LEFT JOIN campaign c ON c.tenant_id = new.tenant_id AND c.campaign_id = new.campaign_id
 ), settled AS (
-    -- A bounce comes after the provider took the message; any other answer shows that one nobody was sure of arrived.
+    -- A bounce comes after the provider took the message; any other answer shows that one nobody was sure of arrived. One
+    -- that overtakes its attempt's result is noted beside it, and settled when that is written (results, give_up_leases).
     UPDATE delivery_log d
-    SET status = CASE WHEN told.bounced THEN 'failed' ELSE 'sent' END,
+    SET status = CASE WHEN NOT told.bounced THEN 'sent' WHEN d.status = 'sending' THEN 'sending' ELSE 'failed' END,
         code = CASE WHEN told.bounced THEN 'bounced' ELSE 'told_by_outcome' END,
         class = CASE WHEN told.hard THEN 'invalid_address' WHEN told.bounced THEN 'blocked' ELSE 'accepted' END,
-        sent_at = coalesce(d.sent_at, told.at)
+        sent_at = CASE d.status WHEN 'sending' THEN d.sent_at ELSE coalesce(d.sent_at, told.at) END
     FROM (SELECT delivery_id, bool_or(type = 'bounced') AS bounced, bool_or(type = 'bounced' AND NOT soft) AS hard,
                  min(occurred_at) AS at
           FROM told WHERE delivery_id IS NOT NULL GROUP BY delivery_id) told
     WHERE d.delivery_id = told.delivery_id
-      AND (told.bounced AND d.status IN ('sent', 'uncertain') OR NOT told.bounced AND d.status = 'uncertain')
+      AND (told.bounced AND d.status IN ('sending', 'sent', 'uncertain') OR NOT told.bounced AND d.status = 'uncertain')
     RETURNING d.delivery_id, d.status
 ), suppressed AS (
     INSERT INTO suppression (tenant_id, profile_id, channel, address, reason, source)
@@ -143,11 +144,7 @@ WITH given AS (
 SELECT (SELECT count(*) FROM new) AS new,
        (SELECT count(*) FROM resolved WHERE type IS NOT NULL) AS known,
        (SELECT count(*) FROM given WHERE place NOT IN (SELECT place FROM resolved)) AS unknown,
-       -- Of what came back just now, what nobody has seen meanwhile: another channel may take its place.
-       (SELECT array_agg(s.delivery_id ORDER BY s.delivery_id) FROM settled s
-        WHERE s.status = 'failed'
-          AND NOT EXISTS (SELECT FROM told t WHERE t.delivery_id = s.delivery_id AND t.type = ANY (%(seen)s))
-          AND NOT EXISTS (SELECT FROM outcome o
-                          WHERE o.tenant_id = leo_tenant() AND o.delivery_id = s.delivery_id AND o.type = ANY (%(seen)s))) AS came_back,
+       -- What came back just now: another channel may take its place.
+       (SELECT array_agg(s.delivery_id ORDER BY s.delivery_id) FROM settled s WHERE s.status = 'failed') AS came_back,
        (SELECT jsonb_agg(jsonb_build_array(r.place, p.ext_id) ORDER BY r.place)
         FROM resolved r JOIN cdp_profiles p ON p.profile_id = r.profile_id WHERE r.event IS NOT NULL) AS events

@@ -183,7 +183,7 @@ WITH labels AS MATERIALIZED (
     FROM delivery_log l, labels WHERE l.tenant_id = (SELECT leo_tenant())
 ), answered AS MATERIALIZED (
     SELECT o.outcome_id, o.live_delivery_id AS delivery_id, ag_catalog._graphid((labels.ids ->> 'Outcome')::int, o.outcome_id) AS id
-    FROM outcome o, labels WHERE o.tenant_id = (SELECT leo_tenant())
+    FROM outcome o, labels WHERE o.tenant_id = (SELECT leo_tenant()) AND NOT o.delivery_archived
 )
 SELECT kind, count FROM (
     SELECT 1 AS place, 'decision without its vertex' AS kind, count(*) AS count

@@ -3,152 +3,41 @@
 import asyncio
 import base64
 import json
-import socket
 import time
 from collections.abc import AsyncIterator
-from contextlib import ExitStack, aclosing, asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import httpx
 import pytest
-import uvicorn
 
-from api.app import app_with
 from api.services import Services
-from channels.contract import Adapter, Message, ReceiptClass, ReceiptStatus, Response, Secret
+from channels.contract import Message, ReceiptClass, ReceiptStatus, Response, Secret
 from channels.signature import sign
 from engine import inbox, visitors
-from engine.campaigns import connect_channel
-from engine.campaigns.connect import Channel as Connected
-from engine.decide import decide_batch
 from engine.dispatch import dispatch_due
 from engine.privacy import erase_profile
-from engine.visitors import Inbox, Visitor
+from engine.visitors import Inbox
 from rules.words import Channel, Lane
-from tests.api.story import MAI, campaign, ok
+from tests.api.inboxes import (
+    ADDRESS,
+    KEPT,
+    KEY,
+    Site,
+    connect,
+    connected,
+    event_id,
+    listening,
+    queued,
+    rows,
+)
+from tests.api.story import ok
 from tests.conftest import Tenant
-
-KEY = "a_visitor_key_of_a_test_0123456789abcdef"
-ADDRESS = "khách-42"
-KEPT = "SELECT profile_id IS NOT NULL AS is_known FROM chat_message ORDER BY message_id"
-CHAT = {"key": "tin", "channel": "chat", "body_text": "Chào {{ profile.name }}. Ngừng nhận: {{ unsubscribe_url }}"}
-
-
-@dataclass(frozen=True, slots=True)
-class Site:
-    """A tenant's web site with one channel, and who asks."""
-
-    tenant: Tenant
-    services: Services
-    caller: httpx.AsyncClient
-    anybody: httpx.AsyncClient
-    channel_id: int
-    key: str
-    adapter: Adapter
-
-    @property
-    def path(self) -> str:
-        return f"/inbox/{self.key}"
-
-    async def post(self, event: str, text: str = "Chào chị", **more: Any) -> Response:
-        """Send one message as the dispatcher does: what the adapter wrote, signed, and its answer."""
-        message = Message(delivery_id=1, event_id=event, channel=Channel.CHAT, address=ADDRESS, text=text, **more)
-        request = self.adapter.build(message)
-        assert request.target == f"{self.path}/messages"
-        signed = sign(Secret(KEY), timestamp=int(time.time()), body=request.body)
-        answer = await self.anybody.post(request.target, content=request.body, headers={**request.headers, **signed})
-        return Response(status=answer.status_code, body=answer.json())
-
-    async def token(self) -> str:
-        admitted = await ok(await self.caller.post(f"/channels/{self.channel_id}/visitors", json={"ext_id": "kh-1"}))
-        assert (admitted["path"], admitted["address"]) == (self.path, ADDRESS)
-        return str(admitted["token"])
-
-    @property
-    def visitor(self) -> Visitor:
-        return Visitor(self.tenant.tenant_id, self.channel_id, ADDRESS, datetime.now(UTC) + timedelta(minutes=1))
-
-    async def seen(self, count: int, *, after: int = 0) -> list[str]:
-        """Give the texts of the next messages that the visitor's stream gives."""
-        stream = inbox.follow(self.services.db, self.visitor, after=after, look_s=0.02)
-        texts: list[str] = []
-        async with aclosing(stream):  # type: ignore[type-var]  # an async generator
-            while len(texts) < count:
-                letter = await anext(stream)
-                texts.append("" if letter is None else letter.text)
-        return texts
-
-
-async def connected(
-    services: Services, tenant: Tenant, caller: httpx.AsyncClient, anybody: httpx.AsyncClient, name: str = "site"
-) -> Site:
-    channel = await connect(services, tenant, name)
-    async with services.db.transaction(tenant.tenant_id) as conn:
-        adapters = await services.adapters.load(conn, tenant_id=tenant.tenant_id, channel_ids=[channel.channel_id])
-    adapter = adapters[channel.channel_id]
-    assert isinstance(adapter, Adapter)
-    await ok(await caller.post("/profiles", json=person()))
-    return Site(tenant, services, caller, anybody, channel.channel_id, channel.webhook_key, adapter)
-
-
-async def connect(services: Services, tenant: Tenant, name: str = "site", **more: Any) -> Connected:
-    async with services.db.transaction(tenant.tenant_id) as conn:
-        return await connect_channel(
-            conn,
-            services.vault,
-            tenant_id=tenant.tenant_id,
-            kind="chat",
-            name=name,
-            settings={"visitor_key": KEY, **more},
-        )
-
-
-@asynccontextmanager
-async def listening(services: Services) -> AsyncIterator[str]:
-    """Give where the API listens on a real port."""
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        server = uvicorn.Server(uvicorn.Config(app_with(services), log_level="warning", ws="none", lifespan="off"))
-        serving = asyncio.create_task(server.serve(sockets=[taken]))
-        while not server.started:  # noqa: ASYNC110 - uvicorn tells it by an attribute alone
-            await asyncio.sleep(0.01)
-        yield f"http://127.0.0.1:{taken.getsockname()[1]}"
-        server.should_exit = True
-        await serving
-
-
-def person() -> dict[str, Any]:
-    return {**MAI, "addresses": [*MAI["addresses"], {"channel": "chat", "value": ADDRESS}]}
 
 
 @pytest.fixture
 async def site(services: Services, tenant: Tenant, caller: httpx.AsyncClient, anybody: httpx.AsyncClient) -> Site:
     return await connected(services, tenant, caller, anybody)
-
-
-def event_id(number: int) -> str:
-    return f"{number:064x}"
-
-
-async def rows(site: Site, query: str) -> list[dict[str, Any]]:
-    async with site.services.db.transaction(site.tenant.tenant_id) as conn:
-        return await (await conn.execute(query)).fetchall()
-
-
-async def queued(site: Site) -> str:
-    """Have a campaign write to the visitor, and give the delivery's event id."""
-    template = await ok(await site.caller.post("/templates", json=CHAT))
-    await ok(await site.caller.post(f"/templates/{template['template_id']}/approve"))
-    made = await campaign(site.caller, template_ids=[template["template_id"]])
-    await ok(await site.caller.post("/profiles", json=person()))
-    await ok(await site.caller.post(f"/campaigns/{made['campaign_id']}/activate"))
-    async with site.services.db.transaction(site.tenant.tenant_id) as conn:
-        for row in await (await conn.execute("SELECT batch_id FROM run_batch WHERE status = 'pending'")).fetchall():
-            await decide_batch(conn, tenant_id=site.tenant.tenant_id, batch_id=row["batch_id"], now=datetime.now(UTC))
-    (sent,) = await rows(site, "SELECT encode(event_id, 'hex') AS event, address FROM delivery_log")
-    assert sent["address"] == ADDRESS
-    return str(sent["event"])
 
 
 async def test_a_message_is_shown_to_its_visitor_who_reads_and_answers_it(site: Site) -> None:
@@ -205,17 +94,6 @@ async def first_told(lines: AsyncIterator[str]) -> AsyncIterator[str]:
             return
 
 
-async def test_a_visitor_has_a_few_streams_and_no_more(site: Site) -> None:
-    streams = inbox.Streams()
-    with ExitStack() as windows:
-        given = [windows.enter_context(streams.one(site.visitor)) for _ in range(inbox.MOST_OF_ONE + 1)]
-        assert given == [True] * inbox.MOST_OF_ONE + [False]
-        with streams.one(replace(site.visitor, address="another")) as is_free:
-            assert is_free
-    with streams.one(site.visitor) as is_free:
-        assert is_free
-
-
 async def test_a_message_that_comes_again_is_kept_once(site: Site) -> None:
     first = site.adapter.parse(await site.post(event_id(1)))
     again = site.adapter.parse(await site.post(event_id(1)))
@@ -243,24 +121,6 @@ async def test_a_later_message_is_never_seen_before_an_earlier_one(site: Site) -
         await asyncio.wait_for(second.wait(), 0.3)
     go.set()
     assert await first < await later
-
-
-async def test_a_stream_gives_what_is_new_and_resumes_without_loss_or_repetition(site: Site) -> None:
-    ids = [int(site.adapter.parse(await site.post(event_id(n), f"tin {n}")).provider_id or 0) for n in (1, 2)]
-    assert await site.seen(2) == ["tin 1", "tin 2"]
-    async with site.services.db.transaction(site.tenant.tenant_id) as conn:
-        assert await inbox.read(conn, site.visitor, up_to=ids[0], now=datetime.now(UTC)) == 1
-    assert await site.seen(1) == ["tin 2"]
-    stream = inbox.follow(site.services.db, site.visitor, after=ids[1], look_s=0.02, silent_s=0.05)
-    async with aclosing(stream):  # type: ignore[type-var]  # an async generator
-        assert await anext(stream) is None
-        await site.post(event_id(3), "tin 3")
-        letter = await anext(stream)
-        while letter is None:
-            letter = await anext(stream)
-    assert letter.text == "tin 3"
-    # Beyond the last that was given: also what was marked as seen in another window meanwhile.
-    assert await site.seen(2, after=ids[0]) == ["tin 2", "tin 3"]
 
 
 async def test_the_stream_speaks_as_a_browser_expects_and_ends_with_its_token(site: Site) -> None:

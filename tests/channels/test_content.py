@@ -5,7 +5,7 @@ from datetime import date
 import pytest
 
 from channels import content
-from channels.content.fields import is_web
+from channels.buttons import is_web
 from rules.words import Channel
 
 
@@ -33,13 +33,3 @@ def test_only_addresses_of_the_web_are_links() -> None:
     assert all(map(is_web, ["https://shop.example/a?b=c", "http://shop.example"]))
     others = ["javascript:alert(1)", "https://", "https://shop.example/a b", "//shop.example", "https://[", ""]
     assert not any(map(is_web, others))
-
-
-def test_buttons_are_counted_and_have_titles() -> None:
-    field = content.Field(kind="buttons", most=2, title_most=5, declared="")
-    told = list(field.problems("buttons", {"buttons": [{"title": "Mua"}, {"title": "Mua ngay"}, {"title": " "}]}))
-    assert told == [
-        "buttons has 3 buttons of 2",
-        "the title of button 2 has 8 characters of 5",
-        "button 3 has no title",
-    ]

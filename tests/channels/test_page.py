@@ -9,6 +9,7 @@ import aiohttp
 
 from rules.words import Channel
 from tests.channels.samples import SAMPLES
+from tests.channels.samples.chat import INBOX
 from tests.channels.samples.fcm import FCM
 from tests.channels.sandbox_process import SandboxProcess
 
@@ -75,3 +76,14 @@ async def test_every_channel_has_its_look(sandbox: SandboxProcess) -> None:
     await speaker.send(speaker.build(sample.message()))
     await speaker.aclose()
     assert 'class="bubble"' in await page(sandbox, channel="telegram")
+
+
+async def test_buttons_are_shown_and_only_an_address_of_the_web_can_be_followed(sandbox: SandboxProcess) -> None:
+    pressed = [{"title": NASTY, "url": "https://shop.example/?a=1&b=2"}, {"title": "Để sau", "reply": NASTY}]
+    speaker = INBOX.adapter(now=time.time(), http_port=sandbox.http_port)
+    await speaker.send(speaker.build(INBOX.message(data={"buttons": pressed})))
+    await speaker.aclose()
+    whole = await page(sandbox)
+    assert 'href="https://shop.example/?a=1&amp;b=2"' in whole
+    assert "Để sau" in whole
+    assert "<script>" not in whole

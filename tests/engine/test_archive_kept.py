@@ -6,8 +6,7 @@ from functools import partial
 import psycopg
 import pytest
 
-from engine import archive
-from engine.archive import Moved
+from engine.archive import Moved, move
 from engine.db import Database
 from engine.privacy import erase_profile
 from rules.errors import LeoError
@@ -114,7 +113,7 @@ async def test_another_tenants_archive_is_not_there(db: Database, tenant: Tenant
 async def test_two_at_once_archive_each_record_once(
     db: Database, tenant: Tenant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(archive, "AT_ONCE", 3)
+    monkeypatch.setattr(move, "AT_ONCE", 3)
     world = await aged(db, tenant, people=20)
     one, other = await asyncio.gather(archived(world), archived(world))
     assert one + other == Moved(20, 20)
@@ -126,7 +125,7 @@ async def test_two_at_once_archive_each_record_once(
 async def test_killed_in_the_middle_nothing_is_lost_or_doubled(
     db: Database, tenant: Tenant, admin_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(archive, "AT_ONCE", 4)
+    monkeypatch.setattr(move, "AT_ONCE", 4)
     world = await aged(db, tenant, people=12)
     # The second part waits for a message that somebody holds, and its session is ended there.
     with acting(admin_url, "leo_app", tenant.tenant_id) as holder:

@@ -10,7 +10,8 @@ import psycopg
 import pytest
 
 from engine.bench import NAMES
-from engine.bench.decide import BATCH, batches_among
+from engine.bench.decide import batches_among
+from engine.bench.tenant import BATCH
 from engine.bench.throwaway import PREFIX, database
 from engine.cli import run
 from rules.errors import Unavailable
@@ -50,6 +51,10 @@ def test_every_size_of_deciding_has_a_batch_to_measure_and_people_for_it(people:
     ("name", "figures"),
     [
         ("dispatch", {"per_s", "baseline_per_s", "rss_mb"}),
+        (
+            "listeners",
+            {f"{of}{name}" for of in ("", "baseline_") for name in ("p50_ms", "p99_ms", "idle_cores")},
+        ),
         ("mirror", {"on_per_s", "off_per_s", "one_on_us", "one_off_us"}),
         (
             "segment",
@@ -72,6 +77,7 @@ def test_a_benchmark_ends_with_one_json_object_and_leaves_nothing(
     before = left(admin_url)
     size = {
         "dispatch": "500",
+        "listeners": "20",
         "mirror": "1000",
         "realtime": "1000",
         "segment": "10000",

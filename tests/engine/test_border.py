@@ -46,7 +46,7 @@ def test_every_table_and_partition_of_a_tenant_is_fenced(admin_url: str) -> None
         assert mine == [("tenant_border", "ALL", "PERMISSIVE", border, border, ["public"])], table
     routed = {policy[0]: policy[2:] for policy in policies if policy[1] == "router"}
     assert set(routed) == {
-        *("tenant", "api_key", "channel", "run_batch", "delivery_log", "outbox"),
+        *("tenant", "api_key", "channel", "run_batch", "decision", "delivery_log", "outbox"),
         *("segment", "recheck", "source", "agent_task", "channel_token"),
         *("channel_credential", "channel_gate", "callback", "sync_run"),
         *("tally", "graph_check"),

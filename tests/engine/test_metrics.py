@@ -10,6 +10,7 @@ import pytest
 from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
+from engine import archive
 from engine.db import Database
 from engine.metrics import METRICS, Teller, fold, keep_check
 from engine.metrics.count import REGISTRY
@@ -21,6 +22,7 @@ from rules.words import Arbiter
 from tests.conftest import Tenant
 from tests.engine.acting import acting
 from tests.engine.acts import Act
+from tests.engine.aged import aged, archived, asked
 from tests.engine.test_think_gateway import DOWN, QUESTION, Clock, Scripted, answer, gateway
 from tests.engine.worker_process import WorkerProcess, until
 
@@ -206,3 +208,16 @@ async def test_a_worker_whose_port_is_taken_says_so(settings: Settings, tmp_path
         worker = WorkerProcess("realtime", environment | {"LEO_METRICS_PORT": str(port)}, tmp_path / "realtime.log")
         assert await asyncio.to_thread(worker._process.wait, 90) == 1
     assert f"metrics on 127.0.0.1:{port}" in (tmp_path / "realtime.log").read_text()
+
+
+async def test_what_waits_to_be_archived_is_told(db: Database, tenant: Tenant, counts: Counts) -> None:
+    day = 86_400
+    world = await aged(db, tenant)
+    assert await counts.since("leo_archive_waiting") == 0
+    assert await counts.since("leo_archive_oldest_seconds") == pytest.approx(500 * day, abs=60)
+    await asked(world, archive.keep, days=400)
+    assert await counts.since("leo_archive_waiting") == 4
+    assert await counts.since("leo_archive_overdue_seconds") == pytest.approx(100 * day, abs=60)
+    await archived(world)
+    for name in ("waiting", "overdue_seconds", "oldest_seconds"):
+        assert await counts.since(f"leo_archive_{name}") == pytest.approx(0, abs=60)

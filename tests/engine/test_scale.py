@@ -14,7 +14,7 @@ import pytest
 from engine.bench import Place, Result, growth, namespaces, scale, site
 from engine.bench.capacity import written
 from engine.bench.curves import charts
-from engine.bench.decide import Bench
+from engine.bench.tenant import Bench
 from engine.bench.usage import Usage
 from engine.settings import Settings
 from tests.engine.embedded_places import ROOT

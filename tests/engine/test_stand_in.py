@@ -204,7 +204,8 @@ async def test_a_thousand_bounces_told_at_once_are_followed_in_batches(act: Act)
         await conn.execute(queries("dispatch")["fall_back"], told)
     found = await act.world.rows(
         """
-        SELECT r.run_id, cardinality(b.profile_ids) AS people FROM run_batch b JOIN campaign_run r USING (tenant_id, run_id)
+        SELECT r.run_id, cardinality(b.profile_ids) AS people
+        FROM run_batch b JOIN campaign_run r USING (tenant_id, run_id)
         WHERE r.kind = 'fallback' ORDER BY 2 DESC
         """
     )
@@ -250,10 +251,19 @@ async def test_a_cancelled_campaign_is_followed_by_nothing(act: Act) -> None:
     assert (await act.world.decide(batch_id)).deliveries == 0
 
 
-async def _tell(act: Act, kind: str, *, key: str = "1", soft: bool = False) -> Recorded:
+async def tell(act: Act, kind: str, *, key: str = "1", soft: bool = False) -> Recorded:
     """Tell of the person's message by e-mail what its provider says later."""
+    told = await incoming(act, kind, key=key, soft=soft)
+    tenant_id, channel_id = act.world.tenant.tenant_id, act.world.channel_ids["email"]
+    async with act.world.db.transaction(tenant_id) as conn:
+        return await record_outcomes(
+            conn, tenant_id=tenant_id, channel_id=channel_id, incoming=[told], channel=Channel.EMAIL
+        )
+
+
+async def incoming(act: Act, kind: str, *, key: str = "1", soft: bool = False) -> Incoming:
     (row,) = await act.world.rows("SELECT event_id FROM delivery_log WHERE channel = 'email'")
-    told = Incoming(
+    return Incoming(
         provider_id=key,
         type=OutcomeType(kind),
         at=datetime.now(UTC),
@@ -262,11 +272,6 @@ async def _tell(act: Act, kind: str, *, key: str = "1", soft: bool = False) -> R
         raw={},
         soft=soft,
     )
-    tenant_id, channel_id = act.world.tenant.tenant_id, act.world.channel_ids["email"]
-    async with act.world.db.transaction(tenant_id) as conn:
-        return await record_outcomes(
-            conn, tenant_id=tenant_id, channel_id=channel_id, incoming=[told], channel=Channel.EMAIL
-        )
 
 
 @pytest.mark.parametrize("soft", [False, True])
@@ -275,12 +280,12 @@ async def test_a_bounce_that_is_told_later_starts_the_fallback_once_however_ofte
 ) -> None:
     await two_channels(act, 1, fallback={"hours": 24})
     assert (await act.send()).sent == 1
-    await asyncio.gather(*(_tell(act, "bounced", key=str(number % 3), soft=soft) for number in range(6)))
+    await asyncio.gather(*(tell(act, "bounced", key=str(number % 3), soft=soft) for number in range(6)))
     (batch_id,) = await fallbacks(act)
     decided = await act.world.decide(batch_id)
     assert (decided.deliveries, dict(decided.actions)) == (1, {"send": 1})
     assert (await act.send()).sent == 1
-    await _tell(act, "bounced", key="again", soft=soft)
+    await tell(act, "bounced", key="again", soft=soft)
     assert await fallbacks(act) == []
     rows = await act.world.rows("SELECT channel, status FROM delivery_log ORDER BY delivery_id")
     assert [(row["channel"], row["status"]) for row in rows] == [("email", "failed"), ("telegram", "sent")]
@@ -289,8 +294,8 @@ async def test_a_bounce_that_is_told_later_starts_the_fallback_once_however_ofte
 async def test_a_bounce_after_the_message_was_read_is_followed_by_nothing(act: Act) -> None:
     await two_channels(act, 1, fallback={"hours": 24})
     await act.send()
-    await _tell(act, "read")
-    assert (await _tell(act, "bounced")).new == 1
+    await tell(act, "read")
+    assert (await tell(act, "bounced")).new == 1
     assert await fallbacks(act) == []
 
 
@@ -301,5 +306,5 @@ async def test_a_bounce_that_comes_too_late_or_without_a_policy_for_it_is_follow
     await two_channels(act, 1, fallback=fallback)
     await act.send()
     await act.world.rows("UPDATE delivery_log SET queued_at = queued_at - interval '1 minute'")
-    assert (await _tell(act, "bounced")).new == 1
+    assert (await tell(act, "bounced")).new == 1
     assert await fallbacks(act) == []

@@ -49,6 +49,44 @@ def target_of(html: str) -> str | None:
     return MARKS.verify(unescape(url).rpartition("/")[2]).target
 
 
+SEE = {"title": "Xem", "url": "https://shop.example/gio?a=1"}
+
+
+def pressed(channel: Channel, data: dict[str, Any], *, marks: Marks = MARKS, clicks: bool = True) -> dict[str, Any]:
+    message = mail(None, channel=channel, text="Chào", data=data)
+    led = marks.on(message, tenant_id=TENANT, tracked=Tracked(clicks=clicks))
+    assert (led.text, led.html) == ("Chào", None)
+    return dict(led.data)
+
+
+def led_to(url: str) -> str | None:
+    assert url.startswith("https://leo.example/clicks/")
+    return MARKS.verify(url.rpartition("/")[2]).target
+
+
+@pytest.mark.parametrize("channel", [Channel.TELEGRAM, Channel.FACEBOOK, Channel.WEB_PUSH, Channel.CHAT])
+def test_buttons_and_the_link_of_other_channels_lead_through_us_too(channel: Channel) -> None:
+    later, refuse = {"title": "Để sau", "reply": "later"}, {"title": "Từ chối", "url": UNSUBSCRIBE}
+    data = {"buttons": [SEE, later, refuse], "link": SEE["url"], "icon": "https://shop.example/i.png"}
+    led = pressed(channel, data)
+    assert [led_to(led["buttons"][0]["url"]), led_to(led["link"])] == [SEE["url"]] * 2
+    assert led["buttons"][1:] == [later, refuse]
+    assert led["icon"] == data["icon"]
+    assert pressed(channel, data, clicks=False) == data
+
+
+def test_a_push_leads_to_https_also_where_we_are_not() -> None:
+    local = Marks("a secret", "http://127.0.0.1:8765")
+    data = {"buttons": [SEE], "link": SEE["url"]}
+    assert pressed(Channel.APP_PUSH, data, marks=local) == data
+    assert pressed(Channel.TELEGRAM, data, marks=local) != data
+
+
+@given(st.recursive(st.none() | st.text(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)))
+def test_what_is_no_button_is_left_for_the_adapter_to_refuse(value: Any) -> None:
+    pressed(Channel.TELEGRAM, {"buttons": value, "link": value})
+
+
 @given(MARK)
 def test_a_link_says_what_it_is_about(mark: Mark) -> None:
     assert MARKS.verify(MARKS.url(mark).rpartition("/")[2]) == mark

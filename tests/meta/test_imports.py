@@ -129,6 +129,7 @@ SPOKEN_TO: Mapping[str, tuple[str, ...]] = {
     "redis": (
         "engine.lanes",
         "engine.metrics",
+        "engine.streams",
         "engine.throttle",
         "engine.worker",
         "engine.doctor",

@@ -11,8 +11,9 @@ import pytest
 
 from engine.embedded import Servers
 from engine.processes import background
+from tests.conftest import clone_database
 from tests.pages import seeding
-from tests.pages.site import Site, drop, environment, quick_leo, rows
+from tests.pages.site import Site, drop, environment, quick_leo
 
 PEOPLE = 120
 TRIES = 4
@@ -30,8 +31,7 @@ def demo(
 ) -> Iterator[tuple[Site, str]]:
     """A site after `leo demo` and the seeding, and what the demo printed; its processes have ended."""
     name = f"{template}_pages_{secrets.token_hex(3)}"
-    rows(servers.admin_database_url, "CREATE DATABASE {} TEMPLATE {}", name, template)
-    rows(servers.admin_database_url, "GRANT CREATE ON DATABASE {} TO leo_owner", name)
+    clone_database(servers, template, name)
     home = tmp_path_factory.mktemp("pages") / "leo"
     redis_url = f"{servers.redis_url.rsplit('/', 1)[0]}/0"
     site = Site(servers, name, environment(servers, name, redis_url, home, commands_at), home)

@@ -21,6 +21,7 @@ from engine import embedded
 from engine.embedded import Servers
 from engine.processes import background, table
 from engine.settings import Settings
+from tests.conftest import clone_database
 from tests.pages.context import Context, type_page
 from tests.pages.quick import write_client
 from tests.pages.reading import ROOT, Command
@@ -93,9 +94,7 @@ def cloned(seeded: Site) -> Iterator[Site]:
     """A database like the seeded one; it goes with the readers that its own tenants made."""
     name = f"{seeded.database}_{secrets.token_hex(3)}"
     admin = seeded.servers.admin_database_url
-    rows(admin, "CREATE DATABASE {} TEMPLATE {}", name, seeded.database)
-    rows(admin, "GRANT CREATE ON DATABASE {} TO leo_owner", name)
-    rows(admin, "REVOKE TEMPORARY ON DATABASE {} FROM PUBLIC", name)
+    clone_database(seeded.servers, seeded.database, name)
     changed = {
         "LEO_DATABASE_URL": in_database(seeded.servers.database_url, name),
         "LEO_ADMIN_DATABASE_URL": in_database(admin, name),

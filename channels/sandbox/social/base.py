@@ -75,6 +75,7 @@ class Arrival:
     channel: str
     address: str
     text: str
+    buttons: tuple[Mapping[str, str], ...] = ()
 
 
 async def deliver(
@@ -91,7 +92,12 @@ async def deliver(
         return await fail(request, fault, refused)
     event_id = request.headers.get(DELIVERY_HEADER)
     town.record.add(
-        event_id=event_id, channel=arrival.channel, address=arrival.address, subject=None, text=arrival.text
+        event_id=event_id,
+        channel=arrival.channel,
+        address=arrival.address,
+        subject=None,
+        text=arrival.text,
+        buttons=arrival.buttons,
     )
     if fault is not None:
         return await fail(request, fault, refused)

@@ -8,6 +8,7 @@ from typing import Any
 from aiohttp import web
 
 from channels import facts
+from channels.sandbox.social import buttons
 from channels.sandbox.social.base import Arrival, Refused, Town, deliver, fields
 from channels.sandbox.social.tokens import ACCESS, USER, App, Token, proof
 
@@ -42,12 +43,12 @@ class GraphApi:
         given = {name: _parsed(value) for name, value in (await fields(request)).items()}
         try:
             self._admit(request, given)
-            psid, text = _message(given)
+            psid, text, pressed = _message(given)
             self._check_kind(psid, given)
         except Refused as refused:
             return _refused(refused)
 
-        arrival = Arrival("facebook", psid, text)
+        arrival = Arrival("facebook", psid, text, pressed)
 
         def accepted() -> web.Response:
             message_id = f"m_{self._town.next_number():024x}"
@@ -162,8 +163,8 @@ class GraphApi:
             raise OUTSIDE
 
 
-def _message(given: Mapping[str, Any]) -> tuple[str, str]:
-    """Give id and text; raises Refused."""
+def _message(given: Mapping[str, Any]) -> tuple[str, str, tuple[Mapping[str, str], ...]]:
+    """Give id, text and buttons; raises Refused."""
     recipient, message = given.get("recipient"), given.get("message")
     psid = str(recipient.get("id", "")) if isinstance(recipient, Mapping) else ""
     if not psid:
@@ -172,15 +173,17 @@ def _message(given: Mapping[str, Any]) -> tuple[str, str]:
         raise Refused("100", "(#100) Param message must be non-empty.")
     if psid == "0":
         raise Refused("100/2018001", "(#100) No matching user found")
+    if (pressed := buttons.of_template(message)) is not None:
+        return psid, *pressed
     text = message.get("text")
     if text is None:
-        return psid, json.dumps(message, ensure_ascii=False)
+        return psid, json.dumps(message, ensure_ascii=False), ()
     if not isinstance(text, str) or not text.strip():
         raise Refused("100", "(#100) Param message[text] must be non-empty.")
     most = FACTS.limit("text_characters")
     if len(text) > most:
         raise Refused("100", f"(#100) Length of param message[text] must be less than or equal to {most}")
-    return psid, text
+    return psid, text, buttons.of_quick_replies(message)
 
 
 def _ended(token: Token) -> Refused:

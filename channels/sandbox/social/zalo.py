@@ -16,6 +16,7 @@ from urllib.parse import urlencode
 from aiohttp import web
 
 from channels import facts
+from channels.sandbox.social import buttons
 from channels.sandbox.social.base import Arrival, Refused, Town, deliver, fields
 from channels.sandbox.social.tokens import ACCESS, CODE, REFRESH, App, proof
 
@@ -45,11 +46,11 @@ class ZaloApi:
         """`cs`: to people who were heard of within seven days."""
         try:
             self._admit(request)
-            user_id, text = _consultation(await fields(request))
+            user_id, text, pressed = _consultation(await fields(request))
             self._check_window(user_id)
         except Refused as refused:
             return self._refused(refused)
-        arrival = Arrival("zalo_oa", user_id, text)
+        arrival = Arrival("zalo_oa", user_id, text, pressed)
         return await deliver(
             self._town,
             request,
@@ -165,8 +166,8 @@ class ZaloApi:
         return web.json_response(document, status=status, headers=headers)
 
 
-def _consultation(given: Mapping[str, Any]) -> tuple[str, str]:
-    """Give user id and text of a message; raises Refused as Zalo does."""
+def _consultation(given: Mapping[str, Any]) -> tuple[str, str, buttons.Pressed]:
+    """Give user id, text and buttons of a message; raises Refused as Zalo does."""
     recipient, message = given.get("recipient"), given.get("message")
     user_id = recipient.get("user_id") if isinstance(recipient, Mapping) else None
     if not isinstance(user_id, str) or not user_id.isdigit():
@@ -176,8 +177,9 @@ def _consultation(given: Mapping[str, Any]) -> tuple[str, str]:
         raise Refused("-201", "message is invalid")
     if len(unicodedata.normalize("NFC", text)) > OA.limit("text_characters"):
         raise Refused("-210", "Text must be less than 2000 characters")
-    attachment = message.get("attachment")
-    return user_id, text if attachment is None else f"{text}\n{json.dumps(attachment, ensure_ascii=False)}"
+    pressed, attachment = buttons.of_zalo(message), message.get("attachment")
+    shown = text if attachment is None or pressed else f"{text}\n{json.dumps(attachment, ensure_ascii=False)}"
+    return user_id, shown, pressed
 
 
 def _is_verified(challenge: str, given: Mapping[str, Any]) -> bool:

@@ -33,5 +33,5 @@ FCM = Sample(
     content={"address": "fGx1:APA91bHun4MxP5egoKMwt2KZFBaFUH-1RYqx_9Z", "subject": "Ưu đãi mùa thu"},
     # The token is asked for first: a silent Google never saw the message.
     silent=ReceiptStatus.RETRY,
-    refusal="cannot carry buttons",
+    refusal="cannot carry carousel",
 )

@@ -41,8 +41,8 @@ class Sample:
     shown: tuple[str, ...] = ("Nguyễn Thị Ánh", "Ưu đãi 20% < 3 ngày & miễn phí ship.")
     arrives_at: str | None = None
     silent: ReceiptStatus = ReceiptStatus.UNCERTAIN
-    foreign: Mapping[str, Any] = field(default_factory=lambda: {"buttons": ["Mua"]})
-    refusal: str = "cannot carry buttons"
+    foreign: Mapping[str, Any] = field(default_factory=lambda: {"carousel": ["Mua"]})
+    refusal: str = "cannot carry carousel"
 
     def __str__(self) -> str:
         return f"{self.channel}-{self.provider}"

@@ -89,6 +89,8 @@ export default {
   "timeline.message": "Show the message",
   "timeline.value": "worth {value}",
 
+  "message.answers": "answers “{reply}”",
+  "message.buttons": "Buttons",
   "message.title": "The message as it looked",
   "message.text": "Its text part",
   "message.changed": "the person's data changed since; written with today's",

@@ -89,6 +89,8 @@ export default {
   "timeline.message": "Xem tin nhắn",
   "timeline.value": "trị giá {value}",
 
+  "message.answers": "trả lời “{reply}”",
+  "message.buttons": "Nút bấm",
   "message.title": "Tin nhắn như người nhận thấy",
   "message.text": "Phần văn bản",
   "message.changed": "dữ liệu của người này đã đổi; tin được viết lại theo dữ liệu hôm nay",

@@ -18,7 +18,15 @@ export function message({ t, say }, told) {
     told.html &&
       told.text &&
       el("details", null, el("summary", null, t("message.text")), el("div", { class: "bubble" }, told.text)),
+    pressed(t, told.buttons ?? told.data?.buttons),
   );
+}
+
+// What a press does stands beside the title: a look at a message must not count as its person's click.
+function pressed(t, buttons) {
+  if (!Array.isArray(buttons) || !buttons.length) return null;
+  const row = (one) => el("li", null, el("span", { class: "pressed" }, one.title), " ", el("span", { class: "soft small" }, one.url ?? t("message.answers", { reply: one.reply })));
+  return el("ul", { class: "plain", "aria-label": t("message.buttons") }, buttons.map(row));
 }
 
 function framed(t, html) {

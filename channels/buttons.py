@@ -1,0 +1,167 @@
+"""Buttons of a message, the same on every channel: a title, and where a press leads or what it answers.
+
+A template says `data.buttons`: [{"title": "Xem", "url": "https://..."}, {"title": "Có", "reply": "yes"}]. How many and
+how long is the provider's matter (`facts/*.toml`); where a reply is no button of its own it is refused.
+"""
+
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+from urllib.parse import urlsplit
+
+from channels.contract import ReceiptClass, Unsupported
+from channels.facts import ProviderFacts
+
+NAME = "buttons"
+_ORDER = ("title", "url", "reply")
+KEYS = frozenset(_ORDER)
+LONGEST_URL = 2048
+# What is not filled yet can only be judged when it is.
+_LIQUID = re.compile(r"\{[{%]")
+
+
+@dataclass(frozen=True, slots=True)
+class Button:
+    """What a person sees and presses; one of `url` and `reply` is there."""
+
+    title: str
+    url: str | None = None
+    reply: str | None = None
+
+    def document(self) -> dict[str, str]:
+        """Write it as a template has it."""
+        return {"title": self.title, **({"url": self.url} if self.url else {"reply": self.reply or ""})}
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a provider lets buttons be: how many (`answers`: where all of them are replies), and how long.
+
+    `reply` are octets, 0 where no button answers; `text` are the characters of the text above them, 0 where that has no
+    limit of its own; `https` asks for addresses of that scheme.
+    """
+
+    most: int
+    title: int
+    answers: int = 0
+    reply: int = 0
+    text: int = 0
+    https: bool = False
+
+    @classmethod
+    def of(cls, known: ProviderFacts, *, https: bool = False) -> Self:
+        """Read them from a provider's facts."""
+        most, found = known.limit("buttons"), known.limits
+        return cls(
+            most=most,
+            title=known.limit("button_title_characters"),
+            answers=found["quick_replies"].value if "quick_replies" in found else most,
+            reply=found["button_reply_octets"].value if "button_reply_octets" in found else 0,
+            text=found["button_text_characters"].value if "button_text_characters" in found else 0,
+            https=https,
+        )
+
+
+def problems(value: Any, limits: Limits, *, is_source: bool = False) -> Iterator[str]:
+    """Say what is wrong with them; of a source whatever has Liquid in it is judged when it is filled."""
+    if not isinstance(value, list) or not all(isinstance(one, Mapping) for one in value):
+        yield 'buttons is no list of {"title": "...", "url": "..."}'
+        return
+    most = limits.answers if are_replies(value) else limits.most
+    if len(value) > most:
+        yield f"buttons has {len(value)} buttons of {most}"
+    for number, one in enumerate(value, start=1):
+        yield from _problems(number, one, limits, _is_open if is_source else _is_closed)
+
+
+def text_problems(value: Any, text: str, limits: Limits) -> Iterator[str]:
+    """Say what is wrong with the filled text above them."""
+    if value and limits.text and not are_replies(value) and len(text) > limits.text:
+        yield f"its text has {len(text)} characters of {limits.text} above buttons"
+
+
+def are_replies(value: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether every one answers and none leads anywhere."""
+    return bool(value) and all("reply" in one for one in value)
+
+
+def read(data: Mapping[str, Any], limits: Limits, *, text: str = "") -> tuple[Button, ...]:
+    """Take the buttons of a filled message; raises Unsupported for what the provider would not take."""
+    value = data.get(NAME) or []
+    for problem in problems(value, limits):
+        raise Unsupported(f"The message cannot be sent: {problem}.", remedy="Correct the buttons of the template.")
+    for problem in text_problems(value, text, limits):
+        raise Unsupported(
+            f"The message cannot be sent: {problem}.", remedy="Shorten the template.", klass=ReceiptClass.TOO_LARGE
+        )
+    return tuple(Button(str(one["title"]).strip(), one.get("url"), one.get("reply")) for one in value)
+
+
+def written(text: Any) -> list[dict[str, str]]:
+    """Read buttons out of a text of JSON, as an app or a browser does; none where it is no such text."""
+    try:
+        found = json.loads(text) if isinstance(text, str) else text
+    except (ValueError, RecursionError):
+        return []
+    given = [found] if isinstance(found, Mapping) else found
+    given = found if isinstance(found, list) else [found]
+    return [{name: str(one[name]) for name in _ORDER if name in one} for one in given if _is_button(one)]
+
+
+def is_web(address: str, *, https: bool = False) -> bool:
+    """Whether it is an http or https address with a host, written in plain characters."""
+    try:
+        parts = urlsplit(address)
+        host = parts.hostname
+    except ValueError:
+        return False
+    schemes = ("https",) if https else ("http", "https")
+    return parts.scheme in schemes and bool(host) and not any(letter.isspace() for letter in address)
+
+
+def _is_button(one: Any) -> bool:
+    return isinstance(one, Mapping) and isinstance(one.get("title"), str)
+
+
+def _problems(number: int, one: Mapping[str, Any], limits: Limits, is_open: Callable[[str], bool]) -> Iterator[str]:
+    if unknown := one.keys() - KEYS:
+        yield f"button {number} has {min(unknown)!r}, which no button has"
+    title = one.get("title")
+    if not isinstance(title, str) or not title.strip():
+        yield f"button {number} has no title"
+    elif not is_open(title) and len(title.strip()) > limits.title:
+        yield f"the title of button {number} has {len(title.strip())} characters of {limits.title}"
+    if ("url" in one) == ("reply" in one):
+        yield f"button {number} needs a url or a reply, and not both"
+    elif "url" in one:
+        yield from _url_problems(number, one["url"], limits, is_open)
+    else:
+        yield from _reply_problems(number, one["reply"], limits, is_open)
+
+
+def _url_problems(number: int, url: Any, limits: Limits, is_open: Callable[[str], bool]) -> Iterator[str]:
+    if isinstance(url, str) and is_open(url):
+        return
+    if not isinstance(url, str) or not url.isprintable() or not is_web(url, https=limits.https):
+        yield f"the url of button {number} is no {'https' if limits.https else 'http or https'} address"
+    elif len(url) > LONGEST_URL:
+        yield f"the url of button {number} has {len(url)} characters of {LONGEST_URL}"
+
+
+def _reply_problems(number: int, reply: Any, limits: Limits, is_open: Callable[[str], bool]) -> Iterator[str]:
+    if not limits.reply:
+        yield f"button {number} cannot answer on this channel: give it a url"
+    elif not isinstance(reply, str) or not reply:
+        yield f"the reply of button {number} is empty"
+    elif not is_open(reply) and len(reply.encode("utf-8", "replace")) > limits.reply:
+        yield f"the reply of button {number} has {len(reply.encode('utf-8', 'replace'))} octets of {limits.reply}"
+
+
+def _is_open(text: str) -> bool:
+    return _LIQUID.search(text) is not None
+
+
+def _is_closed(_text: str) -> bool:
+    return False
