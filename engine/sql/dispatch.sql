@@ -70,11 +70,14 @@ WITH open AS (
     FROM open CROSS JOIN LATERAL (
         SELECT d.delivery_id, d.due_at, d.profile_id, d.channel, d.address, c.purpose, c.policy_id
         FROM delivery_log d
-        JOIN campaign_run r ON r.tenant_id = d.tenant_id AND r.run_id = d.run_id
-        JOIN campaign c ON c.tenant_id = d.tenant_id AND c.campaign_id = d.campaign_id
         WHERE d.status = 'queued' AND d.through_id = open.channel_id AND {which}
           AND (d.expires_at IS NULL OR d.expires_at > %(now)s)
-          AND r.status NOT IN ('paused', 'cancelled') AND c.status = 'active'
+          -- A subquery, which is asked along the index of what is due: from a join the planner may begin with the runs, and
+          -- then reads and sorts all that waits (145 ms a claim instead of 5 when old runs had been archived).
+          AND (SELECT r.status NOT IN ('paused', 'cancelled') AND c.status = 'active'
+               FROM campaign_run r, campaign c
+               WHERE r.tenant_id = d.tenant_id AND r.run_id = d.run_id
+                 AND c.tenant_id = d.tenant_id AND c.campaign_id = d.campaign_id)
           AND (NOT d.pinned OR open.through_id = open.channel_id)
           -- Another message to the same address is in hand, or was a moment ago.
           AND (open.recipient_s IS NULL OR NOT EXISTS (
