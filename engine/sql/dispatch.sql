@@ -68,7 +68,7 @@ WITH open AS (
     SELECT one.*, open.through_id, open.most, open.recipient_s,
            row_number() OVER (PARTITION BY open.through_id, one.address ORDER BY one.due_at, one.delivery_id) AS of_address
     FROM open CROSS JOIN LATERAL (
-        SELECT d.delivery_id, d.due_at, d.profile_id, d.channel, d.address, c.purpose, c.policy_id
+        SELECT d.delivery_id, d.due_at, d.profile_id, d.channel, d.address, d.campaign_id
         FROM delivery_log d
         WHERE d.status = 'queued' AND d.through_id = open.channel_id AND {which}
           AND (d.expires_at IS NULL OR d.expires_at > %(now)s)
@@ -94,7 +94,8 @@ WITH open AS (
     SELECT * FROM placed WHERE place <= most ORDER BY due_at, delivery_id LIMIT %(most)s
 ), judged AS MATERIALIZED (
     SELECT d.delivery_id, d.through_id, policy.basis, {refusal} AS refused
-    FROM due d LEFT JOIN LATERAL (
+    FROM (SELECT due.*, c.purpose, c.policy_id FROM due JOIN campaign c USING (campaign_id)) AS d
+    LEFT JOIN LATERAL (
         -- The ground of its purpose in the policy that holds: what is owed to a person is no advertising.
         SELECT one.document -> 'purposes' ->> d.purpose AS basis FROM policy one
         WHERE NOT one.draft
