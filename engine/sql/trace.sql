@@ -168,6 +168,11 @@ LEFT JOIN agent_task t ON t.tenant_id = d.tenant_id AND t.task_id = d.task_id
 LEFT JOIN archive_delivery l ON l.tenant_id = d.tenant_id AND l.decision_id = d.decision_id
 LEFT JOIN outcome o ON o.tenant_id = l.tenant_id AND o.delivery_id = l.delivery_id
 
+-- name: archived_at
+-- Since when decisions are in the archive.
+SELECT a.decision_id, a.archived_at FROM archive_decision a
+WHERE a.tenant_id = (SELECT leo_tenant()) AND a.decision_id = ANY (%(decision_ids)s::bigint[])
+
 -- name: orphans
 -- Records that hang loose, counted by kind: each kind is one row, whatever it counts.
 WITH labels AS MATERIALIZED (

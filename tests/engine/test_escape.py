@@ -177,6 +177,7 @@ def test_a_tenants_reader_reaches_no_table_and_no_graph_but_its_own(
 TRUSTED: Mapping[str, str] = {
     "leo_archive": "moves what is old inside the tenant of the transaction, by its own judgement",
     "leo_analyze": "statistics of every table; gives nothing back",
+    "leo_analyze_people": "statistics of people's tables; gives nothing back",
     "leo_take_in": "puts index entries in their place; gives their number",
     "leo_erase_profile": "acts inside the tenant of the transaction, which its owner is bound to as well",
     "leo_graph_differences": "compares inside the tenant of the transaction",
