@@ -11,6 +11,7 @@ from psycopg.types.json import Jsonb
 from engine.db import Transaction
 from engine.queries import queries
 from engine.revisions import ANYTHING, Expected, revision_of
+from engine.text import settled
 from rules.errors import Conflict, NotFound
 from rules.faults import Fault
 from rules.words import CampaignStatus, Change
@@ -110,10 +111,11 @@ async def save_campaign(
         "tenant_id": tenant_id,
         "key": key,
         "name": name,
-        "purpose": purpose,
+        # Composed, as the consents and the events are that it is compared with.
+        "purpose": settled(purpose),
         "segment_id": segment_id,
         "policy_id": policy_id,
-        "trigger_type": trigger_type,
+        "trigger_type": None if trigger_type is None else settled(trigger_type),
         "trigger_segment_id": trigger_segment_id,
         "trigger_change": trigger_change,
         "starts_at": starts_at,
