@@ -407,7 +407,10 @@ ALTER TABLE segment
     ADD COLUMN IF NOT EXISTS schedule text,
     ADD COLUMN IF NOT EXISTS zone text,
     ADD COLUMN IF NOT EXISTS due_at timestamptz,
-    ADD COLUMN IF NOT EXISTS archived_at timestamptz;
+    ADD COLUMN IF NOT EXISTS archived_at timestamptz,
+    -- Who saved what is there, and when; a refresh is no saving.
+    ADD COLUMN IF NOT EXISTS saved_by text,
+    ADD COLUMN IF NOT EXISTS saved_at timestamptz;
 CREATE INDEX IF NOT EXISTS segment_centre_hnsw_idx ON segment USING hnsw (centre vector_cosine_ops);
 CREATE INDEX IF NOT EXISTS segment_due_idx ON segment (tenant_id, due_at) WHERE due_at IS NOT NULL;
 
@@ -585,6 +588,22 @@ CREATE TABLE IF NOT EXISTS channel_token (
 );
 CREATE INDEX IF NOT EXISTS channel_token_due_idx ON channel_token (tenant_id, due_at) WHERE due_at IS NOT NULL;
 
+-- A consent that was begun at a provider, until its administrator comes back with a code; once. What the exchange needs (the
+-- application's secret, the code verifier, settings of the channel) is sealed for this row.
+CREATE TABLE IF NOT EXISTS channel_consent (
+    tenant_id   uuid NOT NULL,
+    consent_id  bigint NOT NULL DEFAULT nextval('leo_id'),
+    kind        text NOT NULL,
+    name        text NOT NULL,
+    begun_by    text NOT NULL,
+    ciphertext  bytea NOT NULL,
+    expires_at  timestamptz NOT NULL,
+    created_at  timestamptz NOT NULL DEFAULT now(),
+    updated_at  timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT channel_consent_pkey PRIMARY KEY (tenant_id, consent_id),
+    CONSTRAINT channel_consent_tenant_fkey FOREIGN KEY (tenant_id) REFERENCES tenant
+);
+
 -- What the tenant's reader logs in with, sealed as a channel's credentials are; the server holds a hash alone.
 CREATE TABLE IF NOT EXISTS reader_credential (
     tenant_id   uuid NOT NULL,
@@ -667,6 +686,7 @@ ALTER TABLE message_template
     ADD COLUMN IF NOT EXISTS body_mjml text,
     ADD COLUMN IF NOT EXISTS data jsonb NOT NULL DEFAULT '{}',
     ADD COLUMN IF NOT EXISTS translations jsonb NOT NULL DEFAULT '{}',
+    ADD COLUMN IF NOT EXISTS saved_by text,
     ADD COLUMN IF NOT EXISTS approved_by text,
     ADD COLUMN IF NOT EXISTS approved_at timestamptz;
 -- A template of a provider's own has its parameters for a body.
@@ -729,6 +749,9 @@ CREATE TABLE IF NOT EXISTS campaign (
     CONSTRAINT campaign_control_share_range CHECK (control_share BETWEEN 0 AND 1)
 );
 ALTER TABLE campaign
+    -- Who saved what is there, and when; starting and pausing is no saving.
+    ADD COLUMN IF NOT EXISTS saved_by text,
+    ADD COLUMN IF NOT EXISTS saved_at timestamptz,
     ADD COLUMN IF NOT EXISTS trigger_segment_id bigint,
     ADD COLUMN IF NOT EXISTS trigger_change text;
 DO $$
@@ -1161,20 +1184,22 @@ CREATE INDEX IF NOT EXISTS archive_delivery_provider_idx ON archive_delivery (te
 CREATE OR REPLACE VIEW all_decision WITH (security_invoker = true) AS
 SELECT tenant_id, decision_id, run_id, campaign_id, profile_id, trigger_key, snapshot_id, event_id, task_id, template_id, action,
        channel, reason, candidates, inputs, inputs_hash, policy_id, policy_version, arbiter, model_hash, latency_us, wait_until,
-       decided_at, created_at, arbitration
+       decided_at, created_at, arbitration, NULL::timestamptz AS archived_at
 FROM decision
 UNION ALL
 SELECT tenant_id, decision_id, run_id, campaign_id, profile_id, trigger_key, snapshot_id, event_id, task_id, template_id, action,
        channel, reason, candidates, inputs, inputs_hash, policy_id, policy_version, arbiter, model_hash, latency_us, wait_until,
-       decided_at, created_at, arbitration
+       decided_at, created_at, arbitration, archived_at
 FROM archive_decision;
 CREATE OR REPLACE VIEW all_delivery WITH (security_invoker = true) AS
 SELECT tenant_id, delivery_id, decision_id, campaign_id, run_id, profile_id, event_id, channel, channel_id, through_id, template_id,
-       address, lane, status, attempts, due_at, expires_at, provider_id, code, class, response, settled, queued_at, sent_at, updated_at
+       address, lane, status, attempts, due_at, expires_at, provider_id, code, class, response, settled, queued_at, sent_at, updated_at,
+       NULL::timestamptz AS archived_at
 FROM delivery_log
 UNION ALL
 SELECT tenant_id, delivery_id, decision_id, campaign_id, run_id, profile_id, event_id, channel, channel_id, through_id, template_id,
-       address, lane, status, attempts, due_at, expires_at, provider_id, code, class, response, settled, queued_at, sent_at, updated_at
+       address, lane, status, attempts, due_at, expires_at, provider_id, code, class, response, settled, queued_at, sent_at, updated_at,
+       archived_at
 FROM archive_delivery;
 CREATE OR REPLACE VIEW archive_attempt WITH (security_invoker = true) AS
 SELECT d.tenant_id, d.delivery_id, t.number, t.phase, t.worker, t.at, t.status, t.code, t.class, t.detail, t.channel_id
@@ -1842,12 +1867,16 @@ INSERT INTO reference_kept (name, child, columns, parent, parent_columns, cascad
     ('archive_decision_run_fkey',     'archive_decision', '{run_id}',                'campaign_run',     '{run_id}',          false),
     ('archive_decision_template_fkey', 'archive_decision', '{template_id}',          'message_template', '{template_id}',     false),
     ('archive_delivery_channel_fkey', 'archive_delivery', '{channel_id}',            'channel',          '{channel_id}',      false);
--- FOR KEY SHARE keeps each look-up one by the parent's key: with it the planner makes no join of an EXISTS.
+-- FOR KEY SHARE keeps each look-up one by the parent's key: with it the planner makes no join of an EXISTS (nor with OFFSET).
+-- A person whom this very transaction wrote needs no lock: nobody else can remove them before it ends, and a sync writes
+-- people with all that hangs on them at once.
 UPDATE reference_kept r SET
     check_sql = format(
         'SELECT %1$L AS name, count(*) AS strays '
         'FROM (SELECT DISTINCT %2$s FROM new_rows WHERE tenant_id = border AND (%2$s) IS NOT NULL) n '
-        'WHERE NOT EXISTS (SELECT FROM public.%3$I p WHERE p.tenant_id = border%4$s FOR KEY SHARE) HAVING count(*) > 0',
+        'WHERE ' || CASE WHEN r.cascades AND r.parent = 'cdp_profiles' THEN
+            'NOT EXISTS (SELECT FROM public.%3$I p WHERE p.tenant_id = border%4$s AND p.xmin = pg_current_xact_id()::xid OFFSET 0) AND ' ELSE '' END ||
+        'NOT EXISTS (SELECT FROM public.%3$I p WHERE p.tenant_id = border%4$s FOR KEY SHARE) HAVING count(*) > 0',
         r.name, array_to_string('{tenant_id}' || r.columns, ', '), r.parent,
         (SELECT string_agg(format(' AND p.%I = n.%I', of_parent, of_child), '')
          FROM unnest(r.parent_columns, r.columns) AS pair (of_parent, of_child))),
@@ -2464,7 +2493,7 @@ BEGIN
         'callback', 'chat_message', 'tally', 'graph_check',
         'query_history', 'saved_query', 'reader_credential', 'erased_record', 'erasure',
         'take_up', 'ledger_batch', 'ledger_horizon', 'outbox', 'sync_run', 'sync_position', 'source_credential', 'source', 'outcome', 'delivery_attempt', 'delivery_log', 'decision', 'archive_delivery', 'archive_decision', 'model_answer', 'task_step',
-        'agent_task', 'run_batch', 'campaign_run', 'campaign_spend', 'campaign_template', 'campaign', 'policy', 'message_template', 'channel_token', 'channel_gate', 'channel_credential', 'channel',
+        'agent_task', 'run_batch', 'campaign_run', 'campaign_spend', 'campaign_template', 'campaign', 'policy', 'message_template', 'channel_token', 'channel_gate', 'channel_credential', 'channel_consent', 'channel',
         'segment_snapshot_member', 'segment_snapshot', 'recheck', 'segment_change', 'segment_refresh', 'segment_member',
         'segment_version', 'segment', 'event_key', 'marketing_event', 'suppression', 'consent', 'duplicate', 'profile_merge',
         'profile_relation', 'relation_target', 'profile_address',
@@ -2760,6 +2789,18 @@ BEGIN
     END LOOP;
 END $$;
 
+-- The same of what a sync writes, while it writes: how many rows there are, and the columns that it looks people up by. What is in
+-- attributes takes ten times as long, and waits for autovacuum.
+CREATE OR REPLACE FUNCTION leo_analyze_people() RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
+BEGIN
+    ANALYZE cdp_profiles (tenant_id, profile_id, ext_id, source, status, merged_into);
+    ANALYZE profile_address (tenant_id, profile_id, channel);
+    ANALYZE consent (tenant_id, profile_id, purpose);
+    ANALYZE profile_relation (tenant_id, profile_id, kind, target_id);
+    ANALYZE relation_target;
+END $$;
+
 -- Moves what waits before the GIN indexes of people into them: whoever fills them would have to do it inside their own
 -- transaction. Gives how many pages of waiting entries were taken in.
 CREATE OR REPLACE FUNCTION leo_take_in() RETURNS bigint
@@ -2833,8 +2874,8 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON scheduler, clock_job TO leo_app;
 
 REVOKE ALL ON FUNCTION leo_drop_tenant(uuid, text), leo_create_graph(text, uuid), leo_complete_graph(text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION leo_enter_graph(uuid, text, name) FROM PUBLIC;
-REVOKE ALL ON FUNCTION leo_graph_differences(), leo_graph_rebuild(), leo_analyze(), leo_take_in() FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION leo_graph_differences(), leo_graph_rebuild(), leo_analyze(), leo_take_in() TO leo_app;
+REVOKE ALL ON FUNCTION leo_graph_differences(), leo_graph_rebuild(), leo_analyze(), leo_analyze_people(), leo_take_in() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION leo_graph_differences(), leo_graph_rebuild(), leo_analyze(), leo_analyze_people(), leo_take_in() TO leo_app;
 REVOKE ALL ON FUNCTION leo_archive(timestamptz, bigint, int) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION leo_archive(timestamptz, bigint, int) TO leo_app;
 REVOKE ALL ON FUNCTION leo_erase_profile(bigint, text, text) FROM PUBLIC;

@@ -1,4 +1,4 @@
-"""People that changed, page by page: while one is written the next is mapped, and the one after that looked for."""
+"""People that changed, page by page: two are written at once, the next is mapped, and the one after that looked for."""
 
 import asyncio
 import logging
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
 
-from engine.ingest.commit import write_page
+from engine.ingest.commit import is_apart, write_beside, write_page
 from engine.ingest.page import Page, prepare
 from engine.ingest.paths import Document
 from engine.ingest.run import Run, position
@@ -16,6 +16,8 @@ from engine.queries import queries
 
 # By key a request carries so many: each is 22 characters.
 KEYS = 1_000
+# Nothing is written until the first page is ready, so that one is small.
+FIRST = 250
 log = logging.getLogger(__name__)
 
 
@@ -29,6 +31,14 @@ class _Ahead:
     following: asyncio.Task[list[Document]] | None
 
 
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """A page that is being written; `version` will be that of its stream, None where somebody else has moved it."""
+
+    page: Page | None
+    version: asyncio.Future[str | None]
+
+
 async def take_changes(run: Run) -> None:
     """Take everybody who changed since the stored position."""
     stands = await position(run)
@@ -39,27 +49,39 @@ async def take_changes(run: Run) -> None:
 
 async def _take_from(run: Run, stands: Position) -> bool:
     """Take pages until there are no more; False where somebody else has moved the stream."""
-    version = stands.version
-    asking = asyncio.create_task(_ask(run, stands.at, stands.key))
-    ahead = asyncio.create_task(_fetch(run, asking))
+    first = min(FIRST, run.page)
+    asking = asyncio.create_task(_ask(run, stands.at, stands.key, first))
+    ahead = asyncio.create_task(_fetch(run, asking, first))
+    before = this = _Written(None, asyncio.get_running_loop().create_future())
+    this.version.set_result(stands.version)
     try:
-        while not run.stop.is_set():
-            now = await ahead
-            if now is None:
-                return True
+        while not run.stop.is_set() and (now := await ahead) is not None:
             if now.following is not None:
                 asking = now.following
-                ahead = asyncio.create_task(_fetch(run, asking))
-            moved = await write_page(run, now.page, version, at=now.at, key=now.key)
-            if moved is None:
+                ahead = asyncio.create_task(_fetch(run, asking, run.page))
+            is_beside = this.page is not None and is_apart(this.page, now.page)
+            if not is_beside and await this.version is None:
                 return False
-            version = moved
+            if run.stop.is_set():
+                break
+            before, this = this, _Written(now.page, asyncio.create_task(_write(run, now, this.version)))
+            if await before.version is None:
+                return False
             if now.following is None:
-                return True
+                break
+        return await this.version is not None
     finally:
-        await _drop(ahead)
-        await _drop(asking)
-    return True
+        # The later first: it waits for the one before it.
+        for left in (this.version, before.version, ahead, asking):
+            await _drop(left)
+
+
+async def _write(run: Run, now: _Ahead, before: asyncio.Future[str | None]) -> str | None:
+    """Write a page after the one before it, or beside it while that is being written."""
+    if not before.done():
+        return await write_beside(run, now.page, before, at=now.at, key=now.key)
+    version = before.result()
+    return None if version is None else await write_page(run, now.page, version, at=now.at, key=now.key)
 
 
 async def take_in_turn(run: Run, *, most: int) -> list[float]:
@@ -68,7 +90,7 @@ async def take_in_turn(run: Run, *, most: int) -> list[float]:
     while len(times) < most:
         stands = await position(run)
         started = perf_counter()
-        found = await _ask(run, stands.at, stands.key)
+        found = await _ask(run, stands.at, stands.key, run.page)
         if not found:
             break
         at, key = end(found[-1], run.fields.time_field)
@@ -102,17 +124,17 @@ async def ids_of(run: Run, keys: Sequence[str]) -> list[int]:
     return list(row["ids"])
 
 
-async def _ask(run: Run, at: str, key: str) -> list[Document]:
-    return await run.ask_people("profiles_changed", ts=at, key=key, n=run.page, updated=run.fields.time_field)
+async def _ask(run: Run, at: str, key: str, n: int) -> list[Document]:
+    return await run.ask_people("profiles_changed", ts=at, key=key, n=n, updated=run.fields.time_field)
 
 
-async def _fetch(run: Run, asking: asyncio.Task[list[Document]]) -> _Ahead | None:
-    """Make the page that was asked for ready, while the source looks for the one after it."""
+async def _fetch(run: Run, asking: asyncio.Task[list[Document]], n: int) -> _Ahead | None:
+    """Make the page of `n` that was asked for ready, while the source looks for the one after it."""
     found = await asking
     if not found:
         return None
     at, key = end(found[-1], run.fields.time_field)
-    following = asyncio.create_task(_ask(run, at, key)) if len(found) >= run.page else None
+    following = asyncio.create_task(_ask(run, at, key, run.page)) if len(found) >= n else None
     try:
         return _Ahead(await prepare(run, found), at, key, following)
     except BaseException:
@@ -127,7 +149,7 @@ def end(document: Document, time_field: str) -> tuple[str, str]:
     return (at if type(at) is str else "", str(document["_key"]))
 
 
-async def _drop(ahead: asyncio.Task[Any]) -> None:
+async def _drop(ahead: asyncio.Future[Any]) -> None:
     """What nobody waits for any more, and what it began: its fault, if it has one, is not told."""
     if not ahead.done():
         ahead.cancel()

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from engine import identity
@@ -24,8 +25,21 @@ TAKEN_IN_AFTER = 4
 MOST_RECHECKED = 100
 # How often a transaction that was in another's way is tried.
 TRIES = 4
+# A page holds its people so long for the one before it: that one may wait for somebody who waits for them, which
+# PostgreSQL cannot see. A page of 1,000 takes some 0.1 s.
+LONGEST_HELD_S = 5.0
 _SQL = queries("ingest")
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Done:
+    """A page that was written, and the version of its stream since."""
+
+    version: str
+    written: write.Written
+    merged: int
+    deleted: int
 
 
 async def write_page(
@@ -46,32 +60,85 @@ async def write_page(
     raise AssertionError
 
 
+async def write_beside(
+    run: Run, page: Page, before: asyncio.Future[str | None], *, at: str | None = None, key: str | None = None
+) -> str | None:
+    """Write a page while the one `before` it is written; it is kept after that one was, or not at all.
+
+    Its people are others than those before (`is_apart`). None as in `write_page`, or where the page before was dropped.
+    """
+    try:
+        return await _write_beside(run, page, before, at=at, key=key)
+    except (Unavailable, TimeoutError):
+        version = await before
+    return None if version is None else await write_page(run, page, version, at=at, key=key)
+
+
+def is_apart(before: Page, page: Page) -> bool:
+    """Tell whether two pages may be written at once: both large, nobody in both, no merge that reaches further."""
+    is_large = min(before.read, page.read) > MOST_RECHECKED
+    return is_large and page.rows is not None and not before.rooted and before.keys.isdisjoint(page.keys)
+
+
 async def _write_page(run: Run, page: Page, version: str, *, at: str | None, key: str | None) -> str | None:
-    written, merged, deleted = write.Written(), 0, 0
     async with run.db.transaction(run.place.tenant_id) as conn:
-        is_bulk = page.read > MOST_RECHECKED
-        if (await write.claim(conn, run.place, PEOPLE, waits=False, is_bulk=is_bulk)).version != version:
-            run.counts.pages_dropped += 1
+        if not await _is_claimed(conn, run, page, version):
             return None
-        if page.rows is not None:
-            written = await write.write_people(conn, run.place, page.rows)
-        if page.gone:
-            deleted = await _count(conn, "mark_gone", {"keys": page.gone, "source": run.source.key})
-        if page.rooted:
-            merged = await identity.redirect_roots(conn, ext_ids=page.rooted)
-            await conn.execute(_SQL["delete_unmerged"], {"keys": page.unmerged})
-        if page.segments:
-            await mark_segments(conn, run, page.segments)
-        await _recheck(conn, run, written)
-        moved = await write.move(conn, run.place, PEOPLE, at=at, key=key)
+        written = write.Written() if page.rows is None else await write.write_people(conn, run.place, page.rows)
+        done = await _finish(conn, run, page, written, at=at, key=key)
+    await _go_on(run, page, done)
+    return done.version
+
+
+async def _write_beside(
+    run: Run, page: Page, before: asyncio.Future[str | None], *, at: str | None, key: str | None
+) -> str | None:
+    async with run.db.transaction(run.place.tenant_id) as conn:
+        await write.set_up(conn)
+        written = write.Written() if page.rows is None else await write.write_people(conn, run.place, page.rows)
+        version = await asyncio.wait_for(asyncio.shield(before), LONGEST_HELD_S)
+        if version is None or not await _is_claimed(conn, run, page, version):
+            await conn.rollback()
+            return None
+        done = await _finish(conn, run, page, written, at=at, key=key)
+    await _go_on(run, page, done)
+    return done.version
+
+
+async def _is_claimed(conn: Transaction, run: Run, page: Page, version: str) -> bool:
+    """Hold the stream until the transaction ends; False where it stands elsewhere by now."""
+    is_bulk = page.read > MOST_RECHECKED
+    stands = await write.claim(conn, run.place, PEOPLE, waits=False, is_bulk=is_bulk)
+    if stands.version != version:
+        run.counts.pages_dropped += 1
+    return stands.version == version
+
+
+async def _finish(
+    conn: Transaction, run: Run, page: Page, written: write.Written, *, at: str | None, key: str | None
+) -> _Done:
+    """Do what reaches beyond the page's people, and move the stream to its end."""
+    merged = deleted = 0
+    if page.gone:
+        deleted = await _count(conn, "mark_gone", {"keys": page.gone, "source": run.source.key})
+    if page.rooted:
+        merged = await identity.redirect_roots(conn, ext_ids=page.rooted)
+        await conn.execute(_SQL["delete_unmerged"], {"keys": page.unmerged})
+    if page.segments:
+        await mark_segments(conn, run, page.segments)
+    await _recheck(conn, run, written)
+    version = await write.move(conn, run.place, PEOPLE, at=at, key=key)
+    return _Done(version=version, written=written, merged=merged, deleted=deleted)
+
+
+async def _go_on(run: Run, page: Page, done: _Done) -> None:
     before = run.counts.new
-    _count_page(run.counts, page, written, merged=merged, deleted=deleted)
+    _count_page(run.counts, page, done)
     if any(before < bound <= run.counts.new for bound in ANALYZED_AT):
         run.beside.append(asyncio.create_task(_analyze(run)))
-    if is_bulk and run.counts.pages % TAKEN_IN_AFTER == 0:
+    if page.read > MOST_RECHECKED and run.counts.pages % TAKEN_IN_AFTER == 0:
         _take_in_beside(run)
     await run.tell()
-    return moved
 
 
 async def _analyze(run: Run) -> None:
@@ -108,15 +175,16 @@ async def _count(conn: Transaction, name: str, values: Mapping[str, Any]) -> int
     return (await conn.execute(_SQL[name], values)).rowcount
 
 
-def _count_page(counts: SyncCounts, page: Page, written: write.Written, *, merged: int, deleted: int) -> None:
+def _count_page(counts: SyncCounts, page: Page, done: _Done) -> None:
+    written = done.written
     counts.pages += 1
     counts.read += page.read
     counts.new += written.new
     counts.changed += written.changed
     refused = sum(page.refused.values())
     counts.unchanged += page.read - refused - written.new - written.changed
-    counts.merged += merged
-    counts.deleted += deleted
+    counts.merged += done.merged
+    counts.deleted += done.deleted
     counts.refused += page.refused
     counts.mended += page.mended
     counts.addresses_invalid += page.addresses_invalid

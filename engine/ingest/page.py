@@ -5,11 +5,12 @@ import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import orjson
 
-from engine.ingest import columns
+from engine.ingest import columns, write
 from engine.ingest import people as documents
 from engine.ingest.paths import Document
 from engine.ingest.people import People
@@ -23,7 +24,7 @@ _SQL = queries("ingest")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
-    """People, ready to be written. `rows` is None where nothing of them is new to us.
+    """People, ready to be written. `rows` is None where nothing of them is new to us; `keys` are everybody's.
 
     `segments` are the CDP's that somebody joins or leaves; `rooted` and `unmerged` are keys, of whoever is or was
     somebody else's loser and of whoever is out without being one; `gone` are those that the source has no more.
@@ -31,6 +32,7 @@ class Page:
 
     read: int
     unchanged: int
+    keys: frozenset[str]
     rows: Rows | None
     segments: set[str]
     rooted: list[str]
@@ -57,7 +59,9 @@ async def prepare(run: Run, found: list[Document], *, asked: Sequence[str] = ())
     await _name_touchpoints(run, people)
     there = set(keys)
     gone = [key for key in asked if key not in there and key in known]
-    return await asyncio.to_thread(_page_of, run, people, known, read=read, unchanged=unchanged, gone=gone)
+    target_ids = await _keep_targets(run, people)
+    make = partial(_page_of, run, people, known, read=read, unchanged=unchanged, gone=gone, target_ids=target_ids)
+    return await asyncio.to_thread(make)
 
 
 def _read(run: Run, fresh: list[Document], known: Mapping[str, Any]) -> People:
@@ -67,14 +71,30 @@ def _read(run: Run, fresh: list[Document], known: Mapping[str, Any]) -> People:
     return people
 
 
+async def _keep_targets(run: Run, people: People) -> str:
+    """Make what these people are related to, in a transaction of its own; gives ids by place."""
+    if not people.relations:
+        return "{}"
+    async with run.db.transaction(run.place.tenant_id, is_repeatable=True) as conn:
+        return await write.write_targets(conn, run.place, targets_of(people))
+
+
 def _page_of(
-    run: Run, people: People, known: Mapping[str, Mapping[str, Any]], *, read: int, unchanged: int, gone: list[str]
+    run: Run,
+    people: People,
+    known: Mapping[str, Mapping[str, Any]],
+    *,
+    read: int,
+    unchanged: int,
+    gone: list[str],
+    target_ids: str,
 ) -> Page:
     """Make the page and empty the people it is made of."""
     page = Page(
         read=read,
         unchanged=unchanged,
-        rows=rows_of(people) if people.keys else None,
+        keys=frozenset(people.keys),
+        rows=rows_of(people, target_ids) if people.keys else None,
         segments=_moved_segments(run, people, known),
         rooted=_rooted(people, known),
         unmerged=[person["k"] for person in people.persons if person["s"] != "active" and person["r"] is None],
@@ -89,7 +109,7 @@ def _page_of(
 
 
 async def _known(run: Run, keys: Sequence[str]) -> dict[str, Mapping[str, Any]]:
-    values = {"keys": list(keys), "source": run.source.key, "segments": run.fields.segments_attribute}
+    values = {"keys": columns.texts(keys), "source": run.source.key, "segments": run.fields.segments_attribute}
     async with run.db.transaction(run.place.tenant_id, read_only=True) as conn:
         rows = await (await conn.execute(_SQL["known"], values)).fetchall()
     return {row["ext_id"]: row for row in rows}
@@ -114,16 +134,25 @@ async def _name_touchpoints(run: Run, people: People) -> None:
     people.target_names |= {place: name for key, place in places.items() if (name := run.names.get(key))}
 
 
-def rows_of(people: People) -> Rows:
-    """Give people as columns."""
+def targets_of(people: People) -> write.Columns:
+    """Give what people are related to as columns."""
     targets = people.target_places
+    return {
+        "kinds": columns.words([kind for kind, _ in targets]),
+        "keys": columns.texts([key for _, key in targets]),
+        "names": columns.texts([people.target_names.get(place) for place in targets.values()]),
+    }
+
+
+def rows_of(people: People, target_ids: str) -> Rows:
+    """Give people as columns."""
     return Rows(
         people={
             "ext_ids": _texts(people.persons, "k"),
             "names": _texts(people.persons, "n"),
-            "locales": _texts(people.persons, "l"),
-            "zones": _texts(people.persons, "z"),
-            "statuses": _texts(people.persons, "s"),
+            "locales": _words(people.persons, "l"),
+            "zones": _words(people.persons, "z"),
+            "statuses": _words(people.persons, "s"),
             "revs": _texts(people.persons, "v"),
             "roots": _texts(people.persons, "r"),
             "times": _texts(people.persons, "t"),
@@ -131,27 +160,23 @@ def rows_of(people: People) -> Rows:
         },
         addresses={
             "places": columns.numbers([one["p"] for one in people.addresses]),
-            "channels": _texts(people.addresses, "c"),
+            "channels": _words(people.addresses, "c"),
             "values": _texts(people.addresses, "v"),
-            "reasons": columns.texts([one.get("r") for one in people.addresses]),
+            "reasons": columns.words([one.get("r") for one in people.addresses]),
         },
         consents={
             "places": columns.numbers([one["p"] for one in people.consents]),
-            "channels": _texts(people.consents, "c"),
-            "purposes": _texts(people.consents, "u"),
+            "channels": _words(people.consents, "c"),
+            "purposes": _words(people.consents, "u"),
             "granted": columns.flags([one["g"] for one in people.consents]),
-            "times": _texts(people.consents, "t"),
-        },
-        targets={
-            "kinds": columns.texts([kind for kind, _ in targets]),
-            "keys": columns.texts([key for _, key in targets]),
-            "names": columns.texts([people.target_names.get(place) for place in targets.values()]),
+            "times": _words(people.consents, "t"),
         },
         relations={
             "places": columns.numbers([one["p"] for one in people.relations]),
-            "kinds": _texts(people.relations, "k"),
+            "kinds": _words(people.relations, "k"),
             "targets": columns.numbers([one["t"] for one in people.relations]),
         },
+        target_ids=target_ids,
         has_addresses=bool(people.addresses),
         has_consents=bool(people.consents),
         has_relations=bool(people.relations),
@@ -160,6 +185,10 @@ def rows_of(people: People) -> Rows:
 
 def _texts(rows: list[dict[str, Any]], name: str) -> columns.Texts:
     return columns.texts([one[name] for one in rows])
+
+
+def _words(rows: list[dict[str, Any]], name: str) -> columns.Texts:
+    return columns.words([one[name] for one in rows])
 
 
 def _dumped(document: dict[str, Any]) -> bytes:

@@ -88,7 +88,7 @@ def _read_one(people: People, document: Document, fields: FieldMap, *, key: str,
             "z": _zone(people, fields.zone, document),
             # A loser is out at once, whether its winner is there already or not.
             "s": _ACTIVE if is_active and root is None else _DELETED,
-            "v": document.get("_rev"),
+            "v": revision if type(revision := document.get("_rev")) is str else None,
             "r": root,
             "t": at,
             "a": attributes(fields.attributes, document, people.mended),

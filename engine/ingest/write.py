@@ -26,13 +26,16 @@ Columns = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rows:
-    """A page's people as columns by the names that statements have for them, made ahead (engine.ingest.columns)."""
+    """A page's people as columns by the names that statements have for them, made ahead (engine.ingest.columns).
+
+    `target_ids` are those of `write_targets`.
+    """
 
     people: Columns
     addresses: Columns
     consents: Columns
-    targets: Columns
     relations: Columns
+    target_ids: str
     has_addresses: bool
     has_consents: bool
     has_relations: bool
@@ -75,9 +78,19 @@ async def write_people(conn: Transaction, place: Place, rows: Rows) -> Written:
     if rows.has_consents:
         await conn.execute(_SQL["write_consents"], {**common, **rows.consents})
     if rows.has_relations:
-        target_ids = await _target_ids(conn, place, rows.targets)
-        await conn.execute(_SQL["write_relations"], {**common, **rows.relations, "target_ids": target_ids})
+        await conn.execute(_SQL["write_relations"], {**common, **rows.relations, "target_ids": rows.target_ids})
     return written
+
+
+async def write_targets(conn: Transaction, place: Place, targets: Columns) -> str:
+    """Make what people are related to where it is new; gives their ids by place as PostgreSQL writes an array.
+
+    Made before the people, for they are shared: two pages that are written at once do not wait for each other. A
+    target that another transaction made meanwhile is seen by the second look.
+    """
+    values = {"tenant_id": place.tenant_id, **targets}
+    ids = str((await _one(conn, "write_targets", values))["ids"])
+    return ids if "NULL" not in ids else str((await _one(conn, "write_targets", values))["ids"])
 
 
 async def begin(conn: Transaction, place: Place, stream: str) -> Position:
@@ -92,26 +105,23 @@ async def claim(conn: Transaction, place: Place, stream: str, *, waits: bool = T
 
     Without `waits` the commit does not wait for the disk: for pages that start nothing and can be read again.
     """
-    values = {
-        "source_id": place.source_id,
-        "stream": stream,
-        "commit": "on" if waits else "off",
-        "pending": "16384" if is_bulk else "256",
-    }
+    values = {"source_id": place.source_id, "stream": stream, **_set_up(waits=waits, is_bulk=is_bulk)}
     return Position(**await _one(conn, "claim_position", values))
+
+
+async def set_up(conn: Transaction) -> None:
+    """Set a transaction up for a page of many that claims its stream later."""
+    await conn.execute(_SQL["set_up_page"], _set_up(waits=False, is_bulk=True))
+
+
+def _set_up(*, waits: bool, is_bulk: bool) -> dict[str, str]:
+    return {"commit": "on" if waits else "off", "pending": "16384" if is_bulk else "256"}
 
 
 async def move(conn: Transaction, place: Place, stream: str, *, at: str | None = None, key: str | None = None) -> str:
     """Move a stream to where a page ends, or leave it there and say that a page was written; gives the new version."""
     values = {"source_id": place.source_id, "stream": stream, "at": at, "key": key}
     return str((await _one(conn, "move_position", values))["version"])
-
-
-async def _target_ids(conn: Transaction, place: Place, targets: Columns) -> str:
-    """A target that another transaction made meanwhile is seen by the second look."""
-    values = {"tenant_id": place.tenant_id, **targets}
-    ids = str((await _one(conn, "write_targets", values))["ids"])
-    return ids if "NULL" not in ids else str((await _one(conn, "write_targets", values))["ids"])
 
 
 async def _one(conn: Transaction, name: str, values: Mapping[str, Any]) -> dict[str, Any]:

@@ -153,6 +153,10 @@ WITH set_up AS MATERIALIZED (
 SELECT at, key, sync_position.xmin::text AS version FROM sync_position, set_up
 WHERE source_id = %(source_id)s AND stream = %(stream)s FOR UPDATE OF sync_position
 
+-- name: set_up_page
+-- The same for a page that claims its position at its end.
+SELECT set_config('gin_pending_list_limit', %(pending)s, true), set_config('synchronous_commit', %(commit)s, true)
+
 -- name: move_position
 UPDATE sync_position SET at = coalesce(%(at)s, at), key = coalesce(%(key)s, key)
 WHERE source_id = %(source_id)s AND stream = %(stream)s RETURNING xmin::text AS version
@@ -169,7 +173,7 @@ ON CONFLICT ON CONSTRAINT recheck_pkey DO UPDATE SET event_types = '{}', due_at 
 -- name: analyze
 -- From 3,000 rows of a table, not 30,000: enough to tell a full table from an empty one until autovacuum looks closer, and a
 -- ninth of what it took (of 20,000 people taken it was a quarter of all that PostgreSQL did).
-SELECT leo_analyze() FROM set_config('default_statistics_target', '10', true)
+SELECT leo_analyze_people() FROM set_config('default_statistics_target', '10', true)
 
 -- name: take_in
 SELECT leo_take_in()

@@ -94,7 +94,7 @@ async def test_an_administrators_key_makes_keys_of_its_own_tenant_alone(
 
 @pytest.mark.parametrize(("method", "path"), list(ENDPOINTS))
 async def test_every_endpoint_wants_a_key_and_its_scope(
-    method: str, path: str, anybody: httpx.AsyncClient, callers: Callers, tenant: Tenant
+    method: str, path: str, anybody: httpx.AsyncClient, callers: Callers, module_tenant: Tenant
 ) -> None:
     for headers in (
         {},
@@ -105,11 +105,11 @@ async def test_every_endpoint_wants_a_key_and_its_scope(
         refused = await anybody.request(method, path, headers=headers)
         assert refused.status_code == 401
         assert refused.headers["WWW-Authenticate"] == "Bearer"
-    others = await callers.of(tenant, [scope for scope in Scope if scope != ENDPOINTS[method, path]])
+    others = await callers.of(module_tenant, [scope for scope in Scope if scope != ENDPOINTS[method, path]])
     refused = await others.request(method, path, content=b"not json")
     assert refused.status_code == 403, "a key without the scope learns nothing more"
     assert ENDPOINTS[method, path] in refused.json()["detail"]
-    entitled = await callers.of(tenant, [ENDPOINTS[method, path]])
+    entitled = await callers.of(module_tenant, [ENDPOINTS[method, path]])
     assert (await entitled.request(method, path)).status_code not in {401, 403}
 
 

@@ -193,14 +193,14 @@ def test_the_application_has_no_more_rights_than_it_needs(admin_url: str) -> Non
         "SELECT * FROM cypher('{graph}', $$ MATCH (a)-[*1..2]->(b) RETURN a $$) AS (a agtype)",
     ],
 )
-def test_what_the_application_may_not_do(admin_url: str, tenant: Tenant, statement: str) -> None:
+def test_what_the_application_may_not_do(admin_url: str, module_tenant: Tenant, statement: str) -> None:
     with (
         pytest.raises(psycopg.errors.InsufficientPrivilege),
-        acting(admin_url, "leo_app", tenant.tenant_id) as connection,
+        acting(admin_url, "leo_app", module_tenant.tenant_id) as connection,
     ):
         # An administrator's session may become any role again; an application's may not.
         connection.execute("SET SESSION AUTHORIZATION leo_app")
-        connection.execute(statement.format(graph=tenant.graph))
+        connection.execute(statement.format(graph=module_tenant.graph))
 
 
 def _as_application(connection: Connection, tenant_id: UUID | None = None) -> None:

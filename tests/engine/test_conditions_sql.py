@@ -67,10 +67,10 @@ async def found(conn: Transaction, compiled: Compiled) -> set[int]:
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 @given(documents=st.lists(people(), min_size=1, max_size=10), asked=st.lists(rules(), min_size=1, max_size=6))
 async def test_sql_and_python_agree_on_any_rule_and_any_person(
-    db: Database, tenant: Tenant, documents: list[dict[str, Any]], asked: list[dict[str, Any]]
+    db: Database, module_tenant: Tenant, documents: list[dict[str, Any]], asked: list[dict[str, Any]]
 ) -> None:
     parsed = [parse(one) for one in asked]
-    async with forgotten(db, tenant) as conn:
+    async with forgotten(db, module_tenant) as conn:
         by_id = await put(conn, documents)
         context = await context_of(conn, parsed, now=NOW)
         assert context.today == TODAY
@@ -106,18 +106,18 @@ async def test_sql_and_python_agree_on_any_rule_and_any_person(
     ],
 )
 async def test_hostile_names_and_values_stay_in_their_parameter(
-    db: Database, tenant: Tenant, shape: Any, text: str
+    db: Database, module_tenant: Tenant, shape: Any, text: str
 ) -> None:
     rule = parse(shape(text))
-    async with db.transaction(tenant.tenant_id, read_only=True) as conn:
+    async with db.transaction(module_tenant.tenant_id, read_only=True) as conn:
         context = await context_of(conn, [rule], now=NOW)
         compiled = compile_rule(rule, context)
         assert text not in compiled.statement.as_string(None)
         assert await found(conn, compiled) == set()
 
 
-async def test_a_value_is_found_whatever_it_is_written_with(db: Database, tenant: Tenant) -> None:
-    async with forgotten(db, tenant) as conn:
+async def test_a_value_is_found_whatever_it_is_written_with(db: Database, module_tenant: Tenant) -> None:
+    async with forgotten(db, module_tenant) as conn:
         for place, text in enumerate(HOSTILE):
             await conn.execute(
                 "INSERT INTO cdp_profiles (tenant_id, ext_id, attributes) VALUES (leo_tenant(), %s, %s)",

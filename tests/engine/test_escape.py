@@ -30,13 +30,19 @@ PARTITIONS = (*(f"marketing_event_{n:02d}" for n in range(16)), *ARCHIVE_PARTS)
 READABLE = {"schema_migration", "graph_element", "graph_source"}
 
 
+@pytest.fixture(scope="module")
+def filled(admin_url: str, other_module_tenant: Tenant) -> tuple[Tenant, dict[str, tuple[str, int]]]:
+    """A tenant with a row in every table, and what all of it comes to."""
+    fill(admin_url, other_module_tenant)
+    return other_module_tenant, whole(admin_url, other_module_tenant)
+
+
 @pytest.fixture
-def victim(admin_url: str, other_tenant: Tenant) -> Iterator[Tenant]:
-    """A tenant with a row in every table; whatever a test tried, nothing of it has changed."""
-    fill(admin_url, other_tenant)
-    before = whole(admin_url, other_tenant)
-    yield other_tenant
-    assert whole(admin_url, other_tenant) == before
+def victim(admin_url: str, filled: tuple[Tenant, dict[str, tuple[str, int]]]) -> Iterator[Tenant]:
+    """The tenant with a row in every table; whatever a test tried, nothing of it has changed."""
+    attacked, before = filled
+    yield attacked
+    assert whole(admin_url, attacked) == before
 
 
 @contextmanager
@@ -100,12 +106,12 @@ NOTHING = frozenset({"0", FORBIDDEN, "LEO01", "LEO03"})
 @pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize("attack", ATTACKS)
 def test_no_row_of_another_tenant_is_reached_in_any_table(
-    admin_url: str, tenant: Tenant, victim: Tenant, attack: str, place: str
+    admin_url: str, module_tenant: Tenant, victim: Tenant, attack: str, place: str
 ) -> None:
     with acting(admin_url, "superuser") as connection:
         rows = {table: first_row(connection, ARCHIVE_PARTS.get(table, table), victim) for table in columns(connection)}
     found = {}
-    with acting(admin_url, "leo_app", tenant.tenant_id if place == PLACES[0] else None) as connection:
+    with acting(admin_url, "leo_app", module_tenant.tenant_id if place == PLACES[0] else None) as connection:
         for table, names in _tables(admin_url).items():
             statement = sql.SQL(ATTACKS[attack]).format(  # type: ignore[arg-type]
                 table=sql.Identifier(table),
@@ -150,10 +156,10 @@ def test_what_no_tenant_owns_is_read_and_never_written_by_the_application(admin_
 
 
 def test_a_tenants_reader_reaches_no_table_and_no_graph_but_its_own(
-    admin_url: str, tenant: Tenant, victim: Tenant
+    admin_url: str, module_tenant: Tenant, victim: Tenant
 ) -> None:
     with acting(admin_url, "superuser") as connection:
-        (reader,) = values(connection, "SELECT leo_reader(%s)", tenant.tenant_id)
+        (reader,) = values(connection, "SELECT leo_reader(%s)", module_tenant.tenant_id)
         labels = values(connection, "SELECT label FROM graph_element")
         tables = values(connection, CATALOG["tables"])
         connection.execute(f"SET LOCAL ROLE {reader}")
@@ -161,7 +167,7 @@ def test_a_tenants_reader_reaches_no_table_and_no_graph_but_its_own(
             for action in ("SELECT count(*) FROM public.{}", "DELETE FROM public.{}"):
                 assert _attempt(connection, sql.SQL(action).format(sql.Identifier(table)), {}) == FORBIDDEN, table
         for label in labels:
-            theirs, ours = sql.Identifier(victim.graph, label), sql.Identifier(tenant.graph, label)
+            theirs, ours = sql.Identifier(victim.graph, label), sql.Identifier(module_tenant.graph, label)
             assert _attempt(connection, sql.SQL("SELECT count(*) FROM {}").format(theirs), {}) == FORBIDDEN, label
             assert _attempt(connection, sql.SQL("SELECT count(*) FROM {}").format(ours), {}) == "1", label
             assert _attempt(connection, sql.SQL("DELETE FROM {}").format(ours), {}) == FORBIDDEN, label
@@ -171,6 +177,7 @@ def test_a_tenants_reader_reaches_no_table_and_no_graph_but_its_own(
 TRUSTED: Mapping[str, str] = {
     "leo_archive": "moves what is old inside the tenant of the transaction, by its own judgement",
     "leo_analyze": "statistics of every table; gives nothing back",
+    "leo_analyze_people": "statistics of people's tables; gives nothing back",
     "leo_take_in": "puts index entries in their place; gives their number",
     "leo_erase_profile": "acts inside the tenant of the transaction, which its owner is bound to as well",
     "leo_graph_differences": "compares inside the tenant of the transaction",
@@ -211,13 +218,13 @@ def _counted(connection: Connection, graph: str, label: str, kind: str) -> list[
 
 @pytest.mark.parametrize("place", PLACES)
 def test_the_graph_of_another_tenant_answers_nothing_through_cypher(
-    admin_url: str, tenant: Tenant, victim: Tenant, place: str
+    admin_url: str, module_tenant: Tenant, victim: Tenant, place: str
 ) -> None:
     """leo_app may read every graph's tables: the border is the condition that each query is wrapped with."""
     with acting(admin_url, "superuser") as connection:
         labels = connection.execute("SELECT label, kind FROM graph_element").fetchall()
     assert len(labels) > 20
-    with acting(admin_url, "leo_app", tenant.tenant_id if place == PLACES[0] else None) as connection:
+    with acting(admin_url, "leo_app", module_tenant.tenant_id if place == PLACES[0] else None) as connection:
         theirs = {label: _counted(connection, victim.graph, label, kind) for label, kind in labels}
     with acting(admin_url, "leo_app", victim.tenant_id) as connection:
         own = {label: _counted(connection, victim.graph, label, kind) for label, kind in labels}

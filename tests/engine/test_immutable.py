@@ -146,14 +146,20 @@ def test_an_erased_person_stays_a_member_by_number(admin_url: str, frozen: Tenan
         assert _frozen(connection, frozen) == before
 
 
+@pytest.fixture(scope="module")
+def decided(admin_url: str, module_tenant: Tenant) -> Tenant:
+    with acting(admin_url, "superuser", module_tenant.tenant_id) as connection:
+        _decide(connection, module_tenant)
+    return module_tenant
+
+
 @pytest.mark.parametrize("role", ROLES)
 @pytest.mark.parametrize("table", ["decision", "delivery_attempt", "segment_version", "policy", "tenant_removal"])
-def test_records_are_only_added_to(admin_url: str, tenant: Tenant, role: str, table: str) -> None:
-    with acting(admin_url, "superuser", tenant.tenant_id) as connection:
-        _decide(connection, tenant)
+def test_records_are_only_added_to(admin_url: str, decided: Tenant, role: str, table: str) -> None:
+    with acting(admin_url, "superuser", decided.tenant_id) as connection:
         assert values(connection, "SELECT count(*) > 0 FROM decision WHERE tenant_id = leo_tenant()") == [True]
     for statement in ("UPDATE {} SET tenant_id = tenant_id", "DELETE FROM {}", "TRUNCATE {} CASCADE"):
-        with pytest.raises(psycopg.Error) as refused, acting(admin_url, role, tenant.tenant_id) as connection:
+        with pytest.raises(psycopg.Error) as refused, acting(admin_url, role, decided.tenant_id) as connection:
             connection.execute(statement.format(table))
         assert refused.value.sqlstate in {"LEO03", "LEO04", "42501"}, (statement, refused.value)
 

@@ -9,7 +9,7 @@ from psycopg.types.json import Jsonb
 
 from engine.db import Database
 from engine.ingest import fieldmap, people, write
-from engine.ingest.page import rows_of
+from engine.ingest.page import rows_of, targets_of
 from engine.ingest.write import Place, Written
 from engine.profiles import get_profile, upsert_profiles
 from tests.conftest import Tenant
@@ -46,7 +46,8 @@ async def place(db: Database, tenant: Tenant) -> Place:
 async def take(db: Database, place: Place, *documents: dict[str, Any], known: bool = False) -> Written:
     read = people.read(documents, FIELDS, known={one["_key"] for one in documents} if known else set())
     async with db.transaction(place.tenant_id) as conn:
-        return await write.write_people(conn, place, rows_of(read))
+        target_ids = await write.write_targets(conn, place, targets_of(read))
+        return await write.write_people(conn, place, rows_of(read, target_ids))
 
 
 async def everything(db: Database, place: Place) -> dict[str, list[str]]:
@@ -116,12 +117,24 @@ async def test_what_waits_before_the_indexes_is_taken_in_by_another_session(db: 
     many = [{**LAN, "_key": f"lan-{number}", "identities": []} for number in range(200)]
     async with db.transaction(place.tenant_id) as conn:
         await conn.execute("SET LOCAL gin_pending_list_limit = '16MB'")
-        await write.write_people(conn, place, rows_of(people.read(many, FIELDS, known=set())))
+        read = people.read(many, FIELDS, known=set())
+        target_ids = await write.write_targets(conn, place, targets_of(read))
+        await write.write_people(conn, place, rows_of(read, target_ids))
     taken = []
     for _ in range(2):
         async with db.transaction(place.tenant_id) as conn:
             taken.append(await (await conn.execute("SELECT leo_take_in() AS pages")).fetchone())
     assert [row and row["pages"] > 0 for row in taken] == [True, False]
+
+
+async def test_the_planner_is_told_of_people_before_autovacuum_comes(db: Database, place: Place) -> None:
+    await take(db, place, LAN, {**LAN, "_key": "minh", "primaryEmail": "minh@hoa.vn"})
+    async with db.transaction(place.tenant_id) as conn:
+        await conn.execute("SELECT leo_analyze_people()")
+        told = await (
+            await conn.execute("SELECT relname FROM pg_class WHERE relname = ANY (%s) AND reltuples > 0", ([*TABLES],))
+        ).fetchall()
+    assert {row["relname"] for row in told} == set(TABLES)
 
 
 async def test_a_change_of_one_field_rewrites_that_person_alone(db: Database, place: Place) -> None:

@@ -9,10 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from engine.db import Database
 from engine.settings import Settings
 from tests.channels.sandbox_process import ROOT
 from tests.conftest import Tenant
-from tests.engine.cdp import Cdp
+from tests.engine.cdp import Cdp, keys
+from tests.engine.worker_process import until
 
 
 class Leo:
@@ -102,11 +104,15 @@ async def test_a_map_of_ones_own_is_taken_and_a_wrong_one_refused(leo: Leo, cdp:
     assert (await leo.add(cdp, "--map", str(changes)))[0] == 0
 
 
-async def test_ctrl_c_ends_it_after_a_page_and_the_next_goes_on(leo: Leo, cdp: Cdp) -> None:
+async def test_ctrl_c_ends_it_after_a_page_and_the_next_goes_on(leo: Leo, cdp: Cdp, db: Database) -> None:
     await cdp.make(600)
     assert (await leo.add(cdp, "--set", "page=2"))[0] == 0
     process = await leo.start("sync", "--json")
-    await asyncio.sleep(2.5)
+
+    async def has_begun() -> bool:
+        return bool(await keys(db, leo.tenant))
+
+    await until(has_begun)
     process.send_signal(signal.SIGINT)
     out, err = await process.communicate()
     first = json.loads(out)["cdp"]

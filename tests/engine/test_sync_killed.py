@@ -20,6 +20,7 @@ from tests.engine.cdp import connect, new_cdp, take
 
 KILLS = 20
 PEOPLE = 400
+LARGE = 110
 # What people became, whatever ids and instants it got.
 OUTCOME = (
     "SELECT p.ext_id, p.status, p.name, p.locale, p.attributes, p.source_rev, p.source_root, w.ext_id AS winner, "
@@ -84,11 +85,12 @@ async def test_twenty_kills_later_everything_is_as_if_nobody_had_killed(
     undisturbed = await connect(db, vault, other_tenant, cdp)
     await take(db, undisturbed, Mode.FULL)
 
-    source = await connect(db, vault, tenant, cdp, page=3)
     environment = {"PATH": "/usr/bin:/bin", **settings.environment()}
     chance = random.Random(20)  # noqa: S311 - the same points each time, as far as a clock allows
     killed = 0
     while killed < KILLS:
+        # Large pages are written two at once.
+        source = await connect(db, vault, tenant, cdp, page=(3, LARGE)[killed % 2])
         ended = await run_and_kill(environment, db, tenant, chance)
         killed += not ended
         if ended:

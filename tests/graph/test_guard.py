@@ -202,13 +202,13 @@ def test_a_plain_read_passes_unchanged(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", TAKEN)
-async def test_what_passes_is_cypher_to_age_too(db: Database, tenant: Tenant, text: str) -> None:
+async def test_what_passes_is_cypher_to_age_too(db: Database, module_tenant: Tenant, text: str) -> None:
     guarded = read(text)
     values: dict[str, Any] = dict.fromkeys(guarded.parameters, 1) | ({"ids": [1]} if "$ids" in text else {})
     columns = ", ".join(f'"{column}" agtype' for column in guarded.columns)
-    async with db.transaction(tenant.tenant_id, read_only=True) as connection:
+    async with db.transaction(module_tenant.tenant_id, read_only=True) as connection:
         cursor = AsyncRawCursor(connection)
-        statement = f"SELECT * FROM cypher('{tenant.graph}', $x$ {text} $x$, $1) AS ({columns})"  # noqa: S608
+        statement = f"SELECT * FROM cypher('{module_tenant.graph}', $x$ {text} $x$, $1) AS ({columns})"  # noqa: S608
         await cursor.execute(statement, (json.dumps(values),))
         assert await cursor.fetchall() is not None
 
@@ -257,7 +257,9 @@ def session(database_url: str) -> Iterator[psycopg.Connection[Any]]:
         yield connection
 
 
-def test_a_text_means_to_age_what_it_means_to_the_guard(session: psycopg.Connection[Any], tenant: Tenant) -> None:
+def test_a_text_means_to_age_what_it_means_to_the_guard(
+    session: psycopg.Connection[Any], module_tenant: Tenant
+) -> None:
     """Where the two read quotes differently, code could hide in a text."""
 
     @given(text=st.text(st.characters(codec="utf-8", exclude_characters="\x00"), max_size=30))
@@ -269,7 +271,7 @@ def test_a_text_means_to_age_what_it_means_to_the_guard(session: psycopg.Connect
         query = read(f"UNWIND [{written}] AS t MATCH (c:Channel) WHERE c.name <> t RETURN t")
         list_alone = query.text.split(" MATCH")[0] + " RETURN t"
         rows = RawCursor(session).execute(
-            f"SELECT * FROM cypher('{tenant.graph}', $leo$ {list_alone} $leo$) AS (t text)"  # noqa: S608
+            f"SELECT * FROM cypher('{module_tenant.graph}', $leo$ {list_alone} $leo$) AS (t text)"  # noqa: S608
         )
         assert rows.fetchall() == [(text,)]
 
@@ -295,7 +297,7 @@ operands = st.recursive(
 )
 
 
-def test_any_expression_that_passes_is_one_to_age(session: psycopg.Connection[Any], tenant: Tenant) -> None:
+def test_any_expression_that_passes_is_one_to_age(session: psycopg.Connection[Any], module_tenant: Tenant) -> None:
     """AGE may find that types do not fit; it never reads another sentence."""
 
     @given(condition=operands)
@@ -305,7 +307,7 @@ def test_any_expression_that_passes_is_one_to_age(session: psycopg.Connection[An
             query = read(f"MATCH (p:Profile)-[b:BOUGHT]->(x:Product) WHERE {condition} RETURN p.profile_id")
         except InvalidInput:
             return
-        statement = f"SELECT * FROM cypher('{tenant.graph}', $leo$ {query.text} $leo$, $1) AS (i agtype)"  # noqa: S608
+        statement = f"SELECT * FROM cypher('{module_tenant.graph}', $leo$ {query.text} $leo$, $1) AS (i agtype)"  # noqa: S608
         try:
             with session.transaction():
                 RawCursor(session).execute(statement, ('{"a": 1}',))
@@ -359,8 +361,8 @@ def test_a_place_to_ask_for_one_person_is_told_only_where_that_changes_nothing()
     assert read(late).found_in.keys() == {"p"}
 
 
-async def test_labels_kinds_and_properties_are_those_of_the_schema(db: Database, tenant: Tenant) -> None:
-    async with db.transaction(tenant.tenant_id) as connection:
+async def test_labels_kinds_and_properties_are_those_of_the_schema(db: Database, module_tenant: Tenant) -> None:
+    async with db.transaction(module_tenant.tenant_id) as connection:
         rows = await (
             await connection.execute("SELECT kind, label, id_column, properties FROM graph_element")
         ).fetchall()
