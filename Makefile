@@ -43,7 +43,7 @@ console: $(CONSOLE) ## Build the pages that the API shows at /, with Node from P
 # Where it cannot be built, everything else works all the same, and / says so.
 .PHONY: try-console
 try-console: $(STAMP)
-	@$(MAKE) --no-print-directory console || echo "make: going on without the console's pages." >&2
+	@$(MAKE) --no-print-directory --silent console || echo "make: going on without the console's pages." >&2
 
 demo: $(STAMP) try-console ## Run the whole journey: customers, decisions, deliveries, outcomes, one traced path
 	@.venv/bin/leo demo $(ARGS)

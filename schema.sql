@@ -407,7 +407,10 @@ ALTER TABLE segment
     ADD COLUMN IF NOT EXISTS schedule text,
     ADD COLUMN IF NOT EXISTS zone text,
     ADD COLUMN IF NOT EXISTS due_at timestamptz,
-    ADD COLUMN IF NOT EXISTS archived_at timestamptz;
+    ADD COLUMN IF NOT EXISTS archived_at timestamptz,
+    -- Who saved what is there, and when; a refresh is no saving.
+    ADD COLUMN IF NOT EXISTS saved_by text,
+    ADD COLUMN IF NOT EXISTS saved_at timestamptz;
 CREATE INDEX IF NOT EXISTS segment_centre_hnsw_idx ON segment USING hnsw (centre vector_cosine_ops);
 CREATE INDEX IF NOT EXISTS segment_due_idx ON segment (tenant_id, due_at) WHERE due_at IS NOT NULL;
 
@@ -585,6 +588,22 @@ CREATE TABLE IF NOT EXISTS channel_token (
 );
 CREATE INDEX IF NOT EXISTS channel_token_due_idx ON channel_token (tenant_id, due_at) WHERE due_at IS NOT NULL;
 
+-- A consent that was begun at a provider, until its administrator comes back with a code; once. What the exchange needs (the
+-- application's secret, the code verifier, settings of the channel) is sealed for this row.
+CREATE TABLE IF NOT EXISTS channel_consent (
+    tenant_id   uuid NOT NULL,
+    consent_id  bigint NOT NULL DEFAULT nextval('leo_id'),
+    kind        text NOT NULL,
+    name        text NOT NULL,
+    begun_by    text NOT NULL,
+    ciphertext  bytea NOT NULL,
+    expires_at  timestamptz NOT NULL,
+    created_at  timestamptz NOT NULL DEFAULT now(),
+    updated_at  timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT channel_consent_pkey PRIMARY KEY (tenant_id, consent_id),
+    CONSTRAINT channel_consent_tenant_fkey FOREIGN KEY (tenant_id) REFERENCES tenant
+);
+
 -- What the tenant's reader logs in with, sealed as a channel's credentials are; the server holds a hash alone.
 CREATE TABLE IF NOT EXISTS reader_credential (
     tenant_id   uuid NOT NULL,
@@ -667,6 +686,7 @@ ALTER TABLE message_template
     ADD COLUMN IF NOT EXISTS body_mjml text,
     ADD COLUMN IF NOT EXISTS data jsonb NOT NULL DEFAULT '{}',
     ADD COLUMN IF NOT EXISTS translations jsonb NOT NULL DEFAULT '{}',
+    ADD COLUMN IF NOT EXISTS saved_by text,
     ADD COLUMN IF NOT EXISTS approved_by text,
     ADD COLUMN IF NOT EXISTS approved_at timestamptz;
 -- A template of a provider's own has its parameters for a body.
@@ -729,6 +749,9 @@ CREATE TABLE IF NOT EXISTS campaign (
     CONSTRAINT campaign_control_share_range CHECK (control_share BETWEEN 0 AND 1)
 );
 ALTER TABLE campaign
+    -- Who saved what is there, and when; starting and pausing is no saving.
+    ADD COLUMN IF NOT EXISTS saved_by text,
+    ADD COLUMN IF NOT EXISTS saved_at timestamptz,
     ADD COLUMN IF NOT EXISTS trigger_segment_id bigint,
     ADD COLUMN IF NOT EXISTS trigger_change text;
 DO $$
@@ -1161,20 +1184,22 @@ CREATE INDEX IF NOT EXISTS archive_delivery_provider_idx ON archive_delivery (te
 CREATE OR REPLACE VIEW all_decision WITH (security_invoker = true) AS
 SELECT tenant_id, decision_id, run_id, campaign_id, profile_id, trigger_key, snapshot_id, event_id, task_id, template_id, action,
        channel, reason, candidates, inputs, inputs_hash, policy_id, policy_version, arbiter, model_hash, latency_us, wait_until,
-       decided_at, created_at, arbitration
+       decided_at, created_at, arbitration, NULL::timestamptz AS archived_at
 FROM decision
 UNION ALL
 SELECT tenant_id, decision_id, run_id, campaign_id, profile_id, trigger_key, snapshot_id, event_id, task_id, template_id, action,
        channel, reason, candidates, inputs, inputs_hash, policy_id, policy_version, arbiter, model_hash, latency_us, wait_until,
-       decided_at, created_at, arbitration
+       decided_at, created_at, arbitration, archived_at
 FROM archive_decision;
 CREATE OR REPLACE VIEW all_delivery WITH (security_invoker = true) AS
 SELECT tenant_id, delivery_id, decision_id, campaign_id, run_id, profile_id, event_id, channel, channel_id, through_id, template_id,
-       address, lane, status, attempts, due_at, expires_at, provider_id, code, class, response, settled, queued_at, sent_at, updated_at
+       address, lane, status, attempts, due_at, expires_at, provider_id, code, class, response, settled, queued_at, sent_at, updated_at,
+       NULL::timestamptz AS archived_at
 FROM delivery_log
 UNION ALL
 SELECT tenant_id, delivery_id, decision_id, campaign_id, run_id, profile_id, event_id, channel, channel_id, through_id, template_id,
-       address, lane, status, attempts, due_at, expires_at, provider_id, code, class, response, settled, queued_at, sent_at, updated_at
+       address, lane, status, attempts, due_at, expires_at, provider_id, code, class, response, settled, queued_at, sent_at, updated_at,
+       archived_at
 FROM archive_delivery;
 CREATE OR REPLACE VIEW archive_attempt WITH (security_invoker = true) AS
 SELECT d.tenant_id, d.delivery_id, t.number, t.phase, t.worker, t.at, t.status, t.code, t.class, t.detail, t.channel_id
@@ -2468,7 +2493,7 @@ BEGIN
         'callback', 'chat_message', 'tally', 'graph_check',
         'query_history', 'saved_query', 'reader_credential', 'erased_record', 'erasure',
         'take_up', 'ledger_batch', 'ledger_horizon', 'outbox', 'sync_run', 'sync_position', 'source_credential', 'source', 'outcome', 'delivery_attempt', 'delivery_log', 'decision', 'archive_delivery', 'archive_decision', 'model_answer', 'task_step',
-        'agent_task', 'run_batch', 'campaign_run', 'campaign_spend', 'campaign_template', 'campaign', 'policy', 'message_template', 'channel_token', 'channel_gate', 'channel_credential', 'channel',
+        'agent_task', 'run_batch', 'campaign_run', 'campaign_spend', 'campaign_template', 'campaign', 'policy', 'message_template', 'channel_token', 'channel_gate', 'channel_credential', 'channel_consent', 'channel',
         'segment_snapshot_member', 'segment_snapshot', 'recheck', 'segment_change', 'segment_refresh', 'segment_member',
         'segment_version', 'segment', 'event_key', 'marketing_event', 'suppression', 'consent', 'duplicate', 'profile_merge',
         'profile_relation', 'relation_target', 'profile_address',

@@ -14,6 +14,7 @@ from api.routes import (
     activation,
     campaigns,
     channels,
+    consents,
     console,
     cypher,
     data,
@@ -50,6 +51,9 @@ ROUTERS = (
     console.router,
     tenants.router,
     channels.router,
+    consents.router,
+    consents.finishing,
+    consents.returning,
     # Before profiles, whose keys may hold a slash.
     explain.router,
     journeys.router,

@@ -11,7 +11,7 @@ from fastapi.openapi.utils import get_openapi
 
 from api.envelope import REQUEST_ID_HEADER
 from api.problems import MEDIA_TYPE
-from api.schemas.base import Problem, ProblemError
+from api.schemas.base import Problem, ProblemError, Texts
 
 FILE = Path("docs/openapi.json")
 DESCRIPTION = """\
@@ -48,6 +48,7 @@ _STATUSES = {
     "403": "The key has not the scope.",
     "404": "There is no such record in this tenant.",
     "409": "The record's state forbids it, or the same request is being worked on.",
+    "412": "It is not what `If-Match` or `If-None-Match` said: somebody saved it in between.",
     "408": "The body did not come in time.",
     "413": "The body is larger than 1 MB.",
     "422": "Something that was sent is wrong; `errors` names the fields.",
@@ -102,7 +103,7 @@ def document(app: FastAPI) -> dict[str, Any]:
     components = whole["components"]
     components["securitySchemes"] = _SCHEMES
     components["parameters"] = _PARAMETERS
-    for model in (Problem, ProblemError):
+    for model in (Problem, ProblemError, Texts):
         components["schemas"][model.__name__] = model.model_json_schema(ref_template="#/components/schemas/{model}")
         components["schemas"][model.__name__].pop("$defs", None)
     for path in whole["paths"].values():
@@ -130,6 +131,8 @@ def _complete(method: str, operation: dict[str, Any]) -> None:
         unneeded |= {"408", "409", "413"}
     if method == "get" or "requestBody" not in operation:
         unneeded.add("400")
+    if not any(one.get("name") == "If-Match" for one in operation["parameters"]):
+        unneeded.add("412")
     for status in unneeded:
         responses.pop(status, None)
 

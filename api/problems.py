@@ -1,7 +1,8 @@
 """Every error as a problem document (RFC 9457): one table from the tree of errors to a status.
 
 `type` is `urn:problem-type:leo:<code>`; beside the standard members a problem has `code`, `remedy` and `request_id`,
-and a refused body has `errors`, each with the field and what is wrong with it. What a server's failure is about stays
+and what is about a field of the body has `errors`, each with the field and what is wrong with it, by its kind and in
+each language. What a server's failure is about stays
 in the log, under the request id.
 """
 
@@ -16,8 +17,9 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
-from api import throttle
+from api import throttle, wording
 from rules.errors import (
+    Changed,
     Conflict,
     Forbidden,
     InvalidInput,
@@ -35,6 +37,7 @@ STATUS: Mapping[type[LeoError], HTTPStatus] = {
     Unauthorized: HTTPStatus.UNAUTHORIZED,
     Forbidden: HTTPStatus.FORBIDDEN,
     NotFound: HTTPStatus.NOT_FOUND,
+    Changed: HTTPStatus.PRECONDITION_FAILED,
     Conflict: HTTPStatus.CONFLICT,
     TooMany: HTTPStatus.TOO_MANY_REQUESTS,
     Unavailable: HTTPStatus.SERVICE_UNAVAILABLE,
@@ -67,7 +70,7 @@ def problem(
     code: str,
     detail: str,
     remedy: str,
-    errors: Sequence[Mapping[str, str]] | None = None,
+    errors: Sequence[Mapping[str, Any]] | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> Response:
     """Write a problem document."""
@@ -131,12 +134,20 @@ async def _on_leo_error(request: Request, error: Exception) -> Response:
     headers = {"WWW-Authenticate": "Bearer"} if status is HTTPStatus.UNAUTHORIZED else None
     if isinstance(error, TooMany):
         headers = {"Retry-After": str(math.ceil(error.wait_s))}
-    return problem(request, status, code=error.code, detail=error.message, remedy=error.remedy, headers=headers)
+    return problem(
+        request,
+        status,
+        code=error.code,
+        detail=error.message,
+        remedy=error.remedy,
+        errors=None if error.fault is None else [wording.of_fault(error.fault)],
+        headers=headers,
+    )
 
 
 async def _on_invalid(request: Request, error: Exception) -> Response:
     found = error.errors() if isinstance(error, RequestValidationError) else []
-    errors = [{"field": _field(one["loc"]), "message": str(one["msg"])} for one in found[:MOST_ERRORS]]
+    errors = [wording.of_pydantic(one) for one in found[:MOST_ERRORS]]
     first = f": {errors[0]['field']}: {errors[0]['message']}" if errors else ""
     return problem(
         request,
@@ -160,7 +171,3 @@ async def _on_http(request: Request, error: Exception) -> Response:
         remedy=REMEDIES.get(status, "Correct the request."),
         headers=headers,
     )
-
-
-def _field(place: Sequence[str | int]) -> str:
-    return ".".join(str(part) for part in place)

@@ -10,6 +10,7 @@ from uuid import UUID
 from arq.connections import ArqRedis
 
 from engine import embedded, lanes, metrics, replica
+from engine.consents import States
 from engine.credentials import Vault
 from engine.db import Database
 from engine.dispatch.adapters import Adapters
@@ -77,6 +78,7 @@ class Services:
     graph_files: GraphFiles = field(default_factory=GraphFiles, kw_only=True)
     vault: Vault = field(repr=False)
     platform_key: str = field(repr=False)
+    states: States = field(kw_only=True, repr=False)
     figures: metrics.Page = field(kw_only=True, repr=False)
 
     @property
@@ -111,6 +113,7 @@ class Services:
                         streams=streams,
                         vault=Vault(servers.secrets.credential_key),
                         platform_key=servers.secrets.platform_key,
+                        states=States(servers.secrets.credential_key),
                         figures=metrics.Page(db, queues),
                     )
             finally:

@@ -54,6 +54,13 @@ class Work:
         """Name who asks, for the record: the key, not its secret."""
         return "platform" if self.caller is None else f"API key {self.caller.api_key_id}"
 
+    async def author(self) -> str:
+        """Name who asks as people know them: the key by its name too."""
+        if self.caller is None:
+            return self.who
+        name = await tenants.name_of_key(self.conn, api_key_id=self.caller.api_key_id)
+        return self.who if name is None else f"{name} ({self.who})"
+
     def ring(self, lane: Lane, batch_ids: tuple[int, ...]) -> None:
         """Tell the workers of a lane about batches, after the commit."""
         if batch_ids:

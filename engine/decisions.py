@@ -17,7 +17,10 @@ _SQL = queries("decisions")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """One decision; each of `candidates` is a verdict as rules.verdicts writes it. Lists leave the last four empty."""
+    """One decision; each of `candidates` is a verdict as rules.verdicts writes it. Lists leave the last four empty.
+
+    `archived_at`: since when it is in the archive, None while it is live.
+    """
 
     decision_id: int
     run_id: int
@@ -36,6 +39,7 @@ class Decision:
     arbiter: Arbiter
     wait_until: datetime | None
     decided_at: datetime
+    archived_at: datetime | None
     candidates: Sequence[Mapping[str, Any]] = ()
     inputs_hash: bytes = b""
     latency_us: int = 0

@@ -1,4 +1,7 @@
-"""Events: what happened, stored once, and the runs that an active campaign starts at them."""
+"""Events: what happened, stored once, and the runs that an active campaign starts at them.
+
+Type and attributes are composed (NFC), so that a rule finds "Hà Nội" however it was typed; keys stay as they were sent.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,6 +13,7 @@ from psycopg.types.json import Jsonb
 
 from engine.db import Transaction
 from engine.queries import queries
+from engine.text import Unstorable, settled_deep
 from rules.errors import InvalidInput
 from rules.words import Lane
 
@@ -98,14 +102,22 @@ def _checked(place: int, event: Mapping[str, Any], latest: datetime) -> dict[str
     if attributes is not None and not isinstance(attributes, Mapping):
         _refuse(place, "has attributes that are no object", 'Send {"name": value, ...}.')
     occurred_at = _instant(place, event.get("occurred_at"), latest)
+    kind = _text(place, "type", event.get("type"), longest=LONGEST_TYPE, required=True)
     return {
         "place": place,
         "ext_id": _text(place, "ext_id", event.get("ext_id"), longest=LONGEST_EXT_ID, required=False),
-        "type": _text(place, "type", event.get("type"), longest=LONGEST_TYPE, required=True),
+        "type": kind and _composed(place, "type", kind),
         "profile": _text(place, "profile", event.get("profile"), longest=LONGEST_EXT_ID, required=False),
         "occurred_at": None if occurred_at is None else occurred_at.isoformat(),
-        "attributes": None if attributes is None else dict(attributes),
+        "attributes": None if attributes is None else _composed(place, "attributes", attributes),
     }
+
+
+def _composed(place: int, name: str, value: Any) -> Any:
+    try:
+        return settled_deep(value)
+    except Unstorable:
+        _refuse(place, f"has {name} that cannot be stored", "Send JSON without NUL, NaN and halves of characters.")
 
 
 def _text(place: int, name: str, value: Any, *, longest: int, required: bool) -> str | None:

@@ -12,6 +12,7 @@ from psycopg.rows import DictRow
 from engine.db import Transaction
 from engine.queries import queries
 from graph.neighbourhood import FEW, Edge, neighbourhood
+from rules.expiry import USUAL
 from rules.facts import Address, Consent, Contact, Facts, Neighbourhood, Suppression, Tie
 from rules.words import Channel, OutcomeType
 
@@ -66,6 +67,7 @@ async def gather(
             "purpose": purpose,
             "now": now,
             "contacts_since": now - max(contacts_window, CONTACTS_WINDOW),
+            "good_for_minutes": int(max(USUAL.values()) / timedelta(minutes=1)),
             "reactions": list(_REACTIONS),
             "few": FEW,
             "countable": _COUNTABLE,

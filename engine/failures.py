@@ -8,6 +8,7 @@ from psycopg import errors
 from psycopg.conninfo import conninfo_to_dict
 
 from rules.errors import Conflict, InvalidInput, LeoError, Misconfigured, NotFound, SnapshotImmutable, Unavailable
+from rules.faults import Fault
 
 _PASSWORD = re.compile(r"(?<=password=)\S+|(?<=:)[^:@/\s]+(?=@)")
 
@@ -24,6 +25,9 @@ _CONSTRAINTS: Mapping[str, str] = {
     "tenant_slug_shape": "A tenant's slug is 3 to 41 characters of a-z, 0-9 and _, a letter first.",
     "tenant_slug_unique": "A tenant with this slug exists already.",
 }
+
+# The part of what was sent that a constraint is about.
+_FAULTS: Mapping[str, Fault] = {"campaign_window_order": Fault("campaign.ends_first", "ends_at")}
 
 # The first that fits counts: special before general.
 _CLASSES: tuple[tuple[type[psycopg.Error] | tuple[type[psycopg.Error], ...], type[LeoError], str, str], ...] = (
@@ -74,14 +78,15 @@ def translate(error: psycopg.Error, *, url: str = "") -> LeoError:
         return Conflict(said, remedy=hint)
     for classes, ours, sentence, remedy in _CLASSES:
         if isinstance(error, classes):
-            return _made(ours, sentence.format(said=said, where=where(url)), hint or remedy)
+            fault = _FAULTS.get(error.diag.constraint_name or "")
+            return _made(ours, sentence.format(said=said, where=where(url)), hint or remedy, fault)
     return LeoError(
         f"The database refused: {said}", remedy=hint or "Run: leo doctor, and report it where that is clean."
     )
 
 
-def _made(ours: Callable[..., LeoError], message: str, remedy: str) -> LeoError:
-    return ours(message, remedy=remedy)
+def _made(ours: Callable[..., LeoError], message: str, remedy: str, fault: Fault | None) -> LeoError:
+    return ours(message, remedy=remedy, fault=fault)
 
 
 def _said(error: psycopg.Error) -> str:

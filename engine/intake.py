@@ -3,6 +3,7 @@
 Every text is composed (NFC) and every address cleaned; an ext_id stays as it was sent, for callers find people by it.
 """
 
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -159,7 +160,7 @@ def _relation(ext_id: str, one: Mapping[str, Any]) -> dict[str, Any]:
     if not isinstance(kind, str) or kind not in TARGETS:
         _refuse(ext_id, f"has a relation of kind {kind!r}", f"Use one of {', '.join(TARGETS)}.")
     weight = one.get("weight", 1.0)
-    if isinstance(weight, bool) or not isinstance(weight, int | float) or not abs(weight) < float("inf"):
+    if isinstance(weight, bool) or not isinstance(weight, int | float) or not abs(weight) <= sys.float_info.max:
         _refuse(ext_id, "has a relation whose weight is no finite number", "Send a number.")
     at = _instant(ext_id, "relations.occurred_at", one.get("occurred_at"))
     key = _text(ext_id, "relations.key", one.get("key"), longest=LONGEST_EXT_ID)

@@ -6,6 +6,7 @@ themselves (follows, writes) is an event too: it opens the provider's window, an
 """
 
 import re
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -51,6 +52,9 @@ async def record_outcomes(
     """
     if not incoming:
         return Recorded()
+    # A withdrawal of next year, told by a clock that is wrong, would outlast every consent until then.
+    now = clock.now()
+    incoming = [replace(outcome, at=min(outcome.at, now)) for outcome in incoming]
     rows = [_row(place, outcome, channel) for place, outcome in enumerate(incoming)]
     parameters = {
         "tenant_id": tenant_id,
@@ -109,4 +113,5 @@ def _value(raw: Mapping[str, Any]) -> float | None:
     """Give what a purchase was worth, where it is said."""
     value = raw.get("value")
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return float(value) if is_number and value is not None and abs(value) < float("inf") else None
+    # A whole number of JSON may be larger than any float.
+    return float(value) if is_number and value is not None and abs(value) <= sys.float_info.max else None

@@ -1,14 +1,19 @@
 """What a person agrees to, per channel and purpose, as the link in a message shows and changes it."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+
+from psycopg.rows import DictRow
 
 from engine.db import Transaction
 from engine.queries import queries
 from engine.unsubscribe import Request
 from rules.errors import NotFound
 from rules.words import Channel
+
+# A page with more boxes than that nobody reads.
+MOST_SHOWN = 200
 
 _SQL = queries("preferences")
 
@@ -40,10 +45,7 @@ async def read(conn: Transaction, request: Request) -> Preferences:
 
     The transaction must be inside the request's tenant. Raises NotFound where the person is no more.
     """
-    values = {"profile_id": request.profile_id, "channel": request.channel}
-    rows = await (await conn.execute(_SQL["read"], values)).fetchall()
-    if not rows:
-        raise NotFound("The person this link was for is not known any more.", remedy="Nothing is sent to them.")
+    rows = await _rows(conn, request, most=MOST_SHOWN)
     items = (Preference(Channel(row["channel"]), row["purpose"], row["granted"]) for row in rows)
     return Preferences(rows[0]["locale"], tuple(items))
 
@@ -58,23 +60,39 @@ async def choose(
     """
     known = await read(conn, request)
     changed = [one for one in known.items if one.name in shown and (one.name in wanted) != bool(one.granted)]
-    return await _write(conn, request, changed, wanted=wanted, at=at)
+    return await _write(conn, request, [(one.channel, one.purpose, one.name in wanted) for one in changed], at=at)
 
 
 async def stop(conn: Transaction, request: Request, *, at: datetime) -> int:
-    """Withdraw everything on every channel, also what nobody asked for before."""
-    known = await read(conn, request)
-    return await _write(conn, request, [one for one in known.items if one.granted is not False], wanted=(), at=at)
+    """Withdraw everything on every channel, also what nobody asked for before, and on channels they come by later."""
+    rows = await _rows(conn, request, everywhere=True)
+    open_ = [(row["channel"], row["purpose"], False) for row in rows if row["granted"] is not False]
+    return await _write(conn, request, open_, at=at)
+
+
+async def _rows(
+    conn: Transaction, request: Request, *, most: int | None = None, everywhere: bool = False
+) -> list[DictRow]:
+    values = {
+        "profile_id": request.profile_id,
+        "channel": request.channel,
+        "everywhere": everywhere,
+        "most": most,
+    }
+    rows = await (await conn.execute(_SQL["read"], values)).fetchall()
+    if not rows:
+        raise NotFound("The person this link was for is not known any more.", remedy="Nothing is sent to them.")
+    return rows
 
 
 async def _write(
-    conn: Transaction, request: Request, changed: list[Preference], *, wanted: Collection[str], at: datetime
+    conn: Transaction, request: Request, changed: Sequence[tuple[str | None, str, bool]], *, at: datetime
 ) -> int:
     values = {
         "profile_id": request.profile_id,
-        "channels": [one.channel for one in changed],
-        "purposes": [one.purpose for one in changed],
-        "granted": [one.name in wanted for one in changed],
+        "channels": [channel for channel, _, _ in changed],
+        "purposes": [purpose for _, purpose, _ in changed],
+        "granted": [granted for _, _, granted in changed],
         "at": at,
     }
     if changed:

@@ -98,6 +98,12 @@ class Caller:
     scopes: frozenset[str]
 
 
+async def name_of_key(conn: Transaction, *, api_key_id: int) -> str | None:
+    """Give what a key of the transaction's tenant is called; None where it is gone."""
+    row = await (await conn.execute(_SQL["key_name"], {"api_key_id": api_key_id})).fetchone()
+    return None if row is None else str(row["name"])
+
+
 async def create_tenant(
     conn: Transaction, *, tenant_id: UUID, slug: str, name: str, zone: str = "Asia/Ho_Chi_Minh", locale: str = "vi"
 ) -> Tenant:

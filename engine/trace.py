@@ -5,7 +5,7 @@ why: a scored decision has no task, a snapshot run no event, doing nothing no de
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from itertools import groupby
@@ -94,12 +94,12 @@ class Step:
 class Journey:
     """What led to one decision and what came of it, in order; outcomes may be several.
 
-    `is_archived`: decision and delivery are in the archive, no more in the graph.
+    `archived_at`: since then decision and delivery are in the archive, no more in the graph; None: they are live.
     """
 
     decision_id: int
     steps: tuple[Step, ...]
-    is_archived: bool = False
+    archived_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +119,8 @@ class Trace:
             "journeys": [
                 {
                     "decision_id": journey.decision_id,
-                    "archived": journey.is_archived,
+                    "archived": journey.archived_at is not None,
+                    "archived_at": None if journey.archived_at is None else journey.archived_at.isoformat(),
                     "steps": [step.as_document() for step in journey.steps],
                 }
                 for journey in self.journeys
@@ -182,7 +183,7 @@ async def trace(connection: Transaction, root: Root, *, newest: int = NEWEST) ->
             chosen = None if root.decision_ids is None else list(root.decision_ids)
             statement = _trace_sql(queries("trace")["archived_path"], _ARCHIVED)
             await cursor.execute(statement, (root.profile_id, chosen, newest - len(found)))
-            found += _journeys(await cursor.fetchall(), is_archived=True)
+            found += await _dated(connection, _journeys(await cursor.fetchall()))
     return Trace(root, found)
 
 
@@ -193,6 +194,14 @@ async def _has_more(connection: Transaction, root: Root, found: int) -> bool:
     asked = await connection.execute(queries("trace")["has_archived"], {"profile_id": root.profile_id}, prepare=True)
     row = await asked.fetchone()
     return row is not None and bool(row["has_archived"])
+
+
+async def _dated(connection: Transaction, journeys: tuple[Journey, ...]) -> tuple[Journey, ...]:
+    """Say of archived journeys since when they are."""
+    ids = [journey.decision_id for journey in journeys]
+    rows = await (await connection.execute(queries("trace")["archived_at"], {"decision_ids": ids})).fetchall()
+    dates = {row["decision_id"]: row["archived_at"] for row in rows}
+    return tuple(replace(journey, archived_at=dates[journey.decision_id]) for journey in journeys)
 
 
 async def auditor_sql(connection: Transaction, root: Root, *, tenant_id: UUID, newest: int = NEWEST) -> str:
@@ -231,9 +240,9 @@ def _in(statement: LiteralString, tables: Mapping[LiteralString, LiteralString])
     return statement
 
 
-def _journeys(rows: Sequence[DictRow], *, is_archived: bool = False) -> tuple[Journey, ...]:
+def _journeys(rows: Sequence[DictRow]) -> tuple[Journey, ...]:
     return tuple(
-        Journey(decision_id, tuple(_step(row) for row in steps), is_archived)
+        Journey(decision_id, tuple(_step(row) for row in steps))
         for decision_id, steps in groupby(rows, key=itemgetter("decision_id"))
     )
 

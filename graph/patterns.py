@@ -9,7 +9,7 @@ AGE finds nobody, and raises nothing, where a label or a parameter is missing, s
 
 import json
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
 from types import MappingProxyType
@@ -19,6 +19,7 @@ from graph import guard
 from graph.cypher import GRAPH_NAME, CypherFileError, parse, quoted
 from rules.conditions.nodes import Pattern, Scalar
 from rules.errors import InvalidInput, NotFound
+from rules.faults import Fault
 
 _COLUMNS = (("profile_id", "bigint"),)
 _PEOPLE = "leo_people"
@@ -93,13 +94,16 @@ def pattern(leaf: Pattern) -> Prepared:
     Raises NotFound where the library has no pattern of that name, InvalidInput on Cypher that is no bounded read of
     people's ids, and on values other than those the query uses.
     """
-    query = _named(leaf.name).query if leaf.name is not None else _people(leaf.cypher or "")
+    query = _named(leaf.name).query if leaf.name is not None else _written(leaf.cypher or "")
     values = dict(leaf.values)
     if values.keys() != query.parameters:
-        wrong = ", ".join(sorted(values.keys() ^ query.parameters))
+        wrong, wanted = (", ".join(sorted(one)) for one in (values.keys() ^ query.parameters, query.parameters))
         raise InvalidInput(
             f"The graph pattern {leaf.name or 'written inline'} does not take these values: {wrong}.",
-            remedy=f"Give it under `with`: {', '.join(sorted(query.parameters)) or 'nothing'}.",
+            remedy=f"Give it under `with`: {wanted or 'nothing'}.",
+            fault=Fault(
+                "pattern.values", "rule", {"name": leaf.name or "cypher", "wrong": wrong, "wanted": wanted or "∅"}
+            ),
         )
     return Prepared(query, query.text, MappingProxyType(values))
 
@@ -130,8 +134,22 @@ def _read(name: str, text: str) -> Named:
 def _named(name: str) -> Named:
     found = library().get(name)
     if found is None:
-        raise NotFound(f"There is no graph pattern {name!r}.", remedy=f"There are: {', '.join(library())}.")
+        known = ", ".join(library())
+        raise NotFound(
+            f"There is no graph pattern {name!r}.",
+            remedy=f"There are: {known}.",
+            fault=Fault("pattern.unknown", "rule", {"name": name, "known": known}),
+        )
     return found
+
+
+def _written(text: str) -> guard.Guarded:
+    """Read what stands in a rule; what is wrong with it is wrong with the rule."""
+    try:
+        return _people(text)
+    except InvalidInput as error:
+        fault = None if error.fault is None else replace(error.fault, where="rule")
+        raise InvalidInput(error.message, remedy=error.remedy, fault=fault) from error
 
 
 def _people(text: str) -> guard.Guarded:
@@ -141,6 +159,7 @@ def _people(text: str) -> guard.Guarded:
         raise InvalidInput(
             "A graph pattern returns the ids of people and nothing else.",
             remedy="End it like this: RETURN p.profile_id, where p is a Profile.",
+            fault=Fault("pattern.returns", "rule"),
         )
     return query
 

@@ -12,7 +12,10 @@ from enum import StrEnum
 FAILURES = 5
 """Failed calls in a row after which a provider counts as broken."""
 DENIALS = 3
-"""Messages in a row that our sender was not allowed to send, after which the channel is paused."""
+"""Messages in a row that our sender was not allowed to send, after which the channel is paused.
+
+An answer that says nothing of what we may send (too fast, out of order) neither counts nor breaks the row.
+"""
 FIRST_WAIT = timedelta(seconds=30)
 LONGEST_WAIT = timedelta(minutes=10)
 FIRST_HOLD = timedelta(seconds=5)
@@ -101,7 +104,10 @@ def pause_reason(before: Circuit, heard: Iterable[Heard]) -> str | None:
     for one in heard:
         if one.sign is Sign.TOKEN_EXPIRED:
             return f"token_expired: {one.detail}"
-        denials = denials + 1 if one.sign is Sign.PERMISSION_DENIED else 0
+        if one.sign is Sign.PERMISSION_DENIED:
+            denials += 1
+        elif one.sign is Sign.ALIVE:
+            denials = 0
         if denials >= DENIALS:
             return f"permission_denied: {one.detail}"
     return None

@@ -8,6 +8,7 @@ LeoError
   NotFound            no such record                           404
   Conflict            the record's state forbids it            409
     InProgress        the same request is being worked on
+    Changed           it is not what the caller saw            412
     SnapshotImmutable a snapshot or its members would change
   TooMany             asked more often than allowed            429
   Unavailable         a server cannot be used now; try again   503
@@ -15,17 +16,23 @@ LeoError
 
 from typing import ClassVar
 
+from rules.faults import Fault
+
 
 class LeoError(Exception):
-    """What happened (`message`) and what to do about it (`remedy`), one sentence each."""
+    """What happened (`message`) and what to do about it (`remedy`), one sentence each.
+
+    `fault` names the same by its kind, where it can be said in another language.
+    """
 
     code: ClassVar[str] = "error"
     retryable: ClassVar[bool] = False
 
-    def __init__(self, message: str, *, remedy: str) -> None:
+    def __init__(self, message: str, *, remedy: str, fault: Fault | None = None) -> None:
         super().__init__(message, remedy)
         self.message = message
         self.remedy = remedy
+        self.fault = fault
 
     def __str__(self) -> str:
         return f"{self.message} {self.remedy}".strip()
@@ -72,6 +79,12 @@ class InProgress(Conflict):
 
     code = "in_progress"
     retryable = True
+
+
+class Changed(Conflict):
+    """The record is not what the caller said to have seen; somebody saved it in between."""
+
+    code = "changed"
 
 
 class SnapshotImmutable(Conflict):

@@ -13,6 +13,7 @@ import tempfile
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID, uuid4
 
@@ -39,6 +40,14 @@ MEMORY = Path("/dev/shm")  # noqa: S108 - a directory of our own is made in it
 # Of each process: 512 MB of log, 250 MB in the module with the most tenants, and the copies of the server.
 ROOM = 3 * 1024**3
 _REDIS_DATABASES = itertools.cycle(range(1 + _PROCESS % 15, 16, min(_PROCESSES, 15)))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object:
+    """Say in which order `make test` gives files to its processes."""
+    from tests.turns import Turns  # noqa: PLC0415 - xdist may be switched off
+
+    return Turns(config, log) if config.getvalue("dist") == "loadfile" else None
 
 
 @dataclass(frozen=True, slots=True)

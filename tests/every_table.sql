@@ -77,6 +77,10 @@ INSERT INTO channel (tenant_id, kind, name) SELECT leo_tenant(), kind, 'hidden '
 -- name: channel_gate
 INSERT INTO channel_gate (tenant_id, channel_id) SELECT leo_tenant(), min(channel_id) FROM channel
 
+-- name: channel_consent
+INSERT INTO channel_consent (tenant_id, kind, name, begun_by, ciphertext, expires_at)
+VALUES (leo_tenant(), 'zalo_oa', 'hidden', 'API key 1', 'hidden', 'infinity')
+
 -- name: channel_credential
 INSERT INTO channel_credential (tenant_id, channel_id, name, ciphertext, key_name)
 SELECT leo_tenant(), channel_id, 'webhook_secret', '\x00', 'none' FROM channel WHERE kind = 'chat'

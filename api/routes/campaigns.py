@@ -1,7 +1,8 @@
 """Campaigns, and what starts and stops them."""
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Response
 
+from api.preconditions import Expecting, tag
 from api.routes.paging import After, Limit, PathId, following
 from api.schemas.campaigns import (
     ActivatedOut,
@@ -14,30 +15,34 @@ from api.schemas.campaigns import (
 )
 from api.schemas.snapshots import SnapshotOut
 from api.schemas.templates import LackingOut
-from api.work import Working, WorkRoute, needs
+from api.work import Work, Working, WorkRoute, needs
 from engine import campaigns, segments
 from engine.tenants import Scope
+from rules.errors import NotFound
+from rules.faults import Fault
 from rules.words import Lane
 
 router = APIRouter(route_class=WorkRoute, tags=["campaigns"])
 
 
 @router.post("/campaigns", status_code=201, operation_id="saveCampaign", openapi_extra=needs(Scope.WRITE))
-async def save_campaign(body: CampaignIn, work: Working) -> CampaignOut:
+async def save_campaign(body: CampaignIn, work: Working, expected: Expecting, response: Response) -> CampaignOut:
     """Make a campaign, or change one that is a draft or paused."""
     given = body.model_dump(exclude={"segment", "trigger_segment", "policy"})
     if body.segment is not None:
-        segment = await segments.segment_by_key(work.conn, tenant_id=work.tenant_id, key=body.segment)
-        given["segment_id"] = segment.segment_id
+        given["segment_id"] = await _segment_id(work, body.segment, "segment")
     if body.trigger_segment is not None:
-        watched = await segments.segment_by_key(work.conn, tenant_id=work.tenant_id, key=body.trigger_segment)
-        given["trigger_segment_id"] = watched.segment_id
+        given["trigger_segment_id"] = await _segment_id(work, body.trigger_segment, "trigger_segment")
     if body.policy is not None:
         policy = await campaigns.save_policy(
             work.conn, tenant_id=work.tenant_id, key=f"campaign:{body.key}", document=body.policy
         )
         given["policy_id"] = policy.policy_id
-    return CampaignOut.model_validate(await campaigns.save_campaign(work.conn, tenant_id=work.tenant_id, **given))
+    saved = await campaigns.save_campaign(
+        work.conn, tenant_id=work.tenant_id, by=await work.author(), expected=expected, **given
+    )
+    tag(response, saved.revision)
+    return CampaignOut.model_validate(saved)
 
 
 @router.get("/campaigns", operation_id="listCampaigns", openapi_extra=needs(Scope.READ))
@@ -58,11 +63,11 @@ async def list_runs(campaign_id: PathId, work: Working, limit: Limit = 100) -> R
 
 
 @router.get("/campaigns/{campaign_id}", operation_id="getCampaign", openapi_extra=needs(Scope.READ))
-async def get_campaign(campaign_id: PathId, work: Working) -> CampaignOut:
+async def get_campaign(campaign_id: PathId, work: Working, response: Response) -> CampaignOut:
     """Show one campaign."""
-    return CampaignOut.model_validate(
-        await campaigns.get_campaign(work.conn, tenant_id=work.tenant_id, campaign_id=campaign_id)
-    )
+    found = await campaigns.get_campaign(work.conn, tenant_id=work.tenant_id, campaign_id=campaign_id)
+    tag(response, found.revision)
+    return CampaignOut.model_validate(found)
 
 
 @router.post(
@@ -109,6 +114,16 @@ async def cancel_campaign(campaign_id: PathId, work: Working) -> CampaignOut:
     return CampaignOut.model_validate(
         await campaigns.cancel_campaign(work.conn, tenant_id=work.tenant_id, campaign_id=campaign_id)
     )
+
+
+async def _segment_id(work: Work, key: str, where: str) -> int:
+    """Find a segment by the key that the field `where` has."""
+    try:
+        return (await segments.segment_by_key(work.conn, tenant_id=work.tenant_id, key=key)).segment_id
+    except NotFound as error:
+        raise NotFound(
+            error.message, remedy=error.remedy, fault=Fault("segment.unknown", where, {"key": key})
+        ) from error
 
 
 def _run(run: campaigns.Run) -> RunOut:

@@ -20,7 +20,7 @@ async def connect_channel(body: ChannelIn, work: Working) -> ChannelOut:
     Settings that lead inside the network of this installation are refused, and files of its machine are not named here.
     """
     work.services.adapters.egress.check_settings(body.settings)
-    return _channel(
+    return shown(
         await campaigns.connect_channel(work.conn, work.services.vault, tenant_id=work.tenant_id, **body.model_dump())
     )
 
@@ -29,13 +29,13 @@ async def connect_channel(body: ChannelIn, work: Working) -> ChannelOut:
 async def list_channels(work: Working) -> Channels:
     """List the tenant's channels, without their settings."""
     found = await campaigns.list_channels(work.conn, tenant_id=work.tenant_id)
-    return Channels(items=[_channel(channel) for channel in found])
+    return Channels(items=[shown(channel) for channel in found])
 
 
 @router.post("/channels/{channel_id}/pause", operation_id="pauseChannel", openapi_extra=needs(Scope.ADMIN))
 async def pause_channel(channel_id: PathId, body: PauseIn, work: Working) -> ChannelOut:
     """Let nothing go through a channel until it is resumed: its messages wait, or go through the one that stands in."""
-    return _channel(
+    return shown(
         await campaigns.pause_channel(
             work.conn, tenant_id=work.tenant_id, channel_id=channel_id, reason=f"paused: {body.reason}"
         )
@@ -45,7 +45,7 @@ async def pause_channel(channel_id: PathId, body: PauseIn, work: Working) -> Cha
 @router.post("/channels/{channel_id}/resume", operation_id="resumeChannel", openapi_extra=needs(Scope.ADMIN))
 async def resume_channel(channel_id: PathId, work: Working) -> ChannelOut:
     """Let messages go through a channel again at once, whatever paused or held it."""
-    return _channel(await campaigns.resume_channel(work.conn, tenant_id=work.tenant_id, channel_id=channel_id))
+    return shown(await campaigns.resume_channel(work.conn, tenant_id=work.tenant_id, channel_id=channel_id))
 
 
 @router.post("/channels/{channel_id}/renew", operation_id="renewToken", openapi_extra=needs(Scope.ADMIN))
@@ -54,7 +54,7 @@ async def renew_token(channel_id: PathId, work: Working) -> ChannelOut:
 
     A channel that its token had paused goes on by itself; `reason` says what a person has to do otherwise.
     """
-    return _channel(await campaigns.ask_for_token(work.conn, tenant_id=work.tenant_id, channel_id=channel_id))
+    return shown(await campaigns.ask_for_token(work.conn, tenant_id=work.tenant_id, channel_id=channel_id))
 
 
 @router.post(
@@ -77,7 +77,8 @@ async def admit_visitor(channel_id: PathId, body: VisitorIn, work: Working) -> V
     return VisitorOut.model_validate(admitted)
 
 
-def _channel(channel: campaigns.Channel) -> ChannelOut:
+def shown(channel: campaigns.Channel) -> ChannelOut:
+    """Write a channel without its settings."""
     return ChannelOut(
         channel_id=channel.channel_id,
         kind=channel.kind,
@@ -87,5 +88,7 @@ def _channel(channel: campaigns.Channel) -> ChannelOut:
         reason=channel.reason,
         held_until=channel.held_until,
         sandbox=channel.sandbox,
+        token_ends_at=channel.token_ends_at,
+        token_warning=channel.token_warning,
         webhook=f"/webhooks/{channel.webhook_key}",
     )

@@ -2,8 +2,9 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Path, Query, Response
 
+from api.preconditions import Expecting, tag
 from api.routes.paging import After, Limit, following
 from api.schemas.base import LARGEST_ID, Document
 from api.schemas.members import ChangeOut, ChangePage, ExplainedOut, MemberOut, MemberPage
@@ -40,7 +41,7 @@ router = APIRouter(route_class=WorkRoute, tags=["segments"])
 
 
 @router.post("/segments", status_code=201, operation_id="saveSegment", openapi_extra=needs(Scope.WRITE))
-async def save_segment(body: SegmentIn, work: Working) -> SegmentOut:
+async def save_segment(body: SegmentIn, work: Working, expected: Expecting, response: Response) -> SegmentOut:
     """Make a segment, or the next version of one, and find who satisfies it now."""
     saved = await segments.save_segment(
         work.conn,
@@ -50,7 +51,10 @@ async def save_segment(body: SegmentIn, work: Working) -> SegmentOut:
         rule=body.said(),
         schedule=body.schedule,
         zone=body.zone,
+        by=await work.author(),
+        expected=expected,
     )
+    tag(response, saved.revision)
     diff = await segments.refresh_segment(work.conn, tenant_id=work.tenant_id, segment_id=saved.segment_id)
     work.ring_started(diff.started)
     return SegmentOut.of(await segments.get_segment(work.conn, tenant_id=work.tenant_id, segment_id=saved.segment_id))
@@ -162,9 +166,11 @@ async def explain_segment(
 
 
 @router.get("/segments/{key:path}", operation_id="getSegment", openapi_extra=needs(Scope.READ))
-async def get_segment(key: SegmentKey, work: Working) -> SegmentOut:
+async def get_segment(key: SegmentKey, work: Working, response: Response) -> SegmentOut:
     """Show a segment, with its rule in words."""
-    return SegmentOut.of(await _of(work, key))
+    found = await _of(work, key)
+    tag(response, found.revision)
+    return SegmentOut.of(found)
 
 
 async def _of(work: Work, key: str) -> Segment:

@@ -2,8 +2,9 @@
 
 from datetime import UTC, datetime
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Response
 
+from api.preconditions import Expecting, tag
 from api.routes.paging import After, Limit, PathId, following
 from api.schemas.templates import (
     LackingList,
@@ -25,11 +26,13 @@ trials = APIRouter(route_class=ActRoute, tags=["templates"])
 
 
 @router.post("/templates", status_code=201, operation_id="saveTemplate", openapi_extra=needs(Scope.WRITE))
-async def save_template(body: TemplateIn, work: Working) -> TemplateOut:
+async def save_template(body: TemplateIn, work: Working, expected: Expecting, response: Response) -> TemplateOut:
     """Keep a template as a draft: the next version under its key, or the newest where it says the same."""
-    return TemplateOut.model_validate(
-        await campaigns.save_template(work.conn, tenant_id=work.tenant_id, **body.model_dump())
+    saved = await campaigns.save_template(
+        work.conn, tenant_id=work.tenant_id, by=await work.author(), expected=expected, **body.model_dump()
     )
+    tag(response, saved.revision)
+    return TemplateOut.model_validate(saved)
 
 
 @router.get("/templates", operation_id="listTemplates", openapi_extra=needs(Scope.READ))
@@ -51,11 +54,11 @@ async def approve_template(template_id: PathId, work: Working) -> TemplateOut:
 
 
 @router.get("/templates/{template_id}", operation_id="getTemplate", openapi_extra=needs(Scope.READ))
-async def get_template(template_id: PathId, work: Working) -> TemplateOut:
+async def get_template(template_id: PathId, work: Working, response: Response) -> TemplateOut:
     """Show one version of a template."""
-    return TemplateOut.model_validate(
-        await campaigns.get_template(work.conn, tenant_id=work.tenant_id, template_id=template_id)
-    )
+    found = await campaigns.get_template(work.conn, tenant_id=work.tenant_id, template_id=template_id)
+    tag(response, found.revision)
+    return TemplateOut.model_validate(found)
 
 
 @router.get("/templates/{template_id}/lacking", operation_id="countLacking", openapi_extra=needs(Scope.READ))

@@ -38,9 +38,29 @@ class Output(BaseModel):
     model_config = ConfigDict(frozen=True, from_attributes=True)
 
 
+class Refused(ValueError):
+    """What a validator of ours refuses; `kind` is said in other languages by api/wording.py."""
+
+    def __init__(self, kind: str, message: str) -> None:
+        super().__init__(message)
+        self.kind = kind
+
+
+class Texts(Output):
+    """One sentence in each language."""
+
+    en: str = Field(examples=["Field required"])
+    vi: str = Field(examples=["Trường này là bắt buộc"])
+
+
 class ProblemError(Output):
+    """What is wrong with one field; `kind` never changes, `text` says it in each language."""
+
     field: str = Field(examples=["body.type"])
     message: str = Field(examples=["Field required"])
+    kind: str = Field(examples=["missing"])
+    text: Texts
+    values: dict[str, str | int | float] = Field(default_factory=dict, description="What the sentence speaks of.")
 
 
 class Problem(Output):

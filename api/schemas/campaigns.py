@@ -4,7 +4,7 @@ from typing import Literal, Self
 
 from pydantic import AwareDatetime, Field, model_validator
 
-from api.schemas.base import Document, Id, Ids, Input, Key, Name, Output, example
+from api.schemas.base import Document, Id, Ids, Input, Key, Name, Output, Refused, example
 from api.schemas.snapshots import SNAPSHOT, SnapshotOut
 from api.schemas.templates import LACKING, LackingOut
 from rules.expiry import LONGEST_MINUTES
@@ -29,6 +29,9 @@ _CAMPAIGN = {
     "budget": {"messages": 10000, "amount": None, "per": "campaign"},
     "good_for_minutes": None,
     "created_at": "2026-05-01T02:00:00Z",
+    "revision": "9b0b2f4e4b7f0d0a",
+    "saved_by": "marketing (API key 11)",
+    "saved_at": "2026-05-01T02:00:00Z",
     "template_ids": [251],
 }
 _RUN = {"run_id": 501, "campaign_id": 301, "kind": "snapshot", "lane": "bulk", "people": 128, "batches": 1}
@@ -45,7 +48,7 @@ class CampaignBudget(Input):
     @model_validator(mode="after")
     def _limits(self) -> Self:
         if self.messages is None and self.amount is None:
-            raise ValueError("a budget limits messages, amount or both")
+            raise Refused("budget_is_empty", "a budget limits messages, amount or both")
         return self
 
 
@@ -94,7 +97,7 @@ class CampaignIn(Input):
     @model_validator(mode="after")
     def _is_complete(self) -> Self:
         if (self.trigger_segment is None) != (self.trigger_change is None):
-            raise ValueError("trigger_segment and trigger_change come together")
+            raise Refused("trigger_is_half", "trigger_segment and trigger_change come together")
         return self
 
 
@@ -118,6 +121,9 @@ class CampaignOut(Output):
     budget: Document | None
     good_for_minutes: int | None
     created_at: AwareDatetime
+    revision: str = Field(description="What to send as `If-Match` to change it only where it still is this.")
+    saved_by: str | None
+    saved_at: AwareDatetime
     template_ids: list[Id]
 
 

@@ -1,10 +1,11 @@
 """Channels: where a tenant's messages go through."""
 
 from datetime import datetime
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, SecretStr, StringConstraints
 
-from api.schemas.base import Document, ExtId, Input, Name, Note, Output, example
+from api.schemas.base import Document, ExtId, Input, Key, Name, Note, Output, example
 from rules.words import Channel
 
 _CHANNEL = {
@@ -16,6 +17,8 @@ _CHANNEL = {
     "reason": None,
     "held_until": None,
     "sandbox": False,
+    "token_ends_at": None,
+    "token_warning": None,
     "webhook": "/webhooks/1f0c6e8b6e0b4a3f8a7f6f0c2d1e3b4a",
 }
 
@@ -60,7 +63,47 @@ class ChannelOut(Output):
     reason: str | None
     held_until: datetime | None
     sandbox: bool
+    token_ends_at: datetime | None = Field(description="When its OAuth token does; null: none, or nobody says.")
+    token_warning: str | None = Field(description="What a person should do before that.")
     webhook: str
+
+
+class ConsentIn(Input):
+    """A Zalo Official Account to be connected; the application's secret is stored sealed and never shown again."""
+
+    model_config = example({"kind": "zalo_oa", "name": "zalo", "app_id": "4215678901234567890", "app_secret": "..."})
+    kind: Literal["zalo_oa", "zalo_template"] = "zalo_oa"
+    name: Name
+    app_id: Key = Field(description="On Zalo's page for developers.")
+    app_secret: SecretStr = Field(min_length=1, max_length=500)
+    settings: Document = Field(default={}, description="What else the channel knows.")
+
+
+class BegunOut(Output):
+    """Where to consent, and what Zalo's page for developers has to know: `redirect_uri`, `code_challenge`."""
+
+    model_config = example(
+        {
+            "url": "https://oauth.zaloapp.com/v4/oa/permission?app_id=4215678901234567890&redirect_uri=...&state=...",
+            "state": "mHq3...",
+            "redirect_uri": "https://leo.example/oauth/zalo",
+            "code_challenge": "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM",
+            "expires_at": "2026-05-01T02:15:00Z",
+        }
+    )
+    url: str
+    state: str
+    redirect_uri: str
+    code_challenge: str
+    expires_at: datetime
+
+
+class FinishIn(Input):
+    """What Zalo sent the administrator back with."""
+
+    model_config = example({"state": "mHq3...", "code": "abc..."})
+    state: Annotated[str, StringConstraints(min_length=1, max_length=200)]
+    code: Annotated[str, StringConstraints(min_length=1, max_length=2_000)]
 
 
 class PauseIn(Input):

@@ -75,7 +75,13 @@ _SAVED = {
 }
 _PROFILE = {"name": "Profile", "properties": ["profile_id", "ext_id", "status"], "about": 1200}
 _EDGE = {"name": "DECIDED_FOR", "properties": [], "start": "Decision", "end": "Profile", "about": 4800}
-_CATALOG = {"labels": [_PROFILE], "edges": [_EDGE], "functions": ["count", "toLower"], "limits": _LIMITS}
+_CATALOG = {
+    "labels": [_PROFILE],
+    "edges": [_EDGE],
+    "functions": ["count", "toLower"],
+    "limits": _LIMITS,
+    "has_archive": False,
+}
 _PARAMETER = {"name": "ext_id", "kind": "text", "en": "customer's id", "vi": "mã khách hàng"}
 _AUDIT = {
     "name": "journey_of_person",
@@ -304,6 +310,9 @@ class CatalogOut(Output):
     edges: list[KindOut]
     functions: list[str]
     limits: LimitsOut
+    has_archive: bool = Field(
+        description="Old decisions and deliveries are in the archive: no query finds them, expanding a node does."
+    )
 
     @classmethod
     def of(cls, catalog: explorer.Catalog) -> Self:
@@ -312,6 +321,7 @@ class CatalogOut(Output):
             edges=[KindOut.model_validate(one) for one in catalog.edges],
             functions=list(catalog.functions),
             limits=LimitsOut.model_validate(explorer.LIMITS),
+            has_archive=catalog.has_archive,
         )
 
 

@@ -27,6 +27,7 @@ _DECISION = {
     "arbiter": "score",
     "wait_until": None,
     "decided_at": "2026-05-01T02:00:05Z",
+    "archived_at": None,
 }
 _STEP = {
     "step": "delivery",
@@ -58,6 +59,7 @@ class DecisionOut(Output):
     arbiter: Arbiter
     wait_until: AwareDatetime | None
     decided_at: AwareDatetime
+    archived_at: AwareDatetime | None = Field(description="Since when it is in the archive; null: it is live.")
 
 
 class DecisionPage(Output):
@@ -160,10 +162,11 @@ class StepOut(Output):
 
 
 class JourneyOut(Output):
-    """`archived`: decision and delivery are in the archive, no more in the graph."""
+    """`archived`: decision and delivery are in the archive since `archived_at`, no more in the graph."""
 
     decision_id: int
     archived: bool = False
+    archived_at: AwareDatetime | None = None
     steps: list[StepOut]
 
 

@@ -112,7 +112,7 @@ class ExplainedOut(Output):
             "inputs_verified": True,
             "replays": True,
             "changed": [],
-            "deliveries": [{"delivery_id": 701, "channel": "email", "status": "sent"}],
+            "deliveries": [{"delivery_id": 701, "channel": "email", "status": "sent", "code": "250 2.0.0"}],
         }
     )
     decision_id: int

@@ -57,7 +57,7 @@ class EntryOut(Output):
     record_id: int
     what: str = Field(description="An event's or outcome's type, a decision's action, a delivery's status.")
     why: str | None = Field(description="The sentence of the gate that held a decision back.")
-    detail: Document
+    detail: Document = Field(description="Of a decision or delivery also `archived_at`; null: it is live.")
 
 
 class Before(Output):
@@ -150,6 +150,7 @@ class MessageOut(Output):
             "status": "sent",
             "address": "mai@khach.example",
             "sent_at": "2026-05-01T02:00:06Z",
+            "archived_at": None,
             "template": "uu-dai-thang",
             "template_version": 1,
             "has_changed": False,
@@ -164,6 +165,7 @@ class MessageOut(Output):
     status: DeliveryStatus
     address: str
     sent_at: AwareDatetime | None
+    archived_at: AwareDatetime | None = Field(description="Since when it is in the archive; null: it is live.")
     template: str
     template_version: int
     has_changed: bool

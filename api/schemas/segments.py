@@ -4,7 +4,7 @@ from typing import Annotated, Self
 
 from pydantic import AwareDatetime, Field, model_validator
 
-from api.schemas.base import Document, Input, Key, LongText, Name, Output, example
+from api.schemas.base import Document, Input, Key, LongText, Name, Output, Refused, example
 from engine.ingest.fieldmap import names
 from engine.segments import Diff, Segment, Version, texts
 from rules.conditions import parse
@@ -34,6 +34,9 @@ _SEGMENT = {
     "refreshed_at": "2026-05-01T02:00:00Z",
     "archived_at": None,
     "created_at": "2026-05-01T02:00:00Z",
+    "revision": "9b0b2f4e4b7f0d0a",
+    "saved_by": "marketing (API key 11)",
+    "saved_at": "2026-05-01T02:00:00Z",
 }
 _DIFF = {"refresh_id": 601, "joined": 3, "left": 1, "size": 128}
 _VERSION = {"version": 1, "rule": _RULE, "text": _TEXT, "created_at": "2026-05-01T02:00:00Z"}
@@ -50,7 +53,7 @@ class _Ruled(Input):
     @model_validator(mode="after")
     def _is_one(self) -> Self:
         if (self.rule is None) == (self.querybuilder is None):
-            raise ValueError("send either rule or querybuilder")
+            raise Refused("rule_or_querybuilder", "send either rule or querybuilder")
         return self
 
     def said(self) -> Document:
@@ -92,6 +95,9 @@ class SegmentOut(Output):
     refreshed_at: AwareDatetime | None
     archived_at: AwareDatetime | None
     created_at: AwareDatetime
+    revision: str = Field(description="What to send as `If-Match` to change it only where it still is this.")
+    saved_by: str | None
+    saved_at: AwareDatetime
 
     @classmethod
     def of(cls, segment: Segment) -> Self:
@@ -110,6 +116,9 @@ class SegmentOut(Output):
             refreshed_at=segment.refreshed_at,
             archived_at=segment.archived_at,
             created_at=segment.created_at,
+            revision=segment.revision,
+            saved_by=segment.saved_by,
+            saved_at=segment.saved_at,
         )
 
 

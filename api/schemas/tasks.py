@@ -5,7 +5,7 @@ from typing import Annotated, Any, Self
 from annotated_types import Len
 from pydantic import AwareDatetime, Field, model_validator
 
-from api.schemas.base import Document, Input, Key, LongText, Output, example
+from api.schemas.base import Document, Input, Key, LongText, Output, Refused, example
 from engine.tasks import Kind, Step, Task, Told
 from rules.conditions import Language
 from rules.words import TaskStatus
@@ -57,7 +57,7 @@ class AskIn(Input):
     @model_validator(mode="after")
     def _is_one(self) -> Self:
         if (self.text is None) == (self.calls is None):
-            raise ValueError("send either text or calls")
+            raise Refused("text_or_calls", "send either text or calls")
         return self
 
 

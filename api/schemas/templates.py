@@ -32,6 +32,9 @@ _TEMPLATE = {
     "approved_by": None,
     "approved_at": None,
     "created_at": "2026-05-01T02:00:00Z",
+    "revision": "9b0b2f4e4b7f0d0a",
+    "saved_by": "marketing (API key 11)",
+    "saved_at": "2026-05-01T02:00:00Z",
 }
 
 
@@ -75,6 +78,9 @@ class TemplateOut(Output):
     approved_by: str | None
     approved_at: AwareDatetime | None
     created_at: AwareDatetime
+    revision: str = Field(description="What to send as `If-Match` to change it only where it still is this.")
+    saved_by: str | None
+    saved_at: AwareDatetime
 
 
 class TemplatePage(Output):

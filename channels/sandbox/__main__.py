@@ -9,9 +9,12 @@ import asyncio
 import contextlib
 import json
 import logging
+import os
 import signal
+import socket
 import ssl
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 from aiohttp import web
@@ -40,19 +43,22 @@ from channels.sandbox.social.zalo import ZaloApi
 from channels.sandbox.telegram import BotApi
 from channels.sandbox.web_push import WebPushApi
 from channels.sandbox.webhooks import Webhooks
-from rules.errors import LeoError
+from rules.errors import LeoError, Unavailable
 
-USAGE_ERROR = 2
+FAILED, USAGE_ERROR = 1, 2
 
 
 def main() -> int:
-    """Run until told to stop; exit code 2 for what was asked wrongly."""
+    """Run until told to stop; exit code 1 where a port is taken, 2 for what was asked wrongly."""
     arguments = _parser().parse_args()
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s")
     # aiosmtpd warns of its own deprecated attributes at each login.
     logging.getLogger("mail.log").setLevel(logging.ERROR)
     try:
         asyncio.run(_serve(arguments))
+    except Unavailable as error:
+        sys.stderr.write(f"{error}\n")
+        return FAILED
     except (LeoError, OSError) as error:
         sys.stderr.write(f"{error}\n")
         return USAGE_ERROR
@@ -125,11 +131,12 @@ async def _serve(arguments: argparse.Namespace) -> None:
     handler = MailHandler(record, faults, on_message=outcomes.on_message)
     make = protocol_factory(handler, login=_login(arguments.smtp_login), tls=_tls(arguments))
 
-    smtp = await loop.create_server(make, arguments.host, arguments.smtp_port, backlog=1024)
+    with _listening("--smtp-port", arguments.host, arguments.smtp_port):
+        smtp = await loop.create_server(make, arguments.host, arguments.smtp_port, backlog=1024)
     runner = web.AppRunner(application(control, bot, more), access_log=None, shutdown_timeout=1.0)
     await runner.setup()
-    site = web.TCPSite(runner, arguments.host, arguments.http_port, backlog=1024)
-    await site.start()
+    with _listening("--http-port", arguments.host, arguments.http_port):
+        await web.TCPSite(runner, arguments.host, arguments.http_port, backlog=1024).start()
     if arguments.also_at:
         await web.TCPSite(runner, arguments.also_at, runner.addresses[0][1], backlog=1024).start()
     posting = asyncio.create_task(callback.run())
@@ -145,6 +152,22 @@ async def _serve(arguments: argparse.Namespace) -> None:
         await posting
     await callback.aclose()
     record.close()
+
+
+@contextlib.contextmanager
+def _listening(option: str, host: str, port: int) -> Iterator[None]:
+    """Say which port is taken; asyncio's own sentence has the number of the error and an address in brackets."""
+    try:
+        yield
+    except OSError as error:
+        is_name = isinstance(error, socket.gaierror)
+        said = error.strerror if is_name else os.strerror(error.errno or 0)
+        raise Unavailable(
+            f"The sandbox cannot listen on {host}:{port}: {said}.",
+            remedy="Name another with --host."
+            if is_name
+            else f"End the program that uses the port, or name another with {option} (0: any free one).",
+        ) from error
 
 
 def _target(arguments: argparse.Namespace) -> Target:

@@ -1,8 +1,10 @@
 """What work costs in a tenant beside old decisions, live and archived, against the same work where there are none."""
 
+import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import timedelta
+from pathlib import Path
 from statistics import median
 from time import perf_counter
 from typing import Any
@@ -10,8 +12,9 @@ from typing import Any
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
-from engine import archive
+from engine import archive, embedded
 from engine import trace as traces
+from engine.audit import Signer
 from engine.bench import Bar, Place, Result
 from engine.bench.campaign import vacuum
 from engine.bench.tenant import BATCH, Bench, begin, decide_all, fill, seal_all, start, verify_all
@@ -86,8 +89,9 @@ async def run(place: Place, *, n: int | None = None) -> Result:
                 records += await seal_all(work.bench)
                 moved_s += await _archive(work.bench)
             archived = await _measure(work)
+            more = {"moved_per_s": rounds * PEOPLE / moved_s} | (await _given_out(work.bench) if is_live_too else {})
             await verify_all(work.bench, least=records)
-    return _result(rounds * PEOPLE, without, live, archived, rounds * PEOPLE / moved_s)
+    return _result(rounds * PEOPLE, without, live, archived, more)
 
 
 async def _without(place: Place, db: Database, *, times: int) -> Costs:
@@ -128,6 +132,34 @@ async def _archive(bench: Bench) -> float:
         raise Conflict(f"{moved} was archived.", remedy="Run it again and report it.")
     vacuum(bench.place.admin_url)
     return took_s
+
+
+async def _given_out(bench: Bench) -> dict[str, float]:
+    """Write all that is archived into files and check them."""
+    bench.place.say("exporting and checking")
+    signer = Signer(embedded.load_secrets(bench.place.settings).credential_key)
+    with tempfile.TemporaryDirectory(prefix="leo_bench_") as name:
+        directory = Path(name) / "export"
+        began = perf_counter()
+        written = await archive.export(
+            bench.db,
+            directory,
+            tenant_id=bench.tenant_id,
+            slug="bench",
+            period=archive.Period(None, bench.now),
+            signer=signer,
+        )
+        written_s = perf_counter() - began
+        checked = archive.check(directory, public_key=signer.public_key)
+        checked_s = perf_counter() - began - written_s
+    if checked.finding is not None or checked.decisions != written.decisions:
+        raise Conflict(f"The files came to {checked.finding}.", remedy="Run it again and report it.")
+    size = sum(described["bytes"] for described in written.files.values())
+    return {
+        "exported_per_s": written.decisions / written_s,
+        "checked_per_s": checked.decisions / checked_s,
+        "export_mb": size / 1048576,
+    }
 
 
 async def _measure(work: _Work) -> Costs:
@@ -227,14 +259,14 @@ def _make_small(bench: Bench) -> None:
         connection.execute(sql.SQL("VACUUM (FULL) {}").format(names))
 
 
-def _result(old: int, without: Costs, live: Costs | None, archived: Costs, moved_per_s: float) -> Result:
+def _result(old: int, without: Costs, live: Costs | None, archived: Costs, more: Mapping[str, float]) -> Result:
     growth = archived.over(without)
     states = {"without": without, "archived": archived} | ({} if live is None else {"live": live})
-    most = max(growth, key=growth.__getitem__)
+    most, moved_per_s = max(growth, key=growth.__getitem__), more["moved_per_s"]
     return Result(
         name="archive",
         n=old,
-        figures={**dict(_figures(states)), **_grown(growth), "moved_per_s": moved_per_s},
+        figures={**dict(_figures(states)), **_grown(growth), **more},
         baseline=f"{most} without anything old, which grows most, against the same with it archived",
         ratio=growth[most],
         bars=(

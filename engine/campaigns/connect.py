@@ -24,7 +24,8 @@ class Channel:
     """A channel; `webhook_key` is the last part of the address that its provider calls.
 
     `failover`: its place among the channels of its kind that stand in for each other. `reason` and `held_until` say why
-    it is not called, and until when where it is only for a time. `sandbox`: nobody gets its messages.
+    it is not called, and until when where it is only for a time. `sandbox`: nobody gets its messages. `token_ends_at`:
+    when its OAuth token does, None where it has none or no end is known; `token_warning` is what to do before.
     """
 
     channel_id: int
@@ -36,6 +37,8 @@ class Channel:
     sandbox: bool
     reason: str | None
     held_until: datetime | None
+    token_ends_at: datetime | None
+    token_warning: str | None
 
 
 async def connect_channel(

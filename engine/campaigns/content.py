@@ -11,6 +11,7 @@ from psycopg.types.json import Jsonb
 from engine import policies, templates
 from engine.db import Transaction
 from engine.queries import queries
+from engine.revisions import ANYTHING, Expected, revision_of
 from rules.errors import InvalidInput, NotFound
 from rules.lifecycle import advance
 from rules.words import Channel, TemplateStatus
@@ -34,10 +35,25 @@ class Template:
     body_mjml: str | None
     data: Mapping[str, Any]
     translations: Mapping[str, Mapping[str, Any]]
+    saved_by: str | None
     approved_by: str | None
     approved_at: datetime | None
     created_at: datetime
     is_new: bool
+
+    @property
+    def record_id(self) -> int:
+        return self.template_id
+
+    @property
+    def saved_at(self) -> datetime:
+        """A version never changes."""
+        return self.created_at
+
+    @property
+    def revision(self) -> str:
+        """Name this version; the next one is another."""
+        return revision_of({name: getattr(self, name) for name in ("template_id", "key", "channel", "version")})
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +75,14 @@ async def save_template(
     data: Mapping[str, Any] | None = None,
     locale: str = "vi",
     translations: Mapping[str, Mapping[str, Any]] | None = None,
+    by: str | None = None,
+    expected: Expected = ANYTHING,
 ) -> Template:
     """Keep the next version of a template, a draft; the newest is given back where it says the same.
 
-    `translations` holds subject, body_text, body_html, body_mjml and data by locale. Raises InvalidInput for an unknown
-    channel, bad Liquid or MJML, an unknown variable, or what the channel cannot carry.
+    `translations` holds subject, body_text, body_html, body_mjml and data by locale; `by` is who saves it. Raises
+    InvalidInput for an unknown channel, bad Liquid or MJML, an unknown variable, or what the channel cannot carry, and
+    Changed where the newest version is not as `expected`.
     """
     if channel not in set(Channel):
         raise InvalidInput(f"There is no channel {channel!r}.", remedy=f"Use one of {', '.join(Channel)}.")
@@ -90,8 +109,13 @@ async def save_template(
         "locale": locale,
         "data": Jsonb(parts["data"]),
         "translations": Jsonb(others),
+        "by": by,
     }
     await conn.execute(_SQL["lock_tenant"], values)
+    if expected.is_said:
+        row = await (await conn.execute(_SQL["newest_template"], values)).fetchone()
+        newest = None if row is None else await get_template(conn, tenant_id=tenant_id, template_id=row["template_id"])
+        expected.check(newest, record="template", key=key)
     return _template(await (await conn.execute(_SQL["save_template"], values)).fetchone())
 
 

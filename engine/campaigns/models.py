@@ -110,6 +110,6 @@ def _check(first: Forecast, arbitration: Arbitration) -> None:
         )
     if cost is not None and first.cost > cost:
         raise Conflict(
-            f"{said}, at a cost of {first.cost:,.4g}, and the policy allows {cost:g}.",
+            f"{said}, at a cost of {first.cost:,.4g} US dollars, and the policy allows {cost:g}.",
             remedy="Raise arbitration.budget.cost, choose a smaller segment, or let score choose.",
         )

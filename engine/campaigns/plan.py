@@ -10,10 +10,27 @@ from psycopg.types.json import Jsonb
 
 from engine.db import Transaction
 from engine.queries import queries
+from engine.revisions import ANYTHING, Expected, revision_of
+from engine.text import settled
 from rules.errors import Conflict, NotFound
+from rules.faults import Fault
 from rules.words import CampaignStatus, Change
 
 _SQL = queries("campaigns")
+_PLANNED = (
+    *(
+        "key",
+        "name",
+        "purpose",
+        "segment_id",
+        "policy_id",
+        "trigger_type",
+        "trigger_segment",
+        "trigger_change",
+        "starts_at",
+    ),
+    *("ends_at", "priority", "control_share", "resend", "budget", "good_for_minutes", "template_ids"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +58,18 @@ class Campaign:
     budget: Mapping[str, Any] | None
     good_for_minutes: int | None
     created_at: datetime
+    saved_by: str | None
+    saved_at: datetime
     template_ids: tuple[int, ...]
+
+    @property
+    def record_id(self) -> int:
+        return self.campaign_id
+
+    @property
+    def revision(self) -> str:
+        """Name what was planned, whatever became of it since."""
+        return revision_of({name: getattr(self, name) for name in _PLANNED})
 
 
 async def save_campaign(
@@ -64,24 +92,30 @@ async def save_campaign(
     resend: bool = False,
     budget: Mapping[str, Any] | None = None,
     good_for_minutes: int | None = None,
+    by: str | None = None,
+    expected: Expected = ANYTHING,
 ) -> Campaign:
     """Make a campaign, or change the draft or paused one of this key. `template_ids` are in order of preference.
 
     `budget` is {"messages": n?, "amount": money?, "per": "campaign" or "day"}; `trigger_segment_id` and
     `trigger_change` come together. `good_for_minutes`: so long after it was queued a message may be sent; None is what
-    is usual in its lane (rules/expiry.py).
+    is usual in its lane (rules/expiry.py). `by` is who saves it.
 
-    Raises NotFound where segment, policy or a template is not there, Conflict where the campaign is active or ended.
+    Raises NotFound where segment, policy or a template is not there, Conflict where the campaign is active or ended,
+    Changed where it is not as `expected`.
     """
+    if expected.is_said:
+        expected.check(await _locked(conn, tenant_id, key), record="campaign", key=key)
     await _check_templates(conn, tenant_id, template_ids)
     values = {
         "tenant_id": tenant_id,
         "key": key,
         "name": name,
-        "purpose": purpose,
+        # Composed, as the consents and the events are that it is compared with.
+        "purpose": settled(purpose),
         "segment_id": segment_id,
         "policy_id": policy_id,
-        "trigger_type": trigger_type,
+        "trigger_type": None if trigger_type is None else settled(trigger_type),
         "trigger_segment_id": trigger_segment_id,
         "trigger_change": trigger_change,
         "starts_at": starts_at,
@@ -91,14 +125,28 @@ async def save_campaign(
         "resend": resend,
         "budget": None if budget is None else Jsonb(dict(budget)),
         "good_for_minutes": good_for_minutes,
+        "by": by,
+        "is_new": expected.is_new,
     }
     row = await (await conn.execute(_SQL["save_campaign"], values)).fetchone()
     if row is None:
-        raise Conflict(f"The campaign {key!r} is active or has ended.", remedy="Pause it first, or use another key.")
+        if expected.is_new:
+            expected.check(await _locked(conn, tenant_id, key), record="campaign", key=key)
+        raise Conflict(
+            f"The campaign {key!r} is active or has ended.",
+            remedy="Pause it first, or use another key.",
+            fault=Fault("campaign.fixed", "key", {"key": key}),
+        )
     campaign_id = row["campaign_id"]
     listed = {"tenant_id": tenant_id, "campaign_id": campaign_id, "template_ids": list(template_ids)}
     await conn.execute(_SQL["set_templates"], listed)
     return await get_campaign(conn, tenant_id=tenant_id, campaign_id=campaign_id)
+
+
+async def _locked(conn: Transaction, tenant_id: UUID, key: str) -> Campaign | None:
+    """Give the campaign of a key, which nobody else saves until the transaction ends."""
+    row = await (await conn.execute(_SQL["lock_planned"], {"tenant_id": tenant_id, "key": key})).fetchone()
+    return None if row is None else await get_campaign(conn, tenant_id=tenant_id, campaign_id=row["campaign_id"])
 
 
 async def get_campaign(conn: Transaction, *, tenant_id: UUID, campaign_id: int) -> Campaign:
@@ -129,7 +177,11 @@ async def _check_templates(conn: Transaction, tenant_id: UUID, template_ids: Seq
     rows = await (await conn.execute(_SQL["known_templates"], values)).fetchall()
     missing = sorted(set(template_ids) - {row["template_id"] for row in rows})
     if missing:
-        raise NotFound(f"There is no template {missing[0]}, or it is retired.", remedy="Save the template first.")
+        raise NotFound(
+            f"There is no template {missing[0]}, or it is retired.",
+            remedy="Save the template first.",
+            fault=Fault("campaign.template", "template_ids", {"template": str(missing[0])}),
+        )
 
 
 def _campaign(row: Mapping[str, Any]) -> Campaign:

@@ -15,6 +15,7 @@ from engine.templates import Version, Written, attempt, context_of, reader_from,
 from engine.unsubscribe import Links, Request
 from rules.consent import is_advertising
 from rules.errors import NotFound
+from rules.faults import Fault
 from rules.words import Channel
 
 _SQL = queries("campaigns")
@@ -97,7 +98,11 @@ async def _person(conn: Transaction, *, ext_id: str, channel: Channel, campaign:
     values = {"ext_id": ext_id, "channel": channel, "campaign": campaign}
     row = await (await conn.execute(_SQL["preview_person"], values)).fetchone()
     if row is None:
-        raise NotFound(f"There is no profile {ext_id!r}.", remedy="Check its ext_id.")
+        raise NotFound(
+            f"There is no profile {ext_id!r}.",
+            remedy="Check its ext_id.",
+            fault=Fault("profile.unknown", "ext_id", {"key": ext_id}),
+        )
     if campaign is not None and row["campaign_key"] is None:
         raise NotFound(f"There is no campaign {campaign!r}.", remedy="Check its key: GET /campaigns lists them.")
     return dict(row)

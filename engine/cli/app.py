@@ -39,7 +39,7 @@ COMMANDS: dict[str, Command] = {
         "engine.cli.channels:app", "List channels; pause, resume, renew their tokens; connect Zalo.", WORK
     ),
     "templates": Command("engine.cli.templates:app", "Show, try out and approve templates.", WORK),
-    "campaigns": Command("engine.cli.campaigns:app", "Try a campaign over real people without writing.", WORK),
+    "campaigns": Command("engine.cli.campaigns:app", "List campaigns; try, start, pause and end one.", WORK),
     "decisions": Command("engine.cli.decisions:app", "List, explain and replay decisions.", LOOK),
     "why-not": Command("engine.cli.why_not:why_not", "Say why somebody got nothing of a campaign.", LOOK),
     "outbox": Command("engine.cli.outbox:app", "Show what the CDP is told of outcomes, and what waits.", LOOK),

@@ -15,6 +15,7 @@ from engine.callbacks import Reading, Status
 from engine.cli.reach import database, inside, one_tenant
 from engine.db import Transaction
 from engine.dispatch.adapters import Adapters
+from engine.processes import table
 from engine.settings import Settings
 
 app = typer.Typer(no_args_is_help=True)
@@ -87,7 +88,7 @@ def mail(
 
 
 async def _take(slug: str | None, name: str, body: bytes) -> Reading:
-    adapters = Adapters.of(Settings.load())
+    adapters = Adapters.of(table.as_kept(Settings.load()))
     try:
         async with database() as db:
             tenant_id = (await one_tenant(db, slug)).tenant_id
@@ -100,7 +101,7 @@ async def _take(slug: str | None, name: str, body: bytes) -> Reading:
 
 
 async def _replay(slug: str | None, callback_id: int | None, status: Status | None) -> list[Reading]:
-    adapters = Adapters.of(Settings.load())
+    adapters = Adapters.of(table.as_kept(Settings.load()))
     read: list[Reading] = []
     try:
         async with database() as db:

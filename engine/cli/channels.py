@@ -112,7 +112,7 @@ async def _zalo_connect(slug: str | None, name: str, kind: str, given: dict[str,
             settings=given,
             code=code,
             code_verifier=verifier,
-            egress=egress_of(table.resolved(settings)),
+            egress=egress_of(table.as_kept(settings)),
         )
         return channel.webhook_key
 
@@ -160,5 +160,5 @@ async def _renew_now(db: Database, tenant: reach.Tenant, name: str) -> Renewal:
     async with db.transaction(tenant.tenant_id) as conn:
         channel_id = await _find(conn, name)
         await tokens.ask(conn, channel_id=channel_id, now=datetime.now(UTC))
-    egress = egress_of(table.resolved(settings))
+    egress = egress_of(table.as_kept(settings))
     return await tokens.renew(db, vault, tenant_id=tenant.tenant_id, channel_id=channel_id, egress=egress)

@@ -21,6 +21,8 @@ from engine.embedded import Servers
 from engine.processes import table
 from engine.settings import Settings
 
+RUNS_ON = "What was started runs on until: .venv/bin/leo down"
+
 
 class _Shown:
     """Stages as bars of rich; a stage whose length nobody knows only counts."""
@@ -53,9 +55,13 @@ def demo(
     settings = table.resolved(Settings.load())
     console = Console(stderr=as_json)
     console.print("Starting PostgreSQL, Redis, the sandbox, the API and two workers ...")
-    servers = embedded.ensure(settings)
-    prepare(settings, servers)
-    played = asyncio.run(_play(settings, servers, console, read, people))
+    try:
+        servers = embedded.ensure(settings)
+        prepare(settings, servers)
+        played = asyncio.run(_play(settings, servers, console, read, people))
+    except KeyboardInterrupt:
+        console.print(f"\n{RUNS_ON}")
+        raise
     _tell(console, settings, played)
     if as_json:
         typer.echo(json.dumps(played.summary.as_document(), ensure_ascii=False))
@@ -91,4 +97,4 @@ def _tell(console: Console, settings: Settings, played: Played) -> None:
     api = table.api_url(settings)
     console.print(f"\nLook further: {api}/docs with the key {played.tenant.key}", soft_wrap=True)
     console.print(f"What the sandbox received: {settings.home / 'sandbox.jsonl'}", soft_wrap=True)
-    console.print("Everything runs on until: .venv/bin/leo down")
+    console.print(RUNS_ON)

@@ -33,7 +33,7 @@ def _tree(journey: Journey) -> Tree:
         Text.assemble(
             (f"decision {journey.decision_id}", "bold cyan"),
             f"  campaign {detail.get('campaign')}, run {detail.get('run_id')} ({detail.get('run_kind')})",
-            (", archived" if journey.is_archived else "", "dim"),
+            (f", archived {journey.archived_at:%Y-%m-%d}" if journey.archived_at else "", "dim"),
         )
     )
     for step in journey.steps:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Annotated
 
 import typer
@@ -14,6 +15,7 @@ from engine.load import report
 from engine.load.plan import SCRIPTS, Stage
 from engine.load.run import run
 from engine.settings import Settings
+from rules.errors import InvalidInput
 
 
 def load(
@@ -27,8 +29,8 @@ def load(
     """Let k6 loose on servers, API and workers that are started for it, and judge what they stood."""
     asked = Stage.read(stage, seconds=seconds)
     settings = Settings.load()
+    _try_to_write(out)
     servers = embedded.ensure(settings, redis=False)
-    out.mkdir(parents=True, exist_ok=True)
     progress = Console(stderr=True)
     with (
         throwaway.database(servers.admin_database_url) as url,
@@ -46,3 +48,13 @@ def load(
     console.print(f"[green]met[/]: {out / 'report.html'}" if ran.is_met else f"[red]not met[/]: {out / 'report.html'}")
     if not ran.is_met:
         raise typer.Exit(1)
+
+
+def _try_to_write(out: Path) -> None:
+    """Raise InvalidInput now rather than after minutes of load."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=out):
+            pass
+    except OSError as error:
+        raise InvalidInput(f"{out} cannot be written: {error.strerror}.", remedy="Name another with --out.") from error

@@ -14,7 +14,7 @@ from typing import Any
 
 import yaml
 
-from rules.errors import InvalidInput
+from rules.errors import InvalidInput, cause
 
 LARGEST_FILE = 1_048_576
 STANDARD_INPUT = Path("-")
@@ -80,7 +80,7 @@ def _text(path: Path) -> str:
             with path.open(encoding="utf-8") as file:
                 text = file.read(LARGEST_FILE + 1)
     except (OSError, UnicodeDecodeError) as error:
-        raise InvalidInput(f"{path} cannot be read.", remedy="Name a file of UTF-8 text.") from error
+        raise InvalidInput(f"{path} cannot be read: {cause(error)}.", remedy="Name a file of UTF-8 text.") from error
     if len(text) > LARGEST_FILE:
         raise InvalidInput(f"{path} has more than {LARGEST_FILE:,} letters.", remedy="A policy is far shorter.")
     return text

@@ -9,7 +9,7 @@ from typing import Any
 
 from engine.ingest.fieldmap import names
 from rules.conditions.querybuilder import convert
-from rules.errors import InvalidInput
+from rules.errors import InvalidInput, cause
 
 STANDARD_INPUT = Path("-")
 _TEXTS = ("key", "name", "schedule", "zone")
@@ -63,7 +63,7 @@ def text_of(path: Path) -> str:
     try:
         return sys.stdin.read() if path == STANDARD_INPUT else path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise InvalidInput(f"{path} cannot be read.", remedy="Name a file of UTF-8 text.") from error
+        raise InvalidInput(f"{path} cannot be read: {cause(error)}.", remedy="Name a file of UTF-8 text.") from error
 
 
 def _object(path: Path) -> dict[str, Any]:

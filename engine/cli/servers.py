@@ -1,6 +1,7 @@
 """`leo up`, `leo down` and `leo doctor`."""
 
 import json
+import threading
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -40,8 +41,20 @@ def up() -> None:
 def _run_everything(settings: Settings, console: Console) -> None:
     settings = table.resolved(settings)
     before = set(embedded.is_running(settings))
-    servers = embedded.ensure(settings)
-    prepare(settings, servers)
+    with supervise.ended_by_signals():
+        try:
+            console.print("Starting PostgreSQL, Redis, the sandbox, the API and two workers ...")
+            servers = embedded.ensure(settings)
+            prepare(settings, servers)
+            _watch(settings, servers, console)
+        finally:
+            # A second Ctrl-C would leave half of it running.
+            with supervise.stopped_by_signals(threading.Event()):
+                embedded.stop(settings, only=embedded.ALL - before)
+    console.print("Everything that leo up started has ended.")
+
+
+def _watch(settings: Settings, servers: Servers, console: Console) -> None:
     parts = table.parts(settings, servers)
     supervisor = supervise.Supervisor(
         home=settings.home, parts=parts, say=lambda text: _say(console, text), look_after=_mend(settings, console)
@@ -50,9 +63,6 @@ def _run_everything(settings: Settings, console: Console) -> None:
         console.print(_where(settings, servers, parts), soft_wrap=True)
         console.print("End: Ctrl-C")
         supervisor.run()
-        if ours := servers.embedded - before:
-            embedded.stop(settings, only=ours)
-    console.print("Everything that leo up started has ended.")
 
 
 def _mend(settings: Settings, console: Console) -> supervise.Round:
@@ -83,6 +93,7 @@ def _where(settings: Settings, servers: Servers, parts: Sequence[Part]) -> Table
         shown.add_row(title, f"127.0.0.1:{run.port}" if run else own)
     for part in parts:
         shown.add_row(part.name, part.where)
+    shown.add_row("console", f"{table.api_url(settings)}/  (it asks for an API key: leo tenants key)")
     shown.add_row("API documents", f"{table.api_url(settings)}/docs")
     shown.add_row("logs", str(settings.home / "log"))
     shown.add_row("secrets", str(settings.home / "secrets.json"))

@@ -79,7 +79,7 @@ def preview(
     as_json: JsonOption = False,
 ) -> None:
     """Show what a person would get, what is missing, and what the law and the channel say; nothing is sent."""
-    found = asyncio.run(_preview(Settings.load(), tenant, template_id, profile, campaign, locale))
+    found = asyncio.run(_preview(table.as_kept(Settings.load()), tenant, template_id, profile, campaign, locale))
     if as_json:
         _print({**asdict(found), "template": _document(found.template), "could_leave": found.could_leave})
         return

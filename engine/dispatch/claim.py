@@ -19,7 +19,7 @@ from engine.templates import Reader, Version, context_of, reader_from, version_o
 from rules.circuit import Circuit
 from rules.consent import is_advertising
 from rules.errors import LeoError
-from rules.words import Channel, Lane
+from rules.words import Channel, DeliveryStatus, Lane
 
 LEASE = timedelta(seconds=60)
 # Approved templates never change, so what was read once holds.
@@ -62,7 +62,8 @@ class Claimed:
 class Claim:
     """What was claimed at once, with its templates and adapters by id, and what is known of the channels.
 
-    `again_at`: when more may be claimed, where only the channels' limits were in the way.
+    It is ours until `lease_until`. `cancelled` counts what was due and must not go out any more. `again_at`: when more
+    may be claimed, where only the channels' limits were in the way.
     """
 
     messages: tuple[Claimed, ...] = ()
@@ -70,6 +71,8 @@ class Claim:
     adapters: Mapping[int, Adapter | LeoError] = field(default_factory=dict)
     circuits: Mapping[int, Circuit] = field(default_factory=dict)
     again_at: datetime | None = None
+    lease_until: datetime | None = None
+    cancelled: int = 0
 
 
 async def claim(
@@ -111,21 +114,24 @@ async def claim_within(
     if delivery_ids is not None:
         which = _SQL["which_these"]
     gates = await open_gates(conn, lane=lane, now=now, most=most)
+    lease_until = now + LEASE
     parameters = {
         "open": Jsonb([opening.to_row() for opening in gates.openings if opening.most > 0]),
         "lane": lane,
         "run_id": run_id,
         "delivery_ids": None if delivery_ids is None else list(delivery_ids),
         "owner": owner,
-        "lease_until": now + LEASE,
+        "lease_until": lease_until,
         "most": most,
         "now": now,
         "traced": tracing.is_on(),
     }
-    found = await conn.execute(_SQL["claim"].replace("{which}", which), parameters)
-    messages = tuple(_claimed(row, gates, now) for row in await found.fetchall())
+    statement = _SQL["claim"].replace("{which}", which).replace("{refusal}", _SQL["refusal"])
+    rows = await (await conn.execute(statement, parameters)).fetchall()
+    messages = tuple(_claimed(row, gates, now) for row in rows if row["status"] == DeliveryStatus.SENDING)
+    cancelled = len(rows) - len(messages)
     if not messages:
-        return Claim(again_at=gates.again_at({}))
+        return Claim(again_at=gates.again_at({}), cancelled=cancelled)
     taken = taken_by([message.channel_id for message in messages])
     await take(conn, gates, taken)
     return Claim(
@@ -134,6 +140,8 @@ async def claim_within(
         await adapters.load(conn, tenant_id=tenant_id, channel_ids=sorted(taken)),
         gates.circuits,
         gates.again_at(taken),
+        lease_until,
+        cancelled,
     )
 
 

@@ -103,7 +103,8 @@ async def redrive(
     InvalidInput for too many at once.
     """
     values = {"delivery_ids": _bounded(delivery_ids), "now": now, "may_double": may_double}
-    rows = await (await conn.execute(_SQL["redrive"], values)).fetchall()
+    redrive_sql = _SQL["redrive"].replace("{refusal}", queries("dispatch")["refusal"])
+    rows = await (await conn.execute(redrive_sql, values)).fetchall()
     return [Settled(row["delivery_id"], row["refused"]) for row in rows]
 
 

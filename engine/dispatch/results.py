@@ -32,6 +32,7 @@ FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 2.0
 RELEASED = "released"
 STOPPED = "The worker was asked to stop before it called the provider."
 ENDED = "Its campaign or run was paused or ended before the provider was called."
+LEASE_ENDS = "The lease ends before the provider would have to answer: earlier calls of the claim were slow."
 HELD_BACK = "The channel must not be called now."
 TOO_LATE = "too_late"
 DETAIL_LIMIT = 500

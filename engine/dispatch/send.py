@@ -7,7 +7,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from channels.contract import Adapter, Receipt, Request, Unsupported
@@ -19,6 +19,7 @@ from engine.dispatch.compose import compose
 from engine.dispatch.results import (
     ENDED,
     HELD_BACK,
+    LEASE_ENDS,
     RELEASED,
     Ended,
     held,
@@ -37,8 +38,11 @@ from rules.words import DeliveryStatus, Lane
 
 MOST_CLAIMED = 64
 MOST_CALLS = 32
-# Less than the lease, so that a call that is given up is reported before others may think that we are gone.
+# Less than the lease, so that a call that is given up is reported before others may think that we are gone. None begins
+# that could outlast it: of 64 slow calls, 32 at a time, the second half would be running when the first worker to look
+# takes its messages for lost.
 CALL_LIMIT_S = 45.0
+CALL_LIMIT = timedelta(seconds=CALL_LIMIT_S)
 # Results that come so close together are written at once: 30 instead of 15 a statement, which takes 8 ms either way.
 GATHER_S = 0.015
 
@@ -47,7 +51,9 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Dispatched:
-    """What one claim came to. `released` were given back untouched; `is_full`: more is probably due.
+    """What one claim came to. `released` were given back untouched, `cancelled` must not go out any more.
+
+    `is_full`: more is probably due.
 
     `again_at`: when more may go out, where only the channels' limits were in the way.
     """
@@ -59,6 +65,7 @@ class Dispatched:
     uncertain: int = 0
     dead: int = 0
     released: int = 0
+    cancelled: int = 0
     is_full: bool = False
     again_at: datetime | None = None
 
@@ -108,8 +115,9 @@ async def dispatch_due(
         taken = await claim(
             db, adapters, tenant_id=tenant_id, lane=lane, run_id=run_id, owner=owner, most=most, now=clock.now()
         )
+    is_full = len(taken.messages) + taken.cancelled == most
     if not taken.messages:
-        return Dispatched(again_at=taken.again_at)
+        return Dispatched(cancelled=taken.cancelled, is_full=is_full, again_at=taken.again_at)
     watch = Watch(taken.circuits)
     work = _Round(db, adapters, tenant_id, owner, taken, watch, is_stopping, deque(taken.messages))
     writer = asyncio.create_task(_write_results(work))
@@ -131,7 +139,8 @@ async def dispatch_due(
         uncertain=counts[DeliveryStatus.UNCERTAIN],
         dead=counts[DeliveryStatus.DEAD],
         released=counts[RELEASED],
-        is_full=len(taken.messages) == most,
+        cancelled=taken.cancelled,
+        is_full=is_full,
         again_at=taken.again_at,
     )
 
@@ -149,6 +158,9 @@ def _not_now(work: _Round, claimed: Claimed) -> Ended | None:
         return released(claimed, due_at=now, why=ENDED)
     if claimed.expires_at is not None and claimed.expires_at <= now:
         return too_late(claimed)
+    lease_until = work.claim.lease_until
+    if lease_until is not None and now + CALL_LIMIT > lease_until:
+        return released(claimed, due_at=now, why=LEASE_ENDS)
     until = work.watch.held_until(claimed.channel_id, now)
     return None if until is None else released(claimed, due_at=until, why=HELD_BACK)
 

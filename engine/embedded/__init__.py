@@ -15,7 +15,7 @@ from engine.embedded.home import Home, Secrets, load_secrets
 from engine.processes import track
 from engine.settings import Settings
 
-__all__ = ["Secrets", "Servers", "ensure", "erase", "is_running", "load_secrets", "missing", "stop"]
+__all__ = ["ALL", "Secrets", "Servers", "ensure", "erase", "is_running", "load_secrets", "missing", "stop"]
 
 ALL = frozenset({postgres.NAME, redis_server.NAME})
 

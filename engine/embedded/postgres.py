@@ -4,6 +4,7 @@ It listens on 127.0.0.1 alone, every login needs a password, and what is committ
 """
 
 import importlib.util
+import logging
 import os
 import shutil
 import signal
@@ -22,6 +23,7 @@ from engine.embedded.home import LOOPBACK, Home, Secrets
 from engine.processes import track
 from rules.errors import Misconfigured, Unavailable
 
+log = logging.getLogger("leo.embedded")
 NAME = "postgres"
 ADMIN, APP, DATABASE = "leo_admin", "leo_app", "leo"
 MIB = 1024 * 1024
@@ -106,14 +108,18 @@ def start(home: Home, secrets: Secrets, *, timeout_s: float) -> int:
         return run.port
     where = place(home, installed_binaries())
     if not where.data.exists():
+        # Told also where nobody reads logs: whoever stands in another directory has another LEO_HOME.
+        log.warning("A new, empty database is made for LEO_HOME, %s.", home.path)
         _initialise(where, secrets)
     for pause_s in START_PAUSES_S:
         time.sleep(pause_s)
         port = home.free_port(NAME)
         _configure(where, port)
         run = _launch(home, where, port)
-        if run is not None and _await_ready(home, run, secrets, timeout_s=timeout_s):
-            track.write(home.run, run)
+        if run is None:
+            continue
+        track.write(home.run, run)  # before it answers: who is interrupted now can still end it
+        if _await_ready(home, run, secrets, timeout_s=timeout_s):
             _ensure_database(port, secrets)
             return port
     raise Unavailable(

@@ -73,8 +73,10 @@ def start(home: Home, secrets: Secrets, *, timeout_s: float) -> int:
         time.sleep(pause_s)
         port = home.free_port(NAME)
         run = _launch(home, server, secrets, port=port)
-        if run is not None and _await_ready(run, secrets, timeout_s=timeout_s):
-            track.write(home.run, run)
+        if run is None:
+            continue
+        track.write(home.run, run)  # before it answers: who is interrupted now can still end it
+        if _await_ready(run, secrets, timeout_s=timeout_s):
             return port
     raise Unavailable(
         f"The embedded Redis did not start: {track.log_tail(home.log / 'redis.log') or 'it wrote no log'}.",

@@ -8,12 +8,12 @@ from typing import Final
 
 from engine.explain.funnel import first_reason
 from engine.explain.plan import Plan
-from engine.explain.sentences import moment, stopped_by
+from engine.explain.sentences import ended_as, moment, stopped_by
 from engine.explain.stored import Stored
 from engine.segments import Explanation
 from rules.conditions import Explained, Language
 from rules.verdicts import CHOSEN, Decision, Verdict
-from rules.words import Action, CampaignStatus, Channel, Gate
+from rules.words import Action, CampaignStatus, Channel, DeliveryStatus, Gate
 
 EN, VI = Language.EN, Language.VI
 
@@ -22,6 +22,9 @@ class Answer(StrEnum):
     """In the order in which they are looked for."""
 
     SENT = "sent"
+    ON_ITS_WAY = "on_its_way"
+    MAY_HAVE_ARRIVED = "may_have_arrived"
+    NOT_SENT = "not_sent"
     OTHER_CHOSEN = "other_chosen"
     WAITS = "waits"
     HELD_BACK = "held_back"
@@ -41,6 +44,18 @@ _SENTENCES: Final[Mapping[Answer, Mapping[Language, str]]] = {
     Answer.SENT: {
         EN: "{person} was sent {what} at {at} (decision {decision}).",
         VI: "{person} đã được gửi {what} lúc {at} (quyết định {decision}).",
+    },
+    Answer.ON_ITS_WAY: {
+        EN: "It was decided at {at} to send {person} {what} (decision {decision}), and the message is on its way.",
+        VI: "Lúc {at} đã quyết định gửi {what} cho {person} (quyết định {decision}), tin đang chờ gửi.",
+    },
+    Answer.MAY_HAVE_ARRIVED: {
+        EN: "{person} was sent {what} (decided at {at}, decision {decision}), and nobody knows whether it arrived.",
+        VI: "Đã gửi {what} cho {person} (quyết định {decision} lúc {at}), nhưng không rõ tin có đến nơi hay không.",
+    },
+    Answer.NOT_SENT: {
+        EN: "It was decided at {at} to send {person} {what} (decision {decision}), and it did not arrive: {why}.",
+        VI: "Lúc {at} đã quyết định gửi {what} cho {person} (quyết định {decision}), nhưng tin không đến nơi: {why}.",
     },
     Answer.OTHER_CHOSEN: {
         EN: "{person} was sent {what} instead (decision {decision}): {why}.",
@@ -164,8 +179,19 @@ def answer(case: Case) -> Answer:
     if case.is_due:
         return Answer.TO_BE_DECIDED
     if case.settled is not None:
-        return _of(case.settled.decision, case.wanted, is_decided=True)
+        found = _of(case.settled.decision, case.wanted, is_decided=True)
+        return _came_of(case.settled) if found is Answer.SENT else found
     return _before(case) or _of(case.would, case.wanted, is_decided=False)
+
+
+def _came_of(told: Stored) -> Answer:
+    """Say what became of a message that was to be sent: deciding it is not sending it."""
+    statuses = {one["status"] for one in told.deliveries}
+    if DeliveryStatus.SENT in statuses:
+        return Answer.SENT
+    if DeliveryStatus.UNCERTAIN in statuses:
+        return Answer.MAY_HAVE_ARRIVED
+    return Answer.ON_ITS_WAY if statuses & {DeliveryStatus.QUEUED, DeliveryStatus.SENDING} else Answer.NOT_SENT
 
 
 def _before(case: Case) -> Answer | None:
@@ -222,6 +248,9 @@ def _why(found: Answer, case: Case, decision: Decision, language: Language) -> s
             return _OUTSCORED[language].format(arbiter=decision.arbiter)
         reasons = [reason for one in verdicts if (reason := first_reason(one)) is not None]
         return "; ".join(dict.fromkeys(stopped_by(reason.gate, language) for reason in reasons))
+    if found is Answer.NOT_SENT and case.settled is not None:
+        ended = [ended_as(one["status"], one["code"], language) for one in case.settled.deliveries]
+        return "; ".join(dict.fromkeys(ended)) or ended_as(None, None, language)
     return "" if decision.reason == CHOSEN else stopped_by(Gate(decision.reason), language)
 
 

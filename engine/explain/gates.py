@@ -27,7 +27,7 @@ _ALWAYS: Final[Mapping[Gate, Mapping[Language, str]]] = {
     },
     Gate.SUPPRESSION: {
         EN: "Nobody on the suppression list is written to.",
-        VI: "Không gửi cho ai trong danh sách chặn.",
+        VI: "Không gửi cho ai trong danh sách không liên hệ.",
     },
     Gate.UNREACHABLE: {EN: "A valid address on the channel is needed.", VI: "Cần có địa chỉ hợp lệ trên kênh."},
     Gate.INCOMPLETE: {

@@ -7,7 +7,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from rules.conditions import Language
-from rules.words import Channel, Gate
+from rules.words import Channel, DeliveryStatus, Gate
 
 EN, VI = Language.EN, Language.VI
 
@@ -52,7 +52,7 @@ _STOPPED: Final[Mapping[Gate, Mapping[Language, str]]] = {
         VI: "hồ sơ đã được gộp vào hồ sơ khác hoặc bị xóa",
     },
     Gate.CONSENT: {EN: "there is no consent or other legal basis", VI: "không có sự đồng ý hay cơ sở pháp lý khác"},
-    Gate.SUPPRESSION: {EN: "the person is on the suppression list", VI: "người này nằm trong danh sách chặn"},
+    Gate.SUPPRESSION: {EN: "the person is on the suppression list", VI: "người này nằm trong danh sách không liên hệ"},
     Gate.UNREACHABLE: {EN: "there is no valid address", VI: "không có địa chỉ hợp lệ"},
     Gate.INCOMPLETE: {
         EN: "a value that the template needs is missing",
@@ -78,8 +78,40 @@ _STOPPED: Final[Mapping[Gate, Mapping[Language, str]]] = {
         VI: "đã quá thời hạn trả lời mà nhà cung cấp cho phép",
     },
     Gate.SENDING_HOURS: {EN: "it is outside the hours of sending", VI: "ngoài khung giờ được gửi"},
-    Gate.QUIET_HOURS: {EN: "it is quiet hours where the person is", VI: "đang là giờ yên tĩnh nơi người này ở"},
+    Gate.QUIET_HOURS: {EN: "it is quiet hours where the person is", VI: "đang là giờ không làm phiền nơi người này ở"},
 }
+
+# How a message ended without arriving: by its status, or by why it was not let out.
+_ENDED: Final[Mapping[str, Mapping[Language, str]]] = {
+    "consent_withdrawn": {
+        EN: "the person withdrew consent before it left",
+        VI: "khách đã rút lại sự đồng ý trước khi tin được gửi đi",
+    },
+    "suppressed": {
+        EN: "the person or the address was suppressed before it left",
+        VI: "khách hoặc địa chỉ đã vào danh sách không liên hệ trước khi tin được gửi đi",
+    },
+    "address_not_valid": {
+        EN: "the address was not valid any more when it was to leave",
+        VI: "địa chỉ không còn dùng được khi đến lượt gửi",
+    },
+    "person_gone": {
+        EN: "the profile was merged or deleted before it left",
+        VI: "hồ sơ đã bị gộp hoặc xóa trước khi tin được gửi đi",
+    },
+    "merged": {
+        EN: "the profile was merged into another before it left",
+        VI: "hồ sơ đã được gộp vào hồ sơ khác trước khi tin được gửi đi",
+    },
+    DeliveryStatus.FAILED: {EN: "it was refused for good", VI: "tin bị từ chối hẳn"},
+    DeliveryStatus.DEAD: {EN: "it was given up after several attempts", VI: "đã thử nhiều lần không được"},
+    DeliveryStatus.EXPIRED: {EN: "its time was over before it could leave", VI: "quá hạn trước khi kịp gửi"},
+    DeliveryStatus.CANCELLED: {
+        EN: "its campaign or run was ended before it left",
+        VI: "chiến dịch hoặc lượt chạy đã bị hủy trước khi tin được gửi đi",
+    },
+}
+_NO_MESSAGE: Final[Mapping[Language, str]] = {EN: "there is no message of it", VI: "không có tin nào được tạo"}
 
 _CHANNELS: Final[Mapping[Channel, str]] = {
     Channel.EMAIL: "email",
@@ -101,6 +133,13 @@ def say(what: Said, language: Language, **words: object) -> str:
 def stopped_by(gate: Gate, language: Language) -> str:
     """Say what is so where a gate stops somebody."""
     return _STOPPED[gate][language]
+
+
+def ended_as(status: str | None, code: str | None, language: Language) -> str:
+    """Say how a message ended; the code says more than the status where it is our own. No status: there is none."""
+    if status == DeliveryStatus.CANCELLED and code is not None and code in _ENDED:
+        return _ENDED[code][language]
+    return _NO_MESSAGE[language] if status is None else _ENDED[status][language]
 
 
 def channel_name(channel: Channel) -> str:

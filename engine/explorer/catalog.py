@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from engine.db import Transaction
+from engine.explorer.archived import has_archive
 from engine.queries import queries
 from graph.guard.words import AGGREGATES, FUNCTIONS
 
@@ -26,9 +27,12 @@ class Element:
 
 @dataclass(frozen=True, slots=True)
 class Catalog:
+    """`has_archive`: old decisions and deliveries are in the archive, where no query finds them."""
+
     labels: tuple[Element, ...]
     edges: tuple[Element, ...]
     functions: tuple[str, ...]
+    has_archive: bool
 
 
 async def catalog(connection: Transaction) -> Catalog:
@@ -52,4 +56,5 @@ async def catalog(connection: Transaction) -> Catalog:
         labels=tuple(one for kind, one in elements if kind == "vertex"),
         edges=tuple(one for kind, one in elements if kind == "edge"),
         functions=tuple(sorted({*FUNCTIONS, *AGGREGATES, "exists"})),
+        has_archive=await has_archive(connection),
     )

@@ -5,9 +5,12 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID, uuid4
 
+from psycopg.rows import DictRow
+
 from engine.credentials import Vault
 from engine.db import Database, Transaction
-from engine.explorer import reader, record
+from engine.explorer import archived, reader, record
+from engine.explorer.archived import BITS_OF_ENTRY, Place
 from engine.explorer.draw import Edge, Graph, Node
 from engine.explorer.limits import LIMITS, Limits
 from engine.explorer.record import Asker, Question
@@ -18,7 +21,6 @@ from graph.explore import Way
 from rules.errors import InvalidInput, NotFound
 
 _SQL = queries("explorer")
-_BITS_OF_ENTRY = 48
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,14 +43,15 @@ async def expand(
     most: int | None = None,
     limits: Limits = LIMITS,
 ) -> Expanded:
-    """Give the neighbours of a node, of the kinds asked for or of every kind.
+    """Give the neighbours of a node, of the kinds asked for or of every kind; what is live first, then the archive's.
 
     Raises NotFound where no node of ours can have that id, InvalidInput on a kind that there is not.
     """
     question = Question("expand", f"expand {node_id}", {"kinds": sorted(kinds)}, uuid4())
     try:
         async with db.transaction(asker.tenant_id) as connection:
-            ways = await _ways(connection, node_id, kinds)
+            found = await _known(connection, node_id)
+            ways = _ways(found, kinds)
             query_id = await record.begun(connection, asker, question, limits)
     except (InvalidInput, NotFound) as error:
         await record.refused(db, asker, question, limits, error.message)
@@ -58,19 +61,44 @@ async def expand(
     async with running(db, asker, query_id, limits, opening) as run:
         statement = explore.neighbours(run.graph, ways)
         rows = await run.watch.over(reader.read_own(run.session, query_id, statement, (node_id, wanted + 1)))
-        run.row_count = min(len(rows), wanted)
-    return Expanded(query_id, question.ticket, _graph(rows, wanted), run.took_ms)
+        graph = _graph(rows, wanted)
+        if found.has_archive:
+            async with db.transaction(asker.tenant_id, read_only=True) as connection:
+                room = wanted - len(graph.edges)
+                old = await archived.around(connection, found.place, found.numbers, kinds=kinds, most=room)
+            graph = _together(graph, old)
+        run.row_count = len(graph.edges)
+    return Expanded(query_id, question.ticket, graph, run.took_ms)
 
 
-async def _ways(connection: Transaction, node_id: str, kinds: Collection[str]) -> Sequence[Way]:
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What is known of a node by its id alone; `numbers` are of labels and kinds, `edges` kinds with their ends."""
+
+    place: Place
+    numbers: Mapping[str, int]
+    edges: Sequence[DictRow]
+    has_archive: bool
+
+
+async def _known(connection: Transaction, node_id: str) -> _Known:
     rows = await (await connection.execute(_SQL["ways"])).fetchall()
-    edges = [row for row in rows if row["kind"] == "edge"]
+    label = _label({row["label_id"]: row["label"] for row in rows if row["kind"] == "vertex"}, node_id)
+    return _Known(
+        place=Place(label, int(node_id) & ((1 << BITS_OF_ENTRY) - 1)),
+        numbers={row["label"]: row["label_id"] for row in rows},
+        edges=[row for row in rows if row["kind"] == "edge"],
+        has_archive=await archived.has_archive(connection),
+    )
+
+
+def _ways(found: _Known, kinds: Collection[str]) -> Sequence[Way]:
+    edges, label = found.edges, found.place.label
     names = {edge["label"] for edge in edges}
     if unknown := sorted(set(kinds) - names):
         raise InvalidInput(
             f"There is no kind of edge {unknown[0][:63]!r}.", remedy=f"There are: {', '.join(sorted(names))}."
         )
-    label = _label({row["label_id"]: row["label"] for row in rows if row["kind"] == "vertex"}, node_id)
     away = [Way(edge["label"], True, edge["end_label"]) for edge in edges if edge["start_label"] == label]
     towards = [Way(edge["label"], False, edge["start_label"]) for edge in edges if edge["end_label"] == label]
     chosen = [way for way in (*away, *towards) if not kinds or way.kind in kinds]
@@ -80,10 +108,19 @@ async def _ways(connection: Transaction, node_id: str, kinds: Collection[str]) -
 
 
 def _label(labels: Mapping[int, str], node_id: str) -> str:
-    number = int(node_id) >> _BITS_OF_ENTRY if node_id.isascii() and node_id.isdigit() else 0
+    number = int(node_id) >> BITS_OF_ENTRY if node_id.isascii() and node_id.isdigit() else 0
     if number not in labels:
         raise NotFound(f"There is no node {node_id[:20]!r}.", remedy="Send the id of a node of a result.")
     return labels[number]
+
+
+def _together(live: Graph, old: Graph) -> Graph:
+    """Put what is archived beside what is live, each node and edge once."""
+    nodes = {node.id: node for node in live.nodes}
+    edges = {edge.id: edge for edge in live.edges}
+    new = [node for node in old.nodes if node.id not in nodes]
+    joined = [edge for edge in old.edges if edge.id not in edges]
+    return Graph((*nodes.values(), *new), (*edges.values(), *joined), is_cut=live.is_cut or old.is_cut)
 
 
 def _graph(rows: Sequence[tuple[Any, ...]], most: int) -> Graph:

@@ -30,6 +30,7 @@ class Message:
     status: DeliveryStatus
     address: str
     sent_at: datetime | None
+    archived_at: datetime | None
     template: str
     template_version: int
     has_changed: bool
@@ -53,6 +54,7 @@ async def message(conn: Transaction, *, delivery_id: int) -> Message:
         status=DeliveryStatus(row["status"]),
         address=row["address"],
         sent_at=row["sent_at"],
+        archived_at=row["archived_at"],
         template=row["key"],
         template_version=row["version"],
         has_changed=row["has_changed"],

@@ -6,6 +6,7 @@ A part that ends is started again, later each time; it never gives up, and says 
 import contextlib
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -117,6 +118,21 @@ def stop(home: Path) -> track.Run | None:
         track.stop(run, grace_s=STOP_GRACE_S)
     release(home)
     return run
+
+
+@contextlib.contextmanager
+def ended_by_signals() -> Iterator[None]:
+    """Let SIGTERM and SIGHUP end what is being started as Ctrl-C does, so that it can be cleared away."""
+
+    def end(number: int, _frame: FrameType | None) -> None:
+        sys.exit(128 + number)
+
+    before = {number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 @contextlib.contextmanager

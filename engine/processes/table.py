@@ -40,6 +40,13 @@ def resolved(settings: Settings) -> Settings:
     return settings.model_copy(update=chosen)
 
 
+def as_kept(settings: Settings) -> Settings:
+    """Replace each port of 0 by the one this LEO_HOME keeps or would prefer: for who only names it, and claims none."""
+    home = Home(settings.home)
+    known = {name: home.port(name) or preferred for name, (_, preferred) in PORTS.items()}
+    return settings.model_copy(update={name: port for name, port in known.items() if not getattr(settings, name)})
+
+
 def api_url(settings: Settings) -> str:
     host = LOOPBACK if settings.api_host in {"", "0.0.0.0", "::"} else settings.api_host  # noqa: S104
     return f"http://{host}:{settings.api_port}"

@@ -18,6 +18,7 @@ from engine.segments.parts import part
 from engine.segments.store import get_segment
 from rules.conditions import Explained, Language, Rule, parse
 from rules.errors import InvalidInput, NotFound
+from rules.faults import Fault
 from rules.words import Cause, Change
 
 MOST_SAMPLED = 100
@@ -77,7 +78,11 @@ async def explain(
     context = await context_of(conn, [rule], now=now or datetime.now(UTC))
     row = await (await conn.execute(_SQL["id_of"], {"tenant_id": tenant_id, "ext_id": ext_id})).fetchone()
     if row is None:
-        raise NotFound(f"There is no profile {ext_id!r}.", remedy="Check the key.")
+        raise NotFound(
+            f"There is no profile {ext_id!r}.",
+            remedy="Check the key.",
+            fault=Fault("profile.unknown", "profile", {"key": ext_id}),
+        )
     profile_id = row["profile_id"]
     asked = await ask(conn, [rule], context, profile_ids=[profile_id])
     person = asked.people[profile_id]
@@ -110,7 +115,11 @@ async def preview(
     except (DataError, ProgrammingError) as error:
         # A graph query may be well-formed and still compare what cannot be compared.
         said = error.diag.message_primary or type(error).__name__
-        raise InvalidInput(f"The rule cannot be asked: {said}.", remedy="Correct its graph query.") from error
+        raise InvalidInput(
+            f"The rule cannot be asked: {said}.",
+            remedy="Correct its graph query.",
+            fault=Fault("segment.rule_fails", "rule", {"said": said}),
+        ) from error
     took_ms = (perf_counter() - started) * 1000
     return Preview(0 if count is None else count["people"], people, took_ms, texts(parsed))
 

@@ -12,11 +12,13 @@ from psycopg.types.json import Jsonb
 
 from engine.db import Transaction
 from engine.queries import queries
+from engine.revisions import ANYTHING, Expected, revision_of
 from engine.segments.history import is_wide
 from graph.patterns import pattern
 from rules.conditions import Rule, parse
 from rules.conditions.nodes import CameOf, Member, Pattern
 from rules.errors import Conflict, InvalidInput, NotFound
+from rules.faults import Fault
 
 # minute hour day month weekday
 CRON_FIELDS = 5
@@ -40,7 +42,20 @@ class Segment:
     refreshed_at: datetime | None
     archived_at: datetime | None
     created_at: datetime
+    saved_by: str | None
+    saved_at: datetime
     size: int
+
+    @property
+    def record_id(self) -> int:
+        return self.segment_id
+
+    @property
+    def revision(self) -> str:
+        """Name what was saved, whoever belongs to it since."""
+        return revision_of(
+            {name: getattr(self, name) for name in ("key", "name", "rule", "schedule", "zone", "archived_at")}
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +76,18 @@ async def save_segment(
     rule: Mapping[str, Any],
     schedule: str | None = None,
     zone: str | None = None,
+    by: str | None = None,
+    expected: Expected = ANYTHING,
 ) -> Segment:
-    """Make a segment or change the one of this key; another rule is another version.
+    """Make a segment or change the one of this key; another rule is another version. `by` is who saves it.
 
     `schedule` is a cron expression of five fields in `zone`, the tenant's where none is given. Raises InvalidInput on
     a rule, a schedule or a zone that cannot be read, and where segments would refer to each other in a circle;
-    NotFound where the rule refers to a segment or a graph pattern that is not there.
+    NotFound where the rule refers to a segment or a graph pattern that is not there; Changed where the segment is not
+    as `expected`.
     """
+    if expected.is_said:
+        expected.check(await _locked(conn, tenant_id, key), record="segment", key=key)
     parsed = parse(rule)
     for leaf in parsed.leaves():
         if isinstance(leaf, Pattern):
@@ -83,9 +103,21 @@ async def save_segment(
         "schedule": schedule,
         "zone": None if schedule is None else zone,
         "due_at": None if schedule is None else next_time(schedule, zone=zone, now=datetime.now(UTC)),
+        "by": by,
+        "is_new": expected.is_new,
     }
-    await conn.execute(_SQL["save"], values)
+    made = await (await conn.execute(_SQL["save"], values)).fetchone()
+    if made is None and expected.is_new:
+        expected.check(await _locked(conn, tenant_id, key), record="segment", key=key)
     return _segment(await (await conn.execute(_SQL["by_key"], values)).fetchone(), key)
+
+
+async def _locked(conn: Transaction, tenant_id: UUID, key: str) -> Segment | None:
+    """Give the segment of a key, which nobody else saves until the transaction ends."""
+    values = {"tenant_id": tenant_id, "key": key}
+    await conn.execute(_SQL["lock_key"], values)
+    row = await (await conn.execute(_SQL["by_key"], values)).fetchone()
+    return None if row is None else Segment(**row)
 
 
 async def get_segment(conn: Transaction, *, tenant_id: UUID, segment_id: int) -> Segment:
@@ -141,7 +173,9 @@ def next_time(schedule: str, *, zone: str, now: datetime) -> datetime:
         local = now.astimezone(ZoneInfo(zone))
     except (KeyError, ValueError, OSError) as error:
         raise InvalidInput(
-            f"There is no time zone {zone!r}.", remedy="Use an IANA name such as Asia/Ho_Chi_Minh."
+            f"There is no time zone {zone!r}.",
+            remedy="Use an IANA name such as Asia/Ho_Chi_Minh.",
+            fault=Fault("segment.zone", "zone", {"zone": str(zone)}),
         ) from error
     try:
         following: datetime = croniter(schedule, local).get_next(datetime)
@@ -161,11 +195,19 @@ async def _check_references(conn: Transaction, key: str, rule: Rule) -> None:
     seen: set[str] = set()
     while wanted:
         if key in wanted:
-            raise InvalidInput(f"The segment {key!r} would refer to itself.", remedy="Segments may not form a circle.")
+            raise InvalidInput(
+                f"The segment {key!r} would refer to itself.",
+                remedy="Segments may not form a circle.",
+                fault=Fault("segment.circle", "rule", {"key": key}),
+            )
         rows = await (await conn.execute(_SQL["rules_of"], {"keys": sorted(wanted)})).fetchall()
         missing = wanted - {row["key"] for row in rows}
         if missing:
-            raise NotFound(f"There is no segment {min(missing)!r}.", remedy="Save it before a rule that refers to it.")
+            raise NotFound(
+                f"There is no segment {min(missing)!r}.",
+                remedy="Save it before a rule that refers to it.",
+                fault=Fault("segment.missing", "rule", {"key": min(missing)}),
+            )
         seen |= wanted
         wanted = frozenset().union(*(parse(row["rule"]).segments() for row in rows)) - seen
 
@@ -186,11 +228,16 @@ def _segment(row: Mapping[str, Any] | None, wanted: object) -> Segment:
 
 
 def unknown(wanted: object) -> NotFound:
-    return NotFound(f"There is no segment {wanted!r}.", remedy="Check it: GET /segments lists them.")
+    return NotFound(
+        f"There is no segment {wanted!r}.",
+        remedy="Check it: GET /segments lists them.",
+        fault=Fault("segment.unknown", "segment", {"key": str(wanted)}),
+    )
 
 
 def _wrong_schedule(schedule: str) -> InvalidInput:
     return InvalidInput(
         f"The schedule {schedule[:LONGEST_SCHEDULE]!r} cannot be read.",
         remedy="Write the five fields of cron: minute hour day month weekday, as in 0 6 * * *.",
+        fault=Fault("segment.schedule", "schedule", {"schedule": schedule[:LONGEST_SCHEDULE]}),
     )

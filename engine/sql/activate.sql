@@ -1,7 +1,8 @@
 -- The tenant is left to row security (see decide.sql).
 
 -- name: profile
-SELECT profile_id, ext_id FROM cdp_profiles
+-- Whoever was merged is the one they were merged into.
+SELECT coalesce(merged_into, profile_id) AS profile_id FROM cdp_profiles
 WHERE profile_id = %(profile_id)s OR ext_id = %(ext_id)s
 LIMIT 1
 

@@ -10,9 +10,9 @@ WITH newest AS (
     ORDER BY version DESC LIMIT 1
 ), made AS (
     INSERT INTO message_template (tenant_id, key, channel, version, locale, subject, body_text, body_html, body_mjml, data,
-                                  translations)
+                                  translations, saved_by)
     SELECT %(tenant_id)s, %(key)s, %(channel)s, coalesce((SELECT version FROM newest), 0) + 1, %(locale)s,
-           %(subject)s, %(body_text)s, %(body_html)s, %(body_mjml)s, %(data)s, %(translations)s
+           %(subject)s, %(body_text)s, %(body_html)s, %(body_mjml)s, %(data)s, %(translations)s, %(by)s
     WHERE NOT EXISTS (
         SELECT FROM newest WHERE status <> 'retired'
           AND (locale, subject, body_text, body_html, body_mjml, data, translations)
@@ -21,23 +21,27 @@ WITH newest AS (
     RETURNING *
 )
 SELECT template_id, key, version, channel, status, locale, subject, body_text, body_html, body_mjml, data, translations,
-       approved_by, approved_at, created_at, true AS is_new FROM made
+       saved_by, approved_by, approved_at, created_at, true AS is_new FROM made
 UNION ALL
 SELECT template_id, key, version, channel, status, locale, subject, body_text, body_html, body_mjml, data, translations,
-       approved_by, approved_at, created_at, false FROM newest
+       saved_by, approved_by, approved_at, created_at, false FROM newest
 WHERE NOT EXISTS (SELECT FROM made)
+
+-- name: newest_template
+SELECT template_id FROM message_template
+WHERE tenant_id = %(tenant_id)s AND key = %(key)s AND channel = %(channel)s ORDER BY version DESC LIMIT 1
 
 -- name: lock_template
 SELECT FROM message_template WHERE tenant_id = %(tenant_id)s AND template_id = %(template_id)s FOR NO KEY UPDATE
 
 -- name: template
 SELECT template_id, key, version, channel, status, locale, subject, body_text, body_html, body_mjml, data, translations,
-       approved_by, approved_at, created_at, false AS is_new
+       saved_by, approved_by, approved_at, created_at, false AS is_new
 FROM message_template WHERE tenant_id = %(tenant_id)s AND template_id = %(template_id)s
 
 -- name: templates
 SELECT template_id, key, version, channel, status, locale, subject, body_text, body_html, body_mjml, data, translations,
-       approved_by, approved_at, created_at, false AS is_new
+       saved_by, approved_by, approved_at, created_at, false AS is_new
 FROM message_template WHERE tenant_id = %(tenant_id)s AND template_id > %(after)s
 ORDER BY template_id LIMIT %(limit)s
 
@@ -76,20 +80,25 @@ SELECT template_id FROM message_template
 WHERE tenant_id = %(tenant_id)s AND template_id = ANY (%(template_ids)s) AND status <> 'retired'
 
 -- name: save_campaign
--- A campaign that is active or ended is not changed under its runs: no row then.
+-- A campaign that is active or ended is not changed under its runs: no row then; nor one that is there where it was to be new.
 INSERT INTO campaign (tenant_id, key, name, purpose, segment_id, policy_id, trigger_type, trigger_segment_id,
-                      trigger_change, starts_at, ends_at, priority, control_share, resend, budget, good_for_minutes)
+                      trigger_change, starts_at, ends_at, priority, control_share, resend, budget, good_for_minutes,
+                      saved_by, saved_at)
 VALUES (%(tenant_id)s, %(key)s, %(name)s, %(purpose)s, %(segment_id)s, %(policy_id)s, %(trigger_type)s,
         %(trigger_segment_id)s, %(trigger_change)s, %(starts_at)s, %(ends_at)s, %(priority)s, %(control_share)s, %(resend)s, %(budget)s,
-        %(good_for_minutes)s)
+        %(good_for_minutes)s, %(by)s, now())
 ON CONFLICT ON CONSTRAINT campaign_key_unique DO UPDATE
 SET name = excluded.name, purpose = excluded.purpose, segment_id = excluded.segment_id, policy_id = excluded.policy_id,
     trigger_type = excluded.trigger_type, trigger_segment_id = excluded.trigger_segment_id,
     trigger_change = excluded.trigger_change, starts_at = excluded.starts_at, ends_at = excluded.ends_at,
     priority = excluded.priority, control_share = excluded.control_share, resend = excluded.resend, budget = excluded.budget,
-    good_for_minutes = excluded.good_for_minutes
-WHERE campaign.status IN ('draft', 'paused')
+    good_for_minutes = excluded.good_for_minutes, saved_by = excluded.saved_by, saved_at = excluded.saved_at
+WHERE campaign.status IN ('draft', 'paused') AND NOT %(is_new)s
 RETURNING campaign_id
+
+-- name: lock_planned
+-- Who compares it with what they saw keeps others from saving it meanwhile.
+SELECT campaign_id FROM campaign WHERE tenant_id = %(tenant_id)s AND key = %(key)s FOR NO KEY UPDATE
 
 -- name: set_templates
 -- The campaign's templates in the order given; those not given leave it.
@@ -108,7 +117,7 @@ WHERE campaign_template.position <> excluded.position
 -- name: campaign
 SELECT c.campaign_id, c.key, c.name, c.purpose, c.status, c.segment_id, c.policy_id, c.trigger_type,
        s.key AS trigger_segment, c.trigger_change, c.starts_at, c.ends_at, c.priority, c.control_share, c.resend,
-       c.budget, c.good_for_minutes, c.created_at, t.ids AS template_ids
+       c.budget, c.good_for_minutes, c.created_at, c.saved_by, coalesce(c.saved_at, c.updated_at) AS saved_at, t.ids AS template_ids
 FROM campaign c
 LEFT JOIN segment s ON s.tenant_id = c.tenant_id AND s.segment_id = c.trigger_segment_id
 CROSS JOIN LATERAL (
@@ -119,7 +128,7 @@ WHERE c.tenant_id = %(tenant_id)s AND c.campaign_id = %(campaign_id)s
 -- name: campaigns
 SELECT c.campaign_id, c.key, c.name, c.purpose, c.status, c.segment_id, c.policy_id, c.trigger_type,
        s.key AS trigger_segment, c.trigger_change, c.starts_at, c.ends_at, c.priority, c.control_share, c.resend,
-       c.budget, c.good_for_minutes, c.created_at, t.ids AS template_ids
+       c.budget, c.good_for_minutes, c.created_at, c.saved_by, coalesce(c.saved_at, c.updated_at) AS saved_at, t.ids AS template_ids
 FROM campaign c
 LEFT JOIN segment s ON s.tenant_id = c.tenant_id AND s.segment_id = c.trigger_segment_id
 CROSS JOIN LATERAL (
@@ -233,8 +242,10 @@ RETURNING channel_id
 -- The tenant's channels, or the one named, each with why and until when its provider is left alone.
 SELECT c.channel_id, c.kind, c.name, c.status, c.failover, c.webhook_key, g.reason,
        c.settings ->> 'provider' IS NOT DISTINCT FROM 'sandbox' AS sandbox,
-       CASE WHEN g.held_until > now() THEN g.held_until END AS held_until
-FROM channel c LEFT JOIN channel_gate g ON g.tenant_id = c.tenant_id AND g.channel_id = c.channel_id
+       CASE WHEN g.held_until > now() THEN g.held_until END AS held_until, t.ends_at AS token_ends_at, t.warning AS token_warning
+FROM channel c
+LEFT JOIN channel_gate g ON g.tenant_id = c.tenant_id AND g.channel_id = c.channel_id
+LEFT JOIN channel_token t ON t.tenant_id = c.tenant_id AND t.channel_id = c.channel_id
 WHERE c.tenant_id = %(tenant_id)s AND (%(channel_id)s::bigint IS NULL OR c.channel_id = %(channel_id)s)
 ORDER BY c.channel_id
 

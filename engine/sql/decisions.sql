@@ -2,7 +2,7 @@
 -- Newest first. Ids are handed out in blocks, so they do not grow with time: the page before is continued by its last
 -- decision's instant.
 SELECT d.decision_id, d.run_id, d.campaign_id, d.profile_id, p.ext_id AS profile, d.trigger_key, d.snapshot_id, d.event_id,
-       d.task_id, d.template_id, d.action, d.channel, d.reason, d.policy_version, d.arbiter, d.wait_until, d.decided_at
+       d.task_id, d.template_id, d.action, d.channel, d.reason, d.policy_version, d.arbiter, d.wait_until, d.decided_at, d.archived_at
 FROM all_decision d JOIN cdp_profiles p USING (tenant_id, profile_id)
 WHERE d.tenant_id = %(tenant_id)s
   AND (%(profile_id)s::bigint IS NULL OR d.profile_id = %(profile_id)s)
@@ -14,7 +14,7 @@ ORDER BY d.decided_at DESC, d.decision_id DESC LIMIT %(limit)s
 
 -- name: get
 SELECT d.decision_id, d.run_id, d.campaign_id, d.profile_id, p.ext_id AS profile, d.trigger_key, d.snapshot_id, d.event_id,
-       d.task_id, d.template_id, d.action, d.channel, d.reason, d.policy_version, d.arbiter, d.wait_until, d.decided_at,
+       d.task_id, d.template_id, d.action, d.channel, d.reason, d.policy_version, d.arbiter, d.wait_until, d.decided_at, d.archived_at,
        d.candidates, d.inputs_hash, d.latency_us,
        (SELECT coalesce(jsonb_agg(jsonb_build_object(
                    'delivery_id', l.delivery_id, 'channel', l.channel, 'status', l.status, 'attempts', l.attempts,

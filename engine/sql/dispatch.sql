@@ -59,15 +59,16 @@ SELECT name FROM resumed
 
 -- name: claim
 -- Takes the messages that are due into one worker's hands, in the order they are due: `sending`, a lease and an attempt
--- that has started, committed before any provider is called. {which} is one of the three below; `open` says whose messages
--- may go through which channel, and how many. The tenant is left to row security (see decide.sql).
+-- that has started, committed before any provider is called. One that must not go out any more (`refusal`) is cancelled
+-- instead and says why. {which} is one of the three below; `open` says whose messages may go through which channel, and how
+-- many. The tenant is left to row security (see decide.sql).
 WITH open AS (
     SELECT * FROM jsonb_to_recordset(%(open)s) AS open (channel_id bigint, through_id bigint, most int, recipient_s float8)
 ), found AS (
-    SELECT one.delivery_id, one.due_at, open.through_id, open.most, open.recipient_s,
+    SELECT one.*, open.through_id, open.most, open.recipient_s,
            row_number() OVER (PARTITION BY open.through_id, one.address ORDER BY one.due_at, one.delivery_id) AS of_address
     FROM open CROSS JOIN LATERAL (
-        SELECT d.delivery_id, d.due_at, d.address
+        SELECT d.delivery_id, d.due_at, d.profile_id, d.channel, d.address, d.campaign_id
         FROM delivery_log d
         WHERE d.status = 'queued' AND d.through_id = open.channel_id AND {which}
           AND (d.expires_at IS NULL OR d.expires_at > %(now)s)
@@ -87,33 +88,37 @@ WITH open AS (
         LIMIT open.most
         FOR NO KEY UPDATE OF d SKIP LOCKED) AS one
 ), placed AS (
-    SELECT delivery_id, due_at, through_id, most,
-           row_number() OVER (PARTITION BY through_id ORDER BY due_at, delivery_id) AS place
+    SELECT found.*, row_number() OVER (PARTITION BY through_id ORDER BY due_at, delivery_id) AS place
     FROM found WHERE recipient_s IS NULL OR of_address = 1
-), due AS (
-    SELECT delivery_id, through_id FROM placed WHERE place <= most ORDER BY due_at, delivery_id LIMIT %(most)s
+), due AS MATERIALIZED (
+    SELECT * FROM placed WHERE place <= most ORDER BY due_at, delivery_id LIMIT %(most)s
+), judged AS MATERIALIZED (
+    SELECT d.delivery_id, d.through_id, policy.basis, {refusal} AS refused
+    FROM (SELECT due.*, c.purpose, c.policy_id FROM due JOIN campaign c USING (campaign_id)) AS d
+    LEFT JOIN LATERAL (
+        -- The ground of its purpose in the policy that holds: what is owed to a person is no advertising.
+        SELECT one.document -> 'purposes' ->> d.purpose AS basis FROM policy one
+        WHERE NOT one.draft
+          AND one.key = coalesce((SELECT own.key FROM policy own WHERE own.policy_id = d.policy_id), 'default')
+        ORDER BY one.version DESC LIMIT 1) AS policy ON true
 ), claimed AS (
     UPDATE delivery_log d
-    SET status = 'sending', attempts = d.attempts + 1, lease_owner = %(owner)s, lease_until = %(lease_until)s,
+    SET status = CASE WHEN judged.refused IS NULL THEN 'sending' ELSE 'cancelled' END,
         -- What came back of an earlier attempt says nothing of this one.
-        code = nullif(d.code, 'bounced'),
-        moved_to = CASE WHEN due.through_id <> d.channel_id THEN due.through_id END
-    FROM due WHERE d.delivery_id = due.delivery_id
-    RETURNING d.*
+        code = coalesce(judged.refused, nullif(d.code, 'bounced')),
+        attempts = d.attempts + (judged.refused IS NULL)::int,
+        lease_owner = CASE WHEN judged.refused IS NULL THEN %(owner)s END,
+        lease_until = CASE WHEN judged.refused IS NULL THEN %(lease_until)s::timestamptz END,
+        moved_to = CASE WHEN judged.through_id <> d.channel_id THEN judged.through_id END
+    FROM judged WHERE d.delivery_id = judged.delivery_id
+    RETURNING d.*, judged.basis
 ), started AS (
     INSERT INTO delivery_attempt (tenant_id, delivery_id, number, phase, worker, status, channel_id)
-    SELECT tenant_id, delivery_id, attempts, 'started', %(owner)s, 'sending', through_id FROM claimed
+    SELECT tenant_id, delivery_id, attempts, 'started', %(owner)s, 'sending', through_id FROM claimed WHERE status = 'sending'
 )
-SELECT d.delivery_id, d.decision_id, d.run_id, d.event_id, d.channel, d.through_id AS channel_id, d.template_id, d.address, d.attempts, d.setbacks,
-       d.expires_at, d.profile_id, p.ext_id, p.name, coalesce(p.locale, t.locale) AS locale, coalesce(p.zone, t.zone) AS zone,
-       p.attributes,
-       c.key AS campaign_key, c.name AS campaign_name, c.purpose, c.resend,
-       -- The ground of its purpose in the policy that holds: what is owed to a person is no advertising.
-       (SELECT one.document -> 'purposes' ->> c.purpose FROM policy one
-        WHERE one.tenant_id = c.tenant_id AND NOT one.draft
-          AND one.key = coalesce((SELECT own.key FROM policy own
-                                  WHERE own.tenant_id = c.tenant_id AND own.policy_id = c.policy_id), 'default')
-        ORDER BY one.version DESC LIMIT 1) AS basis,
+SELECT d.delivery_id, d.decision_id, d.run_id, d.event_id, d.status, d.channel, d.through_id AS channel_id, d.template_id, d.address,
+       d.attempts, d.setbacks, d.expires_at, d.profile_id, p.ext_id, p.name, coalesce(p.locale, t.locale) AS locale,
+       coalesce(p.zone, t.zone) AS zone, p.attributes, c.key AS campaign_key, c.name AS campaign_name, c.purpose, c.resend, d.basis,
        (SELECT jsonb_build_object('type', e.type, 'ext_id', e.ext_id, 'occurred_at', e.occurred_at, 'attributes', e.attributes)
         FROM decision of JOIN marketing_event e ON e.tenant_id = of.tenant_id AND e.event_id = of.event_id
         WHERE of.tenant_id = d.tenant_id AND of.decision_id = d.decision_id) AS event,
@@ -132,6 +137,31 @@ d.run_id = %(run_id)s AND d.due_at <= %(now)s
 
 -- name: which_these
 d.delivery_id = ANY (%(delivery_ids)s) AND d.due_at <= %(now)s
+
+-- name: refusal
+-- Why a message `d` must not go to its person, NULL where it may: what can have become false since it was decided. Of a person
+-- with several profiles the consents and suppressions of all count, as in the gates. `policy.basis` is its purpose's ground.
+(SELECT CASE
+     WHEN NOT EXISTS (SELECT FROM cdp_profiles p WHERE p.profile_id = d.profile_id AND p.status = 'active') THEN 'person_gone'
+     WHEN NOT EXISTS (
+         SELECT FROM profile_address a
+         WHERE a.profile_id = ANY (kin.ids) AND a.channel = d.channel AND a.value = d.address AND a.valid) THEN 'address_not_valid'
+     WHEN EXISTS (
+         SELECT FROM suppression s
+         WHERE s.profile_id = ANY (kin.ids) AND s.address IS NULL AND (s.channel IS NULL OR s.channel = d.channel)
+           AND (s.expires_at IS NULL OR s.expires_at > %(now)s)
+         UNION ALL
+         SELECT FROM suppression s
+         WHERE s.address = d.address AND (s.channel IS NULL OR s.channel = d.channel)
+           AND (s.expires_at IS NULL OR s.expires_at > %(now)s)) THEN 'suppressed'
+     WHEN policy.basis IS DISTINCT FROM 'legal_obligation' AND NOT coalesce((
+         SELECT one.granted FROM consent one
+         WHERE one.profile_id = ANY (kin.ids) AND one.purpose = d.purpose AND (one.channel IS NULL OR one.channel = d.channel)
+         ORDER BY one.at DESC, one.granted LIMIT 1), true) THEN 'consent_withdrawn' END
+ FROM (SELECT ARRAY(SELECT d.profile_id UNION ALL
+                    SELECT m.profile_id FROM cdp_profiles m WHERE m.merged_into = d.profile_id) AS ids
+       -- Looked up once, not at each place.
+       OFFSET 0) AS kin)
 
 -- name: channels
 -- What the adapters of some channels are made from; the credentials are sealed.
@@ -180,7 +210,9 @@ WITH given AS (
     INSERT INTO suppression (tenant_id, profile_id, channel, reason, source)
     SELECT DISTINCT tenant_id, profile_id, channel, 'blocked', 'provider' FROM changed
     WHERE status = 'failed' AND class = 'blocked' AND code IS DISTINCT FROM 'bounced'
-    ON CONFLICT ON CONSTRAINT suppression_unique DO NOTHING
+    -- One that had run out holds again.
+    ON CONFLICT ON CONSTRAINT suppression_unique DO UPDATE SET at = now(), expires_at = NULL
+    WHERE suppression.expires_at <= now()
 )
 -- Messages that came back before their result was written, and runs that were paused or ended meanwhile: what of those has
 -- not been begun is given back.
@@ -214,8 +246,11 @@ WITH failed AS (
                       WHERE o.tenant_id = d.tenant_id AND o.delivery_id = d.delivery_id
                         AND o.type IN ('read', 'clicked', 'replied', 'visited', 'bought'))
 ), runs AS MATERIALIZED (
-    SELECT failed.run_id, failed.campaign_id, failed.lane, array_agg(DISTINCT failed.profile_id) AS profile_ids
-    FROM failed GROUP BY failed.run_id, failed.campaign_id, failed.lane
+    -- A provider may tell of a thousand bounces at once, and a batch has 500 people.
+    SELECT one.run_id, one.campaign_id, one.lane, array_agg(one.profile_id ORDER BY one.profile_id) AS profile_ids
+    FROM (SELECT whom.*, (row_number() OVER (PARTITION BY whom.run_id, whom.lane ORDER BY whom.profile_id) - 1) / 500 AS part
+          FROM (SELECT DISTINCT run_id, campaign_id, lane, profile_id FROM failed) AS whom) AS one
+    GROUP BY one.run_id, one.campaign_id, one.lane, one.part
 ), there AS MATERIALIZED (
     SELECT one.run_id, one.parent_id, one.lane FROM campaign_run one
     WHERE one.parent_id = ANY (ARRAY(SELECT run_id FROM runs)) AND one.kind = 'fallback' AND one.status IN ('pending', 'running')
@@ -224,7 +259,8 @@ WITH failed AS (
     INSERT INTO campaign_run (tenant_id, campaign_id, kind, lane, snapshot_id, parent_id)
     SELECT leo_tenant(), runs.campaign_id, 'fallback', runs.lane,
            (SELECT r.snapshot_id FROM campaign_run r WHERE r.run_id = runs.run_id), runs.run_id
-    FROM runs WHERE NOT EXISTS (SELECT FROM there WHERE there.parent_id = runs.run_id AND there.lane = runs.lane)
+    FROM (SELECT DISTINCT run_id, campaign_id, lane FROM runs) AS runs
+    WHERE NOT EXISTS (SELECT FROM there WHERE there.parent_id = runs.run_id AND there.lane = runs.lane)
     RETURNING run_id, parent_id, lane
 )
 INSERT INTO run_batch (tenant_id, run_id, lane, due_at, profile_ids)

@@ -7,7 +7,7 @@ SET TRANSACTION READ ONLY
 SELECT d.decision_id, d.run_id, d.campaign_id, c.key AS campaign_key, d.profile_id, p.ext_id, d.trigger_key, d.snapshot_id,
        d.template_id, d.action, d.channel, d.reason, d.candidates, d.inputs, d.inputs_hash, d.policy_id, d.policy_version,
        o.key AS policy_key, o.document AS policy, d.arbiter, d.arbitration, d.wait_until, d.decided_at, t.inputs_salt,
-       (SELECT jsonb_agg(jsonb_build_object('delivery_id', l.delivery_id, 'channel', l.channel, 'status', l.status)
+       (SELECT jsonb_agg(jsonb_build_object('delivery_id', l.delivery_id, 'channel', l.channel, 'status', l.status, 'code', l.code)
                          ORDER BY l.delivery_id)
         FROM all_delivery l WHERE l.tenant_id = d.tenant_id AND l.decision_id = d.decision_id) AS deliveries
 FROM all_decision d
@@ -182,7 +182,9 @@ SELECT p.profile_id, p.ext_id, p.status, p.merged_into, p.zone, p.locale, p.attr
                          ORDER BY d.delivery_id)
         FROM delivery_log d
         CROSS JOIN LATERAL (SELECT one.purpose FROM campaign one WHERE one.campaign_id = d.campaign_id LIMIT 1) c
-        WHERE d.profile_id = p.profile_id AND d.queued_at > %(contacts_since)s AND d.queued_at <= %(now)s
+        WHERE d.profile_id = p.profile_id AND coalesce(d.sent_at, d.queued_at) > %(contacts_since)s AND d.queued_at <= %(now)s
+          AND d.queued_at > %(contacts_since)s::timestamptz
+              - (SELECT make_interval(mins => greatest(%(good_for_minutes)s, max(good_for_minutes))) FROM campaign)
           AND d.status NOT IN ('failed', 'cancelled', 'expired', 'dead')) AS contacts,
        (SELECT jsonb_object_agg(o.type, o.times)
         FROM (SELECT newest.type, count(*) AS times

@@ -1,23 +1,25 @@
 -- A campaign as a funnel of people, and against its control group.
 
 -- name: funnel
--- Where the people of a campaign are now, as one row. A wait that a wake-up decided again is counted by the new decision
--- alone. Of messages, `delivered` takes everybody who answered in any way, `opened` everybody who clicked or replied.
+-- Where the people of a campaign are now, as one row. Whoever was decided for again, because a wait was over or a message had
+-- failed, is counted once, by the new decision. Of messages, `delivered` takes everybody who answered in any way, `opened` everybody who clicked or replied.
 WITH runs AS MATERIALIZED (
     SELECT r.tenant_id, r.run_id, r.parent_id, r.kind, r.status FROM campaign_run r
     WHERE r.tenant_id = leo_tenant() AND r.campaign_id = %(campaign_id)s
 ), aimed AS (
-    SELECT coalesce(sum(cardinality(b.profile_ids)) FILTER (WHERE runs.kind <> 'wake_up'), 0)::bigint AS audience,
+    SELECT coalesce(sum(cardinality(b.profile_ids)) FILTER (WHERE runs.kind NOT IN ('wake_up', 'fallback')), 0)::bigint AS audience,
            count(*) FILTER (WHERE b.status = 'pending' AND b.due_at <= now()) AS batches_due,
            count(*) FILTER (WHERE b.status = 'pending') AS batches_pending
     FROM runs JOIN run_batch b ON b.tenant_id = runs.tenant_id AND b.run_id = runs.run_id
+), again AS MATERIALIZED (
+    -- Joined as a set: each event is a run, and looking through all of them for each decision grows with the square.
+    SELECT DISTINCT runs.parent_id, later.profile_id
+    FROM runs JOIN all_decision later ON later.tenant_id = runs.tenant_id AND later.run_id = runs.run_id
+    WHERE runs.kind IN ('wake_up', 'fallback')
 ), standing AS (
     SELECT d.action, d.reason, count(*) AS n
-    FROM all_decision d
-    WHERE d.tenant_id = leo_tenant() AND d.campaign_id = %(campaign_id)s
-      AND NOT (d.action = 'wait' AND EXISTS (
-          SELECT FROM runs JOIN all_decision later ON later.tenant_id = runs.tenant_id AND later.run_id = runs.run_id
-          WHERE runs.parent_id = d.run_id AND later.profile_id = d.profile_id))
+    FROM all_decision d LEFT JOIN again ON again.parent_id = d.run_id AND again.profile_id = d.profile_id
+    WHERE d.tenant_id = leo_tenant() AND d.campaign_id = %(campaign_id)s AND again.parent_id IS NULL
     GROUP BY d.action, d.reason
 ), decided AS (
     SELECT coalesce(sum(n), 0)::bigint AS decided,

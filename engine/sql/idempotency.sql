@@ -31,8 +31,10 @@ UPDATE idempotency_key SET response_status = %(status)s, response = %(response)s
 WHERE tenant_id = %(tenant_id)s AND operation = %(operation)s AND key = %(key)s AND request_hash = %(request_hash)s
 
 -- name: release
+-- Its own reservation alone: after a minute another request may hold the key.
 DELETE FROM idempotency_key
 WHERE tenant_id = %(tenant_id)s AND operation = %(operation)s AND key = %(key)s AND response_status IS NULL
+  AND request_hash = %(request_hash)s
 
 -- name: forget
 -- Answers that nobody may ask for any more.

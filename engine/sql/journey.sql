@@ -57,7 +57,8 @@ WITH happened AS (
     (SELECT 'decision', d.decided_at, d.decision_id, d.action,
             jsonb_build_object('reason', d.reason, 'channel', d.channel, 'campaign_id', d.campaign_id, 'campaign', c.key,
                 'campaign_name', c.name, 'arbiter', d.arbiter, 'template', t.key, 'template_version', t.version,
-                'event_id', d.event_id, 'task_id', d.task_id, 'run_id', d.run_id, 'wait_until', leo_iso(d.wait_until)),
+                'event_id', d.event_id, 'task_id', d.task_id, 'run_id', d.run_id, 'wait_until', leo_iso(d.wait_until),
+                'archived_at', leo_iso(d.archived_at)),
             d.candidates
      FROM all_decision d
      JOIN campaign c ON c.tenant_id = d.tenant_id AND c.campaign_id = d.campaign_id
@@ -70,7 +71,8 @@ WITH happened AS (
             jsonb_build_object('channel', l.channel, 'address', l.address, 'decision_id', l.decision_id,
                 'campaign_id', l.campaign_id, 'campaign', c.key, 'campaign_name', c.name, 'template', t.key,
                 'template_version', t.version, 'attempts', l.attempts, 'code', l.code, 'class', l.class,
-                'due_at', leo_iso(l.due_at), 'sent_at', leo_iso(l.sent_at)), NULL
+                'due_at', leo_iso(l.due_at), 'sent_at', leo_iso(l.sent_at),
+                'archived_at', leo_iso(l.archived_at)), NULL
      FROM all_delivery l
      JOIN campaign c ON c.tenant_id = l.tenant_id AND c.campaign_id = l.campaign_id
      JOIN message_template t ON t.tenant_id = l.tenant_id AND t.template_id = l.template_id
@@ -102,7 +104,7 @@ WHERE t.tenant_id = leo_tenant()
 
 -- name: message
 -- A message with its template's version, and what that may read of the person, the campaign and the event behind it.
-SELECT l.delivery_id, l.channel, l.status, l.address, l.sent_at, l.template_id, m.key, m.version, m.subject, m.body_text, m.body_html,
+SELECT l.delivery_id, l.channel, l.status, l.address, l.sent_at, l.archived_at, l.template_id, m.key, m.version, m.subject, m.body_text, m.body_html,
        m.data, m.translations, m.locale, p.ext_id, p.name, coalesce(p.locale, t.locale) AS reader_locale, p.attributes, p.updated_at > coalesce(l.sent_at, l.queued_at) AS has_changed,
        c.key AS campaign_key, c.name AS campaign_name, c.purpose,
        (SELECT jsonb_build_object('type', e.type, 'ext_id', e.ext_id, 'occurred_at', e.occurred_at, 'attributes', e.attributes)

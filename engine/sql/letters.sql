@@ -28,48 +28,31 @@ GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
 -- Queues messages again that may be: for each it says why not, and nothing where it was. The rows are locked, so that of two
 -- who ask one finds it queued.
 WITH asked AS MATERIALIZED (
-    SELECT d.tenant_id, d.delivery_id, d.profile_id, d.campaign_id, d.run_id, d.channel, d.address, d.status, d.class, d.expires_at
-    FROM delivery_log d WHERE d.tenant_id = leo_tenant() AND d.delivery_id = ANY (%(delivery_ids)s)
-    ORDER BY d.delivery_id FOR NO KEY UPDATE
+    SELECT d.tenant_id, d.delivery_id, d.profile_id, d.run_id, d.channel, d.address, d.status, d.expires_at,
+           c.purpose, c.policy_id, c.status AS campaign_status
+    FROM delivery_log d JOIN campaign c ON c.tenant_id = d.tenant_id AND c.campaign_id = d.campaign_id
+    WHERE d.tenant_id = leo_tenant() AND d.delivery_id = ANY (%(delivery_ids)s)
+    ORDER BY d.delivery_id FOR NO KEY UPDATE OF d
 ), judged AS (
     SELECT d.delivery_id,
-           CASE
-               WHEN d.status NOT IN ('failed', 'dead', 'uncertain') THEN 'not_ended'
-               WHEN d.status = 'uncertain' AND NOT %(may_double)s THEN 'may_have_arrived'
-               WHEN c.status NOT IN ('active', 'paused') OR r.status = 'cancelled' THEN 'campaign_ended'
-               WHEN d.expires_at <= %(now)s THEN 'too_late'
-               WHEN NOT EXISTS (
-                   SELECT FROM profile_address a
-                   WHERE a.channel = d.channel AND a.value = d.address AND a.valid
-                     AND a.profile_id IN (SELECT d.profile_id UNION ALL
-                                          SELECT m.profile_id FROM cdp_profiles m WHERE m.merged_into = d.profile_id))
-                   THEN 'address_not_valid'
-               WHEN EXISTS (
-                   SELECT FROM suppression s
-                   WHERE (s.profile_id = d.profile_id OR s.address = d.address) AND (s.channel IS NULL OR s.channel = d.channel)
-                     AND (s.expires_at IS NULL OR s.expires_at > %(now)s))
-                   THEN 'suppressed'
-               WHEN policy.basis IS DISTINCT FROM 'legal_obligation' AND NOT coalesce((
-                   SELECT one.granted FROM consent one
-                   WHERE one.profile_id = d.profile_id AND one.purpose = c.purpose
-                     AND (one.channel IS NULL OR one.channel = d.channel)
-                   ORDER BY one.at DESC, one.granted LIMIT 1), true)
-                   THEN 'consent_withdrawn'
-               WHEN EXISTS (
+           coalesce(
+               CASE WHEN d.status NOT IN ('failed', 'dead', 'uncertain') THEN 'not_ended'
+                    WHEN d.status = 'uncertain' AND NOT %(may_double)s THEN 'may_have_arrived'
+                    WHEN d.campaign_status NOT IN ('active', 'paused') OR r.status = 'cancelled' THEN 'campaign_ended'
+                    WHEN d.expires_at <= %(now)s THEN 'too_late' END,
+               {refusal},
+               CASE WHEN EXISTS (
                    SELECT FROM campaign_run f
                    JOIN all_decision made ON made.tenant_id = f.tenant_id AND made.run_id = f.run_id
                    WHERE f.tenant_id = d.tenant_id AND f.parent_id = d.run_id AND f.kind = 'fallback'
-                     AND made.profile_id = d.profile_id AND made.action = 'send')
-                   THEN 'another_channel_took_over'
-           END AS refused
+                     AND made.profile_id = d.profile_id AND made.action = 'send') THEN 'another_channel_took_over' END) AS refused
     FROM asked d
-    JOIN campaign c ON c.tenant_id = d.tenant_id AND c.campaign_id = d.campaign_id
     JOIN campaign_run r ON r.tenant_id = d.tenant_id AND r.run_id = d.run_id
     LEFT JOIN LATERAL (
-        SELECT one.document -> 'purposes' ->> c.purpose AS basis FROM policy one
-        WHERE one.tenant_id = c.tenant_id AND NOT one.draft
+        SELECT one.document -> 'purposes' ->> d.purpose AS basis FROM policy one
+        WHERE one.tenant_id = d.tenant_id AND NOT one.draft
           AND one.key = coalesce((SELECT own.key FROM policy own
-                                  WHERE own.tenant_id = c.tenant_id AND own.policy_id = c.policy_id), 'default')
+                                  WHERE own.tenant_id = d.tenant_id AND own.policy_id = d.policy_id), 'default')
         ORDER BY one.version DESC LIMIT 1) AS policy ON true
 ), queued AS (
     UPDATE delivery_log d

@@ -15,7 +15,8 @@ WITH given AS (
 ), matched AS (
     SELECT given.*, coalesce(own.delivery_id, theirs.delivery_id, there.delivery_id) AS delivery_id,
            coalesce(own.profile_id, theirs.profile_id, there.profile_id, person.profile_id) AS profile_id,
-           coalesce(own.campaign_id, theirs.campaign_id, there.campaign_id) AS campaign_id
+           coalesce(own.campaign_id, theirs.campaign_id, there.campaign_id) AS campaign_id,
+           own.delivery_id IS NULL AND theirs.delivery_id IS NULL AS by_address
     FROM given
     LEFT JOIN LATERAL (
         -- LIMIT keeps this a look-up for each row: joined as a set, the planner read all of the tenant's deliveries.
@@ -69,10 +70,13 @@ WITH given AS (
     ON CONFLICT ON CONSTRAINT outcome_unique DO NOTHING
     RETURNING tenant_id, outcome_id, delivery_id, profile_id, campaign_id, type, dedup_key, occurred_at
 ), told AS (
-    SELECT new.*, new.type = 'bounced' AND EXISTS (
-               SELECT FROM resolved r WHERE r.soft AND r.type = new.type AND r.dedup_key = new.dedup_key
-                 AND r.profile_id = new.profile_id AND r.delivery_id IS NOT DISTINCT FROM new.delivery_id) AS soft, coalesce(d.channel, (SELECT kind FROM via)) AS channel, d.address, coalesce(c.purpose, 'marketing') AS purpose
+    SELECT new.*, coalesce(said.soft AND new.type = 'bounced', false) AS soft, coalesce(said.by_address, false) AS by_address,
+           coalesce(d.channel, (SELECT kind FROM via)) AS channel, d.address, coalesce(c.purpose, 'marketing') AS purpose
     FROM new
+    LEFT JOIN LATERAL (
+        SELECT bool_or(r.soft) AS soft, bool_or(r.by_address) AS by_address FROM resolved r
+        WHERE r.type = new.type AND r.dedup_key = new.dedup_key AND r.profile_id = new.profile_id
+          AND r.delivery_id IS NOT DISTINCT FROM new.delivery_id) said ON true
     LEFT JOIN LATERAL (
         SELECT one.channel, one.address FROM all_delivery one
         WHERE one.tenant_id = new.tenant_id AND one.delivery_id = new.delivery_id LIMIT 1) d ON true
@@ -97,11 +101,18 @@ WITH given AS (
     SELECT DISTINCT tenant_id, CASE type WHEN 'complained' THEN profile_id END, channel,
            CASE type WHEN 'bounced' THEN address END, type, 'outcome'
     FROM told WHERE type = 'complained' OR type = 'bounced' AND address IS NOT NULL AND NOT soft
-    ON CONFLICT ON CONSTRAINT suppression_unique DO NOTHING
+    -- One that had run out holds again.
+    ON CONFLICT ON CONSTRAINT suppression_unique DO UPDATE SET at = now(), expires_at = NULL
+    WHERE suppression.expires_at <= now()
 ), withdrawn AS (
     INSERT INTO consent (tenant_id, profile_id, channel, purpose, granted, source, at)
-    SELECT DISTINCT tenant_id, profile_id, channel, purpose, false, 'outcome', occurred_at
-    FROM told WHERE type IN ('unsubscribed', 'complained')
+    SELECT DISTINCT told.tenant_id, told.profile_id, told.channel, p.purpose, false, 'outcome', told.occurred_at
+    -- Who turns from the channel itself (an unfollow, a block) means all of it, whatever the newest message there was about.
+    FROM told CROSS JOIN LATERAL (
+        SELECT told.purpose
+        UNION SELECT 'marketing' WHERE told.by_address
+        UNION SELECT c.purpose FROM consent c WHERE told.by_address AND c.profile_id = told.profile_id) AS p
+    WHERE told.type IN ('unsubscribed', 'complained')
     ON CONFLICT ON CONSTRAINT consent_unique DO NOTHING
 ), reported AS (
     -- What the CDP that the person came from wants to be told: with the outcome or not at all.

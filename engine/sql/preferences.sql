@@ -1,26 +1,32 @@
 -- name: read
 -- A person's consents as they hold, for each channel they have an address on (or the link came by) and each purpose that
--- somebody may write to them for. A consent for every channel counts where the channel has none of its own that is newer.
+-- somebody may write to them for; with `everywhere` also for every channel at once, those to come too. A consent for every
+-- channel counts where the channel has none of its own that is newer. Of a person with several profiles those of all count,
+-- for the link may be of one that was merged since.
 WITH person AS (
-    SELECT p.profile_id, coalesce(p.locale, t.locale) AS locale
+    SELECT coalesce(root.locale, p.locale, t.locale) AS locale,
+           ARRAY(SELECT root.profile_id UNION ALL
+                 SELECT m.profile_id FROM cdp_profiles m WHERE m.tenant_id = p.tenant_id AND m.merged_into = root.profile_id) AS ids
     FROM cdp_profiles p JOIN tenant t USING (tenant_id)
+    JOIN cdp_profiles root ON root.tenant_id = p.tenant_id AND root.profile_id = coalesce(p.merged_into, p.profile_id)
     WHERE p.tenant_id = leo_tenant() AND p.profile_id = %(profile_id)s
 ), channels AS (
-    SELECT DISTINCT a.channel FROM profile_address a
-    WHERE a.tenant_id = leo_tenant() AND a.profile_id = %(profile_id)s AND a.valid
+    SELECT DISTINCT a.channel FROM person JOIN profile_address a ON a.profile_id = ANY (person.ids)
+    WHERE a.tenant_id = leo_tenant() AND a.valid
     UNION SELECT %(channel)s
+    UNION SELECT NULL WHERE %(everywhere)s
 ), purposes AS (
     SELECT 'marketing' AS purpose
     UNION SELECT c.purpose FROM campaign c WHERE c.tenant_id = leo_tenant()
-    UNION SELECT c.purpose FROM consent c WHERE c.tenant_id = leo_tenant() AND c.profile_id = %(profile_id)s
+    UNION SELECT c.purpose FROM person JOIN consent c ON c.profile_id = ANY (person.ids) WHERE c.tenant_id = leo_tenant()
 )
 SELECT person.locale, channels.channel, purposes.purpose,
        (SELECT c.granted FROM consent c
-        WHERE c.tenant_id = leo_tenant() AND c.profile_id = person.profile_id AND c.purpose = purposes.purpose
+        WHERE c.tenant_id = leo_tenant() AND c.profile_id = ANY (person.ids) AND c.purpose = purposes.purpose
           AND (c.channel = channels.channel OR c.channel IS NULL)
         ORDER BY c.at DESC, c.granted LIMIT 1) AS granted
 FROM person CROSS JOIN channels CROSS JOIN purposes
-ORDER BY channels.channel, purposes.purpose <> 'marketing', purposes.purpose LIMIT 200
+ORDER BY channels.channel, purposes.purpose <> 'marketing', purposes.purpose LIMIT %(most)s
 
 -- name: choose
 -- What a person chose, and to every segment that they are somebody else now.

@@ -2,31 +2,37 @@
 SELECT tenant_id, graph_name, zone FROM tenant WHERE tenant_id = leo_tenant()
 
 -- name: save
--- A new rule is a new version; earlier ones stay in segment_version. Saving an archived segment brings it back.
-INSERT INTO segment (tenant_id, key, name, rule, event_types, schedule, zone, due_at)
-VALUES (%(tenant_id)s, %(key)s, %(name)s, %(rule)s, %(event_types)s, %(schedule)s, %(zone)s, %(due_at)s)
+-- A new rule is a new version; earlier ones stay in segment_version. Saving an archived segment brings it back. No row where it
+-- says the same already, or is there where it was to be new.
+INSERT INTO segment (tenant_id, key, name, rule, event_types, schedule, zone, due_at, saved_by, saved_at)
+VALUES (%(tenant_id)s, %(key)s, %(name)s, %(rule)s, %(event_types)s, %(schedule)s, %(zone)s, %(due_at)s, %(by)s, now())
 ON CONFLICT ON CONSTRAINT segment_key_unique DO UPDATE
 SET name = excluded.name, rule = excluded.rule, version = segment.version + (segment.rule IS DISTINCT FROM excluded.rule)::int,
     event_types = excluded.event_types, schedule = excluded.schedule, zone = excluded.zone, due_at = excluded.due_at,
-    archived_at = NULL
-WHERE (segment.name, segment.rule, segment.event_types, segment.schedule, segment.zone, segment.archived_at)
+    archived_at = NULL, saved_by = excluded.saved_by, saved_at = excluded.saved_at
+WHERE NOT %(is_new)s AND (segment.name, segment.rule, segment.event_types, segment.schedule, segment.zone, segment.archived_at)
       IS DISTINCT FROM (excluded.name, excluded.rule, excluded.event_types, excluded.schedule, excluded.zone, NULL)
+RETURNING segment_id
+
+-- name: lock_key
+-- Who compares it with what they saw keeps others from saving it meanwhile.
+SELECT FROM segment WHERE tenant_id = %(tenant_id)s AND key = %(key)s FOR NO KEY UPDATE
 
 -- name: by_key
 SELECT s.segment_id, s.key, s.name, s.version, s.rule, s.event_types, s.schedule, s.zone, s.due_at, s.refreshed_at, s.archived_at,
-       s.created_at,
+       s.created_at, s.saved_by, coalesce(s.saved_at, s.updated_at) AS saved_at,
        (SELECT count(*) FROM segment_member m WHERE m.tenant_id = s.tenant_id AND m.segment_id = s.segment_id) AS size
 FROM segment s WHERE s.tenant_id = %(tenant_id)s AND s.key = %(key)s
 
 -- name: by_id
 SELECT s.segment_id, s.key, s.name, s.version, s.rule, s.event_types, s.schedule, s.zone, s.due_at, s.refreshed_at, s.archived_at,
-       s.created_at,
+       s.created_at, s.saved_by, coalesce(s.saved_at, s.updated_at) AS saved_at,
        (SELECT count(*) FROM segment_member m WHERE m.tenant_id = s.tenant_id AND m.segment_id = s.segment_id) AS size
 FROM segment s WHERE s.tenant_id = %(tenant_id)s AND s.segment_id = %(segment_id)s
 
 -- name: page
 SELECT s.segment_id, s.key, s.name, s.version, s.rule, s.event_types, s.schedule, s.zone, s.due_at, s.refreshed_at, s.archived_at,
-       s.created_at,
+       s.created_at, s.saved_by, coalesce(s.saved_at, s.updated_at) AS saved_at,
        (SELECT count(*) FROM segment_member m WHERE m.tenant_id = s.tenant_id AND m.segment_id = s.segment_id) AS size
 FROM segment s WHERE s.tenant_id = %(tenant_id)s AND s.segment_id > %(after)s AND s.archived_at IS NULL
 ORDER BY s.segment_id LIMIT %(limit)s

@@ -89,11 +89,11 @@ WITH asked AS (
     FROM asked, moved CROSS JOIN LATERAL (VALUES (moved.came_at, 1), (moved.left_at, -1)) AS one (at, n)
     WHERE one.at >= asked.since GROUP BY 1, 2
 ), call AS (
-    -- Its beginning knows the channel, its end what came of it.
+    -- Its beginning knows the channel, its end what came of it; one that was given back was no call.
     SELECT a.delivery_id, a.number, max(a.channel_id) AS channel_id, max(a.at) AS at,
            bool_or(a.phase = 'ended' AND a.status <> 'accepted') AS failed
     FROM delivery_attempt a WHERE a.tenant_id = leo_tenant() AND a.at >= (SELECT since FROM asked)
-    GROUP BY a.delivery_id, a.number HAVING bool_or(a.phase = 'ended')
+    GROUP BY a.delivery_id, a.number HAVING bool_or(a.phase = 'ended' AND a.status <> 'released')
 ), called AS (
     SELECT call.channel_id, date_bin(asked.width, call.at, asked.since) AS at, count(*) AS tried, count(*) FILTER (WHERE failed) AS failed
     FROM asked, call WHERE call.channel_id IS NOT NULL GROUP BY 1, 2

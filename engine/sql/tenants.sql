@@ -39,6 +39,9 @@ ORDER BY api_key_id DESC
 UPDATE api_key SET expires_at = least(expires_at, %(at)s)
 WHERE tenant_id = %(tenant_id)s AND api_key_id = %(api_key_id)s
 
+-- name: key_name
+SELECT name FROM api_key WHERE tenant_id = leo_tenant() AND api_key_id = %(api_key_id)s
+
 -- name: authenticate
 -- Who holds the key, found before a tenant is known, and the transaction put inside that tenant's border: one round trip.
 SELECT k.tenant_id, k.slug, k.api_key_id, k.scopes, set_config('leo.tenant', k.tenant_id::text, true)

@@ -82,6 +82,7 @@ WITH path AS MATERIALIZED (
            CASE WHEN p.event_id IS NOT NULL THEN NULL
                 WHEN p.run_kind = 'snapshot' THEN 'the run decided for everyone in a snapshot; no event asked for it'
                 WHEN p.run_kind = 'wake_up' THEN 'a wake-up decided again what an earlier run let wait; no event asked for it'
+                WHEN p.run_kind = 'membership' THEN 'the person came into or left a segment that the campaign watches; no event asked for it'
                 WHEN p.run_kind = 'fallback' THEN 'the message of an earlier run failed; another channel was to take its place'
                 ELSE 'a request asked for it; no event did' END AS why,
            CASE WHEN p.event_id IS NOT NULL
@@ -117,7 +118,7 @@ WITH path AS MATERIALIZED (
                          WHEN 'sent' THEN 'the provider took it at ' || leo_iso(l.sent_at)
                          WHEN 'uncertain' THEN 'the connection was lost while it was being sent: it may have arrived'
                          WHEN 'expired' THEN concat_ws(' ', 'it was good until', leo_iso(l.expires_at)) || ' and could not be sent by then'
-                         WHEN 'cancelled' THEN 'it was cancelled before it was sent'
+                         WHEN 'cancelled' THEN concat_ws(': ', 'it was cancelled before it was sent', l.code)
                          ELSE concat_ws(', ', 'the provider did not take it', l.class, l.code) END,
            jsonb_build_object('event_id', l.event_id, 'status', l.status, 'channel', l.channel, 'channel_name', l.channel_name,
                'lane', l.lane, 'address', l.address, 'sent_at', leo_iso(l.sent_at), 'expires_at', leo_iso(l.expires_at), 'provider_id', l.provider_id,
@@ -167,6 +168,11 @@ LEFT JOIN marketing_event e ON e.tenant_id = d.tenant_id AND e.event_id = d.even
 LEFT JOIN agent_task t ON t.tenant_id = d.tenant_id AND t.task_id = d.task_id
 LEFT JOIN archive_delivery l ON l.tenant_id = d.tenant_id AND l.decision_id = d.decision_id
 LEFT JOIN outcome o ON o.tenant_id = l.tenant_id AND o.delivery_id = l.delivery_id
+
+-- name: archived_at
+-- Since when decisions are in the archive.
+SELECT a.decision_id, a.archived_at FROM archive_decision a
+WHERE a.tenant_id = (SELECT leo_tenant()) AND a.decision_id = ANY (%(decision_ids)s::bigint[])
 
 -- name: orphans
 -- Records that hang loose, counted by kind: each kind is one row, whatever it counts.

@@ -35,6 +35,8 @@ def main() -> int:
     except LeoError as error:
         sys.stderr.write(f"{error}\n")
         return USAGE if isinstance(error, Misconfigured) else UNAVAILABLE
+    except KeyboardInterrupt:
+        return 130
     return 0
 
 

@@ -186,7 +186,7 @@ async def send(hands: Hands, tenant_id: UUID, *, taken: Claim | None = None) -> 
     except LeoError as error:
         tell_failed(lanes.DISPATCH, tenant_id, error)
         return Dispatched()
-    if dispatched.claimed:
+    if dispatched.claimed or dispatched.cancelled:
         counts = {name: count for name, count in dispatched.counts().items() if count}
         extra = {"tenant": str(tenant_id), **counts, "ms": ms(time.perf_counter() - started)}
         log.info("messages sent", extra=extra)

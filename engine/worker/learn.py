@@ -1,7 +1,6 @@
 """Learning beside the requests: callbacks about what was not there yet are read again, CDPs are told outcomes."""
 
 import logging
-from collections.abc import Awaitable, Callable
 from typing import Any
 from uuid import UUID
 
@@ -10,10 +9,9 @@ from arq.worker import Function
 from channels.egress import ANYWHERE
 from channels.http import HttpClient
 from engine import callbacks, clock, lanes, outbox
-from engine.queries import queries
 from engine.worker.jobs import Hands
+from engine.worker.rounds import for_each_tenant
 from engine.worker.schedule import by_clock
-from rules.errors import LeoError
 from rules.words import Lane
 
 # Of one tenant, before the others have their turn.
@@ -36,7 +34,7 @@ def functions(lane: Lane) -> list[Function]:
 
 async def replay(ctx: dict[str, Any]) -> None:
     """Read again, for every tenant, the callbacks that are due."""
-    await _for_all(ctx["hands"], lanes.REPLAY, _replay)
+    await for_each_tenant(ctx["hands"], lanes.REPLAY, _replay)
 
 
 async def _replay(hands: Hands, tenant_id: UUID) -> None:
@@ -69,21 +67,6 @@ async def report(ctx: dict[str, Any]) -> None:
                 return
 
     try:
-        await _for_all(hands, lanes.REPORT, tell)
+        await for_each_tenant(hands, lanes.REPORT, tell)
     finally:
         await http.aclose()
-
-
-async def _for_all(hands: Hands, job: str, work: Callable[[Hands, UUID], Awaitable[None]]) -> None:
-    async with hands.db.before_tenant() as conn:
-        tenants = await (await conn.execute(queries("upkeep")["tenants"])).fetchall()
-    for row in tenants:
-        try:
-            await work(hands, row["tenant_id"])
-        except Exception as error:  # noqa: BLE001 - one tenant's failure keeps nobody else waiting
-            _tell_failed(job, row["tenant_id"], error)
-
-
-def _tell_failed(job: str, tenant_id: UUID, error: Exception) -> None:
-    extra = {"job": job, "tenant": str(tenant_id), "error": str(error)}
-    log.error("learning failed", extra=extra, exc_info=None if isinstance(error, LeoError) else error)

@@ -26,7 +26,7 @@ from engine.worker.schedule import WORKS, Scheduler
 from engine.worker.sweep import Sweeper
 from rules.words import Lane
 
-# A call lasts at most 45 s, and a claim makes its calls in two turns.
+# The last call of a claim ends within its lease (60 s); what came of it is written within another.
 JOB_TIMEOUT_S = 120
 # Below the 10 s after which a supervisor kills: calls that last longer end as uncertain, and that is written down.
 DRAIN_S = 7.0

@@ -17,7 +17,7 @@ from engine import audit, callbacks, clock, explorer, identity, inbox, lanes, me
 from engine.embeddings import centre_compared, embed_profiles
 from engine.idempotency import forget_expired
 from engine.ingest.sync import sync_due
-from engine.metrics import count, fold
+from engine.metrics import fold
 from engine.queries import queries
 from engine.segments import refresh_segment
 from engine.segments.recheck import recheck_due
@@ -27,6 +27,7 @@ from engine.think.answers import KEPT, forget
 from engine.worker.archive import TIMEOUT_S as ARCHIVE_TIMEOUT_S
 from engine.worker.archive import archive_old
 from engine.worker.jobs import Hands
+from engine.worker.rounds import for_each_tenant, tell_failed
 from engine.worker.schedule import by_clock
 from rules.errors import LeoError
 from rules.words import Cause, Lane
@@ -94,7 +95,7 @@ async def look_at_tokens(ctx: dict[str, Any], tenant_id: str) -> None:
             hands.db, hands.adapters.vault, tenant_id=tenant, now=clock.now(), egress=hands.adapters.egress
         )
     except Exception as error:  # noqa: BLE001 - a worker goes on, and tells
-        _tell_failed(lanes.TOKENS, tenant, error)
+        tell_failed(lanes.TOKENS, tenant, error)
 
 
 async def recheck(ctx: dict[str, Any], tenant_id: str) -> None:
@@ -106,7 +107,7 @@ async def recheck(ctx: dict[str, Any], tenant_id: str) -> None:
             async with hands.db.transaction(tenant) as conn:
                 rechecked = await recheck_due(conn, tenant_id=tenant, now=clock.now())
         except Exception as error:  # noqa: BLE001 - a worker goes on, and tells
-            _tell_failed(lanes.RECHECK, tenant, error)
+            tell_failed(lanes.RECHECK, tenant, error)
             return
         if not rechecked.people:
             return
@@ -134,39 +135,37 @@ async def sync(ctx: dict[str, Any], tenant_id: str) -> None:
             try:
                 await _sync(hands, tenant)
             except Exception as error:  # noqa: BLE001 - a worker goes on, and tells
-                _tell_failed(lanes.SYNC, tenant, error)
+                tell_failed(lanes.SYNC, tenant, error)
 
 
 async def embed(ctx: dict[str, Any]) -> None:
     """Embed who and what changed, of every tenant, while nobody waits for this lane."""
-    hands: Hands = ctx["hands"]
-    for tenant_id in await _tenants(hands):
-        try:
-            await _embed(hands, tenant_id)
-            await _remember(hands, tenant_id)
-        except Exception as error:  # noqa: BLE001 - a worker goes on, and tells
-            _tell_failed(lanes.EMBED, tenant_id, error)
+    await for_each_tenant(ctx["hands"], lanes.EMBED, _embed_and_remember)
 
 
 async def tidy(ctx: dict[str, Any]) -> None:
     """Forget what is kept longer than promised: answers, queries, callbacks, inboxes, and what CDPs were told."""
-    hands: Hands = ctx["hands"]
-    for tenant_id in await _tenants(hands):
-        async with hands.db.transaction(tenant_id) as conn:
-            await forget_expired(conn, tenant_id=tenant_id)
-            await forget(conn, before=clock.now() - KEPT)
-            await explorer.prune(conn, now=clock.now())
-            await callbacks.forget(conn, before=clock.now() - callbacks.KEPT)
-            await inbox.forget(conn, before=clock.now() - inbox.KEPT)
-            await outbox.forget(conn, before=clock.now() - outbox.KEPT)
+    await for_each_tenant(ctx["hands"], lanes.TIDY, _tidy)
 
 
 async def tally(ctx: dict[str, Any]) -> None:
     """Add up what was counted, of every tenant."""
-    hands: Hands = ctx["hands"]
-    for tenant_id in await _tenants(hands):
-        async with hands.db.transaction(tenant_id) as conn:
-            await fold(conn)
+    await for_each_tenant(ctx["hands"], lanes.TALLY, _tally)
+
+
+async def _tidy(hands: Hands, tenant_id: UUID) -> None:
+    async with hands.db.transaction(tenant_id) as conn:
+        await forget_expired(conn, tenant_id=tenant_id)
+        await forget(conn, before=clock.now() - KEPT)
+        await explorer.prune(conn, now=clock.now())
+        await callbacks.forget(conn, before=clock.now() - callbacks.KEPT)
+        await inbox.forget(conn, before=clock.now() - inbox.KEPT)
+        await outbox.forget(conn, before=clock.now() - outbox.KEPT)
+
+
+async def _tally(hands: Hands, tenant_id: UUID) -> None:
+    async with hands.db.transaction(tenant_id) as conn:
+        await fold(conn)
 
 
 async def _refresh_next(hands: Hands, tenant_id: UUID) -> bool:
@@ -182,9 +181,9 @@ async def _refresh_next(hands: Hands, tenant_id: UUID) -> bool:
             diff = await refresh_segment(conn, tenant_id=tenant_id, segment_id=due["segment_id"], cause=Cause.SCHEDULE)
     except Exception as error:  # noqa: BLE001 - a worker goes on, and tells
         if due is None:
-            _tell_failed(lanes.REFRESH, tenant_id, error)
+            tell_failed(lanes.REFRESH, tenant_id, error)
             return False
-        _tell_failed(lanes.REFRESH, tenant_id, error, segment=due["key"])
+        tell_failed(lanes.REFRESH, tenant_id, error, segment=due["key"])
         return await _put_off(hands, tenant_id, due["segment_id"])
     counts = {"joined": diff.joined, "left": diff.left, "size": diff.size}
     took = {"ms": round((time.perf_counter() - started) * 1000, 1)}
@@ -199,7 +198,7 @@ async def _put_off(hands: Hands, tenant_id: UUID, segment_id: int) -> bool:
         async with hands.db.transaction(tenant_id) as conn:
             await put_off(conn, tenant_id=tenant_id, segment_id=segment_id, now=clock.now())
     except LeoError as error:
-        _tell_failed(lanes.REFRESH, tenant_id, error)
+        tell_failed(lanes.REFRESH, tenant_id, error)
         return False
     return True
 
@@ -229,12 +228,7 @@ async def _find_duplicates(hands: Hands, tenant_id: UUID, *, since: datetime | N
 
 async def seal(ctx: dict[str, Any]) -> None:
     """Append to every tenant's ledger what is there for good."""
-    hands: Hands = ctx["hands"]
-    for tenant_id in await _tenants(hands):
-        try:
-            await _seal(hands, tenant_id)
-        except Exception as error:  # noqa: BLE001 - one tenant's failure keeps nobody else waiting
-            _tell_failed(lanes.SEAL, tenant_id, error)
+    await for_each_tenant(ctx["hands"], lanes.SEAL, _seal)
 
 
 async def _seal(hands: Hands, tenant_id: UUID) -> None:
@@ -242,6 +236,11 @@ async def _seal(hands: Hands, tenant_id: UUID) -> None:
     while is_behind and not hands.stop.is_set():
         async with hands.db.transaction(tenant_id) as conn:
             is_behind = (await audit.seal(conn, tenant_id=tenant_id)).is_behind
+
+
+async def _embed_and_remember(hands: Hands, tenant_id: UUID) -> None:
+    await _embed(hands, tenant_id)
+    await _remember(hands, tenant_id)
 
 
 async def _embed(hands: Hands, tenant_id: UUID) -> None:
@@ -276,19 +275,7 @@ async def _is_busy(hands: Hands) -> bool:
     return any(row["batches"] or row["deliveries"] for row in rows)
 
 
-async def _tenants(hands: Hands) -> list[UUID]:
-    async with hands.db.before_tenant() as conn:
-        return [row["tenant_id"] for row in await (await conn.execute(_SQL["tenants"])).fetchall()]
-
-
 async def _ring(hands: Hands, tenant_id: UUID, started: Started) -> None:
     for lane in Lane:
         if batch_ids := started.of(lane):
             await lanes.ring_batches(hands.client, lane=lane, tenant_id=tenant_id, batch_ids=batch_ids)
-
-
-def _tell_failed(job: str, tenant_id: UUID, error: Exception, **about: str) -> None:
-    count.job_failed(job)
-    code = getattr(error, "code", type(error).__name__)
-    extra = {"job": job, "tenant": str(tenant_id), "code": code, "error": str(error)}
-    log.error("upkeep failed", extra=extra | about, exc_info=None if isinstance(error, LeoError) else error)

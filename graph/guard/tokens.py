@@ -11,6 +11,7 @@ from typing import Literal, NoReturn, cast
 
 from graph.guard.words import MOST_CHARACTERS, WRITES
 from rules.errors import InvalidInput
+from rules.faults import Fault, Value
 
 Kind = Literal["name", "parameter", "string", "number", "mark", "end"]
 
@@ -115,7 +116,9 @@ class Cursor:
         """Raise InvalidInput with line and column, both counted from 1."""
         line = self._text.count("\n", 0, at) + 1
         column = at - (self._text.rfind("\n", 0, at) + 1) + 1
-        raise InvalidInput(f"Cypher, line {line}, column {column}: {sentence}", remedy=remedy)
+        values: dict[str, Value] = {"line": line, "column": column, "said": sentence, "remedy": remedy}
+        fault = Fault("cypher.refused", "query", values)
+        raise InvalidInput(f"Cypher, line {line}, column {column}: {sentence}", remedy=remedy, fault=fault)
 
     def _shown(self) -> str:
         return "the end" if self.here.kind == "end" else repr(self.here.text[:40])

@@ -41,7 +41,7 @@ def _anniversary(value: Any, place: str) -> Wanted:
 def _between(value: Any, place: str) -> Wanted:
     read = values.many(value, place, values.number, most=2)
     if len(read) != 2 or read[0] > read[1]:  # noqa: PLR2004 - from the one to the other
-        raise wrong(place, "is not two numbers, the smaller first")
+        raise wrong(place, "no_range")
     return read
 
 
@@ -95,7 +95,7 @@ def _test(node: Document, place: str, kind: str, tests: Mapping[Test, Read]) -> 
     values.keys(node, place, kind, *tests)
     asked = [test for test in tests if test in node]
     if len(asked) != 1:
-        raise wrong(place, f"needs exactly one of {', '.join(tests)}")
+        raise wrong(place, "needs_one", known=", ".join(tests))
     test = asked[0]
     return test, tests[test](node[test], f"{place}.{test}")
 
@@ -154,7 +154,7 @@ def _came_of(node: Document, place: str) -> Leaf:
 
 def _span(node: Document, place: str) -> Span:
     if "in_last_days" in node and "after" in node:
-        raise wrong(place, "has both after and in_last_days")
+        raise wrong(place, "two_spans")
     after = values.bound(node["after"], f"{place}.after") if "after" in node else None
     before = values.bound(node["before"], f"{place}.before") if "before" in node else None
     if "in_last_days" in node:
@@ -186,14 +186,14 @@ def _recency(node: Document, place: str) -> tuple[float | None, float | None] | 
 
 def _range(value: Any, place: str, ends: tuple[str, str]) -> tuple[Any, Any]:
     if not isinstance(value, Mapping) or not value or any(end in value and value[end] is None for end in ends):
-        raise wrong(place, f"is no object with {' or '.join(ends)}, each a number")
+        raise wrong(place, "no_ends", known=" or ".join(ends))
     values.keys(value, place, *ends)
     return value.get(ends[0]), value.get(ends[1])
 
 
 def _refuse_reversed(low: float | None, high: float | None, place: str) -> None:
     if low is not None and high is not None and low > high:
-        raise wrong(place, "has its larger number first")
+        raise wrong(place, "reversed")
 
 
 def _member(node: Document, place: str) -> Leaf:
@@ -207,7 +207,7 @@ def _pattern(node: Document, place: str) -> Leaf:
     if not isinstance(graph, Mapping):
         return Pattern(values.text(graph, f"{place}.graph"), None, given)
     if set(graph) != {"cypher"}:
-        raise wrong(f"{place}.graph", 'is neither the name of a pattern nor {"cypher": "..."}')
+        raise wrong(f"{place}.graph", "no_graph")
     return Pattern(None, values.text(graph["cypher"], f"{place}.graph.cypher", most=MOST_CYPHER), given)
 
 
@@ -215,9 +215,9 @@ def _like(node: Document, place: str) -> Leaf:
     values.keys(node, place, "like", "within", "nearest")
     like = node["like"]
     if not isinstance(like, Mapping) or len(like) != 1 or not set(like) <= {"profile", "text", "segment"}:
-        raise wrong(f"{place}.like", "needs exactly one of profile, text, segment")
+        raise wrong(f"{place}.like", "needs_one", known="profile, text, segment")
     if ("within" in node) == ("nearest" in node):
-        raise wrong(place, "needs exactly one of within, nearest")
+        raise wrong(place, "needs_one", known="within, nearest")
     ((kind, value),) = like.items()
     whom = values.text(value, f"{place}.like.{kind}", composed=kind != "profile")
     return Like(

@@ -30,23 +30,23 @@ def _refuse_large(document: Any) -> None:
         node, depth = waiting.pop()
         seen += 1
         if depth > DEEPEST:
-            raise wrong("a part", f"lies deeper than {DEEPEST}")
+            raise wrong("a part", "too_deep", most=DEEPEST)
         if not isinstance(node, Mapping):
             continue
         for group in ("all", "any", "not"):
             parts = node.get(group, ())
             inside = parts if isinstance(parts, list) else [parts] if group in node else []
             if seen + len(waiting) + len(inside) > MOST_NODES:
-                raise wrong("rule", f"has more than {MOST_NODES} parts")
+                raise wrong("rule", "too_many_parts", most=MOST_NODES)
             waiting.extend((part, depth + 1) for part in inside)
 
 
 def _node(node: Any, place: str) -> Node:
     if not isinstance(node, Mapping):
-        raise wrong(place, "is no object")
+        raise wrong(place, "no_object")
     kinds = [kind for kind in _KINDS if kind in node]
     if len(kinds) != 1:
-        raise wrong(place, f"needs exactly one of {', '.join(_KINDS)}")
+        raise wrong(place, "needs_one", known=", ".join(_KINDS))
     kind = kinds[0]
     if kind in LEAVES:
         return LEAVES[kind](node, place)
@@ -59,5 +59,5 @@ def _node(node: Any, place: str) -> Node:
 
 def _parts(node: Document, place: str, kind: str) -> tuple[Node, ...]:
     if not isinstance(node[kind], list):
-        raise wrong(place, "is no list of parts")
+        raise wrong(place, "no_parts")
     return tuple(_node(part, f"{place}[{index}]") for index, part in enumerate(node[kind]))

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from rules.conditions.dates import instant
 from rules.conditions.nodes import Ago, Pairs, Scalar
 from rules.errors import InvalidInput
+from rules.faults import Value, in_rule
 
 MOST_LETTERS = 2_048
 MOST_VALUES = 1_000
@@ -29,32 +30,34 @@ T = TypeVar("T")
 E = TypeVar("E", bound=StrEnum)
 
 
-def wrong(place: str, why: str) -> InvalidInput:
-    return InvalidInput(f"In a segment's rule, {place} {why}.", remedy="See docs/segments.md.")
+def wrong(place: str, kind: str, **more: Value) -> InvalidInput:
+    """Refuse what stands at a place of the rule; `kind` is one of rules/faults.py."""
+    fault = in_rule(place, kind, **more)
+    return InvalidInput(fault.say().en, remedy="See docs/segments.md.", fault=fault)
 
 
 def text(value: Any, place: str, *, most: int = MOST_LETTERS, composed: bool = True) -> str:
     """Read text of at least one letter."""
     if not isinstance(value, str) or not value:
-        raise wrong(place, "is no text, or an empty one")
+        raise wrong(place, "no_text")
     return _stored(value, place, most=most, composed=composed)
 
 
 def _stored(value: str, place: str, *, most: int = MOST_LETTERS, composed: bool = True) -> str:
     if len(value) > most:
-        raise wrong(place, f"has more than {most:,} letters")
+        raise wrong(place, "too_long", most=most)
     # jsonb can hold neither a NUL nor half of a surrogate pair.
     if any(letter == "\x00" or "\ud800" <= letter <= "\udfff" for letter in value):
-        raise wrong(place, "has a letter that cannot be stored (U+0000 or half of a surrogate pair)")
+        raise wrong(place, "not_stored")
     return unicodedata.normalize("NFC", value) if composed else value
 
 
 def number(value: Any, place: str) -> int | float:
     """Read a finite number."""
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise wrong(place, "is no number")
+        raise wrong(place, "no_number")
     if not -LARGEST <= value <= LARGEST:
-        raise wrong(place, "is a number beyond 1e308")
+        raise wrong(place, "too_large")
     return value
 
 
@@ -62,7 +65,7 @@ def whole(value: Any, place: str, most: int, least: int = 0) -> int:
     """Read a whole number from `least` to `most`; JSON knows 2 and 2.0 as one number."""
     read = number(value, place)
     if not least <= read <= most or read != int(read):
-        raise wrong(place, f"is no whole number from {least} to {most:,}")
+        raise wrong(place, "no_whole_number", least=least, most=most)
     return int(read)
 
 
@@ -70,13 +73,13 @@ def amount(value: Any, place: str, most: float, least: float = 0) -> int | float
     """Read a number from `least` to `most`."""
     read = number(value, place)
     if not least <= read <= most:
-        raise wrong(place, f"is no number from {least:,} to {most:,}")
+        raise wrong(place, "no_amount", least=least, most=most)
     return read
 
 
 def flag(value: Any, place: str) -> bool:
     if not isinstance(value, bool):
-        raise wrong(place, "is neither true nor false")
+        raise wrong(place, "no_flag")
     return value
 
 
@@ -88,15 +91,15 @@ def scalar(value: Any, place: str) -> Scalar:
         return _stored(value, place)
     if isinstance(value, int | float):
         return number(value, place)
-    raise wrong(place, "is neither text nor a number, true, false or null")
+    raise wrong(place, "no_scalar")
 
 
 def many(value: Any, place: str, read: Callable[[Any, str], T], most: int = MOST_VALUES) -> tuple[T, ...]:
     """Read a list of one to `most` values."""
     if not isinstance(value, list) or not value:
-        raise wrong(place, "is no list, or an empty one")
+        raise wrong(place, "no_list")
     if len(value) > most:
-        raise wrong(place, f"has more than {most:,} values")
+        raise wrong(place, "too_many", most=most)
     return tuple(read(one, f"{place}[{index}]") for index, one in enumerate(value))
 
 
@@ -110,7 +113,7 @@ def one_or_many(value: Any, place: str, read: Callable[[Any, str], T], most: int
 def word(value: Any, place: str, words: type[E]) -> E:
     """Read one of our words."""
     if not isinstance(value, str) or value not in {*words}:
-        raise wrong(place, f"is none of {', '.join(words)}")
+        raise wrong(place, "no_word", known=", ".join(words))
     return words(value)
 
 
@@ -119,16 +122,16 @@ def keys(node: Mapping[str, Any], place: str, *known: str) -> None:
     for key in node:
         if key not in known:
             named = ascii(key[:40]) if isinstance(key, str) else "which is no text"
-            raise wrong(place, f"has an unknown key, {named}; it may have {', '.join(known)}")
+            raise wrong(place, "unknown_key", named=named, known=", ".join(known))
 
 
 def pairs(value: Any, place: str) -> Pairs:
     """Read an object of scalars, sorted by name."""
     if not isinstance(value, Mapping) or len(value) > MOST_PAIRS:
-        raise wrong(place, f"is no object of at most {MOST_PAIRS} values")
+        raise wrong(place, "no_pairs", most=MOST_PAIRS)
     read = {text(name, f"a name in {place}"): scalar(one, f"a value in {place}") for name, one in value.items()}
     if len(read) < len(value):
-        raise wrong(place, "has one name twice")
+        raise wrong(place, "twice")
     return tuple(sorted(read.items(), key=lambda pair: pair[0]))
 
 
@@ -136,11 +139,11 @@ def bound(value: Any, place: str) -> datetime | Ago:
     """Read an instant, or {"days_ago": n}, which lies in the future where n is negative."""
     if isinstance(value, Mapping):
         if set(value) != {"days_ago"}:
-            raise wrong(place, 'is neither a date nor {"days_ago": n}')
+            raise wrong(place, "no_bound")
         return Ago(amount(value["days_ago"], f"{place}.days_ago", MOST_DAYS, -MOST_DAYS))
     read = instant(value) if isinstance(value, str) else None
     if read is None:
-        raise wrong(place, "is no date such as 2026-05-01 or 2026-05-01T09:00:00+07:00")
+        raise wrong(place, "no_date")
     return read
 
 

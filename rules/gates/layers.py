@@ -5,7 +5,7 @@ whether it means anything to them now, suitability whether it is good for them; 
 """
 
 from collections.abc import Iterator
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from itertools import islice
 from typing import Any
 
@@ -27,7 +27,8 @@ def unmet_at_all(case: Case) -> tuple[Unmet, ...]:
     """Ask the person every condition that concerns the campaign; give what does not hold."""
     if not case.policy.requirements:
         return ()
-    today = case.now.astimezone(zone_of(case.policy.zone)).date()
+    # Without a zone `astimezone` would take this computer's.
+    today = case.now.astimezone(zone_of(case.policy.zone) or UTC).date()
     campaign = case.campaign
     return tuple(
         Unmet(requirement, reason)

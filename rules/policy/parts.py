@@ -109,7 +109,7 @@ class Window:
 class Arbitration:
     """Who chooses, in this order, all of them together within so many milliseconds a decision.
 
-    A run that would take more hours, or cost more of the tenant's money, does not start; None: no limit.
+    A run that would take more hours, or cost more US dollars (what models are paid in), does not start; None: no limit.
     """
 
     order: tuple[Arbiter, ...]

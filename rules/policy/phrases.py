@@ -53,7 +53,7 @@ _ENGLISH: Mapping[str, str] = {
     "gemini": "Gemini",
     "learned": "the learned model",
     "most hours": "A run for which models are forecast to need more than {hours} hours does not start.",
-    "most cost": "A run for which models are forecast to cost more than {cost} does not start.",
+    "most cost": "A run for which models are forecast to cost more than {cost} US dollars does not start.",
     "weights": "The score adds the weight of the channel ({channels}), {engagement} times how often the person reacted "
     "to messages, {interest} times the share of the message's topics that the person cares about, and takes off "
     "{fatigue} for each message on the channel that the caps look back on; doing nothing has {do_nothing}.",
@@ -67,7 +67,7 @@ _VIETNAMESE: Mapping[str, str] = {
     "consent": "Tin cho {purpose} cần có sự đồng ý.",
     "contract": "Tin cho {purpose} thuộc về hợp đồng: không cần đồng ý, nhưng khách rút lại thì dừng.",
     "legal_obligation": "Tin cho {purpose} là nghĩa vụ pháp lý: không xét đồng ý hay rút lại.",
-    "legitimate_interest": "Tin cho {purpose} được gửi cho đến khi khách rút lại.",
+    "legitimate_interest": "Tin cho {purpose} được gửi cho đến khi khách từ chối.",
     "other purposes": "mọi mục đích khác",
     "all purposes": "mọi mục đích",
     "requirement": "{name}: {rule}{scope}.",
@@ -102,8 +102,8 @@ _VIETNAMESE: Mapping[str, str] = {
     "sending": "Tin chỉ được gửi từ {start} đến {end} theo giờ nơi khách ở{scope}.{source}",
     "source": " Nguồn: {source}.",
     "quiet": "Từ {start} đến {end} theo giờ nơi khách ở thì không gửi gì; tin chờ đến {end}.",
-    "no quiet": "Không có giờ yên tĩnh.",
-    "order": "Trong những gì được phép, bên chọn là {order}.",
+    "no quiet": "Không quy định giờ không làm phiền.",
+    "order": "Trong những gì được phép, bộ chọn là {order}.",
     "within": "Với mỗi người, các mô hình có tổng cộng {seconds} giây.",
     "then": ", không được thì đến ",
     "score": "điểm số",
@@ -111,7 +111,7 @@ _VIETNAMESE: Mapping[str, str] = {
     "gemini": "Gemini",
     "learned": "mô hình đã học",
     "most hours": "Lượt chạy mà các mô hình được dự báo cần hơn {hours} giờ sẽ không bắt đầu.",
-    "most cost": "Lượt chạy mà các mô hình được dự báo tốn hơn {cost} sẽ không bắt đầu.",
+    "most cost": "Lượt chạy mà các mô hình được dự báo tốn hơn {cost} đô la Mỹ sẽ không bắt đầu.",
     "weights": "Điểm số cộng trọng số của kênh ({channels}), {engagement} lần mức khách phản hồi tin, {interest} lần "
     "tỷ lệ chủ đề của tin mà khách quan tâm, và trừ {fatigue} cho mỗi tin trên kênh đó trong thời gian mà hạn mức "
     "xét đến; không làm gì được {do_nothing}.",

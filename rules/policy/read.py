@@ -48,7 +48,7 @@ def requirements(layer: Gate, value: Any) -> tuple[Requirement, ...]:
     read = values.many(layer, value, partial(_requirement, layer))
     names = [one.name for one in read]
     if len(set(names)) < len(names):
-        raise wrong(layer, "has one name twice")
+        raise wrong(layer, "twice")
     return read
 
 
@@ -76,7 +76,7 @@ def sending_hours(name: str, value: Any) -> SendingHours:
 def windows(name: str, value: Any) -> Mapping[Channel, Window]:
     read = values.many(name, value, _window)
     if len({window.channel for window in read}) < len(read):
-        raise wrong(name, "has one channel twice")
+        raise wrong(name, "channel_twice")
     return {window.channel: window for window in read}
 
 
@@ -86,7 +86,7 @@ def cap(name: str, value: Any) -> Cap:
     limit = values.whole(f"{name}.limit", given.get("limit"))
     spans = [unit for unit in ("days", "hours", "per") if unit in given]
     if len(spans) != 1:
-        raise wrong(name, "needs exactly one of days, hours and per")
+        raise wrong(name, "needs_one_span")
     per = _given(name, given, "per", partial(values.word, words=Period))
     window = LONGEST_PERIOD[per] if per is not None else _rolling(name, spans[0], given[spans[0]])
     scope = values.word(f"{name}.scope", given.get("scope", CapScope.OVERALL), CapScope)
@@ -113,7 +113,7 @@ def fallback(name: str, value: Any) -> timedelta | None:
     values.only(given, ("hours",), f"{name}.")
     hours = values.positive(f"{name}.hours", given.get("hours"))
     if timedelta(hours=min(hours, 1e6)) > LONGEST_FALLBACK:
-        raise wrong(f"{name}.hours", "must be at most 720")
+        raise wrong(f"{name}.hours", "fallback_too_long")
     return timedelta(hours=hours)
 
 
@@ -122,7 +122,7 @@ def arbitration(name: str, value: Any) -> Arbitration:
     values.only(given, usual, f"{name}.")
     order = values.many(f"{name}.order", given.get("order", usual["order"]), partial(values.word, words=Arbiter))
     if not order or len(set(order)) < len(order):
-        raise wrong(f"{name}.order", "must name at least one arbiter, and none twice")
+        raise wrong(f"{name}.order", "no_order")
     budget = values.mapping(f"{name}.budget", given.get("budget", usual["budget"]))
     values.only(budget, ("hours", "cost"), f"{name}.budget.")
     return Arbitration(
@@ -147,7 +147,7 @@ def _requirement(layer: Gate, name: str, value: Any) -> Requirement:
     try:
         rule = parse(given.get("when"))
     except InvalidInput as error:
-        raise wrong(f"{name}.when", f"cannot be read: {error.message.removesuffix('.')}") from error
+        raise wrong(f"{name}.when", "no_rule", why=error.fault or error.message.removesuffix(".")) from error
     scope = _scope(f"{name}.for", given.get("for", {}))
     return Requirement(layer, values.text(f"{name}.name", given.get("name")), rule, rule.text(), scope)
 
@@ -181,14 +181,14 @@ def _window(name: str, value: Any) -> Window:
 def _rolling(name: str, unit: str, value: Any) -> timedelta:
     window = timedelta(**{unit: values.number(f"{name}.{unit}", value)})
     if not timedelta(0) < window <= LONGEST_CAP:
-        raise wrong(name, "must look back more than nothing and at most 366 days")
+        raise wrong(name, "no_window")
     return window
 
 
 def _span(name: str, hours: Mapping[str, Any], first: str, last: str) -> tuple[time, time]:
     start, end = (values.moment(f"{name}.{edge}", hours.get(edge)) for edge in (first, last))
     if start == end:
-        raise wrong(name, f"would last all day: {first} and {last} are the same")
+        raise wrong(name, "all_day", first=first, last=last)
     return start, end
 
 

@@ -107,7 +107,9 @@ _FIELDS: Mapping[str, _Schema] = {
         {
             "order": {**_some(_words(Arbiter)), "uniqueItems": True},
             "within_ms": {"type": "integer", "minimum": 1, "maximum": LARGEST_NUMBER},
-            "budget": _object({}, {"hours": _POSITIVE, "cost": _AMOUNT}),
+            "budget": _object(
+                {}, {"hours": _POSITIVE, "cost": {**_AMOUNT, "description": "In US dollars, which models are paid in."}}
+            ),
         },
         description="Who chooses, first to last, and what a run of theirs may take.",
     ),

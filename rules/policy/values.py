@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 from rules.errors import InvalidInput
+from rules.faults import Value, in_policy
 from rules.words import Channel
 
 # Far above what any field can use, and far below where sums and spans of time would overflow.
@@ -18,13 +19,15 @@ T = TypeVar("T")
 E = TypeVar("E", bound=StrEnum)
 
 
-def wrong(name: str, why: str) -> InvalidInput:
-    return InvalidInput(f"Policy field {name} {why}.", remedy="See the fields in docs/policy.md.")
+def wrong(name: str, kind: str, **more: Value) -> InvalidInput:
+    """Refuse a field; `kind` is one of rules/faults.py."""
+    fault = in_policy(name, kind, **more)
+    return InvalidInput(fault.say().en, remedy="See the fields in docs/policy.md.", fault=fault)
 
 
 def mapping(name: str, value: Any) -> Mapping[str, Any]:
     if not isinstance(value, Mapping):
-        raise wrong(name, "must be an object")
+        raise wrong(name, "no_object")
     return value
 
 
@@ -32,77 +35,77 @@ def only(value: Mapping[str, Any], known: Iterable[str], inside: str = "") -> No
     """Refuse fields that are not known; `inside` is the field's own name with a dot."""
     unknown = sorted(str(name) for name in set(value) - set(known))
     if unknown:
-        raise wrong(", ".join(f"{inside}{name}" for name in unknown), "is not a field of a policy")
+        raise wrong(", ".join(f"{inside}{name}" for name in unknown), "unknown")
 
 
 def many(name: str, value: Any, read: Callable[[str, Any], T]) -> tuple[T, ...]:
     """Read a list, each part under its place such as caps[0]."""
     if not isinstance(value, list):
-        raise wrong(name, "must be a list")
+        raise wrong(name, "no_list")
     if len(value) > MOST_PARTS:
-        raise wrong(name, f"has more than {MOST_PARTS} parts")
+        raise wrong(name, "too_many", most=MOST_PARTS)
     return tuple(read(f"{name}[{index}]", one) for index, one in enumerate(value))
 
 
 def some(name: str, value: Any, read: Callable[[str, Any], T]) -> frozenset[T]:
     """Read a list of at least one."""
     if value == []:
-        raise wrong(name, "is empty: leave it out to mean every one")
+        raise wrong(name, "empty")
     return frozenset(many(name, value, read))
 
 
 def boolean(name: str, value: Any) -> bool:
     if not isinstance(value, bool):
-        raise wrong(name, "must be true or false")
+        raise wrong(name, "no_flag")
     return value
 
 
 def number(name: str, value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= LARGEST_NUMBER:
-        raise wrong(name, f"must be a number within {LARGEST_NUMBER:,} of 0")
+        raise wrong(name, "no_number", most=LARGEST_NUMBER)
     return float(value)
 
 
 def amount(name: str, value: Any) -> float:
     read = number(name, value)
     if read < 0:
-        raise wrong(name, "must not be below 0")
+        raise wrong(name, "below_zero")
     return read
 
 
 def positive(name: str, value: Any) -> float:
     read = number(name, value)
     if read <= 0:
-        raise wrong(name, "must be above 0")
+        raise wrong(name, "not_above_zero")
     return read
 
 
 def whole(name: str, value: Any, least: int = 0) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= LARGEST_NUMBER:
-        raise wrong(name, f"must be a whole number from {least}")
+        raise wrong(name, "no_whole_number", least=least)
     return value
 
 
 def share(name: str, value: Any) -> float:
     read = number(name, value)
     if not 0 <= read <= 1:
-        raise wrong(name, "must lie between 0 and 1")
+        raise wrong(name, "no_share")
     return read
 
 
 def text(name: str, value: Any) -> str:
     if not isinstance(value, str) or not value.strip() or len(value) > MOST_LETTERS:
-        raise wrong(name, f"must be a text of 1 to {MOST_LETTERS} letters")
+        raise wrong(name, "no_text", most=MOST_LETTERS)
     # jsonb can hold neither a NUL nor half of a surrogate pair.
     if any(letter == "\x00" or "\ud800" <= letter <= "\udfff" for letter in value):
-        raise wrong(name, "has a letter that cannot be stored (U+0000 or half of a surrogate pair)")
+        raise wrong(name, "not_stored")
     return value
 
 
 def word(name: str, value: Any, words: type[E]) -> E:
     if not isinstance(value, str) or value not in {*words}:
         *first, last = words
-        raise wrong(name, f"must be {', '.join(first)} or {last}")
+        raise wrong(name, "no_word", first=", ".join(first), last=last)
     return words(value)
 
 
@@ -122,7 +125,7 @@ def zone(name: str, value: Any) -> str:
     try:
         ZoneInfo(value)
     except (KeyError, ValueError, TypeError, OSError) as error:
-        raise wrong(name, f"is no IANA time zone: {value!r}") from error
+        raise wrong(name, "no_zone", given=repr(value)) from error
     return str(value)
 
 
@@ -130,7 +133,7 @@ def moment(name: str, value: Any) -> time:
     try:
         read = time.fromisoformat(value)
     except (TypeError, ValueError) as error:
-        raise wrong(name, f"must be a time such as 21:00, not {value!r}") from error
+        raise wrong(name, "no_time", given=repr(value)) from error
     if read.tzinfo is not None:
-        raise wrong(name, f"is in each person's own zone, {value!r} names one")
+        raise wrong(name, "has_zone", given=repr(value))
     return read

@@ -59,6 +59,7 @@ def test_every_operation_that_needs_a_key_says_which_scope() -> None:
         "isReady",
         "getMetrics",
         "receiveOutcomes",
+        "returnFromZalo",
         "putInInbox",
         "openInbox",
         "readInbox",

@@ -176,3 +176,19 @@ async def test_whoever_dies_with_the_turn_gives_it_back(
     await asyncio.sleep(0.2)
     async with services.db.transaction(tenant.tenant_id) as conn:
         assert await idempotency.claim(conn, once, services.vault) is None
+
+
+async def test_a_request_that_fails_late_frees_no_key_that_another_holds_by_now(
+    services: Services, tenant: Tenant
+) -> None:
+    slow, other = (
+        idempotency.once(tenant_id=tenant.tenant_id, operation="activateProfile", key="k-late", asked=asked)
+        for asked in (b"one", b"another")
+    )
+    async with services.db.transaction(tenant.tenant_id) as conn:
+        await idempotency.reserve(conn, slow)
+        await conn.execute("UPDATE idempotency_key SET expires_at = now() - interval '1 s' WHERE key = 'k-late'")
+        await idempotency.reserve(conn, other)
+        await idempotency.release(conn, slow)
+        with pytest.raises(InProgress):
+            await idempotency.claim(conn, other, services.vault)

@@ -1,6 +1,7 @@
 """What the links of a mail lead to: the shop, a picture, and a page where people choose what they receive."""
 
 import re
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
@@ -101,6 +102,32 @@ async def test_a_person_chooses_per_channel_and_purpose_without_script(
     assert await consents(caller) == [(None, "marketing", True), ("email", "marketing", True)]
     await anybody.post(path, data={"stop": "all"})
     assert (await consents(caller))[1] == ("email", "marketing", False)
+
+
+async def test_who_wants_nothing_more_gets_nothing_more_through_whatever_profile_or_channel(
+    caller: httpx.AsyncClient, anybody: httpx.AsyncClient, services: Services, tenant: Tenant
+) -> None:
+    _, _, delivery_id, profile_id = await _queued(caller, services, tenant)
+    link = Request(tenant.tenant_id, profile_id, Channel.EMAIL, delivery_id)
+    path = PREFERENCES_PATH + services.links.sign(link)
+    await anybody.post(path, data={"shown": "email:marketing"})
+    # The profile of the old mail is merged into another since, which agreed later.
+    agreed = [{"channel": None, "purpose": "marketing", "granted": True, "at": datetime.now(UTC).isoformat()}]
+    zalo = [{"channel": "zalo_oa", "value": "7000000000000001"}]
+    await ok(await caller.post("/profiles", json={"ext_id": "kh-new", "consents": agreed, "addresses": zalo}))
+    await ok(await caller.post("/profiles/kh-new/merge", json={"losers": ["kh-1"], "reason": "one person"}))
+    assert boxes((await anybody.get(path)).text) == {"email:marketing": True, "zalo_oa:marketing": True}
+    stopped = await anybody.post(path, data={"stop": "all"})
+    assert boxes(stopped.text) == {"email:marketing": False, "zalo_oa:marketing": False}
+    # On a channel that comes later as well: the consent was for every one.
+    async with services.db.transaction(tenant.tenant_id) as conn:
+        await conn.execute(
+            """
+            INSERT INTO profile_address (tenant_id, profile_id, channel, value)
+            SELECT tenant_id, profile_id, 'telegram', '77' FROM cdp_profiles WHERE ext_id = 'kh-new'
+            """
+        )
+    assert boxes((await anybody.get(path)).text)["telegram:marketing"] is False
 
 
 async def test_a_form_changes_nothing_that_it_did_not_show(

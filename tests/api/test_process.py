@@ -11,14 +11,15 @@ from pathlib import Path
 
 import httpx
 import psycopg
-import pytest
 
 import api
 from api.services import Services
+from engine.db import Transaction
 from engine.settings import Settings
 from engine.tenants import ALL_SCOPES, create_api_key
 from tests.api.story import MAI, campaign, ok
 from tests.conftest import Tenant
+from tests.engine.worker_process import until
 
 ROOT = Path(api.__file__).parent.parent
 
@@ -118,7 +119,7 @@ async def test_a_port_in_use_a_dead_server_and_a_wrong_setting_are_each_told_in_
 async def test_told_to_end_it_says_so_answers_everything_meanwhile_and_finishes_what_was_asked(
     settings: Settings, services: Services, tenant: Tenant
 ) -> None:
-    environment = _environment(settings, LEO_API_PORT=str(_free_port()), LEO_DRAIN_S="0.7")
+    environment = _environment(settings, LEO_API_PORT=str(_free_port()), LEO_DRAIN_S="2")
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "api", cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
@@ -131,20 +132,37 @@ async def test_told_to_end_it_says_so_answers_everything_meanwhile_and_finishes_
         await ok(await client.get("/readyz"))
         await holding.execute("LOCK TABLE cdp_profiles IN ACCESS EXCLUSIVE MODE")
         asked = asyncio.create_task(client.post("/profiles", json=MAI))
-        await asyncio.sleep(0.2)
+        await until(lambda: _is_kept_waiting(holding))
         process.terminate()
-        await asyncio.sleep(0.1)
-        told = await client.get("/readyz")
-        assert (told.status_code, told.json()["status"]) == (503, "draining")
+        await until(lambda: _says(client, 503, "draining"))
         assert (await client.get("/healthz")).status_code == 200
-        await asyncio.sleep(1.0)
-        with pytest.raises(httpx.ConnectError):
-            async with httpx.AsyncClient(base_url=url) as late:
-                await late.get("/healthz")
+        await until(lambda: _is_closed(url))
         assert not asked.done()
         await holding.rollback()
         assert (await asked).status_code == 200
     assert await asyncio.wait_for(process.wait(), 60) == 0
+
+
+async def _is_kept_waiting(connection: Transaction) -> bool:
+    found = await connection.execute("SELECT FROM pg_locks WHERE NOT granted AND relation = 'cdp_profiles'::regclass")
+    return found.rowcount == 1
+
+
+async def _says(client: httpx.AsyncClient, code: int, status: str) -> bool:
+    told = await client.get("/readyz")
+    return (told.status_code, told.json()["status"]) == (code, status)
+
+
+async def _is_closed(url: str) -> bool:
+    try:
+        async with httpx.AsyncClient(base_url=url) as late:
+            await late.get("/healthz")
+    except httpx.ConnectError:
+        return True
+    except httpx.RemoteProtocolError:
+        # Taken by the kernel in the moment in which it stopped listening.
+        return False
+    return False
 
 
 async def test_a_schema_that_is_too_old_is_no_readiness_and_a_newer_one_is(

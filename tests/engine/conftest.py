@@ -1,9 +1,11 @@
 """What tests share: a sandbox for each module, a CDP or channels that lead to it for each test, the vault."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 
+from engine.cli import run
 from engine.credentials import Vault
 from engine.db import Database
 from engine.dispatch import Adapters
@@ -33,6 +35,30 @@ def leo(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> None:
     """The command line finds the servers of these tests."""
     for name, value in settings.environment().items():
         monkeypatch.setenv(name, value)
+
+
+Types = Callable[..., Awaitable[str]]
+
+
+@pytest.fixture
+def types(
+    leo: None,
+    db: Database,
+    tenant: Tenant,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> Types:
+    """Type a command for the tenant, in a thread, for it runs a loop of its own; gives what it said as one line."""
+    del leo, db  # the settings lead there, and the database exists before the command connects
+    monkeypatch.setenv("COLUMNS", "200")
+
+    async def type_(*words: str, ends_with: int = 0) -> str:
+        code = await asyncio.to_thread(run, (*words, "--tenant", tenant.slug))
+        said = capsys.readouterr()
+        assert code == ends_with, said
+        return " ".join((said.out + said.err).split())
+
+    return type_
 
 
 @pytest.fixture

@@ -94,3 +94,18 @@ async def test_what_is_not_there_is_named(world: World, adapters: Adapters) -> N
     with pytest.raises(Conflict, match="is paused"):
         await activate_profile(world.db, adapters, tenant_id=tenant_id, campaign_id=campaign_id, ext_id="kh-1")
     assert await world.rows("SELECT 1 FROM campaign_run") == []
+
+
+async def test_whoever_was_merged_is_the_one_they_were_merged_into(
+    world: World, adapters: Adapters, sandbox: SandboxProcess
+) -> None:
+    campaign_id = await world.campaign(templates=[await world.template()])
+    stays, merged = await world.people(2)
+    await world.rows(
+        "UPDATE cdp_profiles SET status = 'merged', merged_into = %(w)s WHERE profile_id = %(l)s", w=stays, l=merged
+    )
+    done = await activate_profile(
+        world.db, adapters, tenant_id=world.tenant.tenant_id, campaign_id=campaign_id, ext_id="kh-2"
+    )
+    assert (done.profile_id, done.status) == (stays, DeliveryStatus.SENT)
+    assert [one["address"] for one in await sandbox.messages()] == ["kh-1@people.example"]

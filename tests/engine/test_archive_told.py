@@ -45,8 +45,10 @@ async def test_a_journey_is_told_as_it_was_and_says_where_it_is(db: Database, te
     before = await traced(world, name)
     await archived(world)
     after = await traced(world, name)
-    assert [journey.pop("archived") for journey in before["journeys"]] == [False]
-    assert [journey.pop("archived") for journey in after["journeys"]] == [True]
+    since = await world.one("SELECT archived_at FROM archive_decision ORDER BY decision_id LIMIT 1")
+    said = ("archived", "archived_at")
+    assert [[journey.pop(one) for one in said] for journey in before["journeys"]] == [[False, None]]
+    assert [[journey.pop(one) for one in said] for journey in after["journeys"]] == [[True, since.isoformat()]]
     assert after == before
 
 

@@ -1,20 +1,24 @@
 """`leo bench` measures on a database of its own, says what it measured, and leaves nothing behind."""
 
+import importlib.util
 import json
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
+from pathlib import Path
 
 import psycopg
 import pytest
 
-from engine.bench import NAMES
+from engine.bench import NAMES, decide, functiongemma, ledger
 from engine.bench.decide import batches_among
 from engine.bench.tenant import BATCH
 from engine.bench.throwaway import PREFIX, database
 from engine.cli import run
 from rules.errors import Unavailable
+from tests.engine import tiny_model
 from tests.engine.acting import values
 from tests.engine.embedded_places import ROOT
 
@@ -74,7 +78,6 @@ def test_every_size_of_deciding_has_a_batch_to_measure_and_people_for_it(people:
 def test_a_benchmark_ends_with_one_json_object_and_leaves_nothing(
     admin_url: str, capsys: pytest.CaptureFixture[str], name: str, figures: set[str]
 ) -> None:
-    before = left(admin_url)
     size = {
         "dispatch": "500",
         "listeners": "20",
@@ -86,6 +89,14 @@ def test_a_benchmark_ends_with_one_json_object_and_leaves_nothing(
         "sync": "300",
         "trace": "2000",
     }[name]
+    measured(admin_url, capsys, name, figures, size)
+
+
+def measured(
+    admin_url: str, capsys: pytest.CaptureFixture[str], name: str, figures: set[str], size: str
+) -> Mapping[str, float]:
+    """Run a benchmark as its page says, with another size, and give its figures."""
+    before = left(admin_url)
     assert run(["bench", name, "--json", "--n", size]) == 0
     shown = capsys.readouterr()
     document = json.loads(shown.out.splitlines()[-1])
@@ -98,6 +109,48 @@ def test_a_benchmark_ends_with_one_json_object_and_leaves_nothing(
     assert all(value > 0 for value in [*document["figures"].values(), document["ratio"]])
     assert "met: " in shown.err
     assert left(admin_url) == before
+    return dict(document["figures"])
+
+
+# The least that these do takes half a minute, so what they measure in between is made smaller too.
+
+
+def test_deciding_is_measured_at_two_sizes_and_one_by_one(
+    admin_url: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(decide, "GROWTH", 4)
+    monkeypatch.setattr(decide, "SINGLES", 20)
+    figures = {"per_s", "per_s_500", "realtime_p50_ms", "realtime_p99_ms", "growth_2k_over_500"}
+    found = measured(admin_url, capsys, "decide", figures, "2000")
+    assert found["realtime_p50_ms"] <= found["realtime_p99_ms"]
+
+
+def test_sealing_and_recomputing_are_measured(
+    admin_url: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ledger, "WARM_UP", 0)
+    found = measured(admin_url, capsys, "ledger", {"append_cost_share", "verify_per_s", "records"}, "1000")
+    assert found["records"] > 1_000
+
+
+@pytest.mark.skipif(
+    importlib.util.find_spec("llama_cpp") is None,
+    reason="llama-cpp-python is not installed: make setup EXTRAS=functiongemma",
+)
+def test_choosing_by_functiongemma_is_measured(
+    admin_url: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the smallest model there is: writing the true shape takes 290 MB."""
+
+    def write(path: Path, *, words: object) -> Path:
+        assert words
+        return tiny_model.write(path)
+
+    monkeypatch.setattr("engine.bench.weightless.write", write)
+    monkeypatch.setattr(functiongemma, "REMEMBERED", 500)
+    speeds = {"p50_s", "p95_s", "memo_ms", "prefill_tok_s", "decode_tok_s"}
+    found = measured(admin_url, capsys, "functiongemma", {*speeds, "prompt_tokens", "calls"}, "10")
+    assert found["calls"] == 12
 
 
 def test_without_json_it_is_a_table(capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -14,7 +15,7 @@ import pytest
 from engine import embedded
 from engine.cli import run
 from engine.cli.app import COMMANDS
-from engine.processes import supervise, track
+from engine.processes import background, supervise, track
 from tests.engine.embedded_places import ROOT, open_directory, settings_for
 
 LEO = [sys.executable, "-c", f"import sys; sys.path.insert(0, {str(ROOT)!r}); from engine.cli import main; main()"]
@@ -95,9 +96,39 @@ def test_a_database_that_is_not_there_ends_without_a_traceback(
     embedded.stop(settings_for(home))
 
 
+def test_a_file_that_cannot_be_used_is_told_without_a_traceback(home: Path, tmp_path: Path) -> None:
+    (home / "lock").mkdir(parents=True)
+    ended = leo("tenants", "list")
+    assert ended.returncode == 1
+    assert [line.split(":")[0] for line in ended.stderr.splitlines()] == [
+        "leo",
+        "     Make room or give yourself the right to it, or name another place; LEO_HOME is one too.",
+    ]
+    assert f"{home / 'lock'} cannot be used: Is a directory." in ended.stderr
+    (home / "lock").rmdir()
+    (tmp_path / "file").touch()
+    ended = leo("load", "smoke", "--out", str(tmp_path / "file"))
+    assert ended.returncode == 2
+    assert f"{tmp_path / 'file'} cannot be written: File exists." in ended.stderr
+    assert embedded.is_running(settings_for(home)) == {}, "nothing was started for it"
+
+
+@pytest.mark.parametrize("option", ["--smtp-port", "--http-port"])
+def test_a_port_of_the_sandbox_that_is_taken_is_told_in_one_sentence(home: Path, option: str) -> None:
+    del home
+    with socket.create_server(("127.0.0.1", 0)) as taker:
+        port = str(taker.getsockname()[1])
+        ended = leo("sandbox", "--smtp-port", "0", "--http-port", "0", option, port)
+    assert ended.returncode == 1
+    (said,) = ended.stderr.splitlines()
+    assert said.startswith(f"The sandbox cannot listen on 127.0.0.1:{port}: Address already in use.")
+    assert option in said
+
+
 def test_the_database_is_set_up_step_by_step(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(["db", "status"]) == 1
-    assert "leo db upgrade" in capsys.readouterr().out
+    first = leo("db", "status")
+    assert (first.returncode, "leo db upgrade" in first.stdout) == (1, True)
+    assert first.stderr == f"A new, empty database is made for LEO_HOME, {home}.\n"
     assert run(["db", "bootstrap"]) == 0
     assert run(["db", "upgrade"]) == 0
     assert "before: no schema" in capsys.readouterr().out
@@ -148,12 +179,21 @@ def read_until(process: subprocess.Popen[str], text: str) -> str:
     raise AssertionError(f"leo up ended without {text!r}:\n{seen}")
 
 
+def wait_for_parts(home: Path) -> None:
+    """Wait until each part is written down: what was started and not yet written down would go on."""
+    deadline = time.monotonic() + 60
+    while not all(background.running(home, name) for name in ("sandbox", "api", "worker-realtime", "worker-bulk")):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_up_runs_everything_until_it_is_told_to_end(home: Path, number: signal.Signals) -> None:
     with start_up() as process:
         shown = read_until(process, "End: Ctrl-C")
         assert all(
-            name in shown for name in ("PostgreSQL", "Redis", "sandbox", "api", "worker-realtime", "worker-bulk")
+            name in shown
+            for name in ("PostgreSQL", "Redis", "sandbox", "api", "worker-realtime", "worker-bulk", "console")
         )
         again = leo("up")
         assert again.returncode == 1
@@ -163,6 +203,21 @@ def test_up_runs_everything_until_it_is_told_to_end(home: Path, number: signal.S
         assert "has ended" in read_until(process, "has ended")
         assert process.wait(timeout=60) == 0
         assert time.monotonic() - started < 20
+    assert [run for run in track.read_all(home / "run") if track.is_running(run)] == []
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_up_that_is_ended_while_it_starts_leaves_nothing(home: Path, number: signal.Signals, code: int) -> None:
+    with start_up() as process:
+        deadline = time.monotonic() + 60
+        while "postgres" not in (runs := embedded.is_running(settings_for(home))) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        os.kill(process.pid, number)
+        said, _ = process.communicate(timeout=60)
+    assert runs
+    assert process.returncode == code
+    assert "Traceback" not in said
+    assert "End: Ctrl-C" not in said
     assert [run for run in track.read_all(home / "run") if track.is_running(run)] == []
 
 
@@ -178,6 +233,7 @@ def test_down_ends_an_up_of_another_terminal(home: Path) -> None:
 def test_up_after_a_killed_up_takes_everything_over(home: Path) -> None:
     with start_up() as process:
         read_until(process, "End: Ctrl-C")
+        wait_for_parts(home)
         process.kill()
     assert embedded.is_running(settings_for(home))
     with start_up() as process:

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from channels.egress import ANYWHERE
-from channels.tokens import GrantEnded
+from channels.tokens import GrantEnded, zalo
 from channels.tokens.zalo import challenge_of, consent_url
 from engine import credentials
 from engine.cli import run
@@ -16,6 +16,7 @@ from engine.consents import connect_zalo
 from engine.credentials import Vault
 from rules.errors import InvalidInput
 from tests.engine.acts import Act
+from tests.engine.conftest import Types
 
 APP = {"app_id": "1234567890", "app_secret": "zalo-secret-of-the-app"}
 VERIFIER = "v" * 43
@@ -100,3 +101,17 @@ async def test_the_command_prints_a_verifier_its_challenge_and_the_page(capsys: 
     assert (len(verifier), challenge_of(verifier)) == (43, challenge)
     asked = parse_qs(urlsplit(url).query)
     assert asked == {"app_id": ["12"], "redirect_uri": ["https://shop.example/zalo"], "code_challenge": [challenge]}
+
+
+async def test_the_command_connects_a_channel_with_the_code_of_a_consent(
+    registered: Act, types: Types, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(zalo, "OAUTH_URL", registered.sandbox.base_url)
+    code = await consent(registered)
+    connect_it = ("channels", "zalo-connect", "zalo", "--app-id", APP["app_id"], "--code")
+    known = ("--app-secret", APP["app_secret"], "--verifier", VERIFIER)
+    assert "The channel zalo is connected. Give Zalo this webhook: /webhooks/" in await types(*connect_it, code, *known)
+    assert "zalo_oa" in await types("channels", "list")
+    said = await types(*connect_it, code, *known, ends_with=1)
+    assert "refuses the authorization code" in said
+    assert APP["app_secret"] not in said

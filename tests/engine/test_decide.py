@@ -164,6 +164,21 @@ async def test_a_message_that_never_went_out_takes_no_place_under_a_cap(
     assert (await world.decide(batch_id, now=NOW)).actions == {"send": 1}
 
 
+@pytest.mark.parametrize(("queued_days_ago", "good_for_days"), [(9, None), (40, 39)])
+async def test_a_message_that_waited_counts_under_a_cap_from_when_it_was_sent(
+    db: Database, tenant: Tenant, queued_days_ago: int, good_for_days: int | None
+) -> None:
+    policy = {"quiet_hours": None, "caps": [{"limit": 1, "days": 3}]}
+    world, campaign_id, people = await simple_world(db, tenant, people=1, policy=policy)
+    if good_for_days is not None:
+        await world.rows("UPDATE campaign SET good_for_minutes = %(m)s", m=good_for_days * 24 * 60)
+    _, (batch_id,) = await world.run(campaign_id, people)
+    await world.decide(batch_id, now=NOW - timedelta(days=queued_days_ago))
+    await world.rows("UPDATE delivery_log SET status = 'sent', sent_at = %(at)s", at=NOW - timedelta(days=1))
+    _, (batch_id,) = await world.run(campaign_id, people)
+    assert (await world.decide(batch_id, now=NOW)).reasons == {"frequency_cap": 1}
+
+
 async def test_what_holds_people_back_is_named(db: Database, tenant: Tenant) -> None:
     world, campaign_id, people = await simple_world(db, tenant, people=8)
     await world.rows(

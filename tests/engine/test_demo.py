@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gzip
 import json
 import os
 import signal
@@ -13,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from engine.demo.hillstrom import COLUMNS
 from engine.processes import background
 from tests.engine.embedded_places import open_directory
 
@@ -99,6 +101,39 @@ async def _kill_a_working_worker(home: Path, playing: "asyncio.Task[Any]") -> bo
             return True
         await asyncio.sleep(0.01)
     return False
+
+
+async def test_ctrl_c_ends_it_and_says_what_runs_on(demo_home: Path) -> None:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("LEO_")}
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", "from engine.cli import main; main()", "demo", "--people", "20000"),
+        env=environment | {"LEO_HOME": str(demo_home), "COLUMNS": "140"},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    assert process.stdout is not None
+    assert b"Starting" in await process.stdout.readline()
+    await asyncio.sleep(3)  # wherever it is then
+    process.send_signal(signal.SIGINT)
+    out, err = await asyncio.wait_for(process.communicate(), 60)
+    assert process.returncode == 130
+    assert "Traceback" not in out.decode() + err.decode()
+    assert "What was started runs on until: .venv/bin/leo down" in out.decode()
+    assert background.running(demo_home, "api") is not None
+
+
+async def test_the_customers_of_a_real_test_are_played(demo_home: Path, tmp_path: Path) -> None:
+    arms = ("Mens E-Mail", "Womens E-Mail", "No E-Mail")
+    line = "H{},10,2) $100 - $200,142.44,1,0,Surburban,0,Phone,{},1,{},29.99"
+    lines = [line.format(one, arms[one % 3], one % 2) for one in range(90)]
+    customers = tmp_path / "customers.csv.gz"
+    customers.write_bytes(gzip.compress("\n".join([",".join(COLUMNS), *lines]).encode()))
+    code, out, err = await leo(demo_home, "demo", "--customers", str(customers), "--json")
+    assert code == 0, err
+    told = last_object(out)
+    assert (told["profiles"], told["deliveries"]) == (90, {"sent": 60})
+    assert told["outcomes"]["bought"] == 45
+    assert (told["orphans"], told["graph_differences"]) == (0, 0)
 
 
 async def test_a_broken_file_of_customers_is_one_sentence_and_starts_nothing(demo_home: Path, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import shlex
 import signal
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -304,3 +305,15 @@ def test_a_model_that_goes_away_in_between_is_told_after_what_was_measured(
     printed = capsys.readouterr()
     assert json.loads(printed.out)["exact"] == 3
     assert "quota" in printed.err
+
+
+async def test_the_command_asks_gemini_what_the_page_says(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with gemini_stub.serving() as stub:
+        stub.says(gemini_stub.calls(("do_nothing", {"reason": "?"})))
+        monkeypatch.setenv("LEO_GEMINI_API_KEY", "a key")
+        monkeypatch.setenv("LEO_GEMINI_URL", stub.url)
+        words = shlex.split("eval intents --model gemini --limit 60 --at-once 4 --json")
+        assert await asyncio.to_thread(run, words) == 0
+    assert len(stub.asked) == json.loads(capsys.readouterr().out)["asked"] == 60

@@ -1,6 +1,7 @@
 """Events are stored once, and start what waits for them."""
 
 import asyncio
+import unicodedata
 from typing import Any
 
 import pytest
@@ -116,10 +117,19 @@ async def test_an_event_of_a_merged_profile_is_of_the_one_it_was_merged_into(db:
         assert await profiles.profile_id_of(conn, tenant_id=tenant.tenant_id, ext_id="old") == done.ids["new"]
 
 
+async def test_what_is_typed_in_parts_is_one_word_with_what_is_typed_whole(db: Database, tenant: Tenant) -> None:
+    apart, city = unicodedata.normalize("NFD", "ghé cửa hàng"), unicodedata.normalize("NFD", "Hà Nội")
+    await _record(db, tenant, {"type": apart, "ext_id": apart, "attributes": {"city": city}})
+    async with db.transaction(tenant.tenant_id) as conn:
+        row = await (await conn.execute("SELECT type, ext_id, attributes FROM marketing_event")).fetchone()
+    assert row == {"type": "ghé cửa hàng", "ext_id": apart, "attributes": {"city": "Hà Nội"}}, "a key stays"
+
+
 @pytest.mark.parametrize(
     ("event", "told"),
     [
         ({}, "type"),
+        ({"type": "visit", "attributes": {"note": "\x00"}}, "attributes"),
         ({"type": "x" * 101}, "type"),
         ({"type": "visit", "ext_id": ""}, "ext_id"),
         ({"type": "visit", "profile": "nobody"}, "nobody"),

@@ -1,46 +1,18 @@
 """`leo decisions`, `why-not`, `campaigns`: what an operator types to learn why, and what would come of a campaign."""
 
-import asyncio
 import json
-from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from engine.cli import run
 from engine.db import Database
-from engine.settings import Settings
 from tests.conftest import Tenant
+from tests.engine.conftest import Types
 from tests.engine.test_explain import decided
 from tests.engine.test_explain_forecast import EVERYBODY
 from tests.engine.test_explain_why_not import with_segment
 from tests.engine.world import simple_world
-
-Types = Callable[..., Awaitable[str]]
-
-
-@pytest.fixture
-def types(
-    db: Database,
-    tenant: Tenant,
-    settings: Settings,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> Types:
-    """Type a command for the tenant, in a thread, because it runs a loop of its own; gives what it said."""
-    del db  # its database exists before the command connects
-    for name, value in settings.environment().items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setenv("COLUMNS", "200")
-
-    async def type_(*words: str, ends_with: int = 0) -> str:
-        code = await asyncio.to_thread(run, (*words, "--tenant", tenant.slug))
-        said = capsys.readouterr()
-        assert code == ends_with, said
-        return " ".join((said.out + said.err).split())
-
-    return type_
 
 
 async def reads(types: Types, *words: str) -> Any:

@@ -39,8 +39,32 @@ async def with_segment(world: World, campaign_id: int, rule: dict[str, Any] = AT
 async def test_who_was_sent_it_did_get_it(db: Database, tenant: Tenant) -> None:
     world, campaign_id, people = await simple_world(db, tenant, people=1)
     (row,) = await decided(world, campaign_id, people)
+    await world.rows("UPDATE delivery_log SET status = 'sent', sent_at = now()")
     found = await why(world)
     assert (found.answer, found.to_document()["decision_id"]) == (Answer.SENT, row["decision_id"])
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "answer", "said"),
+    [
+        ("queued", None, Answer.ON_ITS_WAY, "đang chờ gửi"),
+        ("uncertain", "timeout", Answer.MAY_HAVE_ARRIVED, "không rõ tin có đến nơi"),
+        ("failed", "550 5.1.1", Answer.NOT_SENT, "tin bị từ chối hẳn"),
+        ("dead", "provider_down", Answer.NOT_SENT, "đã thử nhiều lần"),
+        ("expired", "too_late", Answer.NOT_SENT, "quá hạn"),
+        ("cancelled", None, Answer.NOT_SENT, "chiến dịch hoặc lượt chạy đã bị hủy"),
+        ("cancelled", "consent_withdrawn", Answer.NOT_SENT, "rút lại sự đồng ý"),
+    ],
+)
+async def test_deciding_to_send_is_not_sending(
+    db: Database, tenant: Tenant, status: str, code: str | None, answer: Answer, said: str
+) -> None:
+    world, campaign_id, people = await simple_world(db, tenant, people=1)
+    await decided(world, campaign_id, people)
+    await world.rows("UPDATE delivery_log SET status = %(s)s, code = %(c)s", s=status, c=code)
+    found = await why(world, language=Language.VI)
+    assert found.answer is answer
+    assert said in found.sentence
 
 
 async def test_who_is_held_back_is_told_by_which_gate_with_the_decision(db: Database, tenant: Tenant) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import dataclasses
 import importlib.util
+import json
 import signal
 import sys
 import threading
@@ -13,6 +14,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from engine.cli import run
 from engine.think.contract import Answer, ModelRefused, ModelUnavailable, Question, Reply, Request
 from engine.think.functiongemma import serve
 from engine.think.functiongemma.client import ServedFunctionGemma
@@ -95,6 +97,18 @@ async def test_killed_while_it_answers_it_is_unavailable_and_started_again_it_an
     async with started(tmp_path) as (_, client):
         after = await client.choose(QUESTION, within_s=60)
     assert (after.model, after.probabilities) == (before.model, before.probabilities)
+
+
+@has_llama
+async def test_it_is_measured_as_the_page_on_evaluation_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with started(tmp_path) as (_, client):
+        monkeypatch.setenv("LEO_MODEL_URL", str(client._http.base_url))
+        monkeypatch.setenv("LEO_MODEL_TOKEN", TOKEN)
+        words = ("eval", "intents", "--model", "functiongemma", "--limit", "3", "--json")
+        assert await asyncio.to_thread(run, words) == 0
+    assert json.loads(capsys.readouterr().out)["asked"] == 3
 
 
 class Gated(FunctionGemma):

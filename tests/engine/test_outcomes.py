@@ -127,8 +127,49 @@ async def test_a_purchase_keeps_its_value(told: Told) -> None:
         incoming("bought", told.ref(0), key="a", value=250_000),
         incoming("bought", told.ref(1), key="b", value="many"),
         incoming("visited", told.ref(1), key="c"),
+        incoming("bought", told.ref(2), key="d", value=10**400),
     )
-    assert [one["value"] for one in await told.outcomes()] == [250_000.0, None, None]
+    assert [one["value"] for one in await told.outcomes()] == [250_000.0, None, None, None]
+
+
+async def test_a_clock_that_is_ahead_does_not_make_a_withdrawal_of_the_future(told: Told) -> None:
+    ahead = replace(incoming("unsubscribed", told.ref(0)), at=datetime.now(UTC) + timedelta(days=400))
+    await told.tell(ahead)
+    (kept,) = await told.outcomes()
+    assert kept["occurred_at"] <= datetime.now(UTC)
+    await told.world.rows(
+        "INSERT INTO consent (tenant_id, profile_id, granted, at) VALUES (leo_tenant(), %(p)s, true, %(at)s)",
+        p=told.people[0],
+        at=datetime.now(UTC),
+    )
+    assert (await told.decide_again())[told.people[0]] == "chosen", "who agrees again is written to again"
+
+
+async def test_who_turns_from_a_channel_means_all_of_it(told: Told) -> None:
+    await told.world.rows("UPDATE campaign SET purpose = 'order'")
+    await told.tell(
+        incoming("unsubscribed", None, key="unfollow", address="kh-1@people.example"),
+        incoming("unsubscribed", told.ref(1), key="link"),
+    )
+    rows = await told.world.rows("SELECT profile_id, channel, purpose FROM consent WHERE NOT granted")
+    assert {(row["profile_id"], row["channel"], row["purpose"]) for row in rows} == {
+        (told.people[0], "email", "order"),
+        (told.people[0], "email", "marketing"),
+        (told.people[1], "email", "order"),
+    }
+
+
+async def test_a_suppression_that_had_run_out_holds_again_when_the_address_bounces_again(told: Told) -> None:
+    await told.world.rows(
+        """
+        INSERT INTO suppression (tenant_id, channel, address, reason, expires_at)
+        VALUES (leo_tenant(), 'email', 'kh-1@people.example', 'bounced', now() - interval '1 day')
+        """
+    )
+    await told.tell(incoming("bounced", told.ref(0)))
+    assert await told.world.rows("SELECT address, expires_at FROM suppression") == [
+        {"address": "kh-1@people.example", "expires_at": None}
+    ]
 
 
 async def test_a_bounce_fails_the_message_and_closes_the_address(told: Told) -> None:

@@ -238,3 +238,12 @@ def test_a_port_you_set_is_never_silently_another(tmp_path: Path) -> None:
         with pytest.raises(Unavailable, match=f"Port {port}.*in use by another program") as caught:
             table.resolved(settings_for(tmp_path).model_copy(update={"api_port": port}))
     assert "LEO_API_PORT" in caught.value.remedy
+
+
+def test_who_only_names_a_port_minds_no_program_that_has_it(tmp_path: Path) -> None:
+    with socket.create_server((LOOPBACK, 0)) as taker:
+        port = int(taker.getsockname()[1])
+        settings = settings_for(tmp_path).model_copy(update={"api_port": port})
+        assert table.api_url(table.as_kept(settings)).endswith(f":{port}")
+    kept = table.resolved(settings_for(tmp_path))
+    assert table.as_kept(settings_for(tmp_path)) == kept

@@ -1,5 +1,6 @@
 """A channel without credentials goes to the sandbox, nobody gets its messages, and everything that shows it says so."""
 
+import io
 import json
 
 import pytest
@@ -19,6 +20,7 @@ from rules.words import Channel
 from tests.channels import samples
 from tests.channels.sandbox_process import SandboxProcess
 from tests.engine.acts import Act
+from tests.engine.conftest import Types
 from tests.engine.world import World
 
 KINDS = sorted({sample.channel for sample in samples.SAMPLES})
@@ -65,6 +67,17 @@ async def test_a_delivery_through_it_is_marked_in_the_log_and_in_its_attempt(
     assert delivery["code"].startswith("sandbox 250")
     (ended,) = await world.rows("SELECT detail FROM delivery_attempt WHERE phase = 'ended'")
     assert ended["detail"].startswith("The sandbox took it, nobody got it")
+
+
+async def test_a_command_finds_the_sandbox_of_its_home(
+    act: Act, vault: Vault, types: Types, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody sets its ports: `leo up` keeps them below LEO_HOME."""
+    world = act.world
+    async with world.db.transaction(world.tenant.tenant_id) as conn:
+        await connect_channel(conn, vault, tenant_id=world.tenant.tenant_id, kind="email", name="mail", settings={})
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"From: a@b.example\n\nnothing\n")))
+    assert "0 new" in await types("callbacks", "mail", "mail")
 
 
 async def test_lists_of_channels_say_which_are_in_the_sandbox(act: Act, vault: Vault) -> None:

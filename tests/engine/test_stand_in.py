@@ -10,8 +10,10 @@ import pytest
 from channels.contract import Incoming
 from channels.registry import factories
 from channels.telegram import TelegramAdapter
+from engine.campaigns import funnel
 from engine.dispatch import Adapters, give_up_leases, put_aside
 from engine.outcomes import Recorded, record_outcomes
+from engine.queries import queries
 from engine.settings import Settings
 from rules.circuit import FAILURES
 from rules.words import Channel, Lane, OutcomeType
@@ -178,6 +180,37 @@ async def test_where_a_message_fails_for_good_another_channel_takes_its_place(ac
     decision = (await act.world.decisions())[-1]
     assert "The message on email failed: bad_request." in str(decision["candidates"])
     assert await act.world.graph_differences() == 0
+    async with act.world.db.transaction(act.world.tenant.tenant_id) as conn:
+        found = await funnel.funnel(conn, campaign_id=act.campaign_id)
+    assert (found.audience, found.decided, found.sends) == (5, 5, 5), "each person once"
+    assert found.deliveries == {"sent": 5, "failed": 2}
+
+
+async def test_a_thousand_bounces_told_at_once_are_followed_in_batches(act: Act) -> None:
+    await two_channels(act, 1, fallback={"hours": 24})
+    more = await act.world.people(500, prefix="more-", channels=("email", "telegram"))
+    _, batch_ids = await act.world.run(act.campaign_id, [*act.people, *more], size=300)
+    for batch_id in batch_ids:
+        await act.world.decide(batch_id)
+    rows = await act.world.rows(
+        """
+        UPDATE delivery_log SET status = 'failed', class = 'bounced'
+        WHERE run_id = (SELECT run_id FROM run_batch WHERE batch_id = %(b)s) RETURNING delivery_id
+        """,
+        b=batch_ids[0],
+    )
+    async with act.world.db.transaction(act.world.tenant.tenant_id) as conn:
+        told = {"delivery_ids": [row["delivery_id"] for row in rows], "now": datetime.now(UTC)}
+        await conn.execute(queries("dispatch")["fall_back"], told)
+    found = await act.world.rows(
+        """
+        SELECT r.run_id, cardinality(b.profile_ids) AS people
+        FROM run_batch b JOIN campaign_run r USING (tenant_id, run_id)
+        WHERE r.kind = 'fallback' ORDER BY 2 DESC
+        """
+    )
+    assert [row["people"] for row in found] == [500, len(rows) - 500]
+    assert len({row["run_id"] for row in found}) == 1
 
 
 async def test_when_the_last_channel_failed_too_nothing_more_is_sent(act: Act) -> None:

@@ -1,46 +1,19 @@
 """`leo stuck`: what an operator types to see what does not get on, to take it up again, and to see who did."""
 
-import asyncio
 import getpass
 import json
-from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from engine.cli import run
 from engine.db import Database
 from engine.decide import put_off
-from engine.settings import Settings
 from tests.conftest import Tenant
+from tests.engine.conftest import Types
 from tests.engine.world import World, simple_world
 
-Types = Callable[..., Awaitable[str]]
 REASON = "The policy was mended."
-
-
-@pytest.fixture
-def types(
-    db: Database,
-    tenant: Tenant,
-    settings: Settings,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> Types:
-    """Type a command for the tenant, in a thread, because it runs a loop of its own; gives what it said."""
-    del db  # its database exists before the command connects
-    for name, value in settings.environment().items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setenv("COLUMNS", "200")
-
-    async def type_(*words: str, ends_with: int = 0) -> str:
-        code = await asyncio.to_thread(run, ("stuck", *words, "--tenant", tenant.slug))
-        said = capsys.readouterr()
-        assert code == ends_with, said
-        return said.out + said.err
-
-    return type_
 
 
 @pytest.fixture
@@ -54,16 +27,16 @@ async def batch_id(db: Database, tenant: Tenant) -> int:
 
 
 async def reads(types: Types, *words: str, ends_with: int = 0) -> Any:
-    return json.loads(await types(*words, "--json", ends_with=ends_with))
+    return json.loads(await types("stuck", *words, "--json", ends_with=ends_with))
 
 
 async def test_what_was_put_off_is_listed_and_taken_up_once(types: Types, batch_id: int) -> None:
     (shown,) = (await reads(types, "list"))["put_off"]
     assert (shown["batch_id"], shown["setbacks"]) == (batch_id, 1)
-    table = await types("list")
+    table = await types("stuck", "list")
     assert str(batch_id) in table
     assert "put_off" in table
-    said = await types("take-up", "batch", str(batch_id), "--reason", REASON)
+    said = await types("stuck", "take-up", "batch", str(batch_id), "--reason", REASON)
     assert f"The batch {batch_id} goes on: 1 became due." in said
     assert (await reads(types, "list"))["put_off"] == []
     again = await reads(types, "take-up", "batch", str(batch_id), "--reason", REASON)
@@ -71,15 +44,15 @@ async def test_what_was_put_off_is_listed_and_taken_up_once(types: Types, batch_
 
 
 async def test_who_took_it_up_and_why_is_shown(types: Types, batch_id: int) -> None:
-    await types("take-up", "batch", str(batch_id), "--reason", "[bold]Sửa xong[/]")
-    log = await types("log")
+    await types("stuck", "take-up", "batch", str(batch_id), "--reason", "[bold]Sửa xong[/]")
+    log = await types("stuck", "log")
     assert str(batch_id) in log
     assert "[bold]Sửa xong[/]" in log
     assert f"cli {getpass.getuser()}" in log
 
 
 async def test_what_there_is_not_ends_with_a_sentence(types: Types, batch_id: int) -> None:
-    said = await types("take-up", "batch", str(batch_id + 1), "--reason", REASON, ends_with=1)
+    said = await types("stuck", "take-up", "batch", str(batch_id + 1), "--reason", REASON, ends_with=1)
     assert str(batch_id + 1) in said
     assert "Traceback" not in said
 
@@ -91,5 +64,5 @@ async def test_what_is_refused_is_said_and_ends_with_an_error(
     await world.decide(batch_id)
     await world.rows("UPDATE delivery_log SET status = 'sent', sent_at = now()")
     message = str((await world.deliveries())[0]["delivery_id"])
-    said = await types("take-up", "message", message, "--reason", REASON, ends_with=1)
+    said = await types("stuck", "take-up", "message", message, "--reason", REASON, ends_with=1)
     assert f"The message {message} was left as it is: done." in said

@@ -9,10 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from engine.db import Database
 from engine.settings import Settings
 from tests.channels.sandbox_process import ROOT
 from tests.conftest import Tenant
-from tests.engine.cdp import Cdp
+from tests.engine.cdp import Cdp, keys
+from tests.engine.worker_process import until
 
 
 class Leo:
@@ -83,6 +85,17 @@ async def test_a_source_that_cannot_be_read_is_one_sentence_and_is_not_added(
     assert "There is no source" in (await leo("sources", "check", "cdp"))[2]
 
 
+async def test_a_source_that_does_not_answer_is_waited_for_in_plain_words(leo: Leo) -> None:
+    process = await leo.start(
+        "sources", "add", "arango", "--key", "cdp", "--url", "http://127.0.0.1:1", "--database", "x"
+    )
+    assert process.stderr is not None
+    line = (await process.stderr.readline()).decode()
+    assert line.startswith("ArangoDB at http://127.0.0.1:1/_db/x cannot be reached"), line
+    process.kill()
+    await process.communicate()
+
+
 @pytest.mark.parametrize("url", ["ftp://arango.example", "arango.example:8529", "http://leo:hush@arango.example"])
 async def test_a_url_that_is_none_or_holds_a_password_is_refused(leo: Leo, url: str) -> None:
     code, _, err = await leo("sources", "add", "arango", "--key", "cdp", "--url", url, "--database", "x")
@@ -102,11 +115,15 @@ async def test_a_map_of_ones_own_is_taken_and_a_wrong_one_refused(leo: Leo, cdp:
     assert (await leo.add(cdp, "--map", str(changes)))[0] == 0
 
 
-async def test_ctrl_c_ends_it_after_a_page_and_the_next_goes_on(leo: Leo, cdp: Cdp) -> None:
+async def test_ctrl_c_ends_it_after_a_page_and_the_next_goes_on(leo: Leo, cdp: Cdp, db: Database) -> None:
     await cdp.make(600)
     assert (await leo.add(cdp, "--set", "page=2"))[0] == 0
     process = await leo.start("sync", "--json")
-    await asyncio.sleep(2.5)
+
+    async def has_begun() -> bool:
+        return bool(await keys(db, leo.tenant))
+
+    await until(has_begun)
     process.send_signal(signal.SIGINT)
     out, err = await process.communicate()
     first = json.loads(out)["cdp"]

@@ -1,8 +1,8 @@
 """A template is tried on a real person before it is approved: everything that stands against it is said at once."""
 
-import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+import re
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,13 +11,13 @@ from psycopg.types.json import Jsonb
 
 from engine import campaigns
 from engine.campaigns import Preview
-from engine.cli import run
 from engine.db import Database
 from engine.dispatch.adapters import Adapters
 from engine.settings import Settings
 from rules.errors import Conflict, InvalidInput, NotFound, Unavailable
 from tests.channels.sandbox_process import SandboxProcess, start_sandbox
 from tests.conftest import Tenant
+from tests.engine.conftest import Types
 from tests.engine.world import World
 
 NOW = datetime(2026, 5, 1, 20, tzinfo=UTC)
@@ -192,28 +192,6 @@ async def test_a_trial_says_why_it_does_not_leave(desk: Desk) -> None:
         await campaigns.send_trial(there, good, "nobody")
 
 
-Types = Callable[..., Awaitable[str]]
-
-
-@pytest.fixture
-def types(
-    desk: Desk, tenant: Tenant, settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Types:
-    """Type a command for the tenant, in a thread, because it runs a loop of its own; gives what it said."""
-    del desk  # its people exist before the command asks for them
-    for name, value in settings.environment().items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setenv("COLUMNS", "200")
-
-    async def type_(*words: str, ends_with: int = 0) -> str:
-        code = await asyncio.to_thread(run, (*words, "--tenant", tenant.slug))
-        said = capsys.readouterr()
-        assert code == ends_with, said
-        return " ".join((said.out + said.err).split())
-
-    return type_
-
-
 async def test_the_command_line_shows_previews_and_approves(desk: Desk, types: Types) -> None:
     template_id = str(await desk.save())
     said = await types("templates", "preview", template_id, "--profile", "kh-1", ends_with=1)
@@ -226,8 +204,11 @@ async def test_the_command_line_shows_previews_and_approves(desk: Desk, types: T
     shown = await types("templates", "preview", template_id, "--profile", "kh-1", "--locale", "en")
     assert "added for the law: [QC], how to refuse" in shown
     assert "subject: [QC] Hi Person 1" in shown
+    linked = str(await desk.save(key="linked", body_text="Ngừng: {{ unsubscribe_url }}"))
+    said = await types("templates", "preview", linked, "--profile", "kh-1")
+    assert re.search(r"http://127\.0\.0\.1:[1-9]\d*/unsubscribe/", said), said
     assert json.loads(await types("templates", "show", template_id))["status"] == "draft"
     assert "is approved by cli " in await types("templates", "approve", template_id)
-    (listed,) = json.loads(await types("templates", "list", "--json"))
+    listed, _ = json.loads(await types("templates", "list", "--json"))
     assert (listed["status"], listed["approved_at"] is None) == ("approved", False)
     assert "vi, en" in await types("templates", "list")

@@ -79,6 +79,8 @@ async def test_a_whole_journey_is_told_from_event_to_outcome(db: Database, tenan
             {"event": "everyone in a snapshot", "task": "score decided", "outcome": "come back yet"},
         ),
         ({"kind": "wake_up"}, {"event": "a wake-up decided again", "task": "score", "outcome": "yet"}),
+        ({"kind": "membership"}, {"event": "came into or left a segment", "task": "score", "outcome": "yet"}),
+        ({"kind": "fallback"}, {"event": "message of an earlier run failed", "task": "score", "outcome": "yet"}),
         ({"kind": "request"}, {"event": "a request asked for it", "task": "score", "outcome": "yet"}),
         ({"kind": "event", "event": "E-9"}, {"task": "score", "outcome": "yet"}),
         ({"arbiter": "functiongemma"}, {"event": "snapshot", "outcome": "yet"}),

@@ -3,13 +3,18 @@
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 
 from engine import events, lanes, profiles, segments
 from engine.credentials import Vault
 from engine.db import Database
+from engine.dispatch import Adapters
 from engine.settings import Settings
+from engine.worker.jobs import Hands
+from engine.worker.rounds import for_each_tenant
+from rules.errors import Unavailable
 from rules.words import Lane
 from tests.channels.sandbox_process import SandboxProcess, start_sandbox
 from tests.conftest import Tenant
@@ -90,6 +95,24 @@ async def test_an_event_moves_its_person_and_starts_the_campaign_that_waits_for_
     assert runs == [{"kind": "membership", "lane": "realtime"}]
     assert [one["profile_id"] for one in await world.decisions()] == [first]
     assert not worker.said("upkeep failed")
+
+
+async def test_what_fails_for_one_tenant_keeps_no_other_waiting(
+    db: Database, tenant: Tenant, other_tenant: Tenant, settings: Settings, adapters: Adapters
+) -> None:
+    assert settings.redis_url is not None
+    client = lanes.connect(settings.redis_url.get_secret_value())
+    hands = Hands(db, adapters, client, lane=Lane.BULK, owner="worker-bulk@test:1:1")
+    visited: list[UUID] = []
+
+    async def work(_hands: Hands, tenant_id: UUID) -> None:
+        visited.append(tenant_id)
+        if len(visited) == 1:
+            raise Unavailable("Something of this tenant is locked.", remedy="Wait.")
+
+    await for_each_tenant(hands, lanes.TIDY, work)
+    assert {tenant.tenant_id, other_tenant.tenant_id} <= set(visited)
+    await client.aclose()
 
 
 @pytest.mark.parametrize("worker", ["realtime"], indirect=True)

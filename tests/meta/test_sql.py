@@ -33,7 +33,8 @@ IN_CODE: Mapping[str, str] = {
 # Statements with something written into them, and why it can be nobody's input.
 ASSEMBLED: Mapping[str, str] = {
     "engine/bench/mirror.py": "the graph's name, from the database",
-    "engine/dispatch/claim.py": "one of two conditions that stand beside it",
+    "engine/dispatch/claim.py": "one of the conditions that stand beside it, and `refusal`",
+    "engine/dispatch/letters.py": "`refusal`, the same question as when a message leaves",
     "engine/trace.py": "the wrapped file, the graph's name from the database, and a UUID",
     "graph/cypher.py": "the file's text and a graph's name that matches its pattern",
     "graph/explore.py": "a text that the guard let through, between quotes that it does not hold, and checked names",

@@ -33,7 +33,7 @@ SECTIONS: dict[str, Context] = {
     "leo demo": Context(
         elsewhere={
             "leo demo": "every page here begins with what it left, and `.ci/run` runs `make demo`",
-            "leo demo --customers": "tests/engine/test_hillstrom.py plays a file of real customers",
+            "leo demo --customers": "tests/engine/test_demo.py plays such a file",
         },
     ),
     "leo tenants": Context(
@@ -91,7 +91,7 @@ SECTIONS: dict[str, Context] = {
     "leo credentials": Context(before={"leo credentials new-key": OWN_KEY}),
     "leo channels": Context(
         fill={"newsletter": "email", "renew zalo": "renew email"},
-        elsewhere={"leo channels zalo-": "Zalo is asked: tests/engine/test_consents.py asks its emulator"},
+        elsewhere={"leo channels zalo-connect": "Zalo is asked: tests/engine/test_consents.py asks its emulator"},
     ),
     "leo templates": Context(fill={"251": "SELECT template_id FROM message_template WHERE key = 'uu-dai'"}),
     "leo campaigns": Context(prints={"leo campaigns start": "is active"}),
@@ -113,7 +113,9 @@ SECTIONS: dict[str, Context] = {
             "resolve 9001": "SELECT 'resolve ' || min(delivery_id) FROM delivery_log WHERE status = 'uncertain'",
         },
     ),
-    "leo eval": Context(elsewhere={"leo eval intents": "it asks a model of Google's for money"}),
+    "leo eval": Context(
+        elsewhere={"leo eval intents": "tests/engine/test_evaluation.py gives it a Gemini that costs nothing"}
+    ),
     "leo export": Context(),
     "leo graph": Context(),
     "leo cypher": Context(files={"mine.cypher": "MATCH (p:Profile) WHERE p.profile_id IN $ids RETURN p.ext_id\n"}),

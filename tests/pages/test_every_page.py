@@ -4,7 +4,7 @@ import subprocess
 
 import pytest
 
-from tests.pages import test_cli, test_guides, test_live
+from tests.pages import test_cli, test_guides, test_live, test_upgrade_page
 from tests.pages.context import Context, fitting
 from tests.pages.reading import ROOT, SHELLS, blocks, pages, shell_commands
 
@@ -15,13 +15,12 @@ ELSEWHERE = {
     "README.md": "`.ci/run` runs make demo and make test; tests/pages/test_shown.py holds what the demo shows",
     "docs/tutorial.md": "tests/engine/test_tutorial.py types it whole",
     "docs/operations.md": "tests/engine/test_cli.py starts, looks at and stops everything with the same three commands",
-    "docs/operations/deploy.md": "containers, a cluster, systemd: tests/meta/test_deploy.py reads the files they take",
-    "docs/operations/upgrade.md": "tests/engine/test_upgrade.py upgrades what every earlier release left",
     "docs/channels/add-a-channel.md": "make test runs the two files",
-    "docs/security.md": "npm and the Internet are asked: before a release",
+    "docs/security.md": "npm and the Internet are asked, before a release; make fuzz is tests/api/test_fuzz.py, longer",
 }
 TYPED: dict[str, list[Context]] = {
     test_cli.PAGE: list(test_cli.SECTIONS.values()),
+    test_upgrade_page.PAGE: [test_upgrade_page.CONTEXT],
     **{page: [context] for page, context in {**test_guides.PAGES, **test_live.PAGES, **test_live.ALONE}.items()},
 }
 

@@ -24,7 +24,26 @@ POLICY = Context(
     },
 )
 SOMEBODYS = "the host is somebody else's: tests/engine/test_sync_cli.py reads an emulated ArangoDB by the same commands"
-BENCHMARKS = "tests/engine/test_bench.py and the test of each run it with less work; whole, it takes minutes"
+FAULTS = {
+    "leo bench chaos": "tests/engine/test_chaos.py kills everything with fewer messages; whole, it takes minutes",
+    "leo bench faults": "tests/engine/test_faults.py brings each fault about with fewer messages",
+}
+BENCHMARKS = {
+    **FAULTS,
+    "leo bench": "tests/engine/test_bench.py runs each with less work; whole, it takes minutes",
+    "leo bench archive": "its least takes minutes; tests/engine/test_archive.py archives and compares without a clock",
+    "leo bench pages": "tests/api/console/test_bench_pages.py looks at fewer pages",
+    "leo bench scale": "tests/engine/test_scale.py runs each of its parts with less work; whole, it takes long",
+    "leo bench compare": "the libraries that it compares with are an extra, which the tests go without",
+}
+# The page leaves to its reader where the servers are, and says in a comment how a key is made.
+HOSTS = {
+    "LEO_DATABASE_URL=postgresql://leo_app:secret@db.example:5432/leo": ":",
+    "LEO_REDIS_URL=redis://:secret@redis.example:6379/0": ":",
+    "LEO_CREDENTIAL_KEY=...       # python": "LEO_CREDENTIAL_KEY=$(python",
+    '.decode())"': '.decode())")',
+    "LEO_API_PORT=8765": "LEO_API_PORT=0",
+}
 QUICK = {
     ".venv/bin/leo": "leo",
     "export LEO_DATABASE_URL=postgresql://leo_app:secret@db.example:5432/leo": ":",
@@ -35,9 +54,9 @@ PAGES: dict[str, Context] = {
         fill={"123456": "SELECT min(decision_id) FROM decision"},
         prints={"leo audit verify": "whole"},
     ),
-    "docs/benchmarks.md": Context(elsewhere={"leo bench": BENCHMARKS}),
+    "docs/benchmarks.md": Context(elsewhere=BENCHMARKS),
     "docs/comparison.md": Context(
-        elsewhere={"make setup": "it fetches packages", "leo bench compare": "the libraries are an extra"}
+        elsewhere={"make setup": "it fetches packages", "leo bench compare": BENCHMARKS["leo bench compare"]}
     ),
     "docs/database.md": Context(
         fill={
@@ -50,15 +69,15 @@ PAGES: dict[str, Context] = {
     ),
     "docs/evaluation.md": Context(
         elsewhere={
-            "leo eval intents --model functiongemma": "the model has 290 MB",
-            "leo eval intents --model gemini": "it asks a model of Google's, which costs",
+            "leo eval intents --model functiongemma": "tests/engine/test_functiongemma_process.py has a smaller model",
+            "leo eval intents --model gemini": "tests/engine/test_evaluation.py gives it a Gemini that costs nothing",
         }
     ),
     "docs/explain.md": Context(
         fill={"601": "SELECT min(decision_id) FROM decision"},
         prints={"leo why-not kh-000042 uu-dai-thang": "city is"},
     ),
-    "docs/faults.md": Context(elsewhere={"leo bench": BENCHMARKS}),
+    "docs/faults.md": Context(elsewhere=FAULTS),
     "docs/graph.md": Context(),
     "docs/identity.md": Context(),
     "docs/ingest.md": Context(
@@ -70,6 +89,20 @@ PAGES: dict[str, Context] = {
     "docs/operations/backup.md": Context(
         before={"leo restore backups/2026-03-01": NEW_DATABASE},
         elsewhere={"pg_basebackup": "tests/engine/test_backup_physical.py restores from such a copy, to a moment"},
+    ),
+    "docs/operations/deploy.md": Context(
+        fill={**HOSTS, "/etc/leo/leo.env": "leo.env", "/etc/systemd/system/": "units/"},
+        before={
+            "": "set -a; mkdir units",
+            # What every host has the same is set by then.
+            "LEO_DATABASE_URL=postgresql://leo_app:secret@pgbouncer": "leo doctor",
+        },
+        elsewhere={
+            "docker compose": "no engine for containers is here: tests/meta/test_deploy.py reads what it takes",
+            "kubectl": "no cluster is here: tests/meta/test_deploy.py reads what it takes",
+            "useradd": "it makes an account of the machine",
+            "systemctl": "tests/meta/test_deploy.py has systemd read the units",
+        },
     ),
     "docs/policy.md": POLICY,
     "docs/policy.vi.md": POLICY,

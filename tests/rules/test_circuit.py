@@ -108,6 +108,18 @@ def test_a_refused_credential_pauses_at_once_and_a_denial_when_it_repeats() -> N
     assert pause_reason(WORKING, [_slow(60)] * 9 + [DOWN] * 9) is None, "these mend themselves"
 
 
+def test_an_answer_that_says_nothing_of_what_we_may_send_does_not_break_the_row() -> None:
+    for between in (_slow(2), DOWN):
+        assert pause_reason(WORKING, [DENIED, DENIED, between, DENIED]) == "permission_denied: scope"
+
+
+@quick
+@given(st.lists(signs, max_size=12), st.lists(signs, max_size=12))
+def test_a_channel_is_paused_for_the_same_answers_however_they_come(first: list[Heard], then: list[Heard]) -> None:
+    apart = pause_reason(WORKING, first) or pause_reason(learn(WORKING, first, NOW), then)
+    assert pause_reason(WORKING, first + then) == apart
+
+
 def test_another_provider_is_for_a_breakdown_or_a_long_wait() -> None:
     assert not is_out(learn(WORKING, [_slow(2)], NOW), NOW)
     assert is_out(learn(WORKING, [_slow(MOVE_AFTER.total_seconds() + 1)], NOW), NOW)

@@ -130,7 +130,7 @@ def said(document: dict[str, Any], language: Language = Language.EN) -> list[str
                 "Among what may be done the choice is made by FunctionGemma, where that fails by the score.",
                 "For one person the models have 2 s together.",
                 "A run for which models are forecast to need more than 8 hours does not start.",
-                "A run for which models are forecast to cost more than 2.5 does not start.",
+                "A run for which models are forecast to cost more than 2.5 US dollars does not start.",
             ],
         ),
     ],

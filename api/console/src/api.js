@@ -46,8 +46,8 @@ const MOST_PAGES = 20;
 
 /** Speak with a key; `onRefused` is told where the key holds no more. */
 export function connect(key, onRefused = () => {}) {
-  async function ask(method, path, { query, body, signal } = {}) {
-    const headers = { Authorization: `Bearer ${key}`, Accept: "application/json" };
+  async function ask(method, path, { query, body, signal, headers: more } = {}) {
+    const headers = { Authorization: `Bearer ${key}`, Accept: "application/json", ...more };
     if (body !== undefined) headers["Content-Type"] = "application/json";
     const answer = await fetch(address(path, query), {
       method,

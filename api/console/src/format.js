@@ -11,6 +11,7 @@ export function formats(language, zone) {
   const short = new Intl.DateTimeFormat(locale, { timeZone: zone, hour: "2-digit", minute: "2-digit" });
   const date = new Intl.DateTimeFormat(locale, { timeZone: zone, day: "numeric", month: "short" });
   const day = new Intl.DateTimeFormat(locale, { timeZone: zone, dateStyle: "full" });
+  const plain = new Intl.DateTimeFormat(locale, { timeZone: zone, dateStyle: "medium" });
   const moment = new Intl.DateTimeFormat(locale, { timeZone: zone, dateStyle: "medium", timeStyle: "short" });
   const fields = new Intl.DateTimeFormat("sv-SE", { timeZone: zone, dateStyle: "short", timeStyle: "short" });
   const wall = (at) => (at ? fields.format(new Date(at)).replace(" ", "T") : "");
@@ -31,6 +32,7 @@ export function formats(language, zone) {
     clock: (at, exact) => (exact ? clock : short).format(new Date(at)),
     date: (at) => date.format(new Date(at)),
     day: (at) => day.format(new Date(at)),
+    day_of: (at) => (at ? plain.format(new Date(at)) : ""),
     moment: (at) => (at ? moment.format(new Date(at)) : ""),
   };
 }

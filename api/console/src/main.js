@@ -20,6 +20,7 @@ const PAGES = {
   explorer: () => import("./pages/explorer.js"),
   insight: () => import("./pages/insight.js"),
   operations: () => import("./pages/operations.js"),
+  channels: () => import("./pages/channels.js"),
   task: () => import("./pages/task.js"),
 };
 const OF_ONE = { people: "person", campaigns: "campaign", segments: "segment", tasks: "task" };

@@ -4,7 +4,7 @@ import { icon } from "./parts/icon.js";
 import { isDark } from "./session.js";
 
 const PLACES = ["people", "segments", "campaigns", "explorer", "insight", "operations"];
-const OF = { person: "people", campaign: "campaigns", compose: "campaigns", segment: "segments", task: "operations" };
+const OF = { person: "people", campaign: "campaigns", compose: "campaigns", segment: "segments", task: "operations", channels: "operations" };
 
 export function toggles({ t, language, languages, setLanguage, turnTheme }) {
   const other = languages.find((one) => one !== language);

@@ -7,6 +7,7 @@ from engine.templates.filters.reader import Reader
 
 MOST = Decimal(10) ** 15
 PLACES = 2
+NEXT = 1_000
 # What people say instead of zeros, the largest first.
 WORDS = {
     True: ((10**9, " tỷ"), (10**6, " triệu"), (10**3, " nghìn")),
@@ -22,20 +23,21 @@ def number(value: Any, reader: Reader) -> str:
 def dong(value: Any, reader: Reader) -> str:
     """`199000` as 199.000 ₫ (vi) or ₫199,000 (en); there is no smaller coin, so it is rounded."""
     amount = _grouped(_amount(value), reader, places=0)
-    if reader.is_vietnamese:
-        return f"{amount}\N{NO-BREAK SPACE}₫"
-    return f"-₫{amount[1:]}" if amount.startswith("-") else f"₫{amount}"
+    return f"{amount}\N{NO-BREAK SPACE}₫" if reader.is_vietnamese else _with_sign(amount)
 
 
 def dong_short(value: Any, reader: Reader) -> str:
     """`1500000` as 1,5 triệu đồng (vi) or ₫1.5M (en); below a thousand it is written out."""
     amount = _amount(value)
-    for unit, word in WORDS[reader.is_vietnamese]:
-        if abs(amount) < unit:
-            continue
-        short = _grouped(amount / unit, reader, places=PLACES)
-        return f"{short}{word} đồng" if reader.is_vietnamese else f"₫{short}{word}"
-    return dong(value, reader)
+    words = WORDS[reader.is_vietnamese]
+    place = next((place for place, (unit, _) in enumerate(words) if abs(amount) >= unit), None)
+    if place is None:
+        return dong(value, reader)
+    if place and abs(_rounded(amount / words[place][0], PLACES)) >= NEXT:
+        place -= 1  # 999.999.999 is 1 tỷ, not 1.000 triệu
+    unit, word = words[place]
+    short = _grouped(amount / unit, reader, places=PLACES)
+    return f"{short}{word} đồng" if reader.is_vietnamese else _with_sign(f"{short}{word}")
 
 
 def percent(value: Any, reader: Reader) -> str:
@@ -57,9 +59,16 @@ def _amount(value: Any) -> Decimal:
 
 
 def _grouped(amount: Decimal, reader: Reader, *, places: int) -> str:
-    rounded = amount.quantize(Decimal(1).scaleb(-places), rounding=ROUND_HALF_UP)
-    text = f"{rounded:,f}"
+    text = f"{_rounded(amount, places):,f}"
     if "." in text:
         text = text.rstrip("0").rstrip(".")
     text = "0" if text == "-0" else text
     return text.translate(str.maketrans(",.", ".,")) if reader.is_vietnamese else text
+
+
+def _rounded(amount: Decimal, places: int) -> Decimal:
+    return amount.quantize(Decimal(1).scaleb(-places), rounding=ROUND_HALF_UP)
+
+
+def _with_sign(amount: str) -> str:
+    return f"-₫{amount[1:]}" if amount.startswith("-") else f"₫{amount}"

@@ -5,6 +5,8 @@ import shutil
 import socket
 import subprocess
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -60,19 +62,29 @@ async def browser() -> AsyncIterator[Browser]:
         await opened.close()
 
 
-@pytest.fixture(scope="module")
-async def url(built: Path, services: Services) -> AsyncIterator[str]:
-    """Where the API listens, with the console at its root."""
-    del built
+@asynccontextmanager
+async def served(services: Services, *, knows_itself: bool = False) -> AsyncIterator[str]:
+    """Serve the API on a socket of its own; gives where, which it knows itself where it has to send people back."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
+        url = f"http://127.0.0.1:{taken.getsockname()[1]}"
+        if knows_itself:
+            services = replace(services, settings=services.settings.model_copy(update={"public_url": url}))
         config = uvicorn.Config(app_with(services), log_level="warning", ws="none", lifespan="off")
         server = uvicorn.Server(config)
         serving = asyncio.create_task(server.serve(sockets=[taken]))
         while not server.started:  # noqa: ASYNC110 - uvicorn tells it by an attribute alone
             await asyncio.sleep(0.01)
-        yield f"http://127.0.0.1:{taken.getsockname()[1]}"
+        yield url
         server.should_exit = True
         await serving
+
+
+@pytest.fixture(scope="module")
+async def url(built: Path, services: Services) -> AsyncIterator[str]:
+    """Where the API listens, with the console at its root."""
+    del built
+    async with served(services) as address:
+        yield address
 
 
 @pytest.fixture(scope="module")

@@ -8,6 +8,7 @@ import httpx
 
 from api.services import Services
 from channels.contract import Incoming
+from engine.archive import archive_old
 from engine.campaigns import connect_channel
 from engine.decide import decide_batch, put_off
 from engine.dispatch import dispatch_due
@@ -17,6 +18,8 @@ from rules.words import Channel, Lane, OutcomeType
 from tests.api.story import ALWAYS_AWAKE, ok
 from tests.channels.sandbox_process import SandboxProcess
 from tests.conftest import Tenant
+from tests.engine.test_audit import sealed
+from tests.engine.world import World
 
 EVIL = '<img src=x onerror="document.title=1"><script>document.title = 2</script>'
 EVIL_KEY = "kh/<b>'\"&?#%"
@@ -30,7 +33,7 @@ REASONS_TO_ANSWER = (OutcomeType.DELIVERED, OutcomeType.READ, OutcomeType.CLICKE
 
 
 def person(key: str, name: str, *, email: str | None = None, agreed: bool = True, **attributes: Any) -> dict[str, Any]:
-    at = (datetime.now(UTC) - timedelta(days=90)).isoformat()
+    at = (datetime.now(UTC) - timedelta(days=900)).isoformat()
     return {
         "ext_id": key,
         "name": name,
@@ -109,17 +112,32 @@ class Shop:
             while (await self._send(lane)).is_full:
                 pass
 
-    async def decide(self) -> None:
+    async def decide(self, now: datetime | None = None) -> None:
         async with self._services.db.transaction(self.tenant_id) as conn:
             found = await conn.execute("SELECT batch_id FROM run_batch WHERE status = 'pending' ORDER BY batch_id")
             batches = [row["batch_id"] for row in await found.fetchall()]
         for batch_id in batches:
             async with self._services.db.transaction(self.tenant_id) as conn:
-                await decide_batch(conn, tenant_id=self.tenant_id, batch_id=batch_id, now=datetime.now(UTC))
+                await decide_batch(conn, tenant_id=self.tenant_id, batch_id=batch_id, now=now or datetime.now(UTC))
 
     async def _send(self, lane: Lane) -> Any:
         services = self._services
         return await dispatch_due(services.db, services.adapters, tenant_id=self.tenant_id, lane=lane, owner="test")
+
+    async def retire(self, template_id: int) -> None:
+        """Have a template be used no more."""
+        async with self._services.db.transaction(self.tenant_id) as conn:
+            await conn.execute("UPDATE message_template SET status = 'retired' WHERE template_id = %s", (template_id,))
+
+    async def archive(self) -> None:
+        """Decide and send what is due as if it were long ago, seal that, and move it into the archive."""
+        await self.decide(datetime.now(UTC) - timedelta(days=500))
+        async with self._services.db.transaction(self.tenant_id) as conn:
+            await conn.execute("UPDATE delivery_log SET status = 'sent', attempts = 1, sent_at = queued_at")
+        await sealed(World(self._services.db, self._tenant))
+        moved = await archive_old(self._services.db, tenant_id=self.tenant_id, days=400)
+        assert moved is not None
+        assert moved.deliveries
 
     async def needs_approval(self) -> None:
         """Let agents reach nobody without a human."""

@@ -17,11 +17,13 @@ WORDS = {
     "en-GB": {
         "new": "New campaign", "own": "Rules of this campaign alone", "save": "Save", "preview": "Preview",
         "up": "Move up", "change": "Change", "rule": 'city is "Huế"', "cap": "At most 2 messages in any 7 days",
+        "whole": "must be a whole number",
         "needed": "This is needed.", "forecast": "Forecast", "theme": "Switch between light and dark",
     },
     "vi-VN": {
         "new": "Chiến dịch mới", "own": "Quy tắc riêng của chiến dịch này", "save": "Lưu", "preview": "Xem thử",
         "up": "Đưa lên", "change": "Sửa", "rule": 'city là "Huế"', "cap": "2 tin trong 7 ngày",
+        "whole": "phải là số nguyên",
         "needed": "Mục này là bắt buộc.", "forecast": "Dự báo", "theme": "Đổi giao diện sáng hoặc tối",
     },
 }  # fmt: skip
@@ -63,7 +65,8 @@ async def _write_rules(page: Page, words: dict[str, str]) -> None:
     await page.get_by_label(words["own"]).check()
     await expect(page.locator("#policy")).not_to_have_value("")
     await page.fill("#policy", json.dumps({"caps": [{"limit": -1, "days": 7}]}))
-    await expect(page.locator("#policy-fault")).to_contain_text("caps")
+    await expect(page.locator("#policy-fault")).to_contain_text("caps[0].limit")
+    await expect(page.locator("#policy-fault")).to_contain_text(words["whole"])
     await page.fill("#policy", json.dumps({"quiet_hours": None, "caps": [{"limit": 2, "days": 7}]}))
     await expect(page.locator(".said")).to_contain_text(words["cap"])
     await expect(page.locator("#policy-fault")).to_be_hidden()
@@ -125,7 +128,8 @@ async def test_a_campaign_is_planned_saved_as_a_draft_and_changed(desks: Desks, 
 async def _only(shop: Shop, key: str) -> dict[str, object]:
     found = await ok(await shop.caller.get("/campaigns"))
     [one] = [each for each in found["items"] if each["key"] == key]
-    return dict(one)
+    # Who saved it last, and when, is another story.
+    return {name: value for name, value in one.items() if name not in {"revision", "saved_by", "saved_at"}}
 
 
 async def test_a_paused_campaign_is_changed_and_nothing_that_was_not_touched(desks: Desks, shop: Shop) -> None:
@@ -165,6 +169,26 @@ async def test_a_key_that_is_taken_and_an_end_before_the_start_are_told_before_a
     await expect(page.locator("#key-fault")).to_have_text("Another campaign has this key.")
     await expect(page.locator("#ends_at-fault")).to_have_text("The end has to come after the start.")
     assert (await _only(shop, "uu-dai-hue"))["name"] == "Ưu đãi cho khách Huế"
+
+
+@pytest.mark.parametrize(
+    ("language", "said"), [("vi-VN", "Hãy chọn mẫu khác"), ("en-GB", "There is no template")], ids=["vi", "en"]
+)
+async def test_what_only_the_api_knows_is_said_at_its_field_in_the_page_s_language(
+    desks: Desks, shop: Shop, language: str, said: str
+) -> None:
+    desk = await desks.of(language=language, scopes=LOOK_AND_PLAN, place="campaigns/new")
+    page = desk.page
+    await page.fill("#name", "Quà Tết")
+    await page.select_option("#segment", "hue")
+    template_id = (await _templates(shop))["uu-dai"]
+    await page.select_option("#template_ids", str(template_id))
+    await shop.retire(template_id)
+    await page.locator("button.main").click()
+    await expect(page.locator("#template_ids-fault")).to_contain_text(said)
+    await expect(page.locator("#template_ids")).to_be_focused()
+    assert await desk.faults() == []
+    await keep(page, f"compose-fault-{language[:2]}")
 
 
 @pytest.mark.usefixtures("shop")

@@ -15,11 +15,11 @@ GOLD = {"all": [{"attribute": "city", "is": "Huế"}, {"attribute": "tier", "is"
 WORDS = {
     "en-GB": {
         "place": "Segments", "save": "Save", "rule": 'tier is "vàng"', "ask": "Ask", "out": "does not satisfy",
-        "next": "version 2",
+        "next": "version 2", "unknown": "has an unknown key",
     },
     "vi-VN": {
         "place": "Phân khúc", "save": "Lưu", "rule": 'tier là "vàng"', "ask": "Hỏi", "out": "không thoả",
-        "next": "phiên bản 2",
+        "next": "phiên bản 2", "unknown": "có khoá không biết",
     },
 }  # fmt: skip
 
@@ -43,6 +43,11 @@ async def test_a_rule_is_counted_before_it_is_saved_and_explained_for_one_person
     await expect(page.locator("#rule-fault")).to_contain_text("JSON")
     await page.fill("#rule", json.dumps({"attribute": "city", "is_like": "Huế"}))
     await expect(page.locator("#rule-fault")).to_contain_text("is_like")
+    await expect(page.locator("#rule-fault")).to_contain_text(words["unknown"])
+    await page.get_by_role("button", name=words["save"], exact=True).click()
+    await expect(page.locator("#rule")).to_be_focused()
+    await expect(page.locator("#rule-fault")).to_contain_text(words["unknown"])
+    await keep(page, f"segment-fault-{language[:2]}")
     assert await desk.faults() == []
     await page.fill("#rule", json.dumps(GOLD, ensure_ascii=False, indent=2))
     await expect(page.locator("[data-count]")).to_have_attribute("data-count", "1")

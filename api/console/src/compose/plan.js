@@ -1,6 +1,8 @@
 // A campaign as it is being planned: what the fields hold, read from a campaign and written as one.
 
 const UNITS = [1440, 60, 1];
+// What is about no field by its name.
+const OTHERS = { trigger_is_half: "trigger_segment", budget_is_empty: "budget.messages" };
 const KNOWN = [
   "name", "key", "segment", "trigger_type", "trigger_segment", "template_ids", "policy", "purpose", "starts_at", "ends_at",
   "priority", "control_share", "good_for_minutes", "budget.messages", "budget.amount",
@@ -41,7 +43,7 @@ export function planOf(campaign, segments, document, { wall }) {
     amount: budget.amount === null || budget.amount === undefined ? "" : String(budget.amount),
     per: budget.per ?? "campaign",
     resend: campaign.resend,
-    was: { starts_at: campaign.starts_at, ends_at: campaign.ends_at },
+    was: { starts_at: campaign.starts_at, ends_at: campaign.ends_at, revision: campaign.revision },
   };
 }
 
@@ -99,13 +101,12 @@ function isObject(text) {
   }
 }
 
-/** Give each error of a refused body the field that it concerns; null is the form as a whole. */
+/** Give each error of a refused body the field that it concerns, and itself; null is the form as a whole. */
 export function placed(problem) {
-  if (problem.status === 409) return [["key", `${problem.message} ${problem.remedy}`]];
-  return problem.errors.map(({ field, message }) => {
-    const name = field.replace(/^body\.?/, "");
-    const known = KNOWN.find((one) => name === one || name.startsWith(`${one}.`)) ?? (name.startsWith("budget") ? "budget.messages" : null);
-    return [known, message.replace(/^Value error, /, "")];
+  return problem.errors.map((one) => {
+    const name = one.field.replace(/^body\.?/, "");
+    const known = KNOWN.find((field) => name === field || name.startsWith(`${field}.`)) ?? OTHERS[one.kind] ?? (name.startsWith("budget") ? "budget.messages" : null);
+    return [known, one];
   });
 }
 

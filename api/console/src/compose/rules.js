@@ -1,6 +1,7 @@
 // The policy a campaign decides under: the tenant's, or rules of its own, each said in plain words.
 import { el, fill } from "../dom.js";
 import { field, radios } from "../parts/field.js";
+import { sentence } from "../parts/said.js";
 
 const SOON_MS = 400;
 
@@ -34,7 +35,7 @@ export function rules(context, plan, usual) {
       own.fault("");
       fill(said, sentences(found.text));
     } catch (error) {
-      if (error.name !== "AbortError" && mine === asked) own.fault([error.message, error.remedy].filter(Boolean).join(" "));
+      if (error.name !== "AbortError" && mine === asked) own.fault(sentence(t, error));
     }
   }
 

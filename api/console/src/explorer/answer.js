@@ -1,11 +1,12 @@
 // An answer in its four ways: graph, table, JSON, plan; and how it leaves as a file.
 import { el, fill } from "../dom.js";
 import { exports_ } from "./export.js";
+import { sentence } from "../parts/said.js";
 import { captionOf, graphView } from "./graph.js";
 
 const WAYS = ["graph", "table", "json", "plan"];
 
-export function answerView(context, answer, askPlan) {
+export function answerView(context, answer, askPlan, hasArchive) {
   const { t, format } = context;
   const hasGraph = answer.graph.nodes.length > 0;
   const view = hasGraph ? graphView(context, answer) : null;
@@ -13,7 +14,7 @@ export function answerView(context, answer, askPlan) {
   const tabs = el("div", { class: "tabs", role: "tablist", "aria-label": t("explorer.ways") });
   const shown = {
     graph: () => view.node,
-    table: () => table(context, answer),
+    table: () => table(context, answer, hasArchive),
     json: () => el("pre", { class: "inside tall", tabindex: "0" }, JSON.stringify({ columns: answer.columns, rows: answer.rows }, null, 2)),
     plan: () => planOf(context, askPlan),
   };
@@ -69,8 +70,8 @@ export function answerView(context, answer, askPlan) {
   );
 }
 
-function table({ t }, answer) {
-  if (!answer.rows.length) return el("p", { class: "soft" }, t("explorer.no_rows"));
+function table({ t }, answer, hasArchive) {
+  if (!answer.rows.length) return el("p", { class: "soft" }, t("explorer.no_rows"), hasArchive && ` ${t("archive.nothing_live")}`);
   return el(
     "div",
     { class: "scroll tall", tabindex: "0", role: "region", "aria-label": t("explorer.way_table") },
@@ -94,7 +95,7 @@ function planOf({ t }, askPlan) {
   const room = el("div", null, el("p", { class: "waiting", role: "status" }, t("loading")));
   askPlan().then(
     (found) => fill(room, el("pre", { class: "inside tall", tabindex: "0" }, found.lines.join("\n"))),
-    (error) => error.name !== "AbortError" && fill(room, el("p", { class: "notice bad" }, error.message)),
+    (error) => error.name !== "AbortError" && fill(room, el("p", { class: "notice bad" }, sentence(t, error))),
   );
   return room;
 }

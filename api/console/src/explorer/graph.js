@@ -1,5 +1,6 @@
 // The answer as a graph: a legend that counts and picks, colours by label, size by a property, neighbours in and out.
 import { el, fill } from "../dom.js";
+import { archivedOn } from "../parts/badge.js";
 import { trouble } from "../parts/notice.js";
 import { picture } from "../parts/picture.js";
 import { HIGH, placesAround, WIDE } from "./around.js";
@@ -58,6 +59,7 @@ export function graphView(context, answer) {
       },
       // What is too small to be read is not drawn: a hundred turned names cost more than all the rest.
       { selector: "edge", style: { label: "data(label)", "font-size": 8, "min-zoomed-font-size": 6, "text-rotation": "autorotate", "text-opacity": 0.75 } },
+      { selector: "node[?archived]", style: { "background-opacity": 0.35, "border-width": 2, "border-style": "dashed", "border-color": "data(colour)" } },
       { selector: ".faded", style: { opacity: 0.15 } },
     ],
   });
@@ -90,7 +92,7 @@ export function graphView(context, answer) {
       }
       nodes.set(node.id, node);
       if (by) origin.set(node.id, by);
-      fresh.push({ group: "nodes", data: { id: node.id, label: captionOf(node), kind: node.label, size: SIZE, colour: painted(colourOf(node.label)) } });
+      fresh.push({ group: "nodes", data: { id: node.id, label: captionOf(node), kind: node.label, size: SIZE, colour: painted(colourOf(node.label)), archived: Boolean(node.properties.archived_at) } });
     }
     for (const edge of graph.edges) {
       if (edges.has(edge.id) || !nodes.has(edge.start_id) || !nodes.has(edge.end_id)) continue;
@@ -220,6 +222,7 @@ export function graphView(context, answer) {
       aside,
       el("h3", null, `${node.label}`),
       el("p", { class: "strong break" }, captionOf(node)),
+      node.properties.archived_at && el("p", { class: "small" }, archivedOn(context, node.properties.archived_at), " ", t("archive.node")),
       el(
         "div",
         { class: "tools" },

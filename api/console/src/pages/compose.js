@@ -7,6 +7,8 @@ import { blank, bodyOf, faultsOf, keyOf, placed, planOf } from "../compose/plan.
 import { rules } from "../compose/rules.js";
 import { field } from "../parts/field.js";
 import { empty, trouble } from "../parts/notice.js";
+import { isOvertaken, overtaken, unless } from "../parts/overtaken.js";
+import { saidOf, sentence } from "../parts/said.js";
 
 // What was typed outlives another language or theme, not another page.
 let kept = null;
@@ -96,7 +98,8 @@ function naming({ t }, plan, isNew) {
   };
 }
 
-function form({ t, api, signal, go, link, format }, { title, plan, parts, taken, campaign }) {
+function form(context, { title, plan, parts, taken, campaign }) {
+  const { t, api, signal, go, link, format } = context;
   const fields = Object.assign({}, ...parts.map((part) => part.fields));
   const told = el("div");
   const save = el("button", { class: "main", type: "submit" }, t("compose.save"));
@@ -116,11 +119,22 @@ function form({ t, api, signal, go, link, format }, { title, plan, parts, taken,
     return Object.fromEntries(Object.entries(faults).map(([name, key]) => [name, t(key)]));
   }
 
+  /** Somebody else saved it: what they saved comes, what was typed here goes. */
+  function reload() {
+    kept = null;
+    context.again();
+  }
+
   function refused(error) {
+    if (isOvertaken(error)) {
+      fill(told, overtaken(context, error, { reload, placeOf: (there) => link("campaigns", there.record_id) }));
+      told.querySelector("a, button").focus();
+      return;
+    }
     const faults = "errors" in error ? placed(error) : [];
-    const whole = faults.filter(([name]) => name === null).map(([, text]) => text);
-    blame(Object.fromEntries(faults.filter(([name]) => name !== null).map(([name, text]) => [name, t("compose.refused", { why: text })])));
-    if (whole.length || !faults.length) fill(told, trouble(t, error));
+    const isWhole = faults.some(([name]) => name === null);
+    blame(Object.fromEntries(faults.filter(([name]) => name !== null).map(([name, one]) => [name, t("compose.refused", { why: saidOf(t, one) })])));
+    if (isWhole || !faults.length) fill(told, trouble(t, error));
   }
 
   async function submit(event) {
@@ -133,7 +147,7 @@ function form({ t, api, signal, go, link, format }, { title, plan, parts, taken,
     try {
       const body = bodyOf(plan, format);
       if (body.policy) await checked(body.policy);
-      const made = await api.post("/campaigns", body, { signal });
+      const made = await api.post("/campaigns", body, { signal, headers: unless(campaign && plan.was) });
       go("campaigns", made.campaign_id);
     } catch (error) {
       if (error.name !== "AbortError") refused(error);
@@ -146,7 +160,8 @@ function form({ t, api, signal, go, link, format }, { title, plan, parts, taken,
     try {
       await api.post("/policies/check", { document }, { signal });
     } catch (error) {
-      if (error.status === 422) error.errors = [{ field: "body.policy", message: `${error.message} ${error.remedy}` }];
+      const faults = error.errors?.length ? error.errors : [{ message: sentence(t, error) }];
+      if (error.status === 422) error.errors = faults.map((one) => ({ ...one, field: "body.policy" }));
       throw error;
     }
   }

@@ -7,6 +7,7 @@ import { linkOf, sharedIn } from "../explorer/share.js";
 import { shelf } from "../explorer/shelf.js";
 import { confirmed } from "../parts/confirm.js";
 import { trouble } from "../parts/notice.js";
+import { sentence } from "../parts/said.js";
 
 const FIRST = "MATCH (d:Decision)-[f:DECIDED_FOR]->(p:Profile)\nRETURN d, f, p\nLIMIT 25";
 
@@ -79,7 +80,7 @@ export async function page(context) {
     fill(told, t("explorer.running"));
     try {
       const answer = await api.post("/cypher", { ...query, ticket }, { signal });
-      fill(room, answerView(context, answer, () => api.post("/cypher/plan", query, { signal })));
+      fill(room, answerView(context, answer, () => api.post("/cypher/plan", query, { signal }), schema.has_archive));
       fill(told);
     } catch (error) {
       if (error.name === "AbortError") return;
@@ -97,7 +98,7 @@ export async function page(context) {
     try {
       await api.post("/cypher/stop", { ticket }, { signal });
     } catch (error) {
-      if (error.name !== "AbortError") fill(told, error.message);
+      if (error.name !== "AbortError") fill(told, sentence(t, error));
     }
   }
 
@@ -109,7 +110,7 @@ export async function page(context) {
       fill(told, t("explorer.saved_now"));
       await side.again();
     } catch (error) {
-      fill(told, `${error.message} ${error.remedy ?? ""}`);
+      fill(told, sentence(t, error));
     }
   }
 
@@ -159,6 +160,7 @@ export async function page(context) {
               el("span", { class: "soft small" }, t("explorer.bounds", { rows: schema.limits.rows, seconds: schema.limits.time_s })),
             ),
             told,
+            schema.has_archive && el("p", { class: "soft small", id: "archive-note" }, t("archive.explorer")),
           ),
           room,
         ),

@@ -124,12 +124,12 @@ function stuck(context, found, told, look) {
   );
 }
 
-function channels({ t, say, format }, found) {
+function channels({ t, say, format, link }, found) {
   const soon = (token) => new Date(token.expires_at) - Date.now() < SOON_MS;
   return el(
     "section",
     { class: "card", "aria-labelledby": "channels-heading" },
-    el("h2", { id: "channels-heading" }, t("channels.title")),
+    el("div", { class: "between" }, el("h2", { id: "channels-heading" }, t("channels.title")), el("a", { class: "button", href: link("channels") }, t("channels.all"))),
     found.length
       ? el(
           "ul",

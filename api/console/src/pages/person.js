@@ -141,6 +141,13 @@ function known({ t, say, format }, person) {
   );
 }
 
+/** Say where those journeys are that no query finds. */
+function where({ t, format }, trace) {
+  const since = trace.journeys.filter((one) => one.archived).map((one) => one.archived_at).sort();
+  if (!since.length) return null;
+  return el("p", { class: "soft small", id: "path-archived" }, t("archive.journeys", { count: format.count(since.length), at: format.day_of(since.at(-1)) }));
+}
+
 async function drawPath(context, section, line) {
   const { t, api, signal } = context;
   const heading = el("h2", { id: "path-heading" }, t("path.title"));
@@ -149,7 +156,7 @@ async function drawPath(context, section, line) {
   try {
     const trace = await api.get(`/trace/profile/${encodeURIComponent(line.profile_id)}`, { query: { newest: 8 }, signal });
     if (!trace.journeys.length) fill(inside, empty(t("path.none")));
-    else fill(inside, (await import("../parts/path.js")).pathPicture(context, trace));
+    else fill(inside, (await import("../parts/path.js")).pathPicture(context, trace), where(context, trace));
   } catch (error) {
     if (error.name !== "AbortError") fill(inside, trouble(t, error));
   }

@@ -2,6 +2,8 @@
 import { el, fill } from "../dom.js";
 import { field } from "../parts/field.js";
 import { trouble } from "../parts/notice.js";
+import { isOvertaken, overtaken, unless } from "../parts/overtaken.js";
+import { saidOf, sentence } from "../parts/said.js";
 import { reader } from "../parts/reader.js";
 import { satisfied } from "../parts/satisfied.js";
 
@@ -40,7 +42,7 @@ export async function page(context) {
 
 /** The rule as it is typed, said in words and counted before it is saved. */
 function editor(context, segment, isOpen) {
-  const { t, api, signal, go, again } = context;
+  const { t, api, signal, go, again, link } = context;
   const name = field({ id: "name", label: t("compose.name") }, el("input", { maxlength: "200", autocomplete: "off", value: segment?.name ?? "", readonly: !isOpen }));
   const key = field(
     { id: "key", label: t("compose.key") },
@@ -71,10 +73,17 @@ function editor(context, segment, isOpen) {
     const typed = read();
     if (typed === null) return;
     rule.fault("");
-    await satisfied(context, place, { rule: typed }, blame);
+    await satisfied(context, place, { rule: typed }, (error) => rule.fault(sentence(t, error)));
   }
 
-  const blame = (error) => rule.fault([error.message, error.remedy].filter(Boolean).join(" "));
+  /** Say what is wrong beside the field that it is about; gives whether all of it had one. */
+  function blame(error) {
+    const fields = { key, name, rule };
+    const placed = error.errors.map((one) => [fields[/^body\.(\w+)/.exec(one.field)?.[1]], one]);
+    for (const [at, each] of Object.entries(fields)) each.fault(placed.filter(([one]) => one === fields[at]).map(([, one]) => saidOf(t, one)).join(" "));
+    placed.find(([one]) => one)?.[0].control.focus();
+    return placed.every(([one]) => one);
+  }
 
   async function submit(event) {
     event.preventDefault();
@@ -88,32 +97,25 @@ function editor(context, segment, isOpen) {
     }
     save.disabled = true;
     try {
-      if (!segment && (await isTaken(key.control.value.trim()))) {
-        key.fault(t("segment.taken"));
-        key.control.focus();
-      } else {
-        // What the form does not show stays as it is.
-        const kept = { schedule: segment?.schedule ?? null, zone: segment?.zone ?? null };
-        await api.post("/segments", { key: key.control.value.trim(), name: name.control.value.trim(), rule: typed, ...kept }, { signal });
-        if (segment) again();
-        else go("segments", key.control.value.trim());
+      // What the form does not show stays as it is.
+      const kept = { schedule: segment?.schedule ?? null, zone: segment?.zone ?? null };
+      const body = { key: key.control.value.trim(), name: name.control.value.trim(), rule: typed, ...kept };
+      await api.post("/segments", body, { signal, headers: unless(segment) });
+      if (segment) again();
+      else go("segments", body.key);
+      return;
+    } catch (error) {
+      if (error.name === "AbortError") return;
+      if (isOvertaken(error)) {
+        if (!segment) key.fault(t("segment.taken"));
+        fill(told, overtaken(context, error, { reload: again, placeOf: (there) => link("segments", there.key) }));
+        (segment ? told.querySelector("a, button") : key.control).focus();
+        save.disabled = false;
         return;
       }
-    } catch (error) {
-      if (error.status === 422) blame(error);
-      if (error.name !== "AbortError") fill(told, trouble(t, error));
+      if (!error.errors?.length || !blame(error)) fill(told, trouble(t, error));
     }
     save.disabled = false;
-  }
-
-  async function isTaken(wanted) {
-    try {
-      await api.get(`/segments/${encodeURIComponent(wanted)}`, { signal });
-      return true;
-    } catch (error) {
-      if (error.status === 404) return false;
-      throw error;
-    }
   }
 
   look();

@@ -11,6 +11,11 @@ export function toneOf(value) {
   return Object.keys(TONES).find((tone) => TONES[tone].includes(value)) ?? "plain";
 }
 
+/** Say since when a record is in the archive; nothing where it is live. */
+export function archivedOn({ t, format }, at) {
+  return at && el("span", { class: "badge plain", title: t("archive.means") }, t("archive.on", { at: format.day_of(at) }));
+}
+
 export function badge(text, tone = "plain") {
   return el("span", { class: `badge ${tone}` }, text);
 }

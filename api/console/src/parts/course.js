@@ -1,6 +1,7 @@
 // A campaign over time: what was decided, sent and answered, added up or interval by interval.
 import { el, fill } from "../dom.js";
 import { chart } from "./chart.js";
+import { sentence } from "./said.js";
 
 const LINES = [
   ["decided", "--c6"],
@@ -67,7 +68,7 @@ export function courseOf(context, path) {
       show();
     } catch (error) {
       if (error.name === "AbortError") return;
-      if (!found) fill(room, el("p", { class: "soft" }, error.message));
+      if (!found) fill(room, el("p", { class: "soft" }, sentence(t, error)));
     }
     freeAt = performance.now() + Math.max(SOON_MS, (performance.now() - began) / LOOKING_SHARE);
   }

@@ -1,9 +1,11 @@
 // A message as its person saw it: HTML in a frame without scripts, network or origin, everything else as text.
 import { el } from "../dom.js";
+import { archivedOn } from "./badge.js";
 
 const FRAME = "/console/message.html";
 
-export function message({ t, say }, told) {
+export function message(context, told) {
+  const { t, say } = context;
   return el(
     "figure",
     { class: "message" },
@@ -12,6 +14,7 @@ export function message({ t, say }, told) {
       { class: "soft small" },
       `${say("channel", told.channel)} · ${told.template} v${told.template_version}`,
       told.has_changed && el("span", null, " · ", t("message.changed")),
+      told.archived_at && [" ", archivedOn(context, told.archived_at)],
     ),
     told.subject && el("p", { class: "strong subject" }, told.subject),
     told.html ? framed(t, told.html) : el("div", { class: "bubble" }, told.text ?? ""),

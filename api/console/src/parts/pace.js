@@ -1,6 +1,7 @@
 // How the channels kept up over the last hours: what waited, and which share of the calls of their providers failed.
 import { el, fill } from "../dom.js";
 import { chart } from "./chart.js";
+import { sentence } from "./said.js";
 
 const HOURS = [1, 6, 24];
 const COLOURS = ["--event", "--decision", "--delivery", "--outcome", "--task", "--c1", "--c4", "--c5"];
@@ -50,7 +51,7 @@ export function paceOf(context) {
       if (found.channels.length) draw(found.channels);
       else fill(room, el("p", { class: "soft" }, t("channels.none")));
     } catch (error) {
-      if (error.name !== "AbortError" && !charts) fill(room, el("p", { class: "soft" }, error.message));
+      if (error.name !== "AbortError" && !charts) fill(room, el("p", { class: "soft" }, sentence(t, error)));
     }
   }
 

@@ -11,7 +11,7 @@ export function elementsOf(trace, label) {
   for (const journey of trace.journeys) {
     const present = journey.steps.filter((step) => !step.absent);
     const idOf = (step) => `${step.step}:${step.record_id}`;
-    for (const step of present) nodes.set(idOf(step), { id: idOf(step), kind: step.step, label: label(step) });
+    for (const step of present) nodes.set(idOf(step), { id: idOf(step), kind: step.step, label: label(step, journey) });
     const last = (kind) => present.filter((step) => step.step === kind).at(-1);
     const decision = last("decision");
     const delivery = last("delivery");
@@ -31,7 +31,9 @@ function add(edges, source, target) {
 
 export function pathPicture(context, trace) {
   const { t, say } = context;
-  const label = (step) => {
+  const archived = (step, journey) => journey.archived && ["decision", "delivery"].includes(step.step);
+  const label = (step, journey) => (archived(step, journey) ? `${named(step)}\n${t("archive.short")}` : named(step));
+  const named = (step) => {
     const detail = step.detail ?? {};
     const words = {
       event: step.what,

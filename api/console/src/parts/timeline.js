@@ -1,6 +1,6 @@
 // One time line: events, decisions with their reason, messages as they looked, outcomes; the newest first, by day.
 import { el, fill } from "../dom.js";
-import { badge, toneOf } from "./badge.js";
+import { archivedOn, badge, toneOf } from "./badge.js";
 import { explained } from "./explained.js";
 import { icon } from "./icon.js";
 import { message } from "./message.js";
@@ -67,7 +67,7 @@ function shown(context, entry) {
         el("span", null, el("span", { class: "unseen" }, `${t(`kind.${entry.kind}`)}: `), told.title),
         el("time", { class: "soft small", datetime: entry.at }, format.time(entry.at)),
       ),
-      told.about && el("p", { class: "soft small" }, told.about),
+      (told.about || entry.detail.archived_at) && el("p", { class: "soft small" }, told.about, told.about && " ", archivedOn(context, entry.detail.archived_at)),
       told.more,
     ),
   );
