@@ -69,9 +69,13 @@ class Post:
 
 
 class Words(Protocol):
-    """How one provider tells of an outcome; None where it never hears of such."""
+    """How one provider tells of outcomes."""
 
-    def post(self, sent: Sent, step: Step, *, at: float, number: int) -> Post | None: ...
+    def tell(self, sent: Sent, step: Step, *, at: float, number: int) -> dict[str, Any] | None:
+        """Say it in the provider's own words; None where it never hears of such."""
+
+    def posts(self, told: Sequence[dict[str, Any]]) -> Sequence[Post]:
+        """Write what was told, signed now, as many to a post as the provider puts there."""
 
 
 @dataclass(order=True, slots=True)
@@ -149,17 +153,23 @@ class Callback:
 
     async def _post_all(self, due: list[_Due]) -> None:
         arrays: dict[str | None, tuple[Target, list[_Due]]] = {}
+        told: dict[str, tuple[Target, list[dict[str, Any]]]] = {}
         for item in due:
-            target = self._target_of(item.sent)
-            words = self._words.get(item.sent.provider)
-            if words is not None:
-                made = words.post(item.sent, item.step, at=item.at, number=item.number)
-                if made is not None:
-                    await self._post(_Post(target, made.url, made, is_update=False), count=1)
+            target, provider = self._target_of(item.sent), item.sent.provider
+            words = self._words.get(provider)
+            said = words.tell(item.sent, item.step, at=item.at, number=item.number) if words else None
+            if said is not None:
+                told.setdefault(provider, (target, []))[1].append(said)
+            elif provider in SILENT:
+                continue
             elif _is_update(item, target):
                 await self._post(_Post(target, target.telegram_url, _update(item), is_update=True), count=1)
             else:
                 arrays.setdefault(target.url, (target, []))[1].append(item)
+        for provider, (target, events) in told.items():
+            posts = self._words[provider].posts(events)
+            for made in posts:
+                await self._post(_Post(target, made.url, made, is_update=False), count=len(events) // len(posts))
         for url, (target, items) in arrays.items():
             await self._post(_Post(target, url, [_outcome(item) for item in items], is_update=False), count=len(items))
 

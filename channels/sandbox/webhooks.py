@@ -3,7 +3,7 @@
 import base64
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,13 +41,16 @@ class ZaloWords:
     app_id: str
     secret: Secret
 
-    def post(self, sent: Sent, step: Step, *, at: float, number: int) -> Post | None:
-        told = _of_zalo(sent, step.type, number)
-        if told is None:
-            return None
-        # The time is inside the mac, and a callback that is too old is not believed: it is signed as it is posted.
-        timestamp = str(round(max(at, time.time()) * _MS))
-        body = _written({"app_id": self.app_id, "timestamp": timestamp, **told})
+    def tell(self, sent: Sent, step: Step, *, at: float, number: int) -> dict[str, Any] | None:  # noqa: ARG002
+        return _of_zalo(sent, step.type, number)
+
+    def posts(self, told: Sequence[dict[str, Any]]) -> Sequence[Post]:
+        return [self._post(event) for event in told]
+
+    def _post(self, event: Mapping[str, Any]) -> Post:
+        # The time is inside the mac, and a callback that is too old is not believed: it is that of the post.
+        timestamp = str(round(time.time() * _MS))
+        body = _written({"app_id": self.app_id, "timestamp": timestamp, **event})
         mac = zalo.mac(self.app_id, body, timestamp, self.secret)
         return Post(self.url, body, {zalo.SIGNATURE_HEADER: f"mac={mac}"})
 
@@ -57,12 +60,16 @@ class FacebookWords:
     url: str
     secret: Secret
 
-    def post(self, sent: Sent, step: Step, *, at: float, number: int) -> Post | None:
+    def tell(self, sent: Sent, step: Step, *, at: float, number: int) -> dict[str, Any] | None:
         told = _of_page(sent, step.type, round(at * _MS), number)
-        if told is None:
-            return None
-        event = {"sender": {"id": sent.address}, "recipient": {"id": ACCOUNT_ID}, "timestamp": round(at * _MS), **told}
-        entry = {"id": ACCOUNT_ID, "time": round(at * _MS), "messaging": [event]}
+        about = {"sender": {"id": sent.address}, "recipient": {"id": ACCOUNT_ID}, "timestamp": round(at * _MS)}
+        return None if told is None else {**about, **told}
+
+    def posts(self, told: Sequence[dict[str, Any]]) -> Sequence[Post]:
+        return [self._post(event) for event in told]
+
+    def _post(self, event: Mapping[str, Any]) -> Post:
+        entry = {"id": ACCOUNT_ID, "time": event["timestamp"], "messaging": [event]}
         body = _written({"object": "page", "entry": [entry]})
         return Post(self.url, body, {facebook.SIGNATURE_HEADER: facebook.sign(self.secret, body)})
 
@@ -78,11 +85,11 @@ class SendGridWords:
         public = self.key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
         return base64.b64encode(public).decode()
 
-    def post(self, sent: Sent, step: Step, *, at: float, number: int) -> Post | None:
+    def tell(self, sent: Sent, step: Step, *, at: float, number: int) -> dict[str, Any] | None:
         name = _MAIL_EVENTS.get(step.type)
         if name is None:
             return None
-        event = {
+        return {
             "email": sent.address,
             "timestamp": int(at),
             "event": name,
@@ -91,16 +98,15 @@ class SendGridWords:
             sendgrid.EVENT_ID_ARGUMENT: sent.event_id,
             **({"type": "bounce", "reason": "550 5.1.1 no such user"} if name == "bounce" else {}),
         }
-        body, timestamp = _written([event]), str(int(time.time()))
+
+    def posts(self, told: Sequence[dict[str, Any]]) -> Sequence[Post]:
+        body, timestamp = _written(list(told)), str(int(time.time()))
         signature = self.key.sign(timestamp.encode() + body, ec.ECDSA(hashes.SHA256()))
-        return Post(
-            self.url,
-            body,
-            {
-                sendgrid.SIGNATURE_HEADER: base64.b64encode(signature).decode(),
-                sendgrid.TIMESTAMP_HEADER: timestamp,
-            },
-        )
+        signed = {
+            sendgrid.SIGNATURE_HEADER: base64.b64encode(signature).decode(),
+            sendgrid.TIMESTAMP_HEADER: timestamp,
+        }
+        return [Post(self.url, body, signed)]
 
 
 class Webhooks:

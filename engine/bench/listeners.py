@@ -23,13 +23,15 @@ from engine.campaigns import connect_channel
 from engine.credentials import Vault
 from engine.processes import background
 from engine.queries import queries
+from engine.streams import SELDOM_S
 from engine.visitors import PATH, Inbox, Visitor, sign
 from rules.errors import Conflict, Unavailable
 
 LISTENERS = 500
 MESSAGES = 200
 PER_S = 20
-IDLE_S = 20.0
+# As long as it takes until each has looked once by itself.
+IDLE_S = SELDOM_S
 # A smaller run is a shorter look; what the system tells of processor time comes in ticks.
 LEAST_IDLE_S, TICK_S = 2.0, 0.01
 # Their first looks are over, and all of them are known to Redis.

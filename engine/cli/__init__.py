@@ -4,6 +4,7 @@ Exit codes: 0 done; 1 it failed or something is wrong; 2 the call or a setting i
 """
 
 import errno
+import logging
 import os
 import sys
 from collections.abc import Sequence
@@ -18,6 +19,8 @@ OTHER_PLACE = "Make room or give yourself the right to it, or name another place
 
 def main() -> None:
     """Run `leo` with the process's arguments and end the process."""
+    # Before a library does it in words of its own: python-arango logs to the root logger.
+    logging.basicConfig(format="%(message)s")
     sys.exit(run(sys.argv[1:]))
 
 

@@ -162,7 +162,9 @@ def _last(one: Listed) -> str:
 def _secret(path: Path | None, given: str | None, *, variable: str = _PASSWORD) -> str:
     if path is None:
         if given is None:
-            raise InvalidInput("There is no secret.", remedy=f"Give its file, or set {variable}.")
+            raise InvalidInput(
+                f"No secret is given, neither by a file nor by {variable}.", remedy=f"Give its file, or set {variable}."
+            )
         return given
     try:
         text = sys.stdin.read() if str(path) == "-" else path.read_text(encoding="utf-8")

@@ -68,37 +68,62 @@ async def connect(
     places: Places,
     *,
     telegram_limits: Mapping[str, Any] | None = None,
+    is_relay: bool = False,
 ) -> Hook:
     """Connect e-mail and Telegram, each with an account of its own that tells outcomes to the tenant's webhook.
 
+    Mails go through SendGrid, which tells of them in its own words under its own signature, and with `is_relay` to an
+    SMTP relay, whose outcomes are told as a tenant's own server would; so are visits and purchases in either case.
     Telegram takes what its own limits allow, unless others are given. Gives the webhook of the mails.
     """
-    secret = secrets.token_urlsafe(24)
+    secret, webhook_key = secrets.token_urlsafe(24), secrets.token_hex(16)
     token = f"{secrets.randbelow(10**9) + 1}:{secrets.token_hex(16)}"
-    email = {
+    hooks = f"{places.public_url}/webhooks"
+    hook = Hook(f"{hooks}/{webhook_key}", secret)
+    account, email = _relay(tenant, places, secret) if is_relay else await _sendgrid(sandbox, places, hook)
+    email |= {"sender": "LEO <no-reply@leo.example>", "webhook_secret": secret}
+    telegram: dict[str, Any] = {"token": token, "base_url": places.sandbox_url, "webhook_secret": secret}
+    if telegram_limits is not None:
+        telegram["limits"] = telegram_limits
+    async with db.transaction(tenant.tenant_id) as connection:
+        _, bot = [
+            await connect_channel(
+                connection,
+                vault,
+                tenant_id=tenant.tenant_id,
+                kind=kind,
+                name=kind.value,
+                settings=settings,
+                webhook_key=key,
+            )
+            for kind, settings, key in ((Channel.EMAIL, email, webhook_key), (Channel.TELEGRAM, telegram, None))
+        ]
+    await sandbox.post("/_sandbox/accounts", {"account": account, "url": hook.url, "secret": hook.secret})
+    await sandbox.post(f"/bot{token}/setWebhook", {"url": f"{hooks}/{bot.webhook_key}", "secret_token": secret})
+    return hook
+
+
+def _relay(tenant: Seeded, places: Places, secret: str) -> tuple[str, dict[str, Any]]:
+    """Give the login of a mail relay and the settings that use it."""
+    return tenant.slug, {
         "host": "127.0.0.1",
         "port": places.smtp_port,
         "tls": "none",
         "username": tenant.slug,
         "password": secret,
-        "sender": "LEO <no-reply@leo.example>",
-        "webhook_secret": secret,
     }
-    telegram: dict[str, Any] = {"token": token, "base_url": places.sandbox_url, "webhook_secret": secret}
-    if telegram_limits is not None:
-        telegram["limits"] = telegram_limits
-    async with db.transaction(tenant.tenant_id) as connection:
-        mail, bot = [
-            await connect_channel(
-                connection, vault, tenant_id=tenant.tenant_id, kind=kind, name=kind.value, settings=settings
-            )
-            for kind, settings in ((Channel.EMAIL, email), (Channel.TELEGRAM, telegram))
-        ]
-    hooks = f"{places.public_url}/webhooks"
-    hook = Hook(f"{hooks}/{mail.webhook_key}", secret)
-    await sandbox.post("/_sandbox/accounts", {"account": tenant.slug, "url": hook.url, "secret": hook.secret})
-    await sandbox.post(f"/bot{token}/setWebhook", {"url": f"{hooks}/{bot.webhook_key}", "secret_token": secret})
-    return hook
+
+
+async def _sendgrid(sandbox: Client, places: Places, hook: Hook) -> tuple[str, dict[str, Any]]:
+    """Have SendGrid's event webhook switched on; gives the account and the settings that believe it."""
+    told = await sandbox.post("/_sandbox/webhooks", {"provider": "sendgrid", "url": hook.url})
+    api_key = f"SG.{secrets.token_urlsafe(24)}"
+    return api_key, {
+        "provider": "sendgrid",
+        "api_key": api_key,
+        "base_url": places.sandbox_url,
+        "webhook_public_key": told["verification_key"],
+    }
 
 
 async def seed_campaigns(db: Database, tenant: Seeded, story: Story, *, now: datetime) -> Mapping[str, int]:

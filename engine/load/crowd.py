@@ -49,7 +49,7 @@ async def made(site: Site, stage: Stage, *, api: str) -> Crowd:
     places = seed.Places(site.settings.sandbox_smtp_port, site.sandbox_url, table.public_url(site.settings))
     async with Client.open(site.sandbox_url, name="sandbox") as sandbox:
         vault = Vault(site.servers.secrets.credential_key)
-        hook = await seed.connect(site.db, vault, sandbox, tenant, places, telegram_limits=UNLIMITED)
+        hook = await seed.connect(site.db, vault, sandbox, tenant, places, telegram_limits=UNLIMITED, is_relay=True)
     await _sync(site, tenant.tenant_id, list(_people(stage, now)))
     ids = await seed.seed_campaigns(site.db, tenant, story, now=now)
     async with Client.open(api, name="API", key=tenant.key) as client:

@@ -85,6 +85,17 @@ async def test_a_source_that_cannot_be_read_is_one_sentence_and_is_not_added(
     assert "There is no source" in (await leo("sources", "check", "cdp"))[2]
 
 
+async def test_a_source_that_does_not_answer_is_waited_for_in_plain_words(leo: Leo) -> None:
+    process = await leo.start(
+        "sources", "add", "arango", "--key", "cdp", "--url", "http://127.0.0.1:1", "--database", "x"
+    )
+    assert process.stderr is not None
+    line = (await process.stderr.readline()).decode()
+    assert line.startswith("ArangoDB at http://127.0.0.1:1/_db/x cannot be reached"), line
+    process.kill()
+    await process.communicate()
+
+
 @pytest.mark.parametrize("url", ["ftp://arango.example", "arango.example:8529", "http://leo:hush@arango.example"])
 async def test_a_url_that_is_none_or_holds_a_password_is_refused(leo: Leo, url: str) -> None:
     code, _, err = await leo("sources", "add", "arango", "--key", "cdp", "--url", url, "--database", "x")
