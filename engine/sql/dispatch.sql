@@ -92,15 +92,17 @@ WITH open AS (
     FROM found WHERE recipient_s IS NULL OR of_address = 1
 ), due AS MATERIALIZED (
     SELECT * FROM placed WHERE place <= most ORDER BY due_at, delivery_id LIMIT %(most)s
+), purposes AS MATERIALIZED (
+    -- The ground of a campaign's purpose in the policy that holds, once a campaign: what is owed to a person is no advertising.
+    SELECT c.campaign_id, c.purpose, (
+        SELECT one.document -> 'purposes' ->> c.purpose FROM policy one
+        WHERE NOT one.draft
+          AND one.key = coalesce((SELECT own.key FROM policy own WHERE own.policy_id = c.policy_id), 'default')
+        ORDER BY one.version DESC LIMIT 1) AS basis
+    FROM campaign c WHERE c.campaign_id = ANY (ARRAY(SELECT DISTINCT campaign_id FROM due))
 ), judged AS MATERIALIZED (
     SELECT d.delivery_id, d.through_id, policy.basis, {refusal} AS refused
-    FROM (SELECT due.*, c.purpose, c.policy_id FROM due JOIN campaign c USING (campaign_id)) AS d
-    LEFT JOIN LATERAL (
-        -- The ground of its purpose in the policy that holds: what is owed to a person is no advertising.
-        SELECT one.document -> 'purposes' ->> d.purpose AS basis FROM policy one
-        WHERE NOT one.draft
-          AND one.key = coalesce((SELECT own.key FROM policy own WHERE own.policy_id = d.policy_id), 'default')
-        ORDER BY one.version DESC LIMIT 1) AS policy ON true
+    FROM (SELECT due.*, purposes.purpose FROM due JOIN purposes USING (campaign_id)) AS d JOIN purposes AS policy USING (campaign_id)
 ), claimed AS (
     UPDATE delivery_log d
     SET status = CASE WHEN judged.refused IS NULL THEN 'sending' ELSE 'cancelled' END,
