@@ -62,7 +62,11 @@ def test_bulk_always_leaves_room_for_a_realtime_message(rate: float, burst: int)
 def test_what_is_not_used_is_not_saved_up() -> None:
     pace = Pace(rate=10, burst=5)
     spent_until = spend(pace, None, NOW, 1)
-    assert allowed(pace, spent_until, NOW + timedelta(hours=1), lane=Lane.REALTIME) == 5
+    later = NOW + timedelta(hours=1)
+    assert allowed(pace, spent_until, later, lane=Lane.REALTIME) == 5
+    spent_until = spend(pace, spent_until, later, 5)
+    assert allowed(pace, spent_until, later, lane=Lane.REALTIME) == 0
+    assert free_at(pace, spent_until, later, lane=Lane.REALTIME) == later + timedelta(seconds=0.1)
 
 
 def test_without_a_limit_any_number_goes_out_at_once() -> None:
