@@ -59,6 +59,10 @@ def test_nothing_is_clear_without_a_control_group() -> None:
     assert (lift.is_clear, lift.relative) == (False, None)
 
 
+def test_a_relative_lift_is_a_part_of_what_the_control_group_did() -> None:
+    assert Lift(Group(100, 15), Group(100, 10)).relative == pytest.approx(0.5)
+
+
 @pytest.mark.parametrize(("people", "hits"), [(1, 2), (1, -1), (-1, -1)])
 def test_more_than_everybody_is_refused(people: int, hits: int) -> None:
     with pytest.raises(ValueError, match="cannot be"):
