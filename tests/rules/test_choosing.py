@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from rules.decide import decide
 from rules.facts import Address, Campaign, Contact, Facts, candidates
 from rules.policy import Policy
-from rules.words import Action, Channel, Gate
+from rules.score import score
+from rules.words import Action, Channel, Gate, OutcomeType
 
 NOW = datetime(2026, 3, 2, 3, 0, tzinfo=UTC)
 CHANNELS = (Channel.EMAIL, Channel.TELEGRAM, Channel.ZALO_OA)
@@ -48,3 +49,24 @@ def test_who_is_held_back_on_every_channel_is_told_the_gate_that_was_furthest(st
     policy = Policy.parse({**OPEN, "caps": [{"limit": 1, "days": 1, "scope": "channel"}]})
     decision = decide(facts, offers[::step], campaign, policy, NOW)
     assert (decision.action, decision.reason) == (Action.DO_NOTHING, Gate.CAMPAIGN_WINDOW)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "rate"),
+    [
+        (OutcomeType.READ, 0.75),
+        (OutcomeType.CLICKED, 0.75),
+        (OutcomeType.REPLIED, 0.75),
+        (OutcomeType.VISITED, 0.75),
+        (OutcomeType.BOUGHT, 0.75),
+        (OutcomeType.COMPLAINED, 0.0),
+        (OutcomeType.UNSUBSCRIBED, 0.0),
+    ],
+)
+def test_what_a_person_does_with_a_message_earns_the_next_one_and_a_refusal_does_not(
+    outcome: OutcomeType, rate: float
+) -> None:
+    facts = Facts(1, "KH001", "UTC", outcomes={OutcomeType.DELIVERED: 3, outcome: 3})
+    offer = candidates([(Channel.EMAIL, 1, "hello", 1)])[0]
+    _, features = score(facts, offer, Policy.parse({"weights": {"engagement": 1.0}}))
+    assert features["engagement"] == rate

@@ -1,5 +1,7 @@
 """The control group: as large as it says, always the same people, and larger groups hold the smaller ones."""
 
+import math
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -30,6 +32,14 @@ def test_groups_of_two_campaigns_are_independent() -> None:
 def test_a_larger_group_holds_the_smaller_one(person: str, campaign: str, one: float, other: float) -> None:
     small, large = sorted((one, other))
     assert in_control(person, campaign, large) or not in_control(person, campaign, small)
+
+
+@quick
+@given(made.words, made.words)
+def test_a_group_ends_just_before_the_place_of_its_share(person: str, campaign: str) -> None:
+    place = position(person, campaign)
+    assert not in_control(person, campaign, place)
+    assert in_control(person, campaign, math.nextafter(place, 1))
 
 
 @quick

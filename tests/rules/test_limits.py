@@ -62,7 +62,32 @@ def test_bulk_always_leaves_room_for_a_realtime_message(rate: float, burst: int)
 def test_what_is_not_used_is_not_saved_up() -> None:
     pace = Pace(rate=10, burst=5)
     spent_until = spend(pace, None, NOW, 1)
-    assert allowed(pace, spent_until, NOW + timedelta(hours=1), lane=Lane.REALTIME) == 5
+    later = NOW + timedelta(hours=1)
+    assert allowed(pace, spent_until, later, lane=Lane.REALTIME) == 5
+    spent_until = spend(pace, spent_until, later, 5)
+    assert allowed(pace, spent_until, later, lane=Lane.REALTIME) == 0
+    assert free_at(pace, spent_until, later, lane=Lane.REALTIME) == later + timedelta(seconds=0.1)
+
+
+def test_bulk_leaves_a_fifth_of_the_bucket() -> None:
+    assert allowed(Pace(rate=10, burst=50), None, NOW, lane=Lane.BULK) == 40
+
+
+def test_bulk_gets_nothing_where_realtime_took_all_and_waits_for_its_own_part() -> None:
+    pace = Pace(rate=10, burst=10)
+    spent_until = spend(pace, None, NOW, 10)
+    assert allowed(pace, spent_until, NOW, lane=Lane.BULK) == 0
+    assert free_at(pace, spent_until, NOW, lane=Lane.BULK) == NOW + timedelta(seconds=0.3)
+
+
+def test_who_comes_late_does_not_wait() -> None:
+    pace = Pace(rate=10, burst=5)
+    later = NOW + timedelta(hours=1)
+    assert free_at(pace, spend(pace, None, NOW, 5), later, lane=Lane.REALTIME) == later
+
+
+def test_a_part_of_a_microsecond_is_paid_in_full() -> None:
+    assert spend(Pace(rate=3), None, NOW, 1) == NOW + timedelta(microseconds=333_334)
 
 
 def test_without_a_limit_any_number_goes_out_at_once() -> None:
@@ -81,6 +106,8 @@ def test_without_a_limit_any_number_goes_out_at_once() -> None:
         ({"burst": 3}, Pace(rate=25, burst=3, recipient_s=1)),
         ({"per_second": None, "recipient_s": None}, UNLIMITED),
         ({"recipient_s": 0.5}, Pace(rate=25, burst=6, recipient_s=0.5)),
+        ({"burst": 1}, Pace(rate=25, burst=1, recipient_s=1)),
+        ({"per_second": 100_000, "burst": 100_000}, Pace(rate=100_000, burst=100_000, recipient_s=1)),
     ],
 )
 def test_settings_say_what_differs_from_the_provider(document: object, pace: Pace) -> None:
@@ -90,7 +117,8 @@ def test_settings_say_what_differs_from_the_provider(document: object, pace: Pac
 @pytest.mark.parametrize(
     "document",
     [[], "30", {"per_minute": 3}, {"per_second": 0}, {"per_second": "10"}, {"per_second": True}, {"burst": 0},
-     {"burst": 1.5}, {"recipient_s": -1}, {"per_second": float("nan")}],
+     {"burst": 1.5}, {"burst": True}, {"burst": 100_001}, {"per_second": 100_001}, {"recipient_s": -1},
+     {"per_second": float("nan")}],
 )  # fmt: skip
 def test_limits_that_cannot_be_meant_are_refused(document: object) -> None:
     with pytest.raises(InvalidInput):
