@@ -9,6 +9,7 @@ import itertools
 import os
 import secrets
 import shutil
+import signal
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
@@ -43,6 +44,12 @@ _REDIS_DATABASES = itertools.cycle(range(1 + _PROCESS % 15, 16, min(_PROCESSES, 
 
 
 @pytest.hookimpl(optionalhook=True)
+def pytest_configure() -> None:
+    """Let Ctrl-C be heard by what tests start: a shell's background job ignores it, and so would all its children."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object:
     """Say in which order `make test` gives files to its processes."""
     from tests.turns import Turns  # noqa: PLC0415 - xdist may be switched off

@@ -48,7 +48,7 @@ async def test_why_not_answers_for_anybody_whatever_their_key(
     caller: httpx.AsyncClient, campaign_id: int, decision_id: int
 ) -> None:
     mai = await ok(await caller.get("/profiles/kh-1/why-not", params={"campaign_id": campaign_id}))
-    assert (mai["answer"], mai["decision_id"]) == ("sent", decision_id)
+    assert (mai["answer"], mai["decision_id"]) == ("on_its_way", decision_id)
     lan = await ok(await caller.get("/profiles/kh/2/why-not", params={"campaign": "xin-chao"}))
     assert (lan["answer"], lan["decision_id"]) == ("not_in_segment", None)
     assert "Huế" in lan["sentence"]

@@ -62,11 +62,17 @@ async def test_hostile_names_are_written_whole_or_refused_with_a_reason(act: Act
 
 async def test_no_provider_is_called_for_an_address_that_is_none(act: Act) -> None:
     await act.queue(len(ADDRESSES))
+    # Somebody has stored them as good ones, or the claim would have let go of them.
     await act.world.rows(
         """
-        UPDATE delivery_log d SET address = given.value
-        FROM jsonb_array_elements_text(%(values)s) WITH ORDINALITY given (value, n)
-        JOIN cdp_profiles p ON p.ext_id = 'kh-' || given.n WHERE d.profile_id = p.profile_id
+        WITH bad AS (
+            SELECT p.profile_id, given.value
+            FROM jsonb_array_elements_text(%(values)s) WITH ORDINALITY given (value, n)
+            JOIN cdp_profiles p ON p.ext_id = 'kh-' || given.n
+        ), stored AS (
+            UPDATE profile_address a SET value = bad.value FROM bad WHERE a.profile_id = bad.profile_id AND a.channel = 'email'
+        )
+        UPDATE delivery_log d SET address = bad.value FROM bad WHERE d.profile_id = bad.profile_id
         """,
         values=Jsonb(ADDRESSES),
     )

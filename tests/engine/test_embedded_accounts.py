@@ -105,7 +105,7 @@ def test_an_ordinary_user_keeps_everything_below_the_home() -> None:
             home.mkdir()
             os.chown(home, nobody.pw_uid, nobody.pw_gid)
         ended = run_python(START_AND_STOP.format(uid=nobody.pw_uid, gid=nobody.pw_gid), home)
-        assert ended.stderr == ""
+        assert ended.stderr == f"A new, empty database is made for LEO_HOME, {home}.\n"
         who, data, stopped = ended.stdout.split()
         assert int(who) != 0
         assert (data, stopped) == (str(home / "postgres" / "data"), "2")
