@@ -32,8 +32,8 @@ from rules.words import Lane
 
 # The sweeper looks once a second by itself.
 LONGEST_WAIT_S = 1.0
-# Where a job leaves word that its tenant has more to do.
-AGAIN = "again"
+# Where a job leaves word that its tenant has more to do, or that another worker may do it.
+AGAIN, PASSED_ON = "again", "passed on"
 
 log = logging.getLogger("leo.worker")
 
@@ -64,6 +64,7 @@ class Hands:
         self._generation = 0
         self._held: set[str] = set()
         self._decided_for: Counter[UUID | None] = Counter()
+        self._sending_for: Counter[str] = Counter()
 
     @contextlib.contextmanager
     def holding(self, job_id: str, tenant_id: UUID | None = None) -> Iterator[None]:
@@ -78,6 +79,21 @@ class Hands:
         finally:
             self._held.discard(job_id)
             self._decided_for[tenant_id] -= 1
+
+    @contextlib.contextmanager
+    def sending(self, tenant_id: str) -> Iterator[bool]:
+        """Take a place among the tenant's claims that are sent here at the same time; False where none is free.
+
+        Bells are heard by whoever looks first: one worker took all of two, and the other had nothing to do.
+        """
+        if self._sending_for[tenant_id] >= lanes.PACES[self.lane].abreast:
+            yield False
+            return
+        self._sending_for[tenant_id] += 1
+        try:
+            yield True
+        finally:
+            self._sending_for[tenant_id] -= 1
 
     def is_deciding_for(self, tenant_id: UUID) -> bool:
         """Whether a batch of the tenant is in hand."""
@@ -117,8 +133,12 @@ async def dispatch(ctx: dict[str, Any], tenant_id: str) -> None:
         hands.holding(ctx["job_id"]),
         lines.about(job=lanes.DISPATCH, tenant=tenant_id),
         tracing.span("dispatch job", tenant=tenant_id, lane=hands.lane),
+        hands.sending(tenant_id) as has_place,
     ):
-        await _dispatch(hands, ctx, tenant_id)
+        if has_place:
+            await _dispatch(hands, ctx, tenant_id)
+        else:
+            ctx[PASSED_ON] = tenant_id
 
 
 async def _dispatch(hands: Hands, ctx: dict[str, Any], tenant_id: str) -> None:
@@ -149,6 +169,8 @@ async def _dispatch(hands: Hands, ctx: dict[str, Any], tenant_id: str) -> None:
 async def after(ctx: dict[str, Any]) -> None:
     """Ring again for a tenant that has more to do: only now is the job's own name free."""
     hands: Hands = ctx["hands"]
+    if PASSED_ON in ctx:
+        await _pass_on(hands, ctx["job_id"], ctx[PASSED_ON])
     if AGAIN not in ctx or hands.stop.is_set():
         return
     job, tenant_id, after_s = ctx[AGAIN]
@@ -159,6 +181,13 @@ async def after(ctx: dict[str, Any]) -> None:
             await hands.ring_batches(tenant_id)
         else:
             await hands.ring_dispatch(tenant_id, after_s=after_s)
+
+
+async def _pass_on(hands: Hands, job_id: str, tenant_id: str) -> None:
+    """Ring again under the same name: whoever has a place free hears it within some looks at the queue."""
+    after_s = lanes.PACES[hands.lane].poll_s
+    with contextlib.suppress(RedisError, OSError):  # the sweeper rings within a second
+        await lanes.ring(hands.client, hands.lane, lanes.DISPATCH, tenant_id, job_id=job_id, after_s=after_s)
 
 
 def wait_s(dispatched: Dispatched) -> float | None:
