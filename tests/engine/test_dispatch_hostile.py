@@ -70,7 +70,8 @@ async def test_no_provider_is_called_for_an_address_that_is_none(act: Act) -> No
             FROM jsonb_array_elements_text(%(values)s) WITH ORDINALITY given (value, n)
             JOIN cdp_profiles p ON p.ext_id = 'kh-' || given.n
         ), stored AS (
-            UPDATE profile_address a SET value = bad.value FROM bad WHERE a.profile_id = bad.profile_id AND a.channel = 'email'
+            UPDATE profile_address a SET value = bad.value FROM bad
+            WHERE a.profile_id = bad.profile_id AND a.channel = 'email'
         )
         UPDATE delivery_log d SET address = bad.value FROM bad WHERE d.profile_id = bad.profile_id
         """,
