@@ -142,7 +142,7 @@ async def _go_on(run: Run, page: Page, done: _Done) -> None:
 
 
 async def _analyze(run: Run) -> None:
-    """Tell the planner while pages go on: it takes 90 to 180 ms."""
+    """Tell the planner while pages go on: the next page would wait for it."""
     async with run.db.transaction(run.place.tenant_id) as conn:
         await conn.execute(_SQL["analyze"])
 
