@@ -5,6 +5,8 @@ import unicodedata
 from collections.abc import Mapping
 from typing import Any
 
+from rules.errors import InvalidInput
+
 _PLAIN = frozenset({int, bool, type(None)})
 
 
@@ -23,6 +25,16 @@ def settled(text: str) -> str:
     except UnicodeEncodeError as error:
         raise Unstorable from error
     return unicodedata.normalize("NFC", text)
+
+
+def composed(what: str, text: str) -> str:
+    """Give a name that people type, in NFC: it is one name however it was typed. Raises InvalidInput."""
+    try:
+        return settled(text)
+    except Unstorable as error:
+        raise InvalidInput(
+            f"The {what} cannot be stored.", remedy="Send text without NUL and halves of characters."
+        ) from error
 
 
 def settled_deep(value: Any) -> Any:
