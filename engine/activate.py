@@ -3,11 +3,11 @@
 import os
 import socket
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from time import perf_counter
 from uuid import UUID
 
-from engine import idempotency
+from engine import clock, idempotency
 from engine.db import Database, Transaction
 from engine.decide import BatchState, Decided, decide_batch
 from engine.dispatch import Adapters, dispatch_due
@@ -76,7 +76,7 @@ async def activate_profile(
         )
         thought = UNASKED if gateway is None else None
         decided = await decide_batch(
-            conn, tenant_id=tenant_id, batch_id=batch_id, now=datetime.now(UTC), thought=thought
+            conn, tenant_id=tenant_id, batch_id=batch_id, now=clock.now(), thought=thought
         )
     if gateway is not None and decided.state is BatchState.UNTHOUGHT:
         decided = await _think(db, gateway, tenant_id=tenant_id, batch_id=batch_id)
@@ -88,9 +88,9 @@ async def activate_profile(
 
 async def _think(db: Database, gateway: Gateway, *, tenant_id: UUID, batch_id: int) -> Decided:
     """Ask, then decide; a worker that found the batch meanwhile may have done so (TAKEN)."""
-    thought = await think(db, gateway, tenant_id=tenant_id, batch_id=batch_id, clock=lambda: datetime.now(UTC))
+    thought = await think(db, gateway, tenant_id=tenant_id, batch_id=batch_id, clock=clock.now)
     async with db.transaction(tenant_id) as conn:
-        return await decide_batch(conn, tenant_id=tenant_id, batch_id=batch_id, now=datetime.now(UTC), thought=thought)
+        return await decide_batch(conn, tenant_id=tenant_id, batch_id=batch_id, now=clock.now(), thought=thought)
 
 
 async def _profile(conn: Transaction, *, ext_id: str | None, profile_id: int | None) -> int:
