@@ -159,10 +159,8 @@ def interrupted(code: str, detail: str) -> Receipt:
     )
 
 
-async def _fall_back(conn: Transaction, ended: Sequence[Ended], came_back: Sequence[int], *, now: datetime) -> None:
+async def _fall_back(conn: Transaction, failed: Sequence[int], *, now: datetime) -> None:
     """Let another channel take the place of messages that failed for good or came back, where their policy says so."""
-    failed = [one.claimed.delivery_id for one in ended if one.status in {DeliveryStatus.FAILED, DeliveryStatus.DEAD}]
-    failed += came_back
     if failed:
         await conn.execute(queries("dispatch")["fall_back"], {"delivery_ids": failed, "now": now})
 
@@ -178,6 +176,8 @@ async def write(
 ) -> set[int]:
     """Write results, and what was heard of channels, in one transaction, again and again while the database is away.
 
+    It may have been committed although nobody said so: writing the same again changes nothing of a message.
+
     Gives the runs among them that were paused or ended meanwhile. Raises Unavailable in the end.
     """
     rows = Jsonb([one.to_row() for one in ended])
@@ -188,8 +188,8 @@ async def write(
                 parameters = {"rows": rows, "owner": owner, "now": now}
                 told = await (await conn.execute(queries("dispatch")["results"], parameters)).fetchall()
                 await tell(conn, heard, now=now)
-                came_back = [row["came_back"] for row in told if row["came_back"] is not None]
-                await _fall_back(conn, ended, came_back, now=now)
+                failed = [row["failed"] for row in told if row["failed"] is not None]
+                await _fall_back(conn, failed, now=now)
         except Unavailable as error:
             if waited_s >= KEEP_TRYING_S:
                 raise
