@@ -147,7 +147,7 @@ async def _write(db: Database, work: _Round, now: datetime) -> None:
     """Write down what came of a claim, again and again while the database is away; raises Unavailable in the end."""
     while work.ended:
         at = now + timedelta(seconds=work.age_s)
-        values = {"rows": Jsonb([_result(one, at) for one in work.ended]), "now": at}
+        values = {"rows": Jsonb([_result(one, now, at) for one in work.ended]), "now": at}
         try:
             async with db.transaction(work.tenant_id) as conn:
                 await conn.execute(_SQL["results"], values)
@@ -238,10 +238,11 @@ def _document(answer: HttpResponse) -> Mapping[str, Any]:
     return document if isinstance(document, dict) else {}
 
 
-def _result(ended: _Ended, now: datetime) -> dict[str, Any]:
+def _result(ended: _Ended, now: datetime, at: datetime) -> dict[str, Any]:
+    """Write a row's end; a pause begins when its claim was made, and is over `at` the earliest."""
     pause = min(FIRST_PAUSE * 2 ** min(ended.attempts - 1, 20), LONGEST_PAUSE)
     is_over = ended.attempts >= MOST_ATTEMPTS
-    due_at = "infinity" if is_over else (now + pause).isoformat()
+    due_at = "infinity" if is_over else max(now + pause, at).isoformat()
     return {
         "outbox_id": ended.outbox_id,
         "attempts": ended.attempts,
