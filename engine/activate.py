@@ -72,12 +72,13 @@ async def activate_profile(
         raise InvalidInput("Name the profile once.", remedy="Give either ext_id or profile_id.")
     async with db.transaction(tenant_id) as conn:
         person, run_id, batch_id = await _begun(conn, reserved) or await _begin(
-            conn, reserved, campaign_id=campaign_id, profile_id=await _profile(conn, ext_id=ext_id, profile_id=profile_id)
+            conn,
+            reserved,
+            campaign_id=campaign_id,
+            profile_id=await _profile(conn, ext_id=ext_id, profile_id=profile_id),
         )
         thought = UNASKED if gateway is None else None
-        decided = await decide_batch(
-            conn, tenant_id=tenant_id, batch_id=batch_id, now=clock.now(), thought=thought
-        )
+        decided = await decide_batch(conn, tenant_id=tenant_id, batch_id=batch_id, now=clock.now(), thought=thought)
     if gateway is not None and decided.state is BatchState.UNTHOUGHT:
         decided = await _think(db, gateway, tenant_id=tenant_id, batch_id=batch_id)
     if not decided.made or decided.made[0].delivery_id is not None:

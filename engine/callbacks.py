@@ -35,8 +35,8 @@ MOST_READINGS = 8
 # They hold what people wrote: a month is enough to find a mistake in.
 KEPT = timedelta(days=30)
 ERROR_LIMIT = 500
-# What PostgreSQL says of a body that it cannot hold: a value that is none, one that no column takes, a key longer than an
-# index keeps. A broken reference is none of them: its row went meanwhile, and the provider is to tell it again.
+# What PostgreSQL says of a body that it cannot hold: a value that is none, one that no column takes, a key longer than
+# an index keeps. A broken reference is none of them: its row went meanwhile, and the provider is to tell it again.
 _UNHELD = (psycopg.DataError, errors.CheckViolation, errors.NotNullViolation, errors.ProgramLimitExceeded)
 
 _SQL = queries("callbacks")

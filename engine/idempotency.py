@@ -4,8 +4,8 @@ Claim, work and answer are one transaction. The turn is an advisory lock of that
 and dies gives it back with the connection; a request that fails leaves nothing, and its key is free again.
 
 Work that must commit in parts (a message is logged before a provider is called) reserves its key instead, and completes
-it at the end; where it dies in between, the key is free after a minute. What it has begun by then is noted with the key,
-in the transaction that begins it, and whoever comes with the key again goes on with that instead of beginning anew.
+it at the end; where it dies in between, the key is free after a minute. What it has begun by then is noted with the
+key, in the transaction that begins it, and whoever comes with the key again goes on with that.
 """
 
 import hashlib

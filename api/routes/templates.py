@@ -1,6 +1,5 @@
 """Templates: saved, tried on a person, sent to the sandbox, approved."""
 
-
 from fastapi import APIRouter, Response
 
 from api.preconditions import Expecting, tag

@@ -117,7 +117,7 @@ def erase(
     directories: Annotated[list[Path], typer.Argument(metavar="DIR...", help="Exports of this installation.")],
     as_json: JsonOption = False,
 ) -> None:
-    """Take out of exports whoever was erased since they were made; ends with 1 where one is not whole, and leaves it."""
+    """Take whoever was erased since out of exports; one that is not whole is left as it is, and it ends with 1."""
     signer = _signer()
     done = [_erase(directory.absolute(), signer) for directory in directories]
     if as_json:

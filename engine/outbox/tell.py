@@ -27,8 +27,8 @@ from rules.words import Channel, OutcomeType
 
 MOST_CLAIMED = 200
 ABREAST = 8
-# A row in the hands of a worker that is gone is due again then. None is begun that could outlast it: of 200 rows whose CDP
-# is slow, 8 at a time, the last would be told when another worker has them in its hands.
+# A row in the hands of a worker that is gone is due again then. None is begun that could outlast it: of 200 rows whose
+# CDP is slow, 8 at a time, the last would be told when another worker has them in its hands.
 LEASE = timedelta(seconds=600)
 CALL_LIMIT_S = 45.0
 """For one row: looking whether it is there, and telling it."""

@@ -16,8 +16,8 @@ from channels.http import HttpClient
 from engine import outbox
 from engine.credentials import Vault
 from engine.db import Database
-from engine.outbox.body import Event, body, metric
 from engine.outbox import tell
+from engine.outbox.body import Event, body, metric
 from engine.outbox.tell import FIRST_PAUSE, LEASE, MOST_ATTEMPTS
 from engine.outcomes import record_outcomes
 from engine.settings import Settings
@@ -210,9 +210,7 @@ async def test_what_a_lost_worker_held_is_due_again_and_looked_for_first(telling
     assert len(await telling.arrived()) == 1
 
 
-async def test_no_row_is_begun_that_would_outlast_the_lease(
-    telling: Telling, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_no_row_is_begun_that_would_outlast_the_lease(telling: Telling, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tell, "ABREAST", 1)
     monkeypatch.setattr(tell, "LEASE", timedelta(seconds=1.2))
     monkeypatch.setattr(tell, "CALL_LIMIT_S", 0.6)
@@ -221,7 +219,9 @@ async def test_no_row_is_begun_that_would_outlast_the_lease(
         await telling.happen("clicked", person=person)
     at = datetime.now(UTC) + timedelta(seconds=1)
     assert await telling.tell(at) == outbox.Told(claimed=2, failed=1, released=1)
-    rows = await telling.world.rows("SELECT attempts, may_have_left, error IS NULL AS is_new FROM outbox ORDER BY due_at")
+    rows = await telling.world.rows(
+        "SELECT attempts, may_have_left, error IS NULL AS is_new FROM outbox ORDER BY due_at"
+    )
     assert rows == [
         {"attempts": 0, "may_have_left": False, "is_new": True},
         {"attempts": 1, "may_have_left": True, "is_new": False},

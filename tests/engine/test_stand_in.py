@@ -239,7 +239,7 @@ async def test_no_other_channel_where_the_policy_does_not_want_it_or_it_is_too_l
 
 
 async def test_a_result_that_is_written_again_is_followed_once_and_counts_once(act: Act) -> None:
-    """The answer to a commit was lost, so it is written again: by then another channel has taken the message's place."""
+    """The answer to a commit was lost, so it is written again: by then another channel has taken its place."""
     await two_channels(act, 2, fallback={"hours": 24})
     tenant_id = act.world.tenant.tenant_id
     taken = await claim(
