@@ -2,8 +2,9 @@
 
 import asyncio
 import logging
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -17,6 +18,7 @@ from engine.dispatch.gates import tell
 from engine.dispatch.leases import LOOK_AGAIN
 from engine.dispatch.watch import heard_in
 from engine.queries import queries
+from engine.text import storable, storable_deep
 from rules.circuit import Heard
 from rules.errors import LeoError, Unavailable
 from rules.retry import MOST_ATTEMPTS, next_attempt
@@ -36,7 +38,9 @@ LEASE_ENDS = "The lease ends before the provider would have to answer: earlier c
 HELD_BACK = "The channel must not be called now."
 ASLEEP = "It is night where the person is, or no hour at which the channel is sent to: it waits for the next one."
 TOO_LATE = "too_late"
-DETAIL_LIMIT = 500
+DETAIL_LIMIT, CODE_LIMIT = 500, 100
+# A message is found by it through an index, which holds 2,704 octets in all.
+PROVIDER_ID_LIMIT = 512
 
 log = logging.getLogger(__name__)
 
@@ -71,7 +75,7 @@ class Ended:
             "provider_id": self.provider_id,
             "code": self.code,
             "class": self.klass,
-            "detail": self.detail[:DETAIL_LIMIT],
+            "detail": storable(self.detail)[:DETAIL_LIMIT],
             "response": self.raw,
             "setback": int(self.is_setback),
             "pinned": self.is_pinned,
@@ -84,6 +88,7 @@ def of_receipt(claimed: Claimed, receipt: Receipt, *, deduplicates: bool, now: d
 
     An uncertain message is sent again only where the provider drops the second or the campaign asks for it.
     """
+    receipt = _storable(receipt)
     # One provider's refusal of our sender is not another's; that it asks for no end is seen to by the setbacks.
     is_denied = (
         receipt.klass is ReceiptClass.PERMISSION_DENIED
@@ -108,10 +113,26 @@ def of_receipt(claimed: Claimed, receipt: Receipt, *, deduplicates: bool, now: d
         receipt.detail,
         due_at=due_at,
         provider_id=receipt.provider_id,
-        raw=dict(receipt.raw),
+        raw=receipt.raw,
         is_setback=is_denied or (status is not DeliveryStatus.SENT and receipt.klass not in OF_THE_CHANNEL),
         is_pinned=is_again and receipt.status is ReceiptStatus.UNCERTAIN and not claimed.resend,
         heard=heard_in(receipt),
+    )
+
+
+def _storable(receipt: Receipt) -> Receipt:
+    """Give a receipt that can be stored whatever the provider wrote: results are written in groups.
+
+    One with a NUL in it would take down those of its neighbours, which then count as lost though they arrived.
+    """
+    wait_s, number = receipt.retry_after, receipt.provider_id
+    return replace(
+        receipt,
+        code=storable(receipt.code)[:CODE_LIMIT],
+        detail=storable(receipt.detail)[:DETAIL_LIMIT],
+        provider_id=None if number is None else storable(number)[:PROVIDER_ID_LIMIT],
+        retry_after=wait_s if wait_s is not None and math.isfinite(wait_s) and wait_s >= 0 else None,
+        raw=storable_deep(receipt.raw),
     )
 
 
