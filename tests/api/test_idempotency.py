@@ -171,7 +171,7 @@ async def test_what_a_request_had_begun_when_it_was_cut_off_is_gone_on_with(
         counted = await (
             await conn.execute(
                 "SELECT (SELECT count(*) FROM campaign_run WHERE kind = 'request') AS r, "
-                    "(SELECT count(*) FROM delivery_log) AS d"
+                "(SELECT count(*) FROM delivery_log) AS d"
             )
         ).fetchone()
     assert counted == {"r": 1, "d": 1}
