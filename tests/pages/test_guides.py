@@ -106,9 +106,11 @@ PAGES: dict[str, Context] = {
             "/etc/systemd/system/": "units/",
         },
         before={
-            "": "set -a; mkdir units",
+            "": "set -a; mkdir units; HERE=$LEO_DATABASE_URL",
             # What every host has the same is set by then.
             "LEO_DATABASE_URL=postgresql://leo_app:secret@pgbouncer": "leo doctor",
+            # The steps of two hosts begin anew, past PgBouncer.
+            "leo db bootstrap": "LEO_DATABASE_URL=$HERE; unset LEO_DATABASE_POOLER LEO_REPLICA_URL LEO_REPLICA_LAG_S",
         },
         elsewhere={
             "docker compose": "no engine for containers is here: tests/meta/test_deploy.py reads what it takes",
