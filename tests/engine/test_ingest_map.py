@@ -190,10 +190,11 @@ def test_the_maps_of_the_page_are_read_and_give_what_it_says() -> None:
         "t": "2026-05-01T09:00:00Z",
         "a": {"city": "Huế", "spent": 1250000},
     }
-    assert {(row["c"], row["v"], row["r"]) for row in found.addresses} == {
-        ("email", "mai@khach.example", None),
-        ("zalo_template", "+84905550077", None),
+    assert {(row["c"], row["v"]) for row in found.addresses} == {
+        ("email", "mai@khach.example"),
+        ("zalo_template", "+84905550077"),
     }
+    assert found.addresses_invalid.total() == 0
     assert [(row["c"], row["u"], row["g"]) for row in found.consents] == [(None, "marketing", True)]
     assert sorted(found.target_places) == [("Product", "am-dat"), ("Topic", "tra-o-long")]
     assert (shop.segments, shop.touchpoints, shop.metrics) == (None, None, None)
