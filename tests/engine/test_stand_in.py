@@ -93,13 +93,14 @@ async def test_the_list_says_behind_which_other_a_channel_stands_and_decisions_g
             return {one.channel_id: one.behind for one in await list_tokens(conn) if one.kind is Channel.EMAIL}
 
     async def goes_through() -> int:
-        _, (batch_id,) = await act.world.run(campaign_id, await act.world.people(1, channels=("email",)))
+        _, (batch_id,) = await act.world.run(campaign_id, people)
         await act.world.decide(batch_id)
         (newest, *_) = await act.world.rows("SELECT channel_id FROM delivery_log ORDER BY delivery_id DESC")
         return int(newest["channel_id"])
 
     first, second = await act.connect(), await act.connect()
     campaign_id = await act.world.campaign(templates=[await act.world.template("email")])
+    people = await act.world.people(1, channels=("email",))
     name_of = {row["channel_id"]: row["name"] for row in await act.world.rows("SELECT channel_id, name FROM channel")}
     assert await behind() == {first: None, second: name_of[first]}
     assert await goes_through() == first
