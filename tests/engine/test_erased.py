@@ -63,6 +63,7 @@ NAMES_A_PERSON = """
     SELECT c.table_name || '.' || c.column_name
     FROM information_schema.columns c JOIN information_schema.tables t USING (table_schema, table_name)
     WHERE c.table_schema = 'public' AND t.table_type = 'BASE TABLE'
+      AND NOT (SELECT relispartition FROM pg_class WHERE oid = to_regclass('public.' || c.table_name))
       AND c.column_name IN ('profile_id', 'other_id', 'target_profile_id', 'loser_id')
 """
 # Records, under an id that says nobody's name any more; consents are the evidence that the law asks for.
