@@ -152,13 +152,15 @@ def test_a_campaign_is_compared_with_what_one_would_write_instead(
     admin_url: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(compare, "ANSWER_S", 0.005)
-    monkeypatch.setattr(compare, "QUIET_S", 2.0)
+    monkeypatch.setattr(compare, "IS_LATE", (True,))
+    # A second longer than Celery keeps from others what a killed worker held.
+    monkeypatch.setattr(compare, "QUIET_S", 6.0)
     for name, number in {"PEOPLE": 100, "WARM_UP": 1, "SAMPLES": 10}.items():
         monkeypatch.setattr(compare.journeys, name, number)
     before = left(admin_url)
     assert run(["bench", "compare", "--json", "--n", "100"]) == 0
     document = json.loads(capsys.readouterr().out.splitlines()[-1])
-    ways = ("leo", "celery", "celery_late", "loop")
+    ways = ("leo", "celery_late", "loop")
     found = document["figures"]
     assert found.keys() == {
         *(f"{way}_{what}" for way in ways for what in ("per_s", "lost", "doubled", "uncertain")),
