@@ -207,7 +207,7 @@ def _read_address(people: People, channel: Channel, text: str, place: int, taken
 def _read_consents(
     people: People, fields: FieldMap, document: Document, place: int, at: str | None, *, is_known: bool
 ) -> None:
-    said: dict[tuple[Channel | None, str], bool | None] = {}
+    said: dict[tuple[str | None, str], bool | None] = {}
     for one in fields.consents:
         value = one.get(document)
         granted = True if value in one.granted else False if value in one.withdrawn else None

@@ -73,8 +73,8 @@ async def write_people(conn: Transaction, place: Place, rows: Rows) -> Written:
     if not written.new and not written.changed:
         return written
     common |= {"ids": written.ids, "known_ids": row["known_ids"]}
-    for name, values in _of_these(rows, is_new=written.new > 0, is_changed=written.changed > 0):
-        await conn.execute(_SQL[name], {**common, **values})
+    for name, columns in _of_these(rows, is_new=written.new > 0, is_changed=written.changed > 0):
+        await conn.execute(_SQL[name], {**common, **columns})
     return written
 
 
