@@ -264,11 +264,12 @@ CREATE TABLE IF NOT EXISTS profile_address (
     source      text NOT NULL DEFAULT 'api',
     created_at  timestamptz NOT NULL DEFAULT now(),
     updated_at  timestamptz NOT NULL DEFAULT now(),
-    CONSTRAINT profile_address_pkey PRIMARY KEY (tenant_id, address_id),
+    -- No key of address_id alone, nor of consent_id or relation_id below: nobody looks one up (docs/decisions/0070).
     CONSTRAINT profile_address_unique UNIQUE (tenant_id, profile_id, channel, value),
     CONSTRAINT profile_address_value_length CHECK (length(value) BETWEEN 1 AND 2048),
     CONSTRAINT profile_address_reason_known CHECK (valid OR reason IS NOT NULL)
 );
+ALTER TABLE profile_address DROP CONSTRAINT IF EXISTS profile_address_pkey;
 CREATE INDEX IF NOT EXISTS profile_address_value_idx ON profile_address (tenant_id, channel, value);
 
 CREATE TABLE IF NOT EXISTS relation_target (
@@ -301,7 +302,6 @@ CREATE TABLE IF NOT EXISTS profile_relation (
     occurred_at        timestamptz,
     created_at         timestamptz NOT NULL DEFAULT now(),
     updated_at         timestamptz NOT NULL DEFAULT now(),
-    CONSTRAINT profile_relation_pkey PRIMARY KEY (tenant_id, relation_id),
     CONSTRAINT profile_relation_unique UNIQUE NULLS NOT DISTINCT (tenant_id, profile_id, kind, target_id, target_profile_id),
     CONSTRAINT profile_relation_kind_known CHECK (kind IN ('INTERESTED_IN', 'ENGAGED', 'BOUGHT', 'KNOWS')),
     CONSTRAINT profile_relation_weight_finite CHECK (weight > '-Infinity' AND weight < 'Infinity'),
@@ -309,6 +309,7 @@ CREATE TABLE IF NOT EXISTS profile_relation (
         CASE WHEN kind = 'KNOWS' THEN target_profile_id IS NOT NULL AND target_id IS NULL
              ELSE target_id IS NOT NULL AND target_profile_id IS NULL END)
 );
+ALTER TABLE profile_relation DROP CONSTRAINT IF EXISTS profile_relation_pkey;
 CREATE INDEX IF NOT EXISTS profile_relation_target_idx ON profile_relation (tenant_id, target_id) WHERE target_id IS NOT NULL;
 CREATE INDEX IF NOT EXISTS profile_relation_knows_idx ON profile_relation (tenant_id, target_profile_id)
     WHERE target_profile_id IS NOT NULL;
@@ -324,9 +325,9 @@ CREATE TABLE IF NOT EXISTS consent (
     basis       text NOT NULL DEFAULT 'consent',
     source      text NOT NULL DEFAULT 'api',
     at          timestamptz NOT NULL DEFAULT now(),
-    CONSTRAINT consent_pkey PRIMARY KEY (tenant_id, consent_id),
     CONSTRAINT consent_unique UNIQUE NULLS NOT DISTINCT (tenant_id, profile_id, channel, purpose, at)
 );
+ALTER TABLE consent DROP CONSTRAINT IF EXISTS consent_pkey;
 
 CREATE TABLE IF NOT EXISTS suppression (
     tenant_id       uuid NOT NULL,
