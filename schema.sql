@@ -1805,7 +1805,7 @@ BEGIN
     END LOOP;
 END $$;
 
--- Each tenant table's key, as far as its primary key names it.
+-- Each tenant table's key, as far as its primary key names it, and the ids of those that are kept by something else.
 DO $$
 DECLARE
     keyed record;
@@ -1815,8 +1815,10 @@ BEGIN
                string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum) AS columns,
                string_agg(format('OLD.%1$I IS DISTINCT FROM NEW.%1$I', a.attname), ' OR ' ORDER BY a.attnum) AS changed
         FROM pg_class c
-        JOIN pg_constraint k ON k.conrelid = c.oid AND k.contype = 'p'
-        JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = ANY (k.conkey)
+        LEFT JOIN pg_constraint k ON k.conrelid = c.oid AND k.contype = 'p'
+        JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND (a.attnum = ANY (k.conkey) OR (c.relname, a.attname) IN (
+            ('profile_address', 'tenant_id'), ('profile_address', 'address_id'), ('consent', 'tenant_id'), ('consent', 'consent_id'),
+            ('profile_relation', 'tenant_id'), ('profile_relation', 'relation_id')))
         WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition
           AND EXISTS (SELECT FROM pg_attribute t WHERE t.attrelid = c.oid AND t.attname = 'tenant_id')
         GROUP BY c.relname
