@@ -155,7 +155,7 @@ def _schema() -> str:
 def _schema_keys() -> dict[str, str]:
     keys = {}
     for name, body in re.findall(r"^CREATE TABLE IF NOT EXISTS (\w+) \((.*?)^\)", _schema(), re.MULTILINE | re.DOTALL):
-        composite = re.search(r"PRIMARY KEY \(([^)]+)\)", body)
+        composite = re.search(r"PRIMARY KEY \(([^)]+)\)", body) or re.search(r"UNIQUE [A-Z ]*\(([^)]+)\)", body)
         single = re.search(r"^\s*(\w+)\s.*PRIMARY KEY,?$", body, re.MULTILINE)
         keys[name] = composite[1] if composite else (single or ["", ""])[1]
     return keys
