@@ -91,7 +91,7 @@ def test_a_decision_of_the_last_quiet_minute_replays_by_the_rules_that_it_was_ma
     edition: int, seconds: int
 ) -> None:
     at = datetime(2026, 3, 11, 0, 59, 30, tzinfo=UTC)
-    facts = Facts(1, "lan", "Asia/Ho_Chi_Minh", addresses=(Address(Channel.EMAIL, "lan@example.vn"),))
+    facts = Facts(1, "lan", "Asia/Ho_Chi_Minh", addresses=(Address(Channel.EMAIL, "lan@example.vn", 1),))
     policy = {"required_consent": False}
     verdicts = weigh(
         facts, candidates([(Channel.EMAIL, 1, "offer", 1)]), TET, Policy.parse(policy, version=1), at, edition

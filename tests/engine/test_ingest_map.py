@@ -1,6 +1,9 @@
 """A field map: any document of an ArangoDB becomes a person, and a wrong map is refused with its place."""
 
 import json
+import re
+import unicodedata
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,11 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.ingest import fieldmap, people
+from engine.ingest.arango import _is_vietnamese
 from engine.ingest.fields import FieldMap
 from rules.conditions.querybuilder import convert
 from rules.errors import InvalidInput
 
 LEO_CDP = fieldmap.load()
+# The letters that carry tones, each as it is without one; and no tone, grave, acute, hook, tilde, dot.
+BASES = "aăâeêioôơuưyAĂÂEÊIOÔƠUƯY"
+MARKS = ("", "\u0300", "\u0301", "\u0309", "\u0303", "\u0323")
 LAN = {
     "_key": "5tQe1yq0mVx2ZkPn8sWb3L",
     "_rev": "_kA1b2C3---",
@@ -170,6 +177,40 @@ def test_another_collection_of_other_fields_is_mapped_by_a_map_of_ones_own() -> 
     assert [row["v"] for row in found.addresses] == ["m@hoa.vn"]
 
 
+def test_the_maps_of_the_page_are_read_and_give_what_it_says() -> None:
+    page = Path(__file__).parents[2].joinpath("docs", "ingest.md").read_text(encoding="utf-8")
+    ours, shop = (fieldmap.load(fieldmap.parse(text)) for text in re.findall(r"```toml\n(.+?)```", page, re.DOTALL))
+    assert {"loyalty_tier", "city"} <= set(ours.attributes.names)
+    customer, action = (json.loads(text) for text in re.findall(r"```json\n(.+?)```", page, re.DOTALL))
+    found = read(customer, fields=shop)
+    assert found.persons[0] == {
+        "p": 1,
+        "k": "42",
+        "n": "Trần Thị Mai",
+        "l": "vi",
+        "z": None,
+        "s": "active",
+        "v": None,
+        "r": None,
+        "t": "2026-05-01T09:00:00Z",
+        "a": {"city": "Huế", "spent": 1250000},
+    }
+    assert {(row["c"], row["v"]) for row in found.addresses} == {
+        ("email", "mai@khach.example"),
+        ("zalo_template", "+84905550077"),
+    }
+    assert found.addresses_invalid.total() == 0
+    assert [(row["c"], row["u"], row["g"]) for row in found.consents] == [(None, "marketing", True)]
+    assert sorted(found.target_places) == [("Product", "am-dat"), ("Topic", "tra-o-long")]
+    assert (shop.segments, shop.touchpoints, shop.metrics) == (None, None, None)
+    assert shop.event is not None
+    assert (shop.event.collection, action[shop.event.type_field], shop.event.profile(action)) == (
+        "actions",
+        "basket_left",
+        "42",
+    )
+
+
 def test_a_source_changes_the_delivered_map_in_parts() -> None:
     changed = fieldmap.load({"attributes": {"tier": "extAttributes.tier", "city": False}, "event": False})
     names = set(changed.attributes.names)
@@ -224,3 +265,41 @@ def test_no_document_whatever_it_holds_stops_a_page(documents: list[dict[str, An
     found = read(*documents)
     assert len(found.keys) + sum(found.refused.values()) == len(documents)
     assert json.dumps([found.persons, found.addresses, found.consents, found.relations])
+
+
+def test_of_several_fields_for_one_consent_the_first_that_says_something_holds() -> None:
+    fields = fieldmap.read(
+        {
+            "collection": "people",
+            "profile": {"ext_id": "_key", "updated_at": "updatedAt"},
+            "consent": [
+                {"channel": "email", "path": "mails", "granted": [1], "withdrawn": [-1]},
+                {"channel": "email", "path": "letters", "granted": [1], "withdrawn": [-1]},
+            ],
+        }
+    )
+    said: list[dict[str, Any]] = [
+        {"_key": "a", "mails": -1, "letters": 1},
+        {"_key": "b", "letters": 1},
+        {"_key": "c"},
+    ]
+    consents = read(*said, fields=fields, known={"c"}).consents
+    assert [(one["p"], one["g"]) for one in consents] == [(1, False), (2, True), (3, None)]
+
+
+# What is on either side of what counts as composed.
+NEAR = st.sampled_from(
+    "aZ \u00e2\u01b0\u1eb1\u1e9b\u00bf\u01bf\u01c0\u0301\u0340\u1e80\u1eff\u1f71\u2000\u212b\uac00\U0001f600"
+)
+
+
+@given(st.text(NEAR | st.characters()))
+def test_what_is_known_for_vietnamese_by_its_bytes_is_composed(text: str) -> None:
+    if _is_vietnamese(text.encode(errors="replace")):
+        assert unicodedata.is_normalized("NFC", text)
+
+
+def test_every_vietnamese_letter_is_known_by_its_bytes() -> None:
+    letters = unicodedata.normalize("NFC", "".join(base + mark for base in BASES for mark in MARKS))
+    assert _is_vietnamese(f"{letters}đĐ 0123 {{}}".encode())
+    assert not _is_vietnamese(unicodedata.normalize("NFD", "Nguyễn").encode())

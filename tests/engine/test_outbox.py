@@ -238,7 +238,7 @@ async def test_whoever_comes_after_the_lease_changes_nothing_that_another_has_be
     await telling.happen("clicked")
     at = datetime.now(UTC) + timedelta(seconds=1)
     slow = asyncio.create_task(telling.tell(at))
-    while not await telling.world.rows("SELECT FROM outbox WHERE attempts = 1"):  # noqa: ASYNC110
+    while not await telling.world.rows("SELECT outbox_id FROM outbox WHERE attempts = 1"):  # noqa: ASYNC110
         await asyncio.sleep(0.01)
     assert (await telling.tell(at + LEASE)).told == 1
     assert (await slow).failed == 1
@@ -254,7 +254,7 @@ async def test_a_retry_leaves_what_a_worker_has_in_hand(telling: Telling, monkey
     await telling.tell(at)
     await telling.cdp.sandbox.ask("faults", {"channel": "cdp", "mode": "hang"})
     slow = asyncio.create_task(telling.tell(at + FIRST_PAUSE))
-    while not await telling.world.rows("SELECT FROM outbox WHERE attempts = 2"):  # noqa: ASYNC110
+    while not await telling.world.rows("SELECT outbox_id FROM outbox WHERE attempts = 2"):  # noqa: ASYNC110
         await asyncio.sleep(0.01)
     async with telling.world.db.transaction(telling.world.tenant.tenant_id) as conn:
         assert await outbox.retry(conn, now=at) == 0
