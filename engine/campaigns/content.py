@@ -12,6 +12,7 @@ from engine import policies, templates
 from engine.db import Transaction
 from engine.queries import queries
 from engine.revisions import ANYTHING, Expected, revision_of
+from engine.text import composed
 from rules.errors import InvalidInput, NotFound
 from rules.lifecycle import advance
 from rules.words import Channel, TemplateStatus
@@ -84,6 +85,7 @@ async def save_template(
     InvalidInput for an unknown channel, bad Liquid or MJML, an unknown variable, or what the channel cannot carry, and
     Changed where the newest version is not as `expected`.
     """
+    key = composed("key", key)
     if channel not in set(Channel):
         raise InvalidInput(f"There is no channel {channel!r}.", remedy=f"Use one of {', '.join(Channel)}.")
     said = {
