@@ -181,7 +181,7 @@ async function runs({ t, say, api, format, signal }, path) {
                 { class: "soft small" },
                 format.moment(run.created_at),
                 ` · ${t("runs.decisions", { count: format.count(run.decisions) })}`,
-                Object.entries(run.arbiters).map(([arbiter, count]) => ` · ${say("arbiter", arbiter)} ${format.count(count)}`),
+                Object.entries(run.arbiters).map(([arbiter, count]) => ` · ${t(arbiter === "nobody" ? "runs.nobody" : "runs.chosen", { arbiter: say("arbiter", arbiter), count: format.count(count) })}`),
               ),
             ),
           ),
