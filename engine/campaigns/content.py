@@ -108,7 +108,7 @@ async def save_template(
         for tag, one in (translations or {}).items()
         if tag != locale
     }
-    version = {"key": key, "version": "draft", "channel": channel, "locale": locale, "translations": others, **parts}
+    version = {"key": key, "version": None, "channel": channel, "locale": locale, "translations": others, **parts}
     templates.check_version(templates.version_of(version))
     values = {
         **parts,

@@ -38,7 +38,9 @@ class Version:
 
 def version_of(row: Mapping[str, Any]) -> Version:
     """Read a version as it is stored."""
-    name = f"{row['key']} v{row['version']} ({row['channel']})"
+    # What is about to be saved has no number yet.
+    number = "" if row["version"] is None else f" v{row['version']}"
+    name = f"{row['key']}{number} ({row['channel']})"
     others: Mapping[str, Mapping[str, Any]] = row["translations"]
     return Version(
         name=name,
