@@ -117,7 +117,7 @@ def _is_declaration(one: Any) -> bool:
 
 
 _SHAPES: Mapping[str, type[Any]] = {"text": str, "url": str, "flag": bool, "buttons": object, "parameters": dict}
-_PROBLEMS: Mapping[str, Callable[[Field, str, Mapping[str, Any]], Iterator[str]]] = {
+_PROBLEMS: Mapping[str, Callable[[Field, str, Mapping[str, Any]], Iterator[Fault]]] = {
     "text": _of_text,
     "url": _of_url,
     "flag": _of_flag,

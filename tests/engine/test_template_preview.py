@@ -185,7 +185,7 @@ async def test_a_trial_arrives_in_the_sandbox_and_nothing_is_logged(
 
 async def test_a_trial_says_why_it_does_not_leave(desk: Desk) -> None:
     missing = await desk.sees(await desk.save())
-    with pytest.raises(Conflict, match=r"profile\.tier is missing"):
+    with pytest.raises(Conflict, match=r"needs profile\.tier, which is missing"):
         await campaigns.send_trial(desk.settings, missing, "me@shop.example")
     good = await desk.sees(await desk.save(body_text="Chào"))
     nowhere = desk.settings.model_copy(update={"sandbox_http_port": 0})

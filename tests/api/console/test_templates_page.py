@@ -79,6 +79,7 @@ async def test_buttons_are_added_ordered_saved_and_seen(desks: Desks, shop: Shop
     await page.get_by_role("button", name=words["preview"]).click()
     await expect(page.locator(".message .pressed")).to_have_text([SEE["title"], LATER["title"]])
     assert await desk.faults() == []
+    await page.evaluate("scrollTo(0, 0)")
     await keep(page, f"template-{language[:2]}", whole=True)
     await page.get_by_role("button", name=words["approve"], exact=True).click()
     await page.locator("dialog").get_by_role("button", name=words["approve"], exact=True).click()
@@ -110,6 +111,7 @@ async def test_each_fault_is_said_beside_its_field_and_nothing_is_saved(
     await expect(page.locator("#button-vi-0-value-fault")).to_be_hidden()
     await expect(page.locator("#button-vi-0-title")).to_be_focused()
     assert await desk.faults() == []
+    await page.evaluate("scrollTo(0, 0)")
     await keep(page, f"template-faults-{language[:2]}", whole=True)
     await page.fill("#button-vi-0-title", "{{ profile.name")
     await _write(page, 0, "See it", SEE["url"], locale="en")

@@ -43,7 +43,7 @@ export function buttons(context, { locale, rows, limits, text }) {
   function row(one, place) {
     const number = format.count(place + 1);
     const id = (name) => `button-${locale}-${place}-${name}`;
-    const value = el("div");
+    const value = el("div", { class: "whole-row" });
     const title = measured(t, format, { id: id("title"), label: t("buttons.title"), most: limits.title, isOctets: false }, one, "title");
     let given = null;
 
