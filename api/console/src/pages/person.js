@@ -81,7 +81,7 @@ function allowedNow({ t, say, format }, allowed) {
               "details",
               { class: "small" },
               el("summary", null, t("allowed.evidence")),
-              one.reasons.map((reason) => el("p", { class: "soft" }, reason.rule, t.language === "en" && reason.text !== reason.rule && ` ${reason.text}`)),
+              one.reasons.map((reason) => el("p", { class: "soft" }, el("span", { class: "strong" }, say("gate", reason.gate)), ` · ${reason.rule}`, t.language === "en" && reason.text !== reason.rule && ` ${reason.text}`)),
             ),
         );
       }),
