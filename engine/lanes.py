@@ -33,9 +33,10 @@ AHEAD = 4
 CONNECT_TIMEOUT_S = 2.0
 # redis-py tries again by itself for up to half a minute; who has just started something wants to know sooner.
 CHECK_S = 3.0
-# So long one job sends claim after claim before other tenants have their turn: with one claim a job, half of the time
-# was spent waiting for the queue's next look.
-TURN_S = 0.5
+# So long one job sends claim after claim before other tenants have their turn, where they may wait for its place: with
+# one claim a job, half of the time was spent waiting for the queue's next look. Where places are free nobody waits: at
+# the end of each turn one of two workers took what both had rung for, and the other had nothing to do.
+TURN_S, LONG_TURN_S = 0.5, 20.0
 # However many events come, so often a tenant's people are looked at again.
 RECHECK_EVERY_S = 0.05
 # Agent tasks of a tenant: two jobs at once take two tasks.

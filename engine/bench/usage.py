@@ -16,7 +16,7 @@ from engine.queries import queries
 
 EVERY_S = 0.2
 # A processor that is busy for so much of the time has nothing left to give.
-SATURATED = 0.85
+SATURATED = 0.9
 # So much of PostgreSQL's work waiting for one thing means that this thing is what it waits for.
 MOSTLY = 0.5
 _COMMITS = ("IO:WalSync", "IO:WalWrite", "LWLock:WALWrite", "IO:WALSync", "IO:WALWrite")
@@ -41,10 +41,15 @@ class Usage:
         return max(0.0, self.busy - sum(self.cores.values()))
 
     @property
+    def is_saturated(self) -> bool:
+        """Whether there was next to nothing left of the processor."""
+        return self.busy >= SATURATED * self.all_cores
+
+    @property
     def limit(self) -> str:
         """Name the resource that was used up, with its measure."""
         used = ", ".join(f"{name} {cores:.2f}" for name, cores in {**self.cores, "others": self.others}.items())
-        if self.busy >= SATURATED * self.all_cores:
+        if self.is_saturated:
             whose = ", most of it other programs'" if self.others > self.busy / 2 else ""
             return f"the processor{whose}: {self.busy:.2f} of {self.all_cores} cores busy ({used})"
         sessions = sum(self.waits.values())

@@ -65,6 +65,8 @@ async def prepare(run: Run, found: list[Document], *, asked: Sequence[str] = ())
 
 
 def _read(run: Run, fresh: list[Document], known: Mapping[str, Any]) -> People:
+    # In the order of keys, as they are written: what hangs on them is then in the order of their ids.
+    fresh.sort(key=_key)
     with uncollected():
         people = documents.read(fresh, run.fields, known=known.keys())
     fresh.clear()
@@ -113,6 +115,11 @@ async def _known(run: Run, keys: Sequence[str]) -> dict[str, Mapping[str, Any]]:
     async with run.db.transaction(run.place.tenant_id, read_only=True) as conn:
         rows = await (await conn.execute(_SQL["known"], values)).fetchall()
     return {row["ext_id"]: row for row in rows}
+
+
+def _key(document: Document) -> str:
+    key = document.get("_key") if type(document) is dict else None
+    return key if type(key) is str else ""
 
 
 def _is_as_before(document: Document, known: Mapping[str, Mapping[str, Any]]) -> bool:

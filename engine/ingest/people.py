@@ -3,7 +3,7 @@
 The answers of `arango` are composed and free of what PostgreSQL cannot store, so no text is looked at twice here.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
@@ -207,14 +207,20 @@ def _read_address(people: People, channel: Channel, text: str, place: int, taken
 def _read_consents(
     people: People, fields: FieldMap, document: Document, place: int, at: str | None, *, is_known: bool
 ) -> None:
+    said: dict[tuple[str | None, str], bool | None] = {}
     for one in fields.consents:
         value = one.get(document)
         granted = True if value in one.granted else False if value in one.withdrawn else None
+        # Of several fields for one consent the first that says something.
+        if said.get((one.channel, one.purpose)) is None:
+            said[one.channel, one.purpose] = granted
+    for (channel, purpose), granted in said.items():
         if granted is not None or is_known:
-            people.consents.append({"p": place, "c": one.channel, "u": one.purpose, "g": granted, "t": at})
+            people.consents.append({"p": place, "c": channel, "u": purpose, "g": granted, "t": at})
 
 
 def _read_relations(people: People, fields: FieldMap, document: Document, place: int) -> None:
+    seen: defaultdict[str, set[str]] = defaultdict(set)
     for one in fields.relations:
         items = one.get(document)
         if not items:
@@ -224,13 +230,13 @@ def _read_relations(people: People, fields: FieldMap, document: Document, place:
             continue
         if len(items) > MOST_RELATIONS:
             people.mended["relations beyond the 5,000th"] += len(items) - MOST_RELATIONS
-        seen: set[str] = set()
+        held = seen[one.kind]
         for item in items[:MOST_RELATIONS]:
             key, name = (item, None) if one.key is None else _keyed(item, one.key, one.name)
             if type(key) is not str or not 1 <= len(key) <= LONGEST_KEY:
                 people.mended["a relation leads nowhere"] += 1
-            elif key not in seen:
-                seen.add(key)
+            elif key not in held:
+                held.add(key)
                 _relate(people, place, one.kind, key, name)
 
 

@@ -1,6 +1,6 @@
 """Writing a page: one transaction, in which the position moves too: a page is in whole or not at all."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -73,13 +73,26 @@ async def write_people(conn: Transaction, place: Place, rows: Rows) -> Written:
     if not written.new and not written.changed:
         return written
     common |= {"ids": written.ids, "known_ids": row["known_ids"]}
-    if rows.has_addresses or written.changed:
-        await conn.execute(_SQL["write_addresses"], {**common, **rows.addresses})
-    if rows.has_consents:
-        await conn.execute(_SQL["write_consents"], {**common, **rows.consents})
-    if rows.has_relations:
-        await conn.execute(_SQL["write_relations"], {**common, **rows.relations, "target_ids": rows.target_ids})
+    for name, columns in _of_these(rows, is_new=written.new > 0, is_changed=written.changed > 0):
+        await conn.execute(_SQL[name], {**common, **columns})
     return written
+
+
+def _of_these(rows: Rows, *, is_new: bool, is_changed: bool) -> Iterator[tuple[str, Columns]]:
+    """Name what hangs on people who are new, and on such as were there."""
+    relations = {**rows.relations, "target_ids": rows.target_ids}
+    if is_new and rows.has_addresses:
+        yield "add_addresses", rows.addresses
+    if is_changed:
+        yield "write_addresses", rows.addresses
+    if is_new and rows.has_consents:
+        yield "add_consents", rows.consents
+    if is_changed and rows.has_consents:
+        yield "write_consents", rows.consents
+    if is_new and rows.has_relations:
+        yield "add_relations", relations
+    if is_changed and rows.has_relations:
+        yield "write_relations", relations
 
 
 async def write_targets(conn: Transaction, place: Place, targets: Columns) -> str:

@@ -35,36 +35,46 @@ SELECT array_agg(written.profile_id ORDER BY given.p)::text AS ids,
        count(*) FILTER (WHERE written.is_new) AS new, count(*) FILTER (WHERE NOT written.is_new) AS changed
 FROM given LEFT JOIN written ON written.ext_id = given.k
 
+-- name: add_addresses
+-- Of the people whom this very transaction made: nobody else can know them, so that nothing is looked up and no conflict is
+-- looked for. Each row is there once, and people are in the order of their keys, so that these are in the order of their ids.
+INSERT INTO profile_address (tenant_id, profile_id, channel, value, valid, reason, source)
+SELECT %(tenant_id)s, (%(ids)s::bigint[])[p], c, v, r IS NULL, r, %(source)s
+FROM unnest(%(places)s::int[], %(channels)s::text[], %(values)s::text[], %(reasons)s::text[]) AS given (p, c, v, r)
+WHERE (%(ids)s::bigint[])[p] IS NOT NULL AND (%(ids)s::bigint[])[p] <> ALL (%(known_ids)s::bigint[])
+
 -- name: write_addresses
--- The list of a person is all that this source knows: what is gone from it goes, unless another source gave it. One that is
--- there keeps what is known of it. NOT IN, because it is hashed whatever the planner believes (see profiles.sql).
--- Nobody else can know a person whom this very transaction made, so that theirs need no look for a conflict.
+-- Of people who were there. The list of a person is all that this source knows: what is gone from it goes, unless another
+-- source gave it. One that is there keeps what is known of it. NOT IN, because it is hashed whatever the planner believes
+-- (see profiles.sql).
 WITH given AS MATERIALIZED (
     SELECT (%(ids)s::bigint[])[p] AS profile_id, c AS channel, v AS value, r AS reason
     FROM unnest(%(places)s::int[], %(channels)s::text[], %(values)s::text[], %(reasons)s::text[]) AS given (p, c, v, r)
-    WHERE (%(ids)s::bigint[])[p] IS NOT NULL
+    WHERE (%(ids)s::bigint[])[p] = ANY (%(known_ids)s::bigint[])
 ), gone AS (
     DELETE FROM profile_address
     WHERE profile_id = ANY (%(known_ids)s::bigint[]) AND source = %(source)s
       AND (profile_id, channel, value) NOT IN (SELECT profile_id, channel, value FROM given)
-), fresh AS MATERIALIZED (
-    SELECT DISTINCT ON (profile_id, channel, value) profile_id, channel, value, reason
-    FROM given
-    WHERE (profile_id, channel, value) NOT IN (
-        SELECT profile_id, channel, value FROM profile_address WHERE profile_id = ANY (%(known_ids)s::bigint[]))
-    ORDER BY profile_id, channel, value
-), of_known AS (
-    INSERT INTO profile_address (tenant_id, profile_id, channel, value, valid, reason, source)
-    SELECT %(tenant_id)s, profile_id, channel, value, reason IS NULL, reason, %(source)s
-    FROM fresh WHERE profile_id = ANY (%(known_ids)s::bigint[])
-    ON CONFLICT ON CONSTRAINT profile_address_unique DO NOTHING
 )
 INSERT INTO profile_address (tenant_id, profile_id, channel, value, valid, reason, source)
 SELECT %(tenant_id)s, profile_id, channel, value, reason IS NULL, reason, %(source)s
-FROM fresh WHERE profile_id <> ALL (%(known_ids)s::bigint[])
+FROM given
+WHERE (profile_id, channel, value) NOT IN (
+    SELECT profile_id, channel, value FROM profile_address WHERE profile_id = ANY (%(known_ids)s::bigint[]))
+ORDER BY profile_id, channel, value
+ON CONFLICT ON CONSTRAINT profile_address_unique DO NOTHING
+
+-- name: add_consents
+-- Of the people whom this transaction made: the first that is said of them.
+INSERT INTO consent (tenant_id, profile_id, channel, purpose, granted, at, source)
+SELECT %(tenant_id)s, (%(ids)s::bigint[])[p], c, u, g,
+       CASE WHEN t IS NOT NULL THEN least(t::timestamptz, now()) WHEN g THEN 'epoch' ELSE now() END, %(source)s
+FROM unnest(%(places)s::int[], %(channels)s::text[], %(purposes)s::text[], %(granted)s::boolean[], %(times)s::text[])
+    AS given (p, c, u, g, t)
+WHERE g IS NOT NULL AND (%(ids)s::bigint[])[p] IS NOT NULL AND (%(ids)s::bigint[])[p] <> ALL (%(known_ids)s::bigint[])
 
 -- name: write_consents
--- Only what differs from what this source said last. A source repeats its value with every change of anything, so what
+-- Of people who were there, only what differs from what this source said last. A source repeats its value with every change of anything, so what
 -- it agrees to for the first time is older than a withdrawal that is recorded here; without a time it is as old as can
 -- be, and a withdrawal is of now. Nothing said where agreement was said before is a withdrawal.
 WITH given AS MATERIALIZED (
@@ -72,7 +82,7 @@ WITH given AS MATERIALIZED (
            CASE WHEN t IS NOT NULL THEN least(t::timestamptz, now()) END AS at
     FROM unnest(%(places)s::int[], %(channels)s::text[], %(purposes)s::text[], %(granted)s::boolean[], %(times)s::text[])
         AS given (p, c, u, g, t)
-    WHERE (%(ids)s::bigint[])[p] IS NOT NULL
+    WHERE (%(ids)s::bigint[])[p] = ANY (%(known_ids)s::bigint[])
 ), held AS MATERIALIZED (
     SELECT profile_id, channel, purpose, granted, at, source = %(source)s AS is_own
     FROM consent WHERE profile_id = ANY (%(known_ids)s::bigint[])
@@ -118,21 +128,21 @@ SELECT array_agg(coalesce(written.target_id, held.target_id) ORDER BY given.p)::
 FROM given LEFT JOIN held ON held.kind = given.k AND held.key = given.t
            LEFT JOIN written ON written.kind = given.k AND written.key = given.t
 
--- name: write_relations
--- Added, never taken away: a relation does not say which source it is from. New people's look for no conflict, as their
--- addresses: it was a seventh of all this.
-WITH given AS MATERIALIZED (
-    SELECT DISTINCT (%(ids)s::bigint[])[p] AS profile_id, k AS kind, (%(target_ids)s::bigint[])[t] AS target_id
-    FROM unnest(%(places)s::int[], %(kinds)s::text[], %(targets)s::int[]) AS given (p, k, t)
-    WHERE (%(ids)s::bigint[])[p] IS NOT NULL AND (%(target_ids)s::bigint[])[t] IS NOT NULL
-    ORDER BY 1, 2, 3
-), of_known AS (
-    INSERT INTO profile_relation (tenant_id, profile_id, kind, target_id)
-    SELECT %(tenant_id)s, profile_id, kind, target_id FROM given WHERE profile_id = ANY (%(known_ids)s::bigint[])
-    ON CONFLICT ON CONSTRAINT profile_relation_unique DO NOTHING
-)
+-- name: add_relations
 INSERT INTO profile_relation (tenant_id, profile_id, kind, target_id)
-SELECT %(tenant_id)s, profile_id, kind, target_id FROM given WHERE profile_id <> ALL (%(known_ids)s::bigint[])
+SELECT %(tenant_id)s, (%(ids)s::bigint[])[p], k, (%(target_ids)s::bigint[])[t]
+FROM unnest(%(places)s::int[], %(kinds)s::text[], %(targets)s::int[]) AS given (p, k, t)
+WHERE (%(ids)s::bigint[])[p] IS NOT NULL AND (%(ids)s::bigint[])[p] <> ALL (%(known_ids)s::bigint[])
+  AND (%(target_ids)s::bigint[])[t] IS NOT NULL
+
+-- name: write_relations
+-- Added, never taken away: a relation does not say which source it is from.
+INSERT INTO profile_relation (tenant_id, profile_id, kind, target_id)
+SELECT %(tenant_id)s, (%(ids)s::bigint[])[p] AS profile_id, k, (%(target_ids)s::bigint[])[t] AS target_id
+FROM unnest(%(places)s::int[], %(kinds)s::text[], %(targets)s::int[]) AS given (p, k, t)
+WHERE (%(ids)s::bigint[])[p] = ANY (%(known_ids)s::bigint[]) AND (%(target_ids)s::bigint[])[t] IS NOT NULL
+ORDER BY profile_id, k, target_id
+ON CONFLICT ON CONSTRAINT profile_relation_unique DO NOTHING
 
 -- name: begin_position
 INSERT INTO sync_position (tenant_id, source_id, stream) VALUES (%(tenant_id)s, %(source_id)s, %(stream)s)

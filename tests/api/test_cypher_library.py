@@ -55,6 +55,10 @@ MORE = (
         " VALUES (leo_tenant(), least(%(lan)s, %(mai)s), greatest(%(lan)s, %(mai)s), 'email')"
     ),
     (
+        "INSERT INTO duplicate (tenant_id, profile_id, other_id, channel, status, decided_at, decided_by)"
+        " VALUES (leo_tenant(), least(%(hoa)s, %(mai)s), greatest(%(hoa)s, %(mai)s), 'email', 'refused', now(), 'me')"
+    ),
+    (
         "INSERT INTO segment_member (tenant_id, segment_id, profile_id)"
         " SELECT leo_tenant(), segment_id, %(lan)s FROM segment"
     ),
@@ -141,6 +145,44 @@ async def test_each_query_answers_what_it_says(db: Database, servers: Servers, t
         assert all(any(row == one for one in found) for row in rows), f"{name}: {found}"
         if answer.columns[-1] in {"way", "became", "sent", "decided", "alike", "pair"}:
             assert answer.graph.edges, name
+
+
+async def test_what_is_asked_of_a_campaign_is_of_that_one(
+    db: Database, servers: Servers, tenant: Tenant, story: Story
+) -> None:
+    vault, asker = Vault(servers.secrets.credential_key), Asker(tenant.tenant_id, "key:1")
+    asked = [name for name, (parameters, _) in expected(story).items() if "campaign" in parameters]
+    assert len(asked) > 3
+    for name in asked:
+        answer = await explorer.ask(db, vault, asker, audits()[name].text, {"campaign": "another"})
+        assert answer.rows == (), name
+
+
+@pytest.mark.usefixtures("story")
+async def test_a_persons_journey_begins_with_the_newest(db: Database, servers: Servers, tenant: Tenant) -> None:
+    vault, asker = Vault(servers.secrets.credential_key), Asker(tenant.tenant_id, "key:1")
+    answer = await explorer.ask(db, vault, asker, audits()["journey_of_person"].text, {"ext_id": "mai"})
+    # Of the newer message nothing is known.
+    assert [row[5] for row in answer.rows] == [None, "delivered"]
+
+
+@pytest.mark.usefixtures("story")
+async def test_nobody_is_tired_of_messages_before_an_instant(db: Database, servers: Servers, tenant: Tenant) -> None:
+    vault, asker = Vault(servers.secrets.credential_key), Asker(tenant.tenant_id, "key:1")
+    asked = {"since": "2026-03-02", "more_than": 0}
+    answer = await explorer.ask(db, vault, asker, audits()["fatigue"].text, asked)
+    assert answer.rows == (("mai", 1),)
+
+
+async def test_whom_nothing_was_delivered_to_did_not_leave_it_unopened(
+    db: Database, servers: Servers, tenant: Tenant
+) -> None:
+    vault, asker = Vault(servers.secrets.credential_key), Asker(tenant.tenant_id, "key:1")
+    async with db.transaction(tenant.tenant_id) as connection:
+        ground = await journeys.base(connection)
+        await journeys.journey(connection, ground, await journeys.person(connection, "lan"), outcomes=("bounced",))
+    answer = await explorer.ask(db, vault, asker, audits()["got_but_did_not_open"].text, {"campaign": "welcome"})
+    assert answer.rows == ()
 
 
 async def test_the_library_finds_nothing_of_another_tenant(

@@ -14,7 +14,7 @@ import psycopg
 import pytest
 
 from engine import audit
-from engine.audit import Checkpoint, Finding, Signer, Verified, read_checkpoint
+from engine.audit import Checkpoint, Finding, Sealed, Signer, Verified, read_checkpoint
 from engine.audit.checkpoint import load_checkpoint
 from engine.db import Database
 from rules.errors import Conflict, InvalidInput, NotFound
@@ -232,6 +232,48 @@ async def test_a_record_whose_transaction_is_still_open_is_waited_for(db: Databa
         assert await sealed(world) == 0
     assert await sealed(world) == 9
     assert (await verified(world)).finding is None
+
+
+async def _seals(world: World, times: int, **how: Any) -> list[Sealed]:
+    """What some calls one after the other append."""
+    done = []
+    for _ in range(times):
+        async with world.db.transaction(world.tenant.tenant_id) as conn:
+            done.append(await audit.seal(conn, tenant_id=world.tenant.tenant_id, **{"grace_s": 0.0, **how}))
+    return done
+
+
+async def test_a_record_that_is_begun_behind_the_barrier_is_waited_for_by_those_after_it(
+    db: Database, tenant: Tenant
+) -> None:
+    world, campaign_id, ids = await simple_world(db, tenant, people=4)
+    _, (batch_id, later_id) = await world.run(campaign_id, ids, size=2)
+    await world.decide(batch_id)
+    # The mark stands behind these four, and the barrier is set.
+    await _seals(world, 2)
+    async with db.transaction(tenant.tenant_id) as conn:
+        outcome = (
+            "INSERT INTO outcome (tenant_id, profile_id, type, dedup_key, occurred_at) "
+            "SELECT leo_tenant(), profile_id, 'visited', %(key)s, now() FROM cdp_profiles"
+        )
+        await conn.execute(outcome, {"key": "slow"})
+        await world.decide(later_id)
+        await world.rows(outcome, key="quick")
+        assert sum(one.records for one in await _seals(world, 6)) == 4
+    assert await sealed(world) == 12
+    assert (await verified(world)).finding is None
+
+
+async def test_between_mark_and_barrier_there_is_time_to_draw_an_id_and_begin(db: Database, tenant: Tenant) -> None:
+    world = await recorded(db, tenant)
+    assert sum(one.records for one in await _seals(world, 6, grace_s=60.0)) == 0
+    assert await sealed(world) == 12
+
+
+async def test_a_batch_that_is_full_says_that_there_is_more(db: Database, tenant: Tenant) -> None:
+    world = await recorded(db, tenant)
+    done = [(one.records, one.is_behind) for one in await _seals(world, 8, most=5) if one.records]
+    assert done == [(5, True), (5, True), (2, False)]
 
 
 async def test_sealing_side_by_side_seals_once(db: Database, tenant: Tenant) -> None:

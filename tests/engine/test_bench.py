@@ -12,7 +12,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from engine.bench import NAMES, decide, functiongemma, ledger
+from engine.bench import NAMES, archive, compare, decide, functiongemma, ledger
 from engine.bench.decide import batches_among
 from engine.bench.tenant import BATCH
 from engine.bench.throwaway import PREFIX, database
@@ -131,6 +131,46 @@ def test_sealing_and_recomputing_are_measured(
     monkeypatch.setattr(ledger, "WARM_UP", 0)
     found = measured(admin_url, capsys, "ledger", {"append_cost_share", "verify_per_s", "records"}, "1000")
     assert found["records"] > 1_000
+
+
+def test_the_archive_is_measured_beside_the_same_work_without_it(
+    admin_url: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    few = {"OLD": 2_500, "PEOPLE": 2_500, "BATCHES": 1, "WARM_UP": 1, "CLAIMS": 2, "CLAIM_WARM_UP": 1}
+    for name, number in {**few, "TRACES": 10, "TRACE_WARM_UP": 1}.items():
+        monkeypatch.setattr(archive, name, number)
+    costs = {"decide_per_s", "claim_ms", "trace_ms", "compare_s", "tables_mb", "graph_mb", "person_ms"}
+    figures = {f"{name}_{state}" for name in costs for state in ("without", "live", "archived")}
+    figures |= {f"growth_{name}" for name in ("decide", "claim", "trace", "compare", "tables", "graph")}
+    figures |= {"archive_mb_archived", "moved_per_s", "exported_per_s", "checked_per_s", "export_mb"}
+    found = measured(admin_url, capsys, "archive", figures, "2500")
+    assert found["tables_mb_archived"] < found["tables_mb_live"]
+    assert found["graph_mb_archived"] < found["graph_mb_live"]
+
+
+def test_a_campaign_is_compared_with_what_one_would_write_instead(
+    admin_url: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(compare, "ANSWER_S", 0.005)
+    monkeypatch.setattr(compare, "IS_LATE", (True,))
+    # A second longer than Celery keeps from others what a killed worker held.
+    monkeypatch.setattr(compare, "QUIET_S", 6.0)
+    for name, number in {"PEOPLE": 100, "WARM_UP": 1, "SAMPLES": 10}.items():
+        monkeypatch.setattr(compare.journeys, name, number)
+    before = left(admin_url)
+    assert run(["bench", "compare", "--json", "--n", "100"]) == 0
+    document = json.loads(capsys.readouterr().out.splitlines()[-1])
+    ways = ("leo", "celery_late", "loop")
+    found = document["figures"]
+    assert found.keys() == {
+        *(f"{way}_{what}" for way in ways for what in ("per_s", "lost", "doubled", "uncertain")),
+        *(f"journeys_{by}_p{share}_ms" for by in ("graph", "joins") for share in (50, 95)),
+    }
+    assert all(found[f"{way}_per_s"] > 0 for way in ways)
+    assert found["leo_doubled"] == 0
+    # It has no list of whom it has sent to, so that it begins again.
+    assert found["loop_doubled"] > 0
+    assert left(admin_url) == before
 
 
 @pytest.mark.skipif(

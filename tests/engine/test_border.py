@@ -164,6 +164,29 @@ def test_a_search_by_name_uses_its_index_behind_the_border(admin_url: str, tenan
     assert "Seq Scan" not in plan, plan
 
 
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("Nguyễn-Văn  ĐỨC", ["duc", "nguyen", "van"]),
+        ("  ", []),
+        (None, []),
+        ("b" * 400, ["b" * 400]),
+        # Decomposed, each syllable is three characters of three bytes: more than a lexeme can hold.
+        ("\ud55c" * 400, ["\u1112\u1161\u11ab" * 166 + "\u1112\u1161"]),
+    ],
+)
+def test_a_name_is_kept_by_its_words_in_small_letters_without_marks(
+    admin_url: str, tenant: Tenant, name: str | None, words: list[str]
+) -> None:
+    with acting(admin_url, "leo_app", tenant.tenant_id) as connection:
+        connection.execute(
+            "INSERT INTO cdp_profiles (tenant_id, ext_id, name) VALUES (leo_tenant(), 'one', %s)", (name,)
+        )
+        (kept,) = values(connection, "SELECT tsvector_to_array(words) FROM cdp_profiles WHERE ext_id = 'one'")
+    mark = str(tenant.tenant_id)[:8]
+    assert kept == [mark + word for word in words]
+
+
 def test_the_application_has_no_more_rights_than_it_needs(admin_url: str) -> None:
     with acting(admin_url, "superuser") as connection:
         roles = connection.execute(

@@ -87,6 +87,28 @@ async def test_sql_and_python_agree_on_any_rule_and_any_person(
             assert gathered_holders == pure, rule.text()
 
 
+@pytest.mark.parametrize("times", [3, 4, 5])
+async def test_a_history_too_long_to_be_gathered_is_asked_in_sql(
+    db: Database, tenant: Tenant, monkeypatch: pytest.MonkeyPatch, times: int
+) -> None:
+    monkeypatch.setattr("engine.segments.gather.MOST_EVENTS", 3)
+    monkeypatch.setattr("engine.segments.ask.MOST_EVENTS", 3)
+    asked = [parse({"event": "purchase", "count": {"at_least": least}}) for least in (3, 4, 5)]
+    async with forgotten(db, tenant) as conn:
+        await conn.execute(
+            """
+            WITH one AS (INSERT INTO cdp_profiles (tenant_id, ext_id) VALUES (leo_tenant(), 'kh-1') RETURNING *)
+            INSERT INTO marketing_event (tenant_id, type, profile_id, occurred_at)
+            SELECT tenant_id, 'purchase', profile_id, %s FROM one, generate_series(1, %s)
+            """,
+            (NOW, times),
+        )
+        row = await (await conn.execute("SELECT profile_id FROM cdp_profiles")).fetchone()
+        assert row
+        found_in = await ask(conn, asked, await context_of(conn, asked, now=NOW), profile_ids=[row["profile_id"]])
+    assert [len(holders) for holders in found_in.holders] == [int(times >= least) for least in (3, 4, 5)]
+
+
 @pytest.mark.parametrize("text", HOSTILE)
 @pytest.mark.parametrize(
     "shape",

@@ -1,6 +1,7 @@
 """A field map: any document of an ArangoDB becomes a person, and a wrong map is refused with its place."""
 
 import json
+import unicodedata
 from typing import Any
 
 import pytest
@@ -8,11 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.ingest import fieldmap, people
+from engine.ingest.arango import _is_vietnamese
 from engine.ingest.fields import FieldMap
 from rules.conditions.querybuilder import convert
 from rules.errors import InvalidInput
 
 LEO_CDP = fieldmap.load()
+# The letters that carry tones, each as it is without one; and no tone, grave, acute, hook, tilde, dot.
+BASES = "aăâeêioôơuưyAĂÂEÊIOÔƠUƯY"
+MARKS = ("", "\u0300", "\u0301", "\u0309", "\u0303", "\u0323")
 LAN = {
     "_key": "5tQe1yq0mVx2ZkPn8sWb3L",
     "_rev": "_kA1b2C3---",
@@ -224,3 +229,41 @@ def test_no_document_whatever_it_holds_stops_a_page(documents: list[dict[str, An
     found = read(*documents)
     assert len(found.keys) + sum(found.refused.values()) == len(documents)
     assert json.dumps([found.persons, found.addresses, found.consents, found.relations])
+
+
+def test_of_several_fields_for_one_consent_the_first_that_says_something_holds() -> None:
+    fields = fieldmap.read(
+        {
+            "collection": "people",
+            "profile": {"ext_id": "_key", "updated_at": "updatedAt"},
+            "consent": [
+                {"channel": "email", "path": "mails", "granted": [1], "withdrawn": [-1]},
+                {"channel": "email", "path": "letters", "granted": [1], "withdrawn": [-1]},
+            ],
+        }
+    )
+    said: list[dict[str, Any]] = [
+        {"_key": "a", "mails": -1, "letters": 1},
+        {"_key": "b", "letters": 1},
+        {"_key": "c"},
+    ]
+    consents = read(*said, fields=fields, known={"c"}).consents
+    assert [(one["p"], one["g"]) for one in consents] == [(1, False), (2, True), (3, None)]
+
+
+# What is on either side of what counts as composed.
+NEAR = st.sampled_from(
+    "aZ \u00e2\u01b0\u1eb1\u1e9b\u00bf\u01bf\u01c0\u0301\u0340\u1e80\u1eff\u1f71\u2000\u212b\uac00\U0001f600"
+)
+
+
+@given(st.text(NEAR | st.characters()))
+def test_what_is_known_for_vietnamese_by_its_bytes_is_composed(text: str) -> None:
+    if _is_vietnamese(text.encode(errors="replace")):
+        assert unicodedata.is_normalized("NFC", text)
+
+
+def test_every_vietnamese_letter_is_known_by_its_bytes() -> None:
+    letters = unicodedata.normalize("NFC", "".join(base + mark for base in BASES for mark in MARKS))
+    assert _is_vietnamese(f"{letters}đĐ 0123 {{}}".encode())
+    assert not _is_vietnamese(unicodedata.normalize("NFD", "Nguyễn").encode())

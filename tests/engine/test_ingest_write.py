@@ -1,6 +1,7 @@
 """A page of people in the database: what is unchanged is not written, what others said here stays."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -8,7 +9,7 @@ import pytest
 from psycopg.types.json import Jsonb
 
 from engine.db import Database
-from engine.ingest import fieldmap, people, write
+from engine.ingest import columns, fieldmap, people, write
 from engine.ingest.page import rows_of, targets_of
 from engine.ingest.write import Place, Written
 from engine.profiles import get_profile, upsert_profiles
@@ -180,6 +181,31 @@ async def test_attributes_that_the_map_does_not_name_stay(db: Database, place: P
     async with db.transaction(place.tenant_id) as conn:
         person = await get_profile(conn, tenant_id=place.tenant_id, ext_id="lan")
     assert person.attributes == {"own_note": "VIP", "cdp_status": 1}
+
+
+async def test_a_zone_that_the_source_does_not_know_stays(db: Database, place: Place) -> None:
+    await take(db, place, LAN)
+    async with db.transaction(place.tenant_id) as conn:
+        await conn.execute("UPDATE cdp_profiles SET zone = 'Asia/Tokyo'")
+    await take(db, place, {**LAN, "_rev": "_2"}, known=True)
+    async with db.transaction(place.tenant_id) as conn:
+        assert (await get_profile(conn, tenant_id=place.tenant_id, ext_id="lan")).zone == "Asia/Tokyo"
+
+
+async def test_another_sources_revision_is_not_ours(db: Database, place: Place) -> None:
+    await take(db, place, LAN)
+    other = replace(place, source="crm")
+    assert (await take(db, other, {**LAN, "livingCity": "Vinh"})).changed == 1
+
+
+async def test_what_people_are_related_to_is_called_as_it_was_called_last(db: Database, place: Place) -> None:
+    for name in ("Trà", "Trà sen", None):
+        targets = {"kinds": columns.words(["Product"]), "keys": columns.texts(["tea"]), "names": columns.texts([name])}
+        async with db.transaction(place.tenant_id) as conn:
+            await write.write_targets(conn, place, targets)
+    async with db.transaction(place.tenant_id) as conn:
+        rows = await (await conn.execute("SELECT name FROM relation_target")).fetchall()
+    assert rows == [{"name": "Trà sen"}]
 
 
 async def test_a_repeated_agreement_never_overrules_an_unsubscribe_here(db: Database, place: Place) -> None:

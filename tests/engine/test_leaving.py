@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, LiteralString
 
 import pytest
+from psycopg.types.json import Jsonb
 
 from engine.dispatch import Dispatched, claim_within
 from engine.dispatch.letters import redrive
@@ -33,6 +34,24 @@ BOUNCED: LiteralString = """
     SELECT tenant_id, 'email', address, 'bounced', now() + %(holds)s FROM delivery_log d
     JOIN cdp_profiles p USING (tenant_id, profile_id) WHERE p.ext_id = 'kh-1'
 """
+ALL_AT_ONCE: LiteralString = """
+    INSERT INTO consent (tenant_id, profile_id, channel, granted, at)
+    SELECT tenant_id, profile_id, said.channel, said.granted, now()
+    FROM cdp_profiles, (VALUES (NULL, true), ('email', false)) AS said (channel, granted)
+    WHERE ext_id = 'kh-1'
+"""
+SUPPRESSED_SO: LiteralString = """
+    INSERT INTO suppression (tenant_id, profile_id, channel, reason, expires_at)
+    SELECT tenant_id, profile_id, %(channel)s, 'asked', now() + %(holds)s FROM cdp_profiles WHERE ext_id = 'kh-1'
+"""
+BOUNCED_ON_TELEGRAM: LiteralString = """
+    INSERT INTO suppression (tenant_id, channel, address, reason)
+    SELECT tenant_id, 'telegram', address, 'bounced' FROM delivery_log
+"""
+WITHDRAWN_ON_TELEGRAM: LiteralString = """
+    INSERT INTO consent (tenant_id, profile_id, channel, granted, at)
+    SELECT tenant_id, profile_id, 'telegram', false, now() FROM cdp_profiles WHERE ext_id = 'kh-1'
+"""
 ELSEWHERE: LiteralString = """
     INSERT INTO suppression (tenant_id, profile_id, channel, address, reason)
     SELECT tenant_id, profile_id, 'email', 'old@people.example', 'bounced' FROM cdp_profiles WHERE ext_id = 'kh-1'
@@ -55,6 +74,7 @@ REMOVED: LiteralString = "DELETE FROM profile_address WHERE value LIKE 'kh-1@%%'
     [
         ([(WITHDRAWN, {})], "consent_withdrawn"),
         ([(MERGED, {}), (BY_THE_OTHER, {})], "consent_withdrawn"),
+        ([(ALL_AT_ONCE, {})], "consent_withdrawn"),
         ([(SUPPRESSED, {"whose": "kh-1"})], "suppressed"),
         ([(MERGED, {}), (SUPPRESSED, {"whose": "web-1"})], "suppressed"),
         ([(BOUNCED, {"holds": timedelta(hours=1)})], "suppressed"),
@@ -86,6 +106,10 @@ async def test_a_message_does_not_leave_for_somebody_who_must_not_be_written_to_
         [(OTHER_PURPOSE, {})],
         [(BOUNCED, {"holds": timedelta(hours=-1)})],
         [(ELSEWHERE, {})],
+        [(SUPPRESSED_SO, {"channel": "email", "holds": timedelta(hours=-1)})],
+        [(SUPPRESSED_SO, {"channel": "telegram", "holds": timedelta(hours=1)})],
+        [(BOUNCED_ON_TELEGRAM, {})],
+        [(WITHDRAWN_ON_TELEGRAM, {})],
     ],
 )
 async def test_what_says_nothing_against_the_message_stops_nothing(
@@ -102,6 +126,17 @@ async def test_what_the_law_asks_for_goes_out_whatever_was_withdrawn(act: Act) -
     await act.queue(1, policy=policy)
     await act.world.rows(WITHDRAWN)
     assert (await act.send()).sent == 1
+
+
+async def test_a_draft_that_calls_it_a_duty_of_law_changes_nothing(act: Act) -> None:
+    await act.queue(1)
+    await act.world.rows(
+        "INSERT INTO policy (tenant_id, key, version, document, draft)"
+        " VALUES (leo_tenant(), 'policy of tet', 2, %(document)s, true)",
+        document=Jsonb({"quiet_hours": None, "caps": [], "purposes": {"marketing": "legal_obligation"}}),
+    )
+    await act.world.rows(WITHDRAWN)
+    assert (await act.send()).cancelled == 1
 
 
 async def test_many_who_withdrew_keep_nobody_else_waiting(act: Act) -> None:

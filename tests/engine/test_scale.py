@@ -98,11 +98,31 @@ async def test_each_kind_of_work_is_measured_at_each_size_and_on_disk(
     assert [len(line.points) for line in drawn["growth"].lines] == [2] * len(growth.KINDS)
 
 
-def test_a_gain_that_is_missed_says_what_the_limit_was() -> None:
-    runs = [scale.Throughput(count, 100.0 * (1 + count / 10), _usage(1.9, work=1.0)) for count in scale.WORKERS]
+@pytest.mark.parametrize(
+    ("busy", "gain", "met"),
+    [
+        pytest.param((0.8, 1.3, 1.3), 1.2, [], id="cores were left"),
+        pytest.param((1.4, 1.7, 1.7), 1.2, [], id="one left too little, but two did not take it"),
+        pytest.param((1.2, 1.9, 1.9), 1.2, [], id="one left enough, and two used it up for less"),
+        pytest.param((1.4, 1.9, 1.9), 1.2, ["fast", "slow"], id="two took all that one left"),
+        pytest.param((0.8, 1.3, 1.3), 1.6, ["fast", "slow"], id="as much as is asked for"),
+    ],
+)
+def test_a_gain_counts_where_it_is_all_that_cores_allow(busy: tuple[float, ...], gain: float, met: list[str]) -> None:
+    rates = (100.0, 100.0 * gain, 100.0 * gain)
+    runs = [
+        scale.Throughput(count, rate, _usage(cores, work=1.0))
+        for count, rate, cores in zip(scale.WORKERS, rates, busy, strict=True)
+    ]
     grown = {f"growth_{kind}": 1.0 for kind in growth.KINDS}
     result: Result = scale._result(1_000_000, runs, runs, grown, is_apart=True)
-    assert not result.bars[0].is_met
+    assert [name for name, bar in zip(("fast", "slow"), result.bars, strict=False) if bar.is_met] == met
+
+
+def test_a_gain_says_what_the_limit_was() -> None:
+    runs = [scale.Throughput(count, 100.0, _usage(1.9, work=1.0)) for count in scale.WORKERS]
+    grown = {f"growth_{kind}": 1.0 for kind in growth.KINDS}
+    result: Result = scale._result(1_000_000, runs, runs, grown, is_apart=True)
     assert "with 2: the processor: 1.90 of 2 cores busy" in result.bars[0].text
 
 

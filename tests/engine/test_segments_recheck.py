@@ -43,6 +43,8 @@ async def test_who_undoes_it_leaves_at_once(crowd: Crowd) -> None:
     await crowd.happen("unsubscribed", "an")
     assert (await crowd.recheck()).changes == 1
     assert await crowd.moves("faithful") == [("an", "joined"), ("an", "left")]
+    rows = await crowd.rows('SELECT joined, "left" FROM segment_refresh ORDER BY refresh_id DESC LIMIT 1')
+    assert rows == [{"joined": 0, "left": 1}]
 
 
 async def test_only_a_segment_that_listens_is_asked(crowd: Crowd) -> None:
@@ -70,6 +72,14 @@ async def test_a_graph_pattern_listens_to_every_event(crowd: Crowd) -> None:
     await crowd.refreshed("found", {"graph": {"cypher": "MATCH (p:Profile) RETURN p.profile_id"}})
     await crowd.happen("page_view", "an")
     assert await crowd.waiting() == {"an": ["page_view"]}
+
+
+async def test_a_graph_pattern_is_asked_at_any_event(crowd: Crowd) -> None:
+    await crowd.refreshed("found", {"graph": {"cypher": "MATCH (p:Profile) WHERE p.ext_id = 'an' RETURN p.profile_id"}})
+    await crowd.change(an={}, recheck=False)
+    await crowd.happen("page_view", "an")
+    assert (await crowd.recheck()).changes == 1
+    assert await crowd.members("found") == {"an"}
 
 
 async def test_events_of_one_person_are_one_piece_of_work(crowd: Crowd) -> None:
@@ -175,6 +185,27 @@ async def test_who_comes_or_goes_may_move_in_a_segment_that_refers_to_that_one(c
     assert (await crowd.recheck()).changes == 1
     assert await crowd.members("looking") == set()
     assert await crowd.recheck() == segments.Rechecked()
+
+
+async def test_who_waits_for_a_refresh_waits_for_what_moved_them_meanwhile_too(crowd: Crowd) -> None:
+    await crowd.change(an={}, recheck=False)
+    segment = await crowd.refreshed("buyers", BUYERS)
+    await crowd.refreshed("lookers", {"event": ["purchase", "page_view"]})
+    await crowd.refreshed("others", {"not": {"segment": "lookers"}})
+    async with crowd.db.transaction(crowd.tenant.tenant_id) as conn:
+        await segments.refresh_segment(conn, tenant_id=crowd.tenant.tenant_id, segment_id=segment.segment_id)
+        await crowd.happen("purchase", "an")
+        assert (await crowd.recheck()).postponed == 1
+    assert await crowd.waiting() == {"an": ["purchase", "segment:lookers"]}
+
+
+async def test_a_refresh_that_only_loses_somebody_makes_those_due_that_refer_to_it(crowd: Crowd) -> None:
+    await crowd.change(an={"city": "Huế"}, recheck=False)
+    segment = await crowd.refreshed("hue", HUE)
+    await crowd.refreshed("others", {"not": {"segment": "hue"}})
+    await crowd.change(an={"city": "Vinh"}, recheck=False)
+    await crowd.refresh(segment)
+    assert (await crowd.segment("others")).due_at is not None
 
 
 async def test_a_refresh_that_moves_somebody_makes_those_due_that_refer_to_it(crowd: Crowd) -> None:

@@ -1,11 +1,13 @@
 """A refresh writes who joined and who left, and an active campaign that waits for them gets exactly those."""
 
-from datetime import UTC, datetime
+import asyncio
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from engine import segments
 from engine.db import Database
+from engine.queries import queries
 from graph.mirror import compare
 from rules.errors import Conflict, InvalidInput, NotFound
 from rules.words import Cause, Lane
@@ -84,6 +86,37 @@ async def test_many_who_join_are_bulk_work_in_batches_of_500(crowd: Crowd) -> No
     assert len(diff.started.of(Lane.BULK)) == 3
     rows = await crowd.rows("SELECT cardinality(profile_ids) AS people FROM run_batch ORDER BY 1")
     assert [row["people"] for row in rows] == [100, 500, 500]
+
+
+@pytest.mark.parametrize(("people", "lane"), [(3, "realtime"), (4, "bulk")])
+async def test_as_many_as_one_batch_holds_are_not_bulk_work(
+    crowd: Crowd, monkeypatch: pytest.MonkeyPatch, people: int, lane: str
+) -> None:
+    monkeypatch.setattr("engine.segments.runs.REALTIME_MOST", 3)
+    segment = await crowd.refreshed("hue", HUE)
+    await crowd.campaign(segment, "joined")
+    await crowd.change(**{f"kh-{number}": {"city": "Huế"} for number in range(people)})
+    await crowd.refresh(segment)
+    assert [run["lane"] for run in await crowd.runs()] == [lane]
+
+
+async def test_a_segment_that_is_being_refreshed_is_left_to_whoever_does(crowd: Crowd) -> None:
+    first = await crowd.refreshed("hue", HUE, schedule="0 6 * * *")
+    await crowd.refreshed("buyers", BUYERS, schedule="0 7 * * *")
+    due = queries("segments")["due"]
+    values = {"now": datetime.now(UTC) + timedelta(days=2)}
+    async with crowd.db.transaction(crowd.tenant.tenant_id) as conn:
+        await segments.refresh_segment(conn, tenant_id=crowd.tenant.tenant_id, segment_id=first.segment_id)
+        async with asyncio.timeout(5):
+            rows = await crowd.rows(due, **values)
+    assert [row["key"] for row in rows] == ["buyers"]
+
+
+async def test_another_name_is_no_other_version(crowd: Crowd) -> None:
+    await crowd.save("one", HUE)
+    async with crowd.db.transaction(crowd.tenant.tenant_id) as conn:
+        saved = await segments.save_segment(conn, tenant_id=crowd.tenant.tenant_id, key="one", name="Another", rule=HUE)
+    assert (saved.name, saved.version) == ("Another", 1)
 
 
 async def test_another_rule_is_another_version_and_an_old_one_stays_readable(crowd: Crowd) -> None:

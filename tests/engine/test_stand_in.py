@@ -86,6 +86,21 @@ async def test_what_one_provider_forbids_our_sender_the_other_one_sends(act: Act
     assert (await _called(act))[-4:] == [second] * 4
 
 
+async def test_the_places_say_which_provider_comes_first(act: Act) -> None:
+    _, second = await _two_providers(act, 2)
+    await act.world.rows("UPDATE channel SET failover = CASE channel_id WHEN %(b)s THEN 1 ELSE 2 END", b=second)
+    assert (await act.send()).sent == 2
+    assert await _called(act) == [second] * 2
+
+
+async def test_what_was_moved_and_waited_goes_through_its_own_provider_where_that_works_again(act: Act) -> None:
+    first, second = await _two_providers(act, 1)
+    await act.world.rows("UPDATE delivery_log SET moved_to = %(b)s", b=second)
+    assert (await act.send()).sent == 1
+    assert await _called(act) == [first]
+    assert (await act.only())["through_id"] == first
+
+
 async def test_channels_without_a_place_do_not_stand_in(act: Act) -> None:
     await act.queue(2)
     await act.connect()

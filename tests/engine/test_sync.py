@@ -262,6 +262,8 @@ async def test_a_due_source_that_fails_does_not_stop_the_others(
         ({"reconcile_at": "03:15"}, "2026-05-01T03:16:00+07:00", "2026-05-02T03:14:00+07:00", False),
         ({"reconcile_at": "03:15"}, "2026-05-01T03:16:00+07:00", "2026-05-02T03:15:00+07:00", True),
         ({"reconcile_at": "03:15"}, "2026-05-01T03:14:00+07:00", "2026-05-02T03:00:00+07:00", True),
+        ({"reconcile_at": "03:15"}, "2026-05-02T03:15:00+07:00", "2026-05-02T04:00:00+07:00", False),
+        ({}, "2026-05-01T01:00:00+07:00", "2026-05-02T01:00:00+07:00", True),
     ],
 )
 async def test_everything_is_compared_daily_or_at_a_time_of_the_tenants_day(
@@ -280,7 +282,9 @@ async def test_everything_is_compared_daily_or_at_a_time_of_the_tenants_day(
             db,
             tenant,
             "INSERT INTO sync_run (tenant_id, source_id, mode, status, started_at) "
-            "VALUES (%s, %s, 'full', 'finished', %s) RETURNING sync_run_id",
+            "SELECT %s, %s, mode, status, %s::timestamptz + later FROM (VALUES ('full', 'finished', interval '0'), "
+            "('full', 'failed', interval '1 s'), ('changes', 'finished', interval '2 s')) AS run (mode, status, later) "
+            "RETURNING sync_run_id",
             tenant.tenant_id,
             source.source_id,
             last,

@@ -65,3 +65,15 @@ async def test_a_place_is_free_again_after_its_claim(hands: Hands, client: ArqRe
     for _ in range(lanes.PACES[Lane.BULK].abreast + 1):
         await heard(hands, tenant)
     assert await client.zscore(QUEUE, JOB) is None
+
+
+async def test_a_job_goes_on_while_places_are_free_and_makes_room_where_tenants_may_wait(
+    hands: Hands,
+) -> None:
+    with ExitStack() as jobs:
+        for number in range(lanes.PACES[Lane.BULK].jobs - 1):
+            jobs.enter_context(hands.holding(str(number)))
+        assert hands.turn_s == lanes.LONG_TURN_S
+        jobs.enter_context(hands.holding("the last place"))
+        assert hands.turn_s == lanes.TURN_S
+    assert hands.turn_s == lanes.LONG_TURN_S

@@ -38,6 +38,7 @@ PEOPLE: Mapping[str, list[dict[str, Any]]] = {
     "dung": [{"kind": "KNOWS", "key": "an"}, {"kind": "INTERESTED_IN", "key": "garden"}],
     "em": [{"kind": "ENGAGED", "key": "fair", "occurred_at": "2026-02-01T00:00:00+00:00"}, *_bought("rice")],
     "gia": [{"kind": "ENGAGED", "key": "fair", "occurred_at": "2025-02-01T00:00:00+00:00"}],
+    "hoa": _bought("tea", "cup"),
 }
 
 
@@ -60,15 +61,18 @@ def _inline(text: str, **values: Scalar) -> Prepared:
 
 
 EXPECTED = (
-    (_named("bought_product", product="tea"), "an bao"),
+    (_named("bought_product", product="tea"), "an bao hoa"),
     (_named("bought_product", product="sea"), ""),
     (_named("interested_in", topic="garden", at_least=0.5), "an dung"),
+    (_named("interested_in", topic="garden", at_least=0.9), "an dung"),
     (_named("engaged_touchpoint", touchpoint="fair", since="2026-01-01"), "em"),
+    (_named("engaged_touchpoint", touchpoint="fair", since="2026-02-01T00:00:00.000000Z"), "em"),
     (_named("knows_buyer", product="tea"), "chi dung"),
     (_named("knows_buyer", product="cup"), "dung"),
     (_named("bought_together", product="tea"), "chi"),
-    (_named("neighbours_of", ext_id="an", at_least=1), "bao chi dung"),
-    (_named("neighbours_of", ext_id="an", at_least=2), "bao"),
+    (_named("neighbours_of", ext_id="an", at_least=1), "bao chi dung hoa"),
+    (_named("neighbours_of", ext_id="an", at_least=2), "bao hoa"),
+    (_named("neighbours_of", ext_id="chi", at_least=1), "an hoa"),
     (_named("interested_but_did_not_buy", topic="garden", product="tea"), "dung"),
     (_named("known_by_many", at_least=2), "an"),
     (_inline(FRIENDS, who="an"), "chi dung"),
@@ -100,6 +104,8 @@ async def test_a_message_that_reached_somebody_is_told_from_one_that_was_clicked
         await journeys.journey(connection, ground, people["both"], outcomes=("clicked",), kind="request")
         reached = await _found(connection, tenant, _named("reached_by_campaign", campaign="welcome"))
         silent = await _found(connection, tenant, _named("received_but_did_not_click", campaign="welcome"))
+        for name in ("reached_by_campaign", "received_but_did_not_click"):
+            assert await _found(connection, tenant, _named(name, campaign="another")) == set()
     assert reached == {people["clicked"], people["read"], people["both"]}
     assert silent == {people["read"]}
 
@@ -172,7 +178,7 @@ async def test_a_pattern_stands_inside_a_larger_statement(db: Database, tenant: 
         )
         values = {"status": "active", "g1": first.argument(), "g2": second.argument()}
         rows = await (await connection.execute(statement, values)).fetchall()
-    assert [row["ext_id"] for row in rows] == ["an", "bao", "chi", "dung"]
+    assert [row["ext_id"] for row in rows] == ["an", "bao", "chi", "dung", "hoa"]
 
 
 async def test_another_tenants_graph_shows_nobody(db: Database, tenant: Tenant, other_tenant: Tenant) -> None:

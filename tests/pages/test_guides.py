@@ -31,10 +31,8 @@ FAULTS = {
 BENCHMARKS = {
     **FAULTS,
     "leo bench": "tests/engine/test_bench.py runs each with less work; whole, it takes minutes",
-    "leo bench archive": "its least takes minutes; tests/engine/test_archive.py archives and compares without a clock",
     "leo bench pages": "tests/api/console/test_bench_pages.py looks at fewer pages",
     "leo bench scale": "tests/engine/test_scale.py runs each of its parts with less work; whole, it takes long",
-    "leo bench compare": "the libraries that it compares with are an extra, which the tests go without",
 }
 # The page leaves to its reader where the servers are, and says in a comment how a key is made.
 HOSTS = {
@@ -56,7 +54,7 @@ PAGES: dict[str, Context] = {
     ),
     "docs/benchmarks.md": Context(elsewhere=BENCHMARKS),
     "docs/comparison.md": Context(
-        elsewhere={"make setup": "it fetches packages", "leo bench compare": BENCHMARKS["leo bench compare"]}
+        elsewhere={"make setup": "it fetches packages", "leo bench compare": BENCHMARKS["leo bench"]}
     ),
     "docs/database.md": Context(
         fill={

@@ -18,6 +18,8 @@ from rules.words import Channel
 PEOPLE = 4_000
 # The loop waits for each answer: more people would only make the benchmark longer.
 LOOP_PEOPLE = 400
+# Celery acknowledges a task when it begins, as it usually does, and when it has ended.
+IS_LATE = (False, True)
 # A provider on the internet answers in about so long; on loopback a loop would look better than it is.
 ANSWER_S = 0.02
 # What has not come for so long does not come: longer than Celery's visibility timeout, and than LEO's leases.
@@ -38,7 +40,7 @@ async def run(place: Place, *, n: int | None = None) -> Result:
         await audience.people(people)
         campaign.vacuum(place.admin_url)
         loop = (Loop(place, opened), min(people, LOOP_PEOPLE))
-        celery = [(Celery(place, opened, is_late=is_late), people) for is_late in (False, True)]
+        celery = [(Celery(place, opened, is_late=is_late), people) for is_late in IS_LATE]
         ways: Sequence[tuple[Way, int]] = [(Leo(audience), people), *celery, loop]
         for way, size in ways:
             place.say(f"{way.name}: {size:,} people, then the same killed in the middle")
