@@ -264,11 +264,12 @@ CREATE TABLE IF NOT EXISTS profile_address (
     source      text NOT NULL DEFAULT 'api',
     created_at  timestamptz NOT NULL DEFAULT now(),
     updated_at  timestamptz NOT NULL DEFAULT now(),
-    CONSTRAINT profile_address_pkey PRIMARY KEY (tenant_id, address_id),
+    -- No key of address_id alone, nor of consent_id or relation_id below: nobody looks one up (docs/decisions/0070).
     CONSTRAINT profile_address_unique UNIQUE (tenant_id, profile_id, channel, value),
     CONSTRAINT profile_address_value_length CHECK (length(value) BETWEEN 1 AND 2048),
     CONSTRAINT profile_address_reason_known CHECK (valid OR reason IS NOT NULL)
 );
+ALTER TABLE profile_address DROP CONSTRAINT IF EXISTS profile_address_pkey;
 CREATE INDEX IF NOT EXISTS profile_address_value_idx ON profile_address (tenant_id, channel, value);
 
 CREATE TABLE IF NOT EXISTS relation_target (
@@ -301,7 +302,6 @@ CREATE TABLE IF NOT EXISTS profile_relation (
     occurred_at        timestamptz,
     created_at         timestamptz NOT NULL DEFAULT now(),
     updated_at         timestamptz NOT NULL DEFAULT now(),
-    CONSTRAINT profile_relation_pkey PRIMARY KEY (tenant_id, relation_id),
     CONSTRAINT profile_relation_unique UNIQUE NULLS NOT DISTINCT (tenant_id, profile_id, kind, target_id, target_profile_id),
     CONSTRAINT profile_relation_kind_known CHECK (kind IN ('INTERESTED_IN', 'ENGAGED', 'BOUGHT', 'KNOWS')),
     CONSTRAINT profile_relation_weight_finite CHECK (weight > '-Infinity' AND weight < 'Infinity'),
@@ -309,6 +309,7 @@ CREATE TABLE IF NOT EXISTS profile_relation (
         CASE WHEN kind = 'KNOWS' THEN target_profile_id IS NOT NULL AND target_id IS NULL
              ELSE target_id IS NOT NULL AND target_profile_id IS NULL END)
 );
+ALTER TABLE profile_relation DROP CONSTRAINT IF EXISTS profile_relation_pkey;
 CREATE INDEX IF NOT EXISTS profile_relation_target_idx ON profile_relation (tenant_id, target_id) WHERE target_id IS NOT NULL;
 CREATE INDEX IF NOT EXISTS profile_relation_knows_idx ON profile_relation (tenant_id, target_profile_id)
     WHERE target_profile_id IS NOT NULL;
@@ -324,9 +325,9 @@ CREATE TABLE IF NOT EXISTS consent (
     basis       text NOT NULL DEFAULT 'consent',
     source      text NOT NULL DEFAULT 'api',
     at          timestamptz NOT NULL DEFAULT now(),
-    CONSTRAINT consent_pkey PRIMARY KEY (tenant_id, consent_id),
     CONSTRAINT consent_unique UNIQUE NULLS NOT DISTINCT (tenant_id, profile_id, channel, purpose, at)
 );
+ALTER TABLE consent DROP CONSTRAINT IF EXISTS consent_pkey;
 
 CREATE TABLE IF NOT EXISTS suppression (
     tenant_id       uuid NOT NULL,
@@ -1806,7 +1807,7 @@ BEGIN
     END LOOP;
 END $$;
 
--- Each tenant table's key, as far as its primary key names it.
+-- Each tenant table's key, as far as its primary key names it, and the ids of those that are kept by something else.
 DO $$
 DECLARE
     keyed record;
@@ -1816,8 +1817,10 @@ BEGIN
                string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum) AS columns,
                string_agg(format('OLD.%1$I IS DISTINCT FROM NEW.%1$I', a.attname), ' OR ' ORDER BY a.attnum) AS changed
         FROM pg_class c
-        JOIN pg_constraint k ON k.conrelid = c.oid AND k.contype = 'p'
-        JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = ANY (k.conkey)
+        LEFT JOIN pg_constraint k ON k.conrelid = c.oid AND k.contype = 'p'
+        JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND (a.attnum = ANY (k.conkey) OR (c.relname, a.attname) IN (
+            ('profile_address', 'tenant_id'), ('profile_address', 'address_id'), ('consent', 'tenant_id'), ('consent', 'consent_id'),
+            ('profile_relation', 'tenant_id'), ('profile_relation', 'relation_id')))
         WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition
           AND EXISTS (SELECT FROM pg_attribute t WHERE t.attrelid = c.oid AND t.attname = 'tenant_id')
         GROUP BY c.relname
@@ -2083,6 +2086,7 @@ DECLARE
     own_id   text;
     ends     text;
     named_ends  text;
+    begins   text;
 BEGIN
     FOR e IN SELECT * FROM graph_element LOOP
         SELECT string_agg(format('%L, %s', p.name,
@@ -2105,11 +2109,16 @@ BEGIN
         e.insert_sql := format(
             'INSERT INTO %I (id, %s properties) SELECT %s, %s %s FROM {rows} s WHERE s.tenant_id = (SELECT public.leo_tenant()) AND %s',
             e.label, CASE WHEN e.kind = 'edge' THEN 'start_id, end_id,' ELSE '' END, own_id, ends, map, e.condition);
+        -- An edge is found by where it begins: few begin at one vertex, and an index of its own id was a third of what it took
+        -- to write one.
+        begins := CASE WHEN e.kind = 'edge' THEN
+            format('ag_catalog._graphid(%s, s.%I)', ids ->> e.start_label, e.start_column) ELSE 'NULL::ag_catalog.graphid' END;
         e.delete_sql := format(
-            'WITH gone AS (SELECT %s AS id FROM old_rows s WHERE s.tenant_id = (SELECT public.leo_tenant()) AND %s), '
-            'done AS (DELETE FROM %I g WHERE g.id = ANY (ARRAY(SELECT id FROM gone)) RETURNING 1) '
+            'WITH gone AS (SELECT %s AS id, %s AS begins FROM old_rows s WHERE s.tenant_id = (SELECT public.leo_tenant()) AND %s), '
+            'done AS (DELETE FROM %I g WHERE %sg.id = ANY (ARRAY(SELECT id FROM gone)) RETURNING 1) '
             'SELECT (SELECT count(*) FROM gone) - (SELECT count(*) FROM done)',
-            own_id, e.condition, e.label);
+            own_id, begins, e.condition, e.label,
+            CASE WHEN e.kind = 'edge' THEN 'g.start_id = ANY (ARRAY(SELECT begins FROM gone)) AND ' ELSE '' END);
         IF e.kind = 'vertex' AND e.condition = 'true' THEN
             e.update_sql := format(
                 'WITH changed AS (SELECT %1$s AS id, %2$s AS properties FROM new_rows s JOIN old_rows o USING (tenant_id, %3$I) '
@@ -2128,12 +2137,12 @@ BEGIN
             e.update_sql := format(
                 'WITH wanted AS (SELECT %1$s AS id, %2$s %3$s AS properties FROM new_rows s WHERE s.tenant_id = (SELECT public.leo_tenant()) AND %4$s), '
                 'known AS (SELECT %1$s AS id, %2$s %3$s AS properties FROM old_rows s WHERE s.tenant_id = (SELECT public.leo_tenant()) AND %4$s), '
-                'changed AS (SELECT w.id AS new_id, k.id AS old_id, %6$s w.properties '
+                'changed AS (SELECT w.id AS new_id, k.id AS old_id, %10$s %6$s w.properties '
                 '    FROM wanted w FULL JOIN known k ON k.id = w.id '
                 '    WHERE ROW(w.id, %6$s w.properties::text) IS DISTINCT FROM ROW(k.id, %7$s k.properties::text)), '
                 'moved AS (UPDATE %5$I g SET %8$s properties = c.properties '
-                '    FROM changed c WHERE g.id = c.old_id AND c.new_id IS NOT NULL AND g.id = ANY (ARRAY(SELECT old_id FROM changed)) RETURNING 1), '
-                'gone AS (DELETE FROM %5$I g WHERE g.id = ANY (ARRAY(SELECT old_id FROM changed WHERE new_id IS NULL)) RETURNING 1), '
+                '    FROM changed c WHERE g.id = c.old_id AND c.new_id IS NOT NULL AND %11$s g.id = ANY (ARRAY(SELECT old_id FROM changed)) RETURNING 1), '
+                'gone AS (DELETE FROM %5$I g WHERE %11$s g.id = ANY (ARRAY(SELECT old_id FROM changed WHERE new_id IS NULL)) RETURNING 1), '
                 'made AS (INSERT INTO %5$I (id, %9$s properties) '
                 '    SELECT new_id, %9$s properties FROM changed WHERE old_id IS NULL RETURNING 1) '
                 'SELECT (SELECT count(*) FROM changed) - (SELECT count(*) FROM moved) - (SELECT count(*) FROM gone) - (SELECT count(*) FROM made)',
@@ -2141,7 +2150,9 @@ BEGIN
                 CASE WHEN e.kind = 'edge' THEN 'w.start_id, w.end_id,' ELSE '' END,
                 CASE WHEN e.kind = 'edge' THEN 'k.start_id, k.end_id,' ELSE '' END,
                 CASE WHEN e.kind = 'edge' THEN 'start_id = c.start_id, end_id = c.end_id,' ELSE '' END,
-                CASE WHEN e.kind = 'edge' THEN 'start_id, end_id,' ELSE '' END);
+                CASE WHEN e.kind = 'edge' THEN 'start_id, end_id,' ELSE '' END,
+                CASE WHEN e.kind = 'edge' THEN 'k.start_id AS begins,' ELSE '' END,
+                CASE WHEN e.kind = 'edge' THEN 'g.start_id = ANY (ARRAY(SELECT begins FROM changed)) AND' ELSE '' END);
         END IF;
         e.compare_sql := format(
             'SELECT count(*) FILTER (WHERE g.id IS NULL), count(*) FILTER (WHERE t.id IS NULL), '
@@ -2338,7 +2349,7 @@ BEGIN
             RAISE EXCEPTION 'AGE numbered label % of graph % as % where % was expected', e.label, graph_name, made_id, e.label_id
                 USING HINT = 'A label of this graph was made by hand, or AGE numbers differently: run leo doctor.';
         END IF;
-        FOREACH indexed IN ARRAY CASE WHEN e.kind = 'edge' THEN '{id,start_id,end_id}'::text[] ELSE '{id}' END LOOP
+        FOREACH indexed IN ARRAY CASE WHEN e.kind = 'edge' THEN '{start_id,end_id}'::text[] ELSE '{id}' END LOOP
             CONTINUE WHEN EXISTS (
                 SELECT FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
                 WHERE i.indrelid = format('%I.%I', graph_name, e.label)::regclass AND a.attname = indexed);
@@ -3181,13 +3192,17 @@ RESET ROLE;
 SET ROLE leo_owner;
 REVOKE CREATE ON SCHEMA public FROM leo_router;
 
--- Graphs that were made before a label was added get it now, in the order of their numbers.
+-- Graphs that were made before a label was added get it now, in the order of their numbers. Their edges had an index of their ids.
 DO $$
 DECLARE
     drawn text;
+    edge  text;
 BEGIN
     FOR drawn IN SELECT name FROM ag_catalog.ag_graph WHERE name LIKE 'leo\_%' ORDER BY name LOOP
         PERFORM leo_complete_graph(drawn);
+        FOR edge IN SELECT label FROM graph_element WHERE kind = 'edge' ORDER BY label_id LOOP
+            EXECUTE format('DROP INDEX IF EXISTS %I.%I', drawn, edge || '_id_idx');
+        END LOOP;
     END LOOP;
 END $$;
 

@@ -41,8 +41,13 @@ def list_(tenant: TenantOption = None) -> None:
     for one in asyncio.run(_all(tenant)):
         ends, due = (f"{at:%Y-%m-%d %H:%M} UTC" if at else "" for at in (one.ends_at, one.due_at))
         status = f"{one.status}, sandbox" if one.sandbox else one.status
-        table.add_row(one.name, one.kind, status, ends, due, one.reason or one.warning or "")
+        table.add_row(one.name, one.kind, status, ends, due, _why(one))
     Console().print(table)
+
+
+def _why(one: Listed) -> str:
+    """Say what holds a channel, what is due with it, or which one sends in its place."""
+    return one.reason or one.warning or (f"{one.behind} sends first" if one.behind else "")
 
 
 @app.command()

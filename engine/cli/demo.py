@@ -95,6 +95,7 @@ def _tell(console: Console, settings: Settings, played: Played) -> None:
     if played.sql is not None:
         console.print(Syntax(played.sql, "sql", word_wrap=True, background_color="default"))
     api = table.api_url(settings)
-    console.print(f"\nLook further: {api}/docs with the key {played.tenant.key}", soft_wrap=True)
+    console.print(f"\nLook further, in a browser: {api}/ with the key {played.tenant.key}", soft_wrap=True)
+    console.print(f"The API with examples: {api}/docs", soft_wrap=True)
     console.print(f"What the sandbox received: {settings.home / 'sandbox.jsonl'}", soft_wrap=True)
     console.print(RUNS_ON)

@@ -34,12 +34,12 @@ WITH given AS MATERIALIZED (
     SELECT * FROM jsonb_to_recordset(%(addresses)s)
         AS given (profile_id bigint, channel text, value text, valid boolean, reason text, is_stated boolean)
 ), held AS MATERIALIZED (
-    SELECT a.address_id, a.profile_id, a.channel, a.value FROM profile_address a
+    SELECT a.profile_id, a.channel, a.value FROM profile_address a
     WHERE a.tenant_id = %(tenant_id)s AND a.profile_id = ANY (%(profile_ids)s)
 ), gone AS (
     DELETE FROM profile_address a
-    WHERE a.tenant_id = %(tenant_id)s AND a.address_id = ANY (ARRAY(
-        SELECT address_id FROM held WHERE (profile_id, channel, value) NOT IN (SELECT profile_id, channel, value FROM given)))
+    WHERE a.tenant_id = %(tenant_id)s AND a.profile_id = ANY (%(profile_ids)s)
+      AND (a.profile_id, a.channel, a.value) NOT IN (SELECT profile_id, channel, value FROM given)
     RETURNING profile_id
 ), written AS (
     INSERT INTO profile_address (tenant_id, profile_id, channel, value, valid, reason, source)

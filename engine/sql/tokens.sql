@@ -59,8 +59,9 @@ WHERE c.tenant_id = g.tenant_id AND c.channel_id = g.channel_id AND c.status = '
   AND g.tenant_id = leo_tenant() AND g.channel_id = %(channel_id)s
 
 -- name: listed
--- Every channel with what is known of its token.
+-- Every channel with what is known of its token, and behind which other of its kind it stands: what a decision goes through.
 SELECT c.channel_id, c.kind, c.name, c.status, c.settings ->> 'provider' IS NOT DISTINCT FROM 'sandbox' AS sandbox,
+       nullif(first_value(c.name) OVER (PARTITION BY c.kind ORDER BY c.status = 'disconnected', c.status, c.failover NULLS LAST, c.channel_id), c.name) AS behind,
        g.reason, t.ends_at, t.due_at, t.renewed_at, t.warning
 FROM channel c
 LEFT JOIN channel_gate g ON g.tenant_id = c.tenant_id AND g.channel_id = c.channel_id

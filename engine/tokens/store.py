@@ -30,6 +30,8 @@ class Listed:
     status: str
     sandbox: bool
     """Whether its messages go to the sandbox, and nobody gets them."""
+    behind: str | None
+    """The channel of its kind that messages are decided for instead of it."""
     reason: str | None
     ends_at: datetime | None
     due_at: datetime | None

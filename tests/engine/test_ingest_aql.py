@@ -47,6 +47,12 @@ def test_a_query_names_the_fields_that_it_gives(name: str) -> None:
     assert not [one for one in returned if re.fullmatch(r"[stmpe]", one) and "KEEP" not in query(name)]
 
 
+def test_no_metrics_are_every_event() -> None:
+    """The emulator answers so; ArangoDB does because each filter says it: nothing is IN an empty list."""
+    asked = COMMENT.sub("", query("events_changed"))
+    assert asked.count("@metric IN") == asked.count("(@metrics == [] OR e.@metric IN @metrics)") == 3
+
+
 async def test_each_variable_that_is_declared_is_given_and_no_other(
     db: Database, tenant: Tenant, servers: Servers, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:

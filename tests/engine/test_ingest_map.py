@@ -1,7 +1,9 @@
 """A field map: any document of an ArangoDB becomes a person, and a wrong map is refused with its place."""
 
 import json
+import re
 import unicodedata
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -173,6 +175,40 @@ def test_another_collection_of_other_fields_is_mapped_by_a_map_of_ones_own() -> 
     assert (found.persons[0]["n"], found.persons[0]["s"]) == ("Minh", "active")
     assert found.persons[0]["a"] == {"tier": 2, "channels": ["m@hoa.vn"]}
     assert [row["v"] for row in found.addresses] == ["m@hoa.vn"]
+
+
+def test_the_maps_of_the_page_are_read_and_give_what_it_says() -> None:
+    page = Path(__file__).parents[2].joinpath("docs", "ingest.md").read_text(encoding="utf-8")
+    ours, shop = (fieldmap.load(fieldmap.parse(text)) for text in re.findall(r"```toml\n(.+?)```", page, re.DOTALL))
+    assert {"loyalty_tier", "city"} <= set(ours.attributes.names)
+    customer, action = (json.loads(text) for text in re.findall(r"```json\n(.+?)```", page, re.DOTALL))
+    found = read(customer, fields=shop)
+    assert found.persons[0] == {
+        "p": 1,
+        "k": "42",
+        "n": "Trần Thị Mai",
+        "l": "vi",
+        "z": None,
+        "s": "active",
+        "v": None,
+        "r": None,
+        "t": "2026-05-01T09:00:00Z",
+        "a": {"city": "Huế", "spent": 1250000},
+    }
+    assert {(row["c"], row["v"]) for row in found.addresses} == {
+        ("email", "mai@khach.example"),
+        ("zalo_template", "+84905550077"),
+    }
+    assert found.addresses_invalid.total() == 0
+    assert [(row["c"], row["u"], row["g"]) for row in found.consents] == [(None, "marketing", True)]
+    assert sorted(found.target_places) == [("Product", "am-dat"), ("Topic", "tra-o-long")]
+    assert (shop.segments, shop.touchpoints, shop.metrics) == (None, None, None)
+    assert shop.event is not None
+    assert (shop.event.collection, action[shop.event.type_field], shop.event.profile(action)) == (
+        "actions",
+        "basket_left",
+        "42",
+    )
 
 
 def test_a_source_changes_the_delivered_map_in_parts() -> None:

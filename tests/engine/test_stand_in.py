@@ -15,6 +15,7 @@ from engine.dispatch import Adapters, give_up_leases, put_aside
 from engine.outcomes import Recorded, record_outcomes
 from engine.queries import queries
 from engine.settings import Settings
+from engine.tokens import list_tokens
 from rules.circuit import FAILURES
 from rules.words import Channel, Lane, OutcomeType
 from tests.engine.acts import Act
@@ -84,6 +85,28 @@ async def test_what_one_provider_forbids_our_sender_the_other_one_sends(act: Act
     await act.due_again()
     assert (await act.send()).sent == 4
     assert (await _called(act))[-4:] == [second] * 4
+
+
+async def test_the_list_says_behind_which_other_a_channel_stands_and_decisions_go_through_that(act: Act) -> None:
+    async def behind() -> dict[int, str | None]:
+        async with act.world.db.transaction(act.world.tenant.tenant_id, read_only=True) as conn:
+            return {one.channel_id: one.behind for one in await list_tokens(conn) if one.kind is Channel.EMAIL}
+
+    async def goes_through() -> int:
+        _, (batch_id,) = await act.world.run(campaign_id, people)
+        await act.world.decide(batch_id)
+        (newest, *_) = await act.world.rows("SELECT channel_id FROM delivery_log ORDER BY delivery_id DESC")
+        return int(newest["channel_id"])
+
+    first, second = await act.connect(), await act.connect()
+    campaign_id = await act.world.campaign(templates=[await act.world.template("email")])
+    people = await act.world.people(1, channels=("email",))
+    name_of = {row["channel_id"]: row["name"] for row in await act.world.rows("SELECT channel_id, name FROM channel")}
+    assert await behind() == {first: None, second: name_of[first]}
+    assert await goes_through() == first
+    await act.world.rows("UPDATE channel SET status = 'paused' WHERE channel_id = %(a)s", a=first)
+    assert await behind() == {first: name_of[second], second: None}
+    assert await goes_through() == second
 
 
 async def test_the_places_say_which_provider_comes_first(act: Act) -> None:

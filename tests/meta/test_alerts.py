@@ -131,9 +131,14 @@ needs_promtool = pytest.mark.skipif(
 
 @needs_promtool
 @pytest.mark.parametrize(
-    "words", [["check", "rules", RULES], ["test", "rules", "deploy/prometheus/leo.rules.test.yml"]]
+    "words",
+    [
+        ["check", "rules", RULES],
+        ["test", "rules", "deploy/prometheus/leo.rules.test.yml"],
+        ["check", "config", "deploy/prometheus/prometheus.yml"],
+    ],
 )
-def test_prometheus_itself_understands_the_rules_and_each_alert_fires(words: list[str]) -> None:
+def test_prometheus_itself_understands_its_files_and_each_alert_fires(words: list[str]) -> None:
     done = subprocess.run(["promtool", *words], cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)  # noqa: S603, S607
     assert done.returncode == 0, done.stdout + done.stderr
 

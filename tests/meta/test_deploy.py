@@ -18,6 +18,7 @@ from engine.cli.processes import SANDBOX_HTTP, SANDBOX_SMTP, WorkerLane
 from engine.metrics.catalogue import METRICS
 from engine.processes.table import PORTS
 from engine.settings import PREFIX, Settings
+from engine.worker.port import OFFSET
 from tests.meta.tree import ROOT
 
 DEPLOY = ROOT / "deploy"
@@ -25,13 +26,13 @@ DEPLOY = ROOT / "deploy"
 LOOKING_ON = {"grafana", "prometheus"}
 FILES = [path for path in sorted(DEPLOY.rglob("*")) if path.is_file() and not LOOKING_ON & set(path.parts)]
 KUBERNETES = sorted((DEPLOY / "kubernetes").glob("*.yaml"))
-API_PORT, POOLER_PORT = PORTS["api_port"][1], 6432
+API_PORT, POOLER_PORT, METRICS_PORT = PORTS["api_port"][1], 6432, 9108
 # The oldest that is still looked after.
 KUBERNETES_VERSION = "1.33"
 # `on` and `no` that are no booleans, keys that are there twice, tabs; an expression of an alert is as long as it is.
 YAML_RULES = "{extends: default, rules: {line-length: disable, document-start: disable, comments: disable}}"
 # Others' own.
-KNOWN_PORTS = {API_PORT, POOLER_PORT, SANDBOX_SMTP, SANDBOX_HTTP, 5432, 6379, 9090, 80, 443, 465, 587, 53}
+KNOWN_PORTS = {API_PORT, POOLER_PORT, METRICS_PORT, SANDBOX_SMTP, SANDBOX_HTTP, 5432, 6379, 9090, 80, 443, 465, 587, 53}
 SETTINGS = {PREFIX + name.upper() for name in Settings.model_fields}
 
 
@@ -91,6 +92,15 @@ def test_every_setting_exists(path: Path) -> None:
 def test_every_port_is_one_that_something_listens_on(path: Path) -> None:
     written = re.findall(r"(?:[\w}]:|[Pp]ort[: ]+|EXPOSE |port = |_PORT=)(\d{2,5})\b(?!:\d\d)", _text(path))
     assert {int(port) for port in written} - KNOWN_PORTS == set()
+
+
+def test_prometheus_asks_workers_where_the_hosts_file_has_them_tell() -> None:
+    (document,) = _documents(DEPLOY / "prometheus" / "prometheus.yml")
+    asked = {job["job_name"]: job["static_configs"][0]["targets"] for job in document["scrape_configs"]}
+    told = _text(DEPLOY / "systemd" / "leo.env.example")
+    assert f"LEO_METRICS_PORT={METRICS_PORT}\n" in told
+    assert asked["leo-worker"] == [f"127.0.0.1:{METRICS_PORT + offset}" for offset in OFFSET.values()]
+    assert asked["leo-api"] == [f"127.0.0.1:{API_PORT}"]
 
 
 def test_every_metric_that_scales_exists() -> None:

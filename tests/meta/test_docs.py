@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 import typer.main
+import yaml
 
 from engine.cli.app import COMMANDS, build
 from engine.settings import PREFIX, Settings
@@ -154,7 +155,7 @@ def _schema() -> str:
 def _schema_keys() -> dict[str, str]:
     keys = {}
     for name, body in re.findall(r"^CREATE TABLE IF NOT EXISTS (\w+) \((.*?)^\)", _schema(), re.MULTILINE | re.DOTALL):
-        composite = re.search(r"PRIMARY KEY \(([^)]+)\)", body)
+        composite = re.search(r"PRIMARY KEY \(([^)]+)\)", body) or re.search(r"UNIQUE [A-Z ]*\(([^)]+)\)", body)
         single = re.search(r"^\s*(\w+)\s.*PRIMARY KEY,?$", body, re.MULTILINE)
         keys[name] = composite[1] if composite else (single or ["", ""])[1]
     return keys
@@ -349,6 +350,22 @@ def test_internal_links_lead_somewhere(page: Path) -> None:
         if re.match(r"[a-z]+:", target) or target.startswith("#"):
             continue
         assert (page.parent / target.partition("#")[0]).exists(), f"{page.name}: {target}"
+
+
+def _leads(entry: Any) -> Iterator[str]:
+    """The pages below an entry of the navigation, in its order."""
+    if isinstance(entry, str):
+        yield entry
+        return
+    for below in entry.values() if isinstance(entry, dict) else entry:
+        yield from _leads(below)
+
+
+def test_the_navigation_leads_to_every_page_once_and_keeps_vietnamese_together() -> None:
+    nav = yaml.safe_load(_text(ROOT / "mkdocs.yml"))["nav"]
+    assert sorted(_leads(nav)) == sorted(str(page.relative_to(DOCS)) for page in DOCS.rglob("*.md"))
+    (vietnamese,) = (part["Tiếng Việt"] for part in nav if "Tiếng Việt" in part)
+    assert {page for page in _leads(nav) if page.endswith(".vi.md")} == set(_leads(vietnamese))
 
 
 def test_the_site_builds_without_a_warning_and_without_the_network(tmp_path: Path) -> None:

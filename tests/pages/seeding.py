@@ -71,7 +71,7 @@ def key_in(demo: str) -> str:
 
 
 def address_in(demo: str) -> str:
-    found = re.search(r"Look further: (\S+)/docs", demo)
+    found = re.search(r"in a browser: (\S+)/ with", demo)
     assert found is not None
     return found[1]
 

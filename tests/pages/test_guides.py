@@ -83,23 +83,41 @@ PAGES: dict[str, Context] = {
         before={"leo sources check cdp": "leo sources add sandbox --key cdp"},
     ),
     "docs/load.md": Context(elsewhere={"make load": "`.ci/run` runs the smoke stage; the others take minutes"}),
+    "docs/observe.md": Context(
+        elsewhere={
+            "promtool": "tests/meta/test_alerts.py runs it with these files where it is installed",
+            "prometheus": "tests/meta/test_alerts.py has promtool read the file",
+        }
+    ),
     "docs/operations/archive.md": Context(),
     "docs/operations/backup.md": Context(
         before={"leo restore backups/2026-03-01": NEW_DATABASE},
         elsewhere={"pg_basebackup": "tests/engine/test_backup_physical.py restores from such a copy, to a moment"},
     ),
     "docs/operations/deploy.md": Context(
-        fill={**HOSTS, "/etc/leo/leo.env": "leo.env", "/etc/systemd/system/": "units/"},
+        fill={
+            **HOSTS,
+            "export LEO_DATABASE_URL=postgresql://leo_app:secret@db.example:5432/leo": ":",
+            "export LEO_ADMIN_DATABASE_URL=postgresql://postgres:secret@db.example:5432/leo": ":",
+            "/etc/leo/leo.env": "leo.env",
+            "/etc/leo": "settings",
+            "/etc/systemd/system/": "units/",
+        },
         before={
-            "": "set -a; mkdir units",
+            "": "set -a; mkdir units; HERE=$LEO_DATABASE_URL",
             # What every host has the same is set by then.
             "LEO_DATABASE_URL=postgresql://leo_app:secret@pgbouncer": "leo doctor",
+            # The steps of two hosts begin anew, past PgBouncer.
+            "leo db bootstrap": "LEO_DATABASE_URL=$HERE; unset LEO_DATABASE_POOLER LEO_REPLICA_URL LEO_REPLICA_LAG_S",
         },
         elsewhere={
             "docker compose": "no engine for containers is here: tests/meta/test_deploy.py reads what it takes",
             "kubectl": "no cluster is here: tests/meta/test_deploy.py reads what it takes",
+            "make setup": "`.ci/run` runs it",
+            "UV_PROJECT_ENVIRONMENT": "it fetches packages",
             "useradd": "it makes an account of the machine",
             "systemctl": "tests/meta/test_deploy.py has systemd read the units",
+            "curl http://127.0.0.1:8765/readyz": "tests/api/test_process.py asks one that runs",
         },
     ),
     "docs/policy.md": POLICY,

@@ -51,7 +51,7 @@ KEY=$(curl -sS $API/channels -H "Authorization: Bearer $OWNER" -H 'Content-Type:
 """
 # Who is to have an inbox has an address of the channel.
 VISITOR = """
-curl -sS $LEO/profiles -H "Authorization: Bearer $KEY" -H 'Content-Type: application/json' -d '{
+curl -sS $API/profiles -H "Authorization: Bearer $KEY" -H 'Content-Type: application/json' -d '{
   "ext_id": "kh-1", "addresses": [{"channel": "chat", "value": "kh-1"}]}'
 """
 ZALO = Context(
@@ -77,8 +77,8 @@ PAGES: dict[str, Context] = {
     "docs/channels/app-push.vi.md": Context(fill={GOOGLE_S: SERVICE_ACCOUNT}),
     "docs/channels/chat.md": Context(
         fill={"<openssl rand -hex 32>": "0123456789abcdef" * 4, "101": "SELECT max(channel_id) FROM channel"},
-        before={"curl -X POST $LEO/channels/101": VISITOR},
-        prints={"curl -X POST $LEO/channels/101": "token"},
+        before={"curl -X POST $API/channels/101": VISITOR},
+        prints={"curl -X POST $API/channels/101": "token"},
     ),
     "docs/channels/chat.vi.md": Context(fill={"<openssl rand -hex 32>": "0123456789abcdef" * 4}),
     "docs/channels/email.md": Context(fill={"MFkw...": SENDGRID}),
@@ -122,7 +122,7 @@ def given(site: Site, address: str, page: str) -> dict[str, str]:
         key = platform.post(f"/tenants/{slug}/keys", json={"name": "pages", "scopes": SCOPES})
     assert made.is_success, made.text
     assert key.is_success, key.text
-    return {"KEY": key.json()["secret"], "LEO": address, "API": address}
+    return {"KEY": key.json()["secret"], "API": address}
 
 
 def context_of(page: str, live: Live) -> Context:
