@@ -63,7 +63,7 @@ _WORDS: Mapping[str, Said] = {
     ),
     "unused_list": Said(
         "This MATCH does not use {name!r}.",
-        "MATCH này không dùng “{name}”. Hãy so sánh với nó, ví dụ WHERE p.profile_id = {name}.",
+        "Mệnh đề MATCH này không dùng “{name}”. Hãy so sánh với nó, ví dụ WHERE p.profile_id = {name}.",
     ),
     "listed_twice": Said("{name!r} is listed twice.", "“{name}” được liệt kê hai lần. Hãy dùng tên khác."),
     "with_needs_name": Said(

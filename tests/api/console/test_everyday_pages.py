@@ -23,6 +23,12 @@ STICKING_OUT = """() => [...document.querySelectorAll("main *, header *")].filte
   return true;
 }).map((node) => node.outerHTML.slice(0, 120))"""
 
+ALL_IN_SIGHT = """() => [...document.querySelectorAll(".picture[data-drawn]")].every((box) =>
+  box.cy.nodes().every((node) => {
+    const at = node.renderedPosition();
+    return at.x >= 0 && at.x <= box.clientWidth && at.y >= 0 && at.y <= box.clientHeight;
+  }))"""
+
 
 @pytest.fixture
 async def lived(shop: Shop) -> Shop:
@@ -85,6 +91,7 @@ async def test_nothing_sticks_out_and_no_code_is_shown(desks: Desks, lived: Shop
     await PAGES[name](desk, language, lived)
     for size, width in (("desk", DESK), ("phone", PHONE)):
         await page.set_viewport_size({"width": width["width"], "height": width["height"]})
+        await page.wait_for_function(ALL_IN_SIGHT)
         assert await _looked_at(page) == []
         assert await page.evaluate("document.documentElement.scrollWidth") <= width["width"]
         assert await desk.faults() == []

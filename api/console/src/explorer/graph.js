@@ -64,8 +64,6 @@ export function graphView(context, answer) {
     ],
   });
 
-  // For the browser's own console, and for tests.
-  box.cy = cy;
   const colours = new Map();
   const painted = (name) => {
     if (!colours.has(name)) colours.set(name, resolved(name));
