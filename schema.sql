@@ -158,6 +158,8 @@ CREATE TABLE IF NOT EXISTS idempotency_key (
     CONSTRAINT idempotency_key_pkey PRIMARY KEY (tenant_id, operation, key),
     CONSTRAINT idempotency_key_length CHECK (length(key) BETWEEN 1 AND 255)
 );
+-- What a request has begun that commits in parts: whoever comes with its key again goes on with that.
+ALTER TABLE idempotency_key ADD COLUMN IF NOT EXISTS run_id bigint;
 
 CREATE TABLE IF NOT EXISTS cdp_profiles (
     tenant_id          uuid NOT NULL,

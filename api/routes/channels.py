@@ -1,6 +1,6 @@
 """Connecting the channels that a tenant's messages go through."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from fastapi import APIRouter
 
@@ -8,7 +8,7 @@ from api.routes.paging import PathId
 from api.schemas.base import FaultOut
 from api.schemas.channels import ChannelIn, ChannelOut, Channels, PauseIn, VisitorIn, VisitorOut
 from api.work import Working, WorkRoute, needs
-from engine import campaigns, visitors
+from engine import campaigns, clock, visitors
 from engine.tenants import Scope
 
 router = APIRouter(route_class=WorkRoute, tags=["channels"])
@@ -73,7 +73,7 @@ async def admit_visitor(channel_id: PathId, body: VisitorIn, work: Working) -> V
         channel_id=channel_id,
         ext_id=body.ext_id,
         valid_for=timedelta(seconds=body.ttl_s),
-        now=datetime.now(UTC),
+        now=clock.now(),
     )
     return VisitorOut.model_validate(admitted)
 

@@ -14,6 +14,7 @@ from engine import policies, templates
 from engine.db import Transaction
 from engine.queries import queries
 from engine.revisions import ANYTHING, Expected, revision_of
+from engine.text import composed
 from rules.errors import InvalidInput, NotFound
 from rules.faults import Fault
 from rules.lifecycle import advance
@@ -93,6 +94,7 @@ async def save_template(
     InvalidInput for an unknown channel, bad Liquid or MJML, an unknown variable, or what the channel cannot carry, and
     Changed where the newest version is not as `expected`.
     """
+    key = composed("key", key)
     if channel not in set(Channel):
         raise InvalidInput(f"There is no channel {channel!r}.", remedy=f"Use one of {', '.join(Channel)}.")
     said = {

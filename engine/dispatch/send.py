@@ -46,6 +46,8 @@ CALL_LIMIT = timedelta(seconds=CALL_LIMIT_S)
 # Results that come so close together are written at once: 30 instead of 15 a statement, which takes 8 ms either way.
 GATHER_S = 0.015
 
+REMEDY = "Report it to who wrote the channel's adapter; the log has the traceback."
+
 log = logging.getLogger(__name__)
 
 
@@ -180,6 +182,10 @@ async def _send(work: _Round, claimed: Claimed) -> Ended:
         return refused(claimed, error, klass=error.klass)
     except InvalidInput as error:
         return refused(claimed, error)
+    except Exception as error:
+        # An adapter may be of another package: its mistake costs this message, and no call of its neighbours.
+        log.exception("a message could not be written", extra={"channel": claimed.channel})
+        return refused(claimed, LeoError(f"Writing the message raised {type(error).__name__}.", remedy=REMEDY))
     try:
         return _ended(work, claimed, adapter, await _traced(work, claimed, adapter, request))
     except asyncio.CancelledError:

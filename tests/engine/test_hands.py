@@ -130,3 +130,15 @@ async def test_a_message_that_is_refused_for_what_it_says_leaves_its_address_val
     await act.sandbox.ask("faults", {"channel": "email", "status": 550, "text": "5.6.0 cannot be read"})
     assert (await act.send()).failed == 1
     assert await act.world.rows("SELECT valid FROM profile_address") == [{"valid": True}]
+
+
+async def test_a_claim_says_when_a_channel_that_is_left_alone_is_tried_again(act: Act) -> None:
+    await act.queue(1)
+    held_until = await act.world.one(
+        """
+        INSERT INTO channel_gate (tenant_id, channel_id, circuit, held_until, failures, breaks)
+        SELECT tenant_id, channel_id, 'broken', now() + interval '40 s', 5, 1 FROM channel RETURNING held_until
+        """
+    )
+    done = await act.send()
+    assert (done.claimed, done.again_at) == (0, held_until)
