@@ -596,6 +596,8 @@ CREATE TABLE IF NOT EXISTS channel_token (
     CONSTRAINT channel_token_pkey PRIMARY KEY (tenant_id, channel_id),
     CONSTRAINT channel_token_channel_fkey FOREIGN KEY (tenant_id, channel_id) REFERENCES channel ON DELETE CASCADE
 );
+-- The warning by its kind (rules/faults/channels.py), so that it can be said in any language.
+ALTER TABLE channel_token ADD COLUMN IF NOT EXISTS fault jsonb;
 CREATE INDEX IF NOT EXISTS channel_token_due_idx ON channel_token (tenant_id, due_at) WHERE due_at IS NOT NULL;
 
 -- A consent that was begun at a provider, until its administrator comes back with a code; once. What the exchange needs (the
