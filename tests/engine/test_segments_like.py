@@ -31,7 +31,7 @@ async def readers(db: Database, tenant: Tenant) -> Crowd:
     [
         (LIKE_A_GOLFER, {"chi"}),
         ({"like": {"text": "sách thiếu nhi"}, "nearest": 2}, {"an", "bao"}),
-        ({"like": {"profile": "bao"}, "within": 0.001}, {"bao"}),
+        ({"like": {"profile": "bao"}, "within": 0}, {"bao"}),
         ({"like": {"profile": "bao"}, "within": 2}, {"an", "bao", "chi"}),
         ({"not": {"like": {"profile": "bao"}, "within": 0.001}}, {"an", "chi"}),
         ({"like": {"profile": "nobody"}, "within": 2}, set()),
