@@ -5,6 +5,7 @@ from datetime import timedelta
 from fastapi import APIRouter
 
 from api.routes.paging import PathId
+from api.schemas.base import FaultOut
 from api.schemas.channels import ChannelIn, ChannelOut, Channels, PauseIn, VisitorIn, VisitorOut
 from api.work import Working, WorkRoute, needs
 from engine import campaigns, clock, visitors
@@ -86,9 +87,11 @@ def shown(channel: campaigns.Channel) -> ChannelOut:
         status=channel.status,
         failover=channel.failover,
         reason=channel.reason,
+        why=None if channel.why is None else FaultOut.of(channel.why),
         held_until=channel.held_until,
         sandbox=channel.sandbox,
         token_ends_at=channel.token_ends_at,
         token_warning=channel.token_warning,
+        warning=None if channel.warning is None else FaultOut.of(channel.warning),
         webhook=f"/webhooks/{channel.webhook_key}",
     )
