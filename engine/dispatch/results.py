@@ -36,6 +36,7 @@ STOPPED = "The worker was asked to stop before it called the provider."
 ENDED = "Its campaign or run was paused or ended before the provider was called."
 LEASE_ENDS = "The lease ends before the provider would have to answer: earlier calls of the claim were slow."
 HELD_BACK = "The channel must not be called now."
+ASLEEP = "It is night where the person is, or no hour at which the channel is sent to: it waits for the next one."
 TOO_LATE = "too_late"
 DETAIL_LIMIT, CODE_LIMIT = 500, 100
 # A message is found by it through an index, which holds 2,704 octets in all.

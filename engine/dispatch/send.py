@@ -17,6 +17,7 @@ from engine.dispatch.adapters import Adapters
 from engine.dispatch.claim import Claim, Claimed, claim
 from engine.dispatch.compose import compose
 from engine.dispatch.results import (
+    ASLEEP,
     ENDED,
     HELD_BACK,
     LEASE_ENDS,
@@ -164,7 +165,10 @@ def _not_now(work: _Round, claimed: Claimed) -> Ended | None:
     if lease_until is not None and now + CALL_LIMIT > lease_until:
         return released(claimed, due_at=now, why=LEASE_ENDS)
     until = work.watch.held_until(claimed.channel_id, now)
-    return None if until is None else released(claimed, due_at=until, why=HELD_BACK)
+    if until is not None:
+        return released(claimed, due_at=until, why=HELD_BACK)
+    until = claimed.held_until(now)
+    return None if until is None else released(claimed, due_at=until, why=ASLEEP)
 
 
 async def _send(work: _Round, claimed: Claimed) -> Ended:

@@ -93,15 +93,16 @@ WITH open AS (
 ), due AS MATERIALIZED (
     SELECT * FROM placed WHERE place <= most ORDER BY due_at, delivery_id LIMIT %(most)s
 ), purposes AS MATERIALIZED (
-    -- The ground of a campaign's purpose in the policy that holds, once a campaign: what is owed to a person is no advertising.
-    SELECT c.campaign_id, c.purpose, (
-        SELECT one.document -> 'purposes' ->> c.purpose FROM policy one
+    -- The policy that holds, once a campaign, with the ground of its purpose: what is owed to a person is no advertising.
+    SELECT c.campaign_id, c.purpose, held.policy_id, held.basis
+    FROM campaign c LEFT JOIN LATERAL (
+        SELECT one.policy_id, one.document -> 'purposes' ->> c.purpose AS basis FROM policy one
         WHERE NOT one.draft
           AND one.key = coalesce((SELECT own.key FROM policy own WHERE own.policy_id = c.policy_id), 'default')
-        ORDER BY one.version DESC LIMIT 1) AS basis
-    FROM campaign c WHERE c.campaign_id = ANY (ARRAY(SELECT DISTINCT campaign_id FROM due))
+        ORDER BY one.version DESC LIMIT 1) held ON true
+    WHERE c.campaign_id = ANY (ARRAY(SELECT DISTINCT campaign_id FROM due))
 ), judged AS MATERIALIZED (
-    SELECT d.delivery_id, d.through_id, policy.basis, {refusal} AS refused
+    SELECT d.delivery_id, d.through_id, policy.policy_id, policy.basis, {refusal} AS refused
     FROM (SELECT due.*, purposes.purpose FROM due JOIN purposes USING (campaign_id)) AS d JOIN purposes AS policy USING (campaign_id)
 ), claimed AS (
     UPDATE delivery_log d
@@ -113,14 +114,14 @@ WITH open AS (
         lease_until = CASE WHEN judged.refused IS NULL THEN %(lease_until)s::timestamptz END,
         moved_to = CASE WHEN judged.through_id <> d.channel_id THEN judged.through_id END
     FROM judged WHERE d.delivery_id = judged.delivery_id
-    RETURNING d.*, judged.basis
+    RETURNING d.*, judged.policy_id, judged.basis
 ), started AS (
     INSERT INTO delivery_attempt (tenant_id, delivery_id, number, phase, worker, status, channel_id)
     SELECT tenant_id, delivery_id, attempts, 'started', %(owner)s, 'sending', through_id FROM claimed WHERE status = 'sending'
 )
 SELECT d.delivery_id, d.decision_id, d.run_id, d.event_id, d.status, d.channel, d.through_id AS channel_id, d.template_id, d.address,
        d.attempts, d.setbacks, d.expires_at, d.profile_id, p.ext_id, p.name, coalesce(p.locale, t.locale) AS locale,
-       coalesce(p.zone, t.zone) AS zone, p.attributes, c.key AS campaign_key, c.name AS campaign_name, c.purpose, c.resend, d.basis,
+       coalesce(p.zone, t.zone) AS zone, p.zone AS own_zone, t.zone AS tenant_zone, d.policy_id, p.attributes, c.key AS campaign_key, c.name AS campaign_name, c.purpose, c.resend, d.basis,
        (SELECT jsonb_build_object('type', e.type, 'ext_id', e.ext_id, 'occurred_at', e.occurred_at, 'attributes', e.attributes)
         FROM decision of JOIN marketing_event e ON e.tenant_id = of.tenant_id AND e.event_id = of.event_id
         WHERE of.tenant_id = d.tenant_id AND of.decision_id = d.decision_id) AS event,
@@ -171,6 +172,9 @@ SELECT ch.channel_id, ch.kind, ch.settings, ch.webhook_key,
        (SELECT jsonb_object_agg(k.name, convert_from(k.ciphertext, 'UTF8'))
         FROM channel_credential k WHERE k.tenant_id = ch.tenant_id AND k.channel_id = ch.channel_id) AS sealed
 FROM channel ch WHERE ch.tenant_id = leo_tenant() AND ch.channel_id = ANY (%(channel_ids)s)
+
+-- name: policies
+SELECT policy_id, version, document FROM policy WHERE tenant_id = leo_tenant() AND policy_id = ANY (%(policy_ids)s)
 
 -- name: templates
 SELECT template_id, key, version, channel, locale, subject, body_text, body_html, data, translations

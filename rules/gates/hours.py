@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, time, timedelta
 
 from rules import editions
-from rules.facts import Candidate
+from rules.facts import Campaign, Candidate, Facts
 from rules.gates.case import Case
-from rules.policy import SendingHours
+from rules.policy import Policy, SendingHours
 from rules.verdicts import Reason
-from rules.words import Gate
+from rules.words import Action, Channel, Gate
 
 
 def provider_window(case: Case, candidate: Candidate) -> Reason | None:
@@ -62,6 +62,17 @@ def quiet_hours(case: Case) -> Reason | None:
         {"local_time": clock, "zone": zone},
         until=_next(case.local, quiet.end, case.edition),
     )
+
+
+def held_until(policy: Policy, *, zone: str, channel: Channel, purpose: str, now: datetime) -> datetime | None:
+    """Give when a message that was decided earlier may leave, by the policy's hours in `zone`; None where it may now.
+
+    Hours that leave no moment of a day are asked again a day later: the policy may be another one by then.
+    """
+    case = Case.of(Facts(0, "", zone), Campaign(0, "", purpose), policy, now)
+    closed = (quiet_hours(case), sending_hours(case, Candidate(0, Action.SEND, channel)))
+    ends = [reason.until or now + timedelta(days=1) for reason in closed if reason is not None]
+    return max(ends, default=None)
 
 
 def _inside(moment: time, start: time, end: time) -> bool:
