@@ -11,6 +11,11 @@ from tests.api.console.conftest import PHONE, Desks
 from tests.api.console.pictures import keep
 from tests.api.console.shop import Shop
 
+# Rows of a card that end beyond it: on a phone their figures would be cut off.
+STICKING_OUT = """() => [...document.querySelectorAll("main .card :is(li, tr)")]
+    .filter((row) => row.getBoundingClientRect().right > row.closest(".card").getBoundingClientRect().right)
+    .map((row) => row.innerText)"""
+
 
 async def test_a_campaign_is_forecast_started_and_watched_live(desks: Desks, shop: Shop) -> None:
     desk = await desks.of(language="en-GB", place="campaigns")
@@ -55,6 +60,9 @@ async def test_a_campaign_is_forecast_started_and_watched_live(desks: Desks, sho
     await page.locator("dialog").get_by_role("button", name="Pause").click()
     await expect(page.locator("header .badge")).to_have_text("paused")
     await page.get_by_role("button", name="Tiếng Việt").click()
+    await page.set_viewport_size(PHONE)
+    await expect(page.get_by_role("row", name="Nhóm đối chứng hẳn")).to_be_visible()
+    assert await page.evaluate(STICKING_OUT) == []
     await page.get_by_role("button", name="Kết thúc hẳn").click()
     assert await desk.faults() == []
     await page.locator("dialog").get_by_role("button", name="Kết thúc hẳn").click()
