@@ -158,6 +158,8 @@ CREATE TABLE IF NOT EXISTS idempotency_key (
     CONSTRAINT idempotency_key_pkey PRIMARY KEY (tenant_id, operation, key),
     CONSTRAINT idempotency_key_length CHECK (length(key) BETWEEN 1 AND 255)
 );
+-- What a request has begun that commits in parts: whoever comes with its key again goes on with that.
+ALTER TABLE idempotency_key ADD COLUMN IF NOT EXISTS run_id bigint;
 
 CREATE TABLE IF NOT EXISTS cdp_profiles (
     tenant_id          uuid NOT NULL,
@@ -594,6 +596,8 @@ CREATE TABLE IF NOT EXISTS channel_token (
     CONSTRAINT channel_token_pkey PRIMARY KEY (tenant_id, channel_id),
     CONSTRAINT channel_token_channel_fkey FOREIGN KEY (tenant_id, channel_id) REFERENCES channel ON DELETE CASCADE
 );
+-- The warning by its kind (rules/faults/channels.py), so that it can be said in any language.
+ALTER TABLE channel_token ADD COLUMN IF NOT EXISTS fault jsonb;
 CREATE INDEX IF NOT EXISTS channel_token_due_idx ON channel_token (tenant_id, due_at) WHERE due_at IS NOT NULL;
 
 -- A consent that was begun at a provider, until its administrator comes back with a code; once. What the exchange needs (the
@@ -1094,6 +1098,8 @@ CREATE INDEX IF NOT EXISTS outcome_campaign_idx ON outcome (tenant_id, campaign_
 ALTER TABLE outcome ADD COLUMN IF NOT EXISTS delivery_archived boolean NOT NULL DEFAULT false;
 ALTER TABLE outcome
     ADD COLUMN IF NOT EXISTS live_delivery_id bigint GENERATED ALWAYS AS (CASE WHEN NOT delivery_archived THEN delivery_id END) STORED;
+-- Comparing the graph reads the outcomes that it draws, and not past those of the archive (500,000 of them: 260 ms against 30).
+CREATE INDEX IF NOT EXISTS outcome_live_idx ON outcome (tenant_id, outcome_id) WHERE NOT delivery_archived;
 CREATE INDEX IF NOT EXISTS outcome_live_delivery_idx ON outcome (tenant_id, live_delivery_id) WHERE live_delivery_id IS NOT NULL;
 ALTER TABLE outcome DROP CONSTRAINT IF EXISTS outcome_delivery_fkey;
 DO $$

@@ -24,6 +24,7 @@ BACKLOG = 512
 def main() -> int:
     """Serve until told to stop; an error of ours is one sentence and its remedy, exit code 2 for a wrong setting."""
     try:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
         settings = Settings.load()
         if settings.api_port == 0:
             settings = table.resolved(settings)

@@ -140,7 +140,7 @@ async def _on_leo_error(request: Request, error: Exception) -> Response:
         code=error.code,
         detail=error.message,
         remedy=error.remedy,
-        errors=None if error.fault is None else [wording.of_fault(error.fault)],
+        errors=[wording.of_fault(one) for one in error.faults[:MOST_ERRORS]] or None,
         headers=headers,
     )
 

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from arq.connections import ArqRedis
 
-from engine import embedded, lanes, metrics, replica
+from engine import clock, embedded, lanes, metrics, replica
 from engine.consents import States
 from engine.credentials import Vault
 from engine.db import Database
@@ -95,6 +95,7 @@ class Services:
         servers = await asyncio.to_thread(embedded.ensure, settings)
         async with (
             Database.open(servers.database_url, settings) as db,
+            clock.watched(db),
             replica.watched(db, settings),
             models.opened(settings) as gateway,
         ):

@@ -1,4 +1,4 @@
-"""What is wrong with a field, in each language, by its kind: ours (rules/faults.py) and pydantic's."""
+"""What is wrong with a field, in each language, by its kind: ours (rules/faults/) and pydantic's."""
 
 from collections.abc import Mapping
 from types import MappingProxyType

@@ -7,6 +7,7 @@ workers are told, after the commit alone.
 import hmac
 import json
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 from uuid import UUID
@@ -87,6 +88,7 @@ class Acting:
     services: Services
     tenant_id: UUID
     caller: Caller | None
+    reserved: idempotency.Reserved | None = None
 
 
 async def _acting(request: Request) -> Acting:
@@ -182,11 +184,10 @@ class ActRoute(APIRoute):
                 work = await _admit(request, conn, services, allowed, told=told)
                 once = None if key is None else _named(request, work, operation, key, body)
                 given = None if once is None else await idempotency.claim(conn, once, services.vault)
-                if once is not None and given is None:
-                    await idempotency.reserve(conn, once)
+                reserved = None if once is None or given is not None else await idempotency.reserve(conn, once)
             if given is not None:
                 return _replayed(given)
-            request.scope["leo.acting"] = Acting(services, work.tenant_id, work.caller)
+            request.scope["leo.acting"] = Acting(services, work.tenant_id, work.caller, reserved)
             return await _reserved(services, once, endpoint, request)
 
         return handle
@@ -222,8 +223,10 @@ async def _reserved(services: Services, once: idempotency.Once | None, endpoint:
     try:
         response = await endpoint(request)
     except Exception:
-        async with services.db.transaction(once.tenant_id) as conn:
-            await idempotency.release(conn, once)
+        # Where the database is away the key is held for its minute: what went wrong is still what is told.
+        with suppress(Unavailable):
+            async with services.db.transaction(once.tenant_id) as conn:
+                await idempotency.release(conn, once)
         raise
     async with services.db.transaction(once.tenant_id) as conn:
         await idempotency.complete(conn, once, _answer(response))

@@ -13,8 +13,10 @@ from urllib.parse import urlsplit
 
 from channels.contract import ReceiptClass, Unsupported
 from channels.facts import ProviderFacts
+from rules.faults import Fault, Value
 
 NAME = "buttons"
+_PLACE = f"data.{NAME}"
 _ORDER = ("title", "url", "reply")
 KEYS = frozenset(_ORDER)
 LONGEST_URL = 2048
@@ -64,22 +66,22 @@ class Limits:
         )
 
 
-def problems(value: Any, limits: Limits, *, is_source: bool = False) -> Iterator[str]:
+def problems(value: Any, limits: Limits, *, is_source: bool = False) -> Iterator[Fault]:
     """Say what is wrong with them; of a source whatever has Liquid in it is judged when it is filled."""
     if not isinstance(value, list) or not all(isinstance(one, Mapping) for one in value):
-        yield 'buttons is no list of {"title": "...", "url": "..."}'
+        yield Fault("buttons.no_list", _PLACE)
         return
     most = limits.answers if are_replies(value) else limits.most
     if len(value) > most:
-        yield f"buttons has {len(value)} buttons of {most}"
+        yield Fault("buttons.too_many", _PLACE, {"count": len(value), "most": most})
     for number, one in enumerate(value, start=1):
         yield from _problems(number, one, limits, _is_open if is_source else _is_closed)
 
 
-def text_problems(value: Any, text: str, limits: Limits) -> Iterator[str]:
+def text_problems(value: Any, text: str, limits: Limits) -> Iterator[Fault]:
     """Say what is wrong with the filled text above them."""
     if value and limits.text and not are_replies(value) and len(text) > limits.text:
-        yield f"its text has {len(text)} characters of {limits.text} above buttons"
+        yield Fault("buttons.long_text", "body_text", {"count": len(text), "most": limits.text})
 
 
 def are_replies(value: Sequence[Mapping[str, Any]]) -> bool:
@@ -91,10 +93,17 @@ def read(data: Mapping[str, Any], limits: Limits, *, text: str = "") -> tuple[Bu
     """Take the buttons of a filled message; raises Unsupported for what the provider would not take."""
     value = data.get(NAME) or []
     for problem in problems(value, limits):
-        raise Unsupported(f"The message cannot be sent: {problem}.", remedy="Correct the buttons of the template.")
+        raise Unsupported(
+            f"The message cannot be sent: {problem.say().en}",
+            remedy="Correct the buttons of the template.",
+            fault=problem,
+        )
     for problem in text_problems(value, text, limits):
         raise Unsupported(
-            f"The message cannot be sent: {problem}.", remedy="Shorten the template.", klass=ReceiptClass.TOO_LARGE
+            f"The message cannot be sent: {problem.say().en}",
+            remedy="Shorten the template.",
+            klass=ReceiptClass.TOO_LARGE,
+            fault=problem,
         )
     return tuple(Button(str(one["title"]).strip(), one.get("url"), one.get("reply")) for one in value)
 
@@ -125,38 +134,46 @@ def _is_button(one: Any) -> bool:
     return isinstance(one, Mapping) and isinstance(one.get("title"), str)
 
 
-def _problems(number: int, one: Mapping[str, Any], limits: Limits, is_open: Callable[[str], bool]) -> Iterator[str]:
+def _problems(number: int, one: Mapping[str, Any], limits: Limits, is_open: Callable[[str], bool]) -> Iterator[Fault]:
     if unknown := one.keys() - KEYS:
-        yield f"button {number} has {min(unknown)!r}, which no button has"
+        yield Fault("button.unknown_key", _place(number), {"number": number, "name": str(min(unknown, key=str))})
     title = one.get("title")
     if not isinstance(title, str) or not title.strip():
-        yield f"button {number} has no title"
-    elif not is_open(title) and len(title.strip()) > limits.title:
-        yield f"the title of button {number} has {len(title.strip())} characters of {limits.title}"
+        yield Fault("button.no_title", _place(number, "title"), {"number": number})
+    elif not is_open(title) and (count := len(title.strip())) > limits.title:
+        values: dict[str, Value] = {"number": number, "count": count, "most": limits.title}
+        yield Fault("button.long_title", _place(number, "title"), values)
     if ("url" in one) == ("reply" in one):
-        yield f"button {number} needs a url or a reply, and not both"
+        yield Fault("button.needs_one", _place(number, "url"), {"number": number})
     elif "url" in one:
         yield from _url_problems(number, one["url"], limits, is_open)
     else:
         yield from _reply_problems(number, one["reply"], limits, is_open)
 
 
-def _url_problems(number: int, url: Any, limits: Limits, is_open: Callable[[str], bool]) -> Iterator[str]:
+def _url_problems(number: int, url: Any, limits: Limits, is_open: Callable[[str], bool]) -> Iterator[Fault]:
+    place = _place(number, "url")
     if isinstance(url, str) and is_open(url):
         return
     if not isinstance(url, str) or not url.isprintable() or not is_web(url, https=limits.https):
-        yield f"the url of button {number} is no {'https' if limits.https else 'http or https'} address"
+        yield Fault("button.no_https_address" if limits.https else "button.no_address", place, {"number": number})
     elif len(url) > LONGEST_URL:
-        yield f"the url of button {number} has {len(url)} characters of {LONGEST_URL}"
+        yield Fault("button.long_url", place, {"number": number, "count": len(url), "most": LONGEST_URL})
 
 
-def _reply_problems(number: int, reply: Any, limits: Limits, is_open: Callable[[str], bool]) -> Iterator[str]:
+def _reply_problems(number: int, reply: Any, limits: Limits, is_open: Callable[[str], bool]) -> Iterator[Fault]:
+    place = _place(number, "reply")
     if not limits.reply:
-        yield f"button {number} cannot answer on this channel: give it a url"
+        yield Fault("button.no_replies", place, {"number": number})
     elif not isinstance(reply, str) or not reply:
-        yield f"the reply of button {number} is empty"
-    elif not is_open(reply) and len(reply.encode("utf-8", "replace")) > limits.reply:
-        yield f"the reply of button {number} has {len(reply.encode('utf-8', 'replace'))} octets of {limits.reply}"
+        yield Fault("button.no_reply", place, {"number": number})
+    elif not is_open(reply) and (count := len(reply.encode("utf-8", "replace"))) > limits.reply:
+        yield Fault("button.long_reply", place, {"number": number, "count": count, "most": limits.reply})
+
+
+def _place(number: int, key: str = "") -> str:
+    """Name the place of a button, counted from 1, in a template's document."""
+    return f"{_PLACE}[{number - 1}]{'.' if key else ''}{key}"
 
 
 def _is_open(text: str) -> bool:

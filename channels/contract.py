@@ -19,6 +19,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
+from rules import faults
 from rules.errors import LeoError, Unauthorized
 from rules.words import Channel, OutcomeType
 
@@ -90,8 +91,15 @@ class Unsupported(ProviderError):
 
     code = "unsupported"
 
-    def __init__(self, message: str, *, remedy: str, klass: ReceiptClass = ReceiptClass.BAD_REQUEST) -> None:
-        super().__init__(message, remedy=remedy)
+    def __init__(
+        self,
+        message: str,
+        *,
+        remedy: str,
+        klass: ReceiptClass = ReceiptClass.BAD_REQUEST,
+        fault: faults.Fault | None = None,
+    ) -> None:
+        super().__init__(message, remedy=remedy, fault=fault)
         self.klass = klass
 
     @property

@@ -3,13 +3,15 @@
 import os
 import socket
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from time import perf_counter
 from uuid import UUID
 
+from engine import clock, idempotency
 from engine.db import Database, Transaction
 from engine.decide import BatchState, Decided, decide_batch
 from engine.dispatch import Adapters, dispatch_due
+from engine.idempotency import Reserved
 from engine.queries import queries
 from engine.think.ask import UNASKED, think
 from engine.think.gateway import Gateway
@@ -54,10 +56,13 @@ async def activate_profile(
     ext_id: str | None = None,
     profile_id: int | None = None,
     gateway: Gateway | None = None,
+    reserved: Reserved | None = None,
 ) -> Activated:
     """Decide for one person, named by either key, and send at once what was decided.
 
     Where the policy wants a model, `gateway` is asked; without one the score chooses, and the decision says so.
+    `reserved` is the key that the request came with: the run is noted with it, and one that it has begun before is gone
+    on with, so that a request that was cut off anywhere sends once however often it is made.
 
     Raises NotFound for an unknown person or campaign, Conflict for a campaign that is not active, InvalidInput where
     none or both keys are given. A message that cannot leave now stays queued for the realtime lane.
@@ -66,12 +71,14 @@ async def activate_profile(
     if (ext_id is None) == (profile_id is None):
         raise InvalidInput("Name the profile once.", remedy="Give either ext_id or profile_id.")
     async with db.transaction(tenant_id) as conn:
-        person = await _profile(conn, ext_id=ext_id, profile_id=profile_id)
-        run_id, batch_id = await _begin(conn, campaign_id=campaign_id, profile_id=person)
-        thought = UNASKED if gateway is None else None
-        decided = await decide_batch(
-            conn, tenant_id=tenant_id, batch_id=batch_id, now=datetime.now(UTC), thought=thought
+        person, run_id, batch_id = await _begun(conn, reserved) or await _begin(
+            conn,
+            reserved,
+            campaign_id=campaign_id,
+            profile_id=await _profile(conn, ext_id=ext_id, profile_id=profile_id),
         )
+        thought = UNASKED if gateway is None else None
+        decided = await decide_batch(conn, tenant_id=tenant_id, batch_id=batch_id, now=clock.now(), thought=thought)
     if gateway is not None and decided.state is BatchState.UNTHOUGHT:
         decided = await _think(db, gateway, tenant_id=tenant_id, batch_id=batch_id)
     if not decided.made or decided.made[0].delivery_id is not None:
@@ -82,9 +89,9 @@ async def activate_profile(
 
 async def _think(db: Database, gateway: Gateway, *, tenant_id: UUID, batch_id: int) -> Decided:
     """Ask, then decide; a worker that found the batch meanwhile may have done so (TAKEN)."""
-    thought = await think(db, gateway, tenant_id=tenant_id, batch_id=batch_id, clock=lambda: datetime.now(UTC))
+    thought = await think(db, gateway, tenant_id=tenant_id, batch_id=batch_id, clock=clock.now)
     async with db.transaction(tenant_id) as conn:
-        return await decide_batch(conn, tenant_id=tenant_id, batch_id=batch_id, now=datetime.now(UTC), thought=thought)
+        return await decide_batch(conn, tenant_id=tenant_id, batch_id=batch_id, now=clock.now(), thought=thought)
 
 
 async def _profile(conn: Transaction, *, ext_id: str | None, profile_id: int | None) -> int:
@@ -98,11 +105,23 @@ async def _profile(conn: Transaction, *, ext_id: str | None, profile_id: int | N
     return int(row["profile_id"])
 
 
-async def _begin(conn: Transaction, *, campaign_id: int, profile_id: int) -> tuple[int, int]:
+async def _begun(conn: Transaction, reserved: Reserved | None) -> tuple[int, int, int] | None:
+    """Give person, run and batch of what the request has begun before."""
+    if reserved is None or reserved.run_id is None:
+        return None
+    row = await (await conn.execute(_SQL["begun"], {"run_id": reserved.run_id})).fetchone()
+    return None if row is None else (row["profile_id"], reserved.run_id, row["batch_id"])
+
+
+async def _begin(
+    conn: Transaction, reserved: Reserved | None, *, campaign_id: int, profile_id: int
+) -> tuple[int, int, int]:
     begun = await conn.execute(_SQL["begin"], {"campaign_id": campaign_id, "profile_id": profile_id})
     row = await begun.fetchone()
     if row is not None:
-        return row["run_id"], row["batch_id"]
+        if reserved is not None:
+            await idempotency.begin(conn, reserved, run_id=row["run_id"])
+        return profile_id, row["run_id"], row["batch_id"]
     campaign = await (await conn.execute(_SQL["campaign"], {"campaign_id": campaign_id})).fetchone()
     if campaign is None:
         raise NotFound(f"There is no campaign {campaign_id} in this tenant.", remedy="Check the id of the campaign.")

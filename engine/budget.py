@@ -59,10 +59,7 @@ async def open_purse(
     purse = await read_purse(conn, campaign_id=campaign_id, document=document, zone=zone, now=now)
     if not _is_tight(purse.budget, people * AHEAD, highest_cost):
         return purse
-    values = _values(purse)
-    await conn.execute(_SQL["open_spend"], values)
-    budget = await _used(conn, "lock_spend", purse.budget, values)
-    return replace(purse, is_locked=True, budget=budget)
+    return replace(purse, is_locked=True, budget=await _locked(conn, purse))
 
 
 async def read_purse(
@@ -89,14 +86,22 @@ async def close_purse(conn: Transaction, purse: Purse, *, messages: int, amount:
         return
     values = _values(purse)
     if not purse.is_locked:
-        await conn.execute(_SQL["open_spend"], values)
-        left = await _used(conn, "lock_spend", purse.budget, values)
+        left = await _locked(conn, purse)
         if _is_over(left, messages, amount):
             raise Unavailable(
                 f"The budget of campaign {purse.campaign_id} was used up while a batch of it was decided.",
                 remedy="It is decided again, for what is left.",
             )
     await conn.execute(_SQL["spend"], {**values, "messages": messages, "amount": amount})
+
+
+async def _locked(conn: Transaction, purse: Purse) -> Budget:
+    """Give what is used up, which nobody else changes until the transaction ends."""
+    values = _values(purse)
+    if not purse.is_daily:
+        await conn.execute(_SQL["spend_in_turn"], values)
+    await conn.execute(_SQL["open_spend"], values)
+    return await _used(conn, "lock_spend", purse.budget, values)
 
 
 def _values(purse: Purse) -> dict[str, Any]:

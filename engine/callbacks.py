@@ -14,6 +14,7 @@ from typing import Any
 from uuid import UUID
 
 import psycopg
+from psycopg import errors
 from psycopg.types.json import Jsonb
 
 from channels.callbacks.mail import MEDIA_TYPE
@@ -34,6 +35,9 @@ MOST_READINGS = 8
 # They hold what people wrote: a month is enough to find a mistake in.
 KEPT = timedelta(days=30)
 ERROR_LIMIT = 500
+# What PostgreSQL says of a body that it cannot hold: a value that is none, one that no column takes, a key longer than
+# an index keeps. A broken reference is none of them: its row went meanwhile, and the provider is to tell it again.
+_UNHELD = (psycopg.DataError, errors.CheckViolation, errors.NotNullViolation, errors.ProgramLimitExceeded)
 
 _SQL = queries("callbacks")
 log = logging.getLogger(__name__)
@@ -189,8 +193,12 @@ async def _read(
                 incoming=incoming,
                 channel=adapter.channel,
             )
-    except (InvalidInput, psycopg.DataError) as error:
+    except InvalidInput as error:
         return await _settle(conn, kept, Reading(Status.UNREADABLE, Recorded(), str(error)), now=now)
+    except _UNHELD as error:
+        # Its first sentence alone: the detail quotes the row, which is what somebody wrote.
+        said = error.diag.message_primary or type(error).__name__
+        return await _settle(conn, kept, Reading(Status.UNREADABLE, Recorded(), said), now=now)
     status = Status.UNKNOWN if recorded.unknown else Status.READ
     return await _settle(conn, kept, Reading(status, recorded), now=now)
 

@@ -5,12 +5,19 @@ hour off, or jumps, would give up what others have in hand and wake people at ni
 believes its own clock.
 """
 
+import asyncio
+import contextlib
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from engine.db import Database
+from rules.errors import LeoError
 
+# How often a process looks that has nothing else to ask so regularly: by then a quartz is milliseconds off.
+LOOK_S = 60.0
 # A look that took longer says less than the last one: half of it is how far it may be off.
 WORST_LOOK_S = 1.0
 _NOW = "SELECT clock_timestamp() AS at"
@@ -43,6 +50,25 @@ async def look(db: Database) -> float:
     if row is not None and (took_s <= WORST_LOOK_S or _anchor.at is None):
         _anchor.at, _anchor.mark_s = row["at"].astimezone(UTC), before_s + took_s / 2
     return (datetime.now(UTC) - now()).total_seconds()
+
+
+@asynccontextmanager
+async def watched(db: Database) -> AsyncIterator[None]:
+    """Go by the database's time meanwhile. Raises LeoError where it cannot be asked first; later it may be away."""
+    await look(db)
+    looking = asyncio.create_task(_look_forever(db))
+    try:
+        yield
+    finally:
+        looking.cancel()
+        await asyncio.wait([looking])
+
+
+async def _look_forever(db: Database) -> None:
+    while True:
+        await asyncio.sleep(LOOK_S)
+        with contextlib.suppress(LeoError):
+            await look(db)
 
 
 def forget() -> None:

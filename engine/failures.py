@@ -21,13 +21,17 @@ _CONSTRAINTS: Mapping[str, str] = {
     "campaign_window_order": "The campaign would end before it starts.",
     "cdp_profiles_tenant_fkey": "The tenant does not exist.",
     "message_template_version_unique": "This version of the template exists already.",
+    "saved_query_name_unique": "There is a saved query of that name.",
     "segment_key_unique": "A segment with this key exists already.",
     "tenant_slug_shape": "A tenant's slug is 3 to 41 characters of a-z, 0-9 and _, a letter first.",
     "tenant_slug_unique": "A tenant with this slug exists already.",
 }
 
 # The part of what was sent that a constraint is about.
-_FAULTS: Mapping[str, Fault] = {"campaign_window_order": Fault("campaign.ends_first", "ends_at")}
+_FAULTS: Mapping[str, Fault] = {
+    "campaign_window_order": Fault("campaign.ends_first", "ends_at"),
+    "saved_query_name_unique": Fault("query.name_taken", "name"),
+}
 
 # The first that fits counts: special before general.
 _CLASSES: tuple[tuple[type[psycopg.Error] | tuple[type[psycopg.Error], ...], type[LeoError], str, str], ...] = (

@@ -4,7 +4,8 @@ Claim, work and answer are one transaction. The turn is an advisory lock of that
 and dies gives it back with the connection; a request that fails leaves nothing, and its key is free again.
 
 Work that must commit in parts (a message is logged before a provider is called) reserves its key instead, and completes
-it at the end; where it dies in between, the key is free after a minute.
+it at the end; where it dies in between, the key is free after a minute. What it has begun by then is noted with the
+key, in the transaction that begins it, and whoever comes with the key again goes on with that.
 """
 
 import hashlib
@@ -40,6 +41,14 @@ class Once:
 
 
 @dataclass(frozen=True, slots=True)
+class Reserved:
+    """A request whose key is held; `run_id` is the run that it has begun before, if it has."""
+
+    request: Once
+    run_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     status: int
     body: str
@@ -70,7 +79,9 @@ async def claim(conn: Transaction, request: Once, vault: Vault) -> Answer | None
             remedy="Send a new key with a new request.",
         )
     stored = row["response"]
-    if stored is None:
+    if row["response_status"] is None:
+        if row["is_left"]:
+            return None
         raise _in_progress(request)
     body = stored["body"] if "body" in stored else _open(vault, request, stored["sealed"])
     return Answer(row["response_status"], body)
@@ -84,10 +95,19 @@ async def remember(conn: Transaction, request: Once, answer: Answer, vault: Vaul
         raise _in_progress(request)
 
 
-async def reserve(conn: Transaction, request: Once) -> None:
+async def reserve(conn: Transaction, request: Once) -> Reserved:
     """Hold the key for a minute beyond this transaction. Raises InProgress where another came first."""
-    if await (await conn.execute(_SQL["reserve"], _values(request))).fetchone() is None:
+    row = await (await conn.execute(_SQL["reserve"], _values(request))).fetchone()
+    if row is None:
         raise _in_progress(request)
+    return Reserved(request, row["run_id"])
+
+
+async def begin(conn: Transaction, reserved: Reserved, *, run_id: int) -> None:
+    """Note the run that the transaction begins. Raises InProgress where another holds the key by now."""
+    values = {**_values(reserved.request), "run_id": run_id}
+    if await (await conn.execute(_SQL["begin"], values)).fetchone() is None:
+        raise _in_progress(reserved.request)
 
 
 async def complete(conn: Transaction, request: Once, answer: Answer) -> None:
@@ -97,7 +117,7 @@ async def complete(conn: Transaction, request: Once, answer: Answer) -> None:
 
 
 async def release(conn: Transaction, request: Once) -> None:
-    """Free the key of a reserved request that failed."""
+    """Free the key of a reserved request that failed; one that had begun a run is gone on with."""
     await conn.execute(_SQL["release"], _values(request))
 
 

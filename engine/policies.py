@@ -10,8 +10,9 @@ from psycopg.types.json import Jsonb
 
 from engine.db import Transaction
 from engine.queries import queries
+from engine.text import composed, settled_deep
 from rules.errors import Conflict, NotFound
-from rules.policy import Policy
+from rules.policy import LAYERS, Policy
 
 _SQL = queries("policies")
 _LOCK = queries("campaigns")["lock_tenant"]
@@ -56,13 +57,15 @@ async def save(
 ) -> Version:
     """Keep the next version of a policy; what holds, or the newest draft, where that says the same already.
 
-    Raises InvalidInput naming the field.
+    Names in it are composed, as those are that they are compared with. Raises InvalidInput naming the field.
     """
+    Policy.parse(document)
+    document, key = _composed(document), composed("key", key)
     Policy.parse(document)
     values = {
         "tenant_id": tenant_id,
         "key": key,
-        "document": Jsonb(dict(document)),
+        "document": Jsonb(document),
         "draft": is_draft,
         "from_version": from_version,
         "note": note,
@@ -91,6 +94,7 @@ async def switch_on(conn: Transaction, *, tenant_id: UUID, key: str, version: in
 
 async def get(conn: Transaction, *, tenant_id: UUID, key: str, version: int | None = None) -> Version:
     """Give a version, without one that which holds, else the newest draft. Raises NotFound."""
+    key = composed("key", key)
     values = {"tenant_id": tenant_id, "key": key, "version": version}
     if version is not None:
         row = await (await conn.execute(_SQL["version"], values)).fetchone()
@@ -108,7 +112,8 @@ async def get(conn: Transaction, *, tenant_id: UUID, key: str, version: int | No
 
 async def find_in_force(conn: Transaction, *, tenant_id: UUID, key: str) -> Version | None:
     """Give the version that holds; None where there is none."""
-    row = await (await conn.execute(_SQL["in_force"], {"tenant_id": tenant_id, "key": key})).fetchone()
+    values = {"tenant_id": tenant_id, "key": composed("key", key)}
+    row = await (await conn.execute(_SQL["in_force"], values)).fetchone()
     return None if row is None else Version(**row)
 
 
@@ -116,7 +121,7 @@ async def versions(
     conn: Transaction, *, tenant_id: UUID, key: str, before: int | None = None, limit: int = 100
 ) -> list[Version]:
     """Give a policy's versions, the newest first, those before `before`. Raises NotFound where there is no such key."""
-    values = {"tenant_id": tenant_id, "key": key, "before": before, "limit": limit}
+    values = {"tenant_id": tenant_id, "key": composed("key", key), "before": before, "limit": limit}
     rows = await (await conn.execute(_SQL["versions"], values)).fetchall()
     if not rows and before is None:
         raise NotFound(f"There is no policy {key!r}.", remedy="GET /policies lists them.")
@@ -127,3 +132,15 @@ async def keys(conn: Transaction, *, tenant_id: UUID, after: str = "", limit: in
     """Give the tenant's policies in the order of their keys, those beyond `after`."""
     values = {"tenant_id": tenant_id, "after": after, "limit": limit}
     return [Key(**row) for row in await (await conn.execute(_SQL["keys"], values)).fetchall()]
+
+
+def _composed(document: Mapping[str, Any]) -> dict[str, Any]:
+    """Give a document that was read with its names composed.
+
+    A condition composes its own texts when it is read; a person's ext_id in one stays as it was sent.
+    """
+    made: dict[str, Any] = settled_deep(document)
+    for layer in LAYERS:
+        for kept, given in zip(made.get(layer, ()), document.get(layer, ()), strict=True):
+            kept["when"] = given["when"]
+    return made

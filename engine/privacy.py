@@ -13,10 +13,14 @@ _SQL = queries("privacy")
 
 @dataclass(frozen=True, slots=True)
 class Erased:
-    """Who was erased, by the id that stays, and how many rows of each kind were emptied or removed."""
+    """Who was erased, by the id that stays, and how many rows of each kind were emptied or removed.
+
+    `is_archived`: some of their records are in the archive, so that exports made before may hold them.
+    """
 
     profile_id: int
     counts: Mapping[str, int]
+    is_archived: bool = False
 
 
 async def erase_profile(conn: Transaction, *, ext_id: str, reason: str, by: str) -> Erased:
@@ -33,7 +37,7 @@ async def erase_profile(conn: Transaction, *, ext_id: str, reason: str, by: str)
         raise NotFound(
             f"There is no profile {ext_id!r}.", remedy="Check its ext_id; one that was merged: its survivor's."
         )
-    return Erased(row["profile_id"], row["erased"])
+    return Erased(row["profile_id"], row["erased"], row["is_archived"])
 
 
 async def export_profile(conn: Transaction, *, ext_id: str) -> dict[str, Any]:

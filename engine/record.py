@@ -15,6 +15,7 @@ from engine.db import Transaction
 from engine.frame import Frame
 from engine.queries import queries
 from engine.think.recall import model_hash
+from rules import editions
 from rules.expiry import expiry
 from rules.facts import Facts
 from rules.identity import canonical, delivery_event_id, written_hash
@@ -57,7 +58,11 @@ class Sheet:
 
     def row(self, facts: Facts, decision: Decision, *, address: str | None, latency_us: int) -> bytes:
         """Write one row; the inputs are written once, and hashed as they are written. `address`: where it goes."""
-        inputs = b'{"campaign":%b,"facts":%b}' % (self.campaign, canonical(facts.to_document()))
+        inputs = b'{"campaign":%b,"facts":%b,"rules":%d}' % (
+            self.campaign,
+            canonical(facts.to_document()),
+            editions.CURRENT,
+        )
         row: dict[str, Any] = {
             "profile_id": facts.profile_id,
             "action": decision.action,

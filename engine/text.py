@@ -5,7 +5,12 @@ import unicodedata
 from collections.abc import Mapping
 from typing import Any
 
+from rules.errors import InvalidInput
+
 _PLAIN = frozenset({int, bool, type(None)})
+# What of a stranger's words PostgreSQL cannot hold: NUL and halves of surrogate pairs.
+_UNHELD = dict.fromkeys([0, *range(0xD800, 0xE000)], "\N{REPLACEMENT CHARACTER}")
+DEEPEST = 32
 
 
 class Unstorable(ValueError):
@@ -23,6 +28,34 @@ def settled(text: str) -> str:
     except UnicodeEncodeError as error:
         raise Unstorable from error
     return unicodedata.normalize("NFC", text)
+
+
+def composed(what: str, text: str) -> str:
+    """Give a name that people type, in NFC: it is one name however it was typed. Raises InvalidInput."""
+    try:
+        return settled(text)
+    except Unstorable as error:
+        raise InvalidInput(
+            f"The {what} cannot be stored.", remedy="Send text without NUL and halves of characters."
+        ) from error
+
+
+def storable(text: str) -> str:
+    """Give a stranger's text with what PostgreSQL cannot hold replaced."""
+    return text if text.isascii() and "\x00" not in text else text.translate(_UNHELD)
+
+
+def storable_deep(value: Any, depth: int = DEEPEST) -> Any:
+    """Give a stranger's JSON so that it can be stored, whatever is in it: what cannot be is replaced or left out."""
+    if isinstance(value, str):
+        return storable(value)
+    if value is None or isinstance(value, int) or (isinstance(value, float) and math.isfinite(value)):
+        return value
+    if depth and isinstance(value, Mapping):
+        return {storable(str(name)): storable_deep(one, depth - 1) for name, one in value.items()}
+    if depth and isinstance(value, list | tuple):
+        return [storable_deep(one, depth - 1) for one in value]
+    return None
 
 
 def settled_deep(value: Any) -> Any:

@@ -9,6 +9,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from rules.faults import SENTENCES, Fault
+
 FAILURES = 5
 """Failed calls in a row after which a provider counts as broken."""
 DENIALS = 3
@@ -111,6 +113,14 @@ def pause_reason(before: Circuit, heard: Iterable[Heard]) -> str | None:
         if denials >= DENIALS:
             return f"permission_denied: {one.detail}"
     return None
+
+
+def fault_of(reason: str) -> Fault:
+    """Name why a channel stands still by its kind; a reason is written `kind: what the provider or a person said`."""
+    kind, _, words = (part.strip() for part in reason.partition(":"))
+    if f"channel.{kind}" not in SENTENCES:
+        return Fault("channel.other", "reason", {"said": reason.rstrip(". ")})
+    return Fault(f"channel.{kind}", "reason", {"said": words.rstrip(". ") or Fault("channel.nothing_said")})
 
 
 def _learn(circuit: Circuit, one: Heard, now: datetime) -> Circuit:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TypeAlias
 
+from rules import editions
 from rules.arbitration import Choice
 from rules.facts import Campaign, Candidate, Facts
 from rules.gates import Case, OfCandidate, against_candidate, against_person, asked, gates_of
@@ -52,13 +53,20 @@ def decide(
 
 
 def weigh(
-    facts: Facts, candidates: Sequence[Candidate], campaign: Campaign, policy: Policy, now: datetime
+    facts: Facts,
+    candidates: Sequence[Candidate],
+    campaign: Campaign,
+    policy: Policy,
+    now: datetime,
+    edition: int = editions.CURRENT,
 ) -> tuple[Verdict, ...]:
     """Give a verdict for each candidate, in the order given. `now` is aware; `candidates` holds do_nothing.
 
+    `edition` is that of the rules: a decision that was made is weighed again by its own.
+
     Each gate is asked once of what it looks at: candidates about which no gate can differ share their reasons.
     """
-    case = asked(Case.of(facts, campaign, policy, now))
+    case = asked(Case.of(facts, campaign, policy, now, edition))
     of_person, gates, scored = against_person(case), gates_of(case), scoring(facts, policy)
     by_template = policy.names_templates
     by_lack = bool(facts.lacks)

@@ -14,6 +14,7 @@ LeoError
   Unavailable         a server cannot be used now; try again   503
 """
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 from rules.faults import Fault
@@ -22,17 +23,24 @@ from rules.faults import Fault
 class LeoError(Exception):
     """What happened (`message`) and what to do about it (`remedy`), one sentence each.
 
-    `fault` names the same by its kind, where it can be said in another language.
+    `fault` names the same by its kind, where it can be said in another language; `more` is what else is wrong with what
+    was sent.
     """
 
     code: ClassVar[str] = "error"
     retryable: ClassVar[bool] = False
 
-    def __init__(self, message: str, *, remedy: str, fault: Fault | None = None) -> None:
+    def __init__(self, message: str, *, remedy: str, fault: Fault | None = None, more: Sequence[Fault] = ()) -> None:
         super().__init__(message, remedy)
         self.message = message
         self.remedy = remedy
         self.fault = fault
+        self.more = tuple(more)
+
+    @property
+    def faults(self) -> tuple[Fault, ...]:
+        """All that is wrong, as far as it is named by its kind."""
+        return self.more if self.fault is None else (self.fault, *self.more)
 
     def __str__(self) -> str:
         return f"{self.message} {self.remedy}".strip()

@@ -21,5 +21,6 @@ async def activate_profile(body: ActivateIn, acting: ActingNow) -> ActivateOut:
         campaign_id=body.campaign_id,
         ext_id=body.profile,
         gateway=services.gateway,
+        reserved=acting.reserved,
     )
     return ActivateOut.model_validate(done)

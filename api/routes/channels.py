@@ -1,13 +1,14 @@
 """Connecting the channels that a tenant's messages go through."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from fastapi import APIRouter
 
 from api.routes.paging import PathId
+from api.schemas.base import FaultOut
 from api.schemas.channels import ChannelIn, ChannelOut, Channels, PauseIn, VisitorIn, VisitorOut
 from api.work import Working, WorkRoute, needs
-from engine import campaigns, visitors
+from engine import campaigns, clock, visitors
 from engine.tenants import Scope
 
 router = APIRouter(route_class=WorkRoute, tags=["channels"])
@@ -72,7 +73,7 @@ async def admit_visitor(channel_id: PathId, body: VisitorIn, work: Working) -> V
         channel_id=channel_id,
         ext_id=body.ext_id,
         valid_for=timedelta(seconds=body.ttl_s),
-        now=datetime.now(UTC),
+        now=clock.now(),
     )
     return VisitorOut.model_validate(admitted)
 
@@ -86,9 +87,11 @@ def shown(channel: campaigns.Channel) -> ChannelOut:
         status=channel.status,
         failover=channel.failover,
         reason=channel.reason,
+        why=None if channel.why is None else FaultOut.of(channel.why),
         held_until=channel.held_until,
         sandbox=channel.sandbox,
         token_ends_at=channel.token_ends_at,
         token_warning=channel.token_warning,
+        warning=None if channel.warning is None else FaultOut.of(channel.warning),
         webhook=f"/webhooks/{channel.webhook_key}",
     )

@@ -1,6 +1,5 @@
 """Connecting an account by consent: begun here, agreed to at the provider, finished by who began it."""
 
-from datetime import UTC, datetime
 from html import escape
 from http import HTTPStatus
 from typing import Annotated, Any
@@ -15,7 +14,7 @@ from api.routes.channels import shown
 from api.schemas.channels import BegunOut, ChannelOut, ConsentIn, FinishIn
 from api.services import Services
 from api.work import Acting, ActingNow, ActRoute, Working, WorkRoute, needs
-from engine import consents
+from engine import clock, consents
 from engine.processes.table import public_url
 from engine.tenants import Scope
 from rules.errors import Unauthorized
@@ -56,7 +55,7 @@ async def begin_consent(body: ConsentIn, work: Working) -> BegunOut:
         settings=settings,
         redirect_uri=_redirect_uri(work.services),
         by=work.who,
-        now=datetime.now(UTC),
+        now=clock.now(),
     )
     return BegunOut.model_validate(begun)
 
@@ -79,7 +78,7 @@ async def finish_consent(body: FinishIn, acting: ActingNow) -> ChannelOut:
         code=body.code,
         by=_who(acting),
         egress=services.adapters.egress,
-        now=datetime.now(UTC),
+        now=clock.now(),
     )
     return shown(channel)
 
@@ -99,7 +98,7 @@ async def return_from_zalo(
     """Send an administrator who consented on to the console. Nothing is changed here, and no other place is led to."""
     services: Services = request.app.state.services
     try:
-        services.states.read(state, now=datetime.now(UTC))
+        services.states.read(state, now=clock.now())
     except Unauthorized:
         return _said("No consent was begun here, or it took too long. Begin it again in the console.")
     if not code:

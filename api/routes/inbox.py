@@ -5,7 +5,6 @@ A browser comes from the web site's own origin with nothing but a token, no cook
 
 import json
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
@@ -15,7 +14,7 @@ from api import throttle
 from api.schemas.base import LARGEST_ID
 from api.schemas.inbox import LETTER, KeptOut, LetterOut, PostedIn, ReadIn, ReadOut, ReplyIn, ReplyOut
 from api.services import Bell, Services
-from engine import inbox, visitors
+from engine import clock, inbox, visitors
 from engine.db import Transaction
 from engine.visitors import Visitor
 from rules.errors import Unauthorized
@@ -69,7 +68,7 @@ async def allow_site(key: Key, part: str) -> Response:
 async def put_in_inbox(key: Key, body: PostedIn, request: Request, response: Response) -> KeptOut:
     """Keep a message for its visitor, signed by the channel's own adapter; an event id is kept once."""
     services: Services = request.app.state.services
-    now = datetime.now(UTC)
+    now = clock.now()
     async with services.db.before_tenant() as conn:
         place = await visitors.enter(conn, services.vault, key=key)
         inbox.check(place, request.headers, await request.body(), now=now)
@@ -96,7 +95,7 @@ async def read_inbox(key: Key, token: Token, body: ReadIn, request: Request, res
     services: Services = request.app.state.services
     async with services.db.before_tenant() as conn:
         visitor = await _visitor(conn, services, key, token)
-        seen = await inbox.read(conn, visitor, up_to=body.up_to, now=datetime.now(UTC))
+        seen = await inbox.read(conn, visitor, up_to=body.up_to, now=clock.now())
     response.headers.update(NOT_KEPT)
     return ReadOut(read=seen)
 
@@ -108,7 +107,7 @@ async def reply_in_inbox(key: Key, token: Token, body: ReplyIn, request: Request
     async with services.db.before_tenant() as conn:
         visitor = await _visitor(conn, services, key, token)
         await throttle.reply(request, visitor)
-        told = await inbox.reply(conn, visitor, reply_id=body.id, text=body.text, now=datetime.now(UTC))
+        told = await inbox.reply(conn, visitor, reply_id=body.id, text=body.text, now=clock.now())
     batch_ids = tuple(run.batch_id for run in told.runs)
     if batch_ids:
         await services.ring([Bell(visitor.tenant_id, Lane.REALTIME, batch_ids)])
@@ -120,7 +119,7 @@ async def _visitor(conn: Transaction, services: Services, key: str, token: str) 
     if not token:
         raise Unauthorized("The request carries no visitor's token.", remedy="Send Authorization: Bearer <token>.")
     place = await visitors.enter(conn, services.vault, key=key)
-    return visitors.verify(place, token, now=datetime.now(UTC))
+    return visitors.verify(place, token, now=clock.now())
 
 
 async def _events(services: Services, visitor: Visitor, after: int) -> AsyncIterator[str]:

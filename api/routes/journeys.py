@@ -13,6 +13,7 @@ from api.schemas.journeys import AllowedOut, FoundList, FoundOut, MessageOut, Ti
 from api.work import Working, WorkRoute, needs
 from engine import journey
 from engine.tenants import Scope
+from rules.conditions import Language
 from rules.errors import InvalidInput
 
 router = APIRouter(route_class=WorkRoute, tags=["profiles"])
@@ -54,9 +55,11 @@ async def get_allowed(
     ext_id: PersonKey,
     work: Working,
     purpose: Annotated[str, Query(min_length=1, max_length=100)] = "marketing",
+    language: Language = Language.EN,
 ) -> AllowedOut:
     """Say for each channel whether this person may be written to right now, and if not, why and until when."""
-    return AllowedOut.of(await journey.allowed(work.conn, tenant_id=work.tenant_id, ext_id=ext_id, purpose=purpose))
+    found = await journey.allowed(work.conn, tenant_id=work.tenant_id, ext_id=ext_id, purpose=purpose)
+    return AllowedOut.of(found, language)
 
 
 @router.get(

@@ -1,6 +1,5 @@
 """Dead letters: list and count them, queue them again, settle them."""
 
-from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Query
@@ -18,6 +17,7 @@ from api.schemas.letters import (
     SettledOut,
 )
 from api.work import Work, Working, WorkRoute, needs
+from engine import clock
 from engine.dispatch import letters
 from engine.tenants import Scope
 from rules.errors import InvalidInput
@@ -65,7 +65,7 @@ async def count_letters(work: Working) -> LetterCounts:
 @router.post("/dead-letters/redrive", operation_id="redriveDeadLetters", openapi_extra=needs(Scope.ACTIVATE))
 async def redrive(body: RedriveIn, work: Working) -> SettledOut:
     """Queue messages again where they may still be sent: consent, suppression and address count as they are now."""
-    now = datetime.now(UTC)
+    now = clock.now()
     return _settled(
         await letters.redrive(work.conn, delivery_ids=body.delivery_ids, now=now, may_double=body.may_double)
     )
@@ -81,7 +81,7 @@ async def resolve(body: ResolveIn, work: Working) -> SettledOut:
             resolution=body.resolution,
             by=_who(work),
             note=body.note,
-            now=datetime.now(UTC),
+            now=clock.now(),
         )
     )
 

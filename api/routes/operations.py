@@ -1,6 +1,5 @@
 """How the work of a tenant stands."""
 
-from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Query
@@ -11,7 +10,7 @@ from api.schemas.operations import OperationsOut
 from api.schemas.series import ChannelsSeriesOut
 from api.schemas.stuck import TakeUpIn, TakeUpOut, TakeUpPage
 from api.work import Working, WorkRoute, needs
-from engine import lanes, operations, series, stuck
+from engine import clock, lanes, operations, series, stuck
 from engine.tenants import Scope
 
 router = APIRouter(route_class=WorkRoute, tags=["operations"])
@@ -38,7 +37,7 @@ async def get_operations_series(work: Working, hours: Hours = 6) -> ChannelsSeri
 async def take_up(body: TakeUpIn, work: Working) -> TakeUpOut:
     """Go on with a run, batch, message or event of the outbox from its last committed step; the reason is recorded."""
     taken, batches = await stuck.take_up(
-        work.conn, what=body.what, record_id=body.record_id, reason=body.reason, by=work.who, now=datetime.now(UTC)
+        work.conn, what=body.what, record_id=body.record_id, reason=body.reason, by=work.who, now=clock.now()
     )
     for lane, batch_ids in batches.items():
         work.ring(lane, batch_ids[: lanes.AHEAD])

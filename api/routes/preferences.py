@@ -1,7 +1,6 @@
 """The preference page: what a person receives, per channel and purpose, chosen without account and script."""
 
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
 from html import escape
 from itertools import groupby
 from typing import Annotated
@@ -13,7 +12,7 @@ from fastapi.responses import HTMLResponse
 from api import throttle
 from api.pages import HTML, page, unknown_link
 from api.services import Services
-from engine import preferences
+from engine import clock, preferences
 from engine.preferences import Preference
 from engine.unsubscribe import PREFERENCES_PATH
 from rules.errors import NotFound, Unauthorized
@@ -81,7 +80,7 @@ async def choose_preferences(token: Token, request: Request, lang: Language = No
     """Keep what a person chose: `shown` are the fields that the form had, `wanted` those that were ticked."""
     services: Services = request.app.state.services
     given = _fields(await request.body())
-    at = datetime.now(UTC)
+    at = clock.now()
     try:
         asked = services.links.verify(token)
         async with services.db.transaction(asked.tenant_id) as conn:

@@ -1,7 +1,5 @@
 """Templates: saved, tried on a person, sent to the sandbox, approved."""
 
-from datetime import UTC, datetime
-
 from fastapi import APIRouter, Response
 
 from api.preconditions import Expecting, tag
@@ -18,7 +16,7 @@ from api.schemas.templates import (
     TrialOut,
 )
 from api.work import ActingNow, ActRoute, Working, WorkRoute, needs
-from engine import campaigns, lacking
+from engine import campaigns, clock, lacking
 from engine.tenants import Scope
 
 router = APIRouter(route_class=WorkRoute, tags=["templates"])
@@ -78,7 +76,7 @@ async def preview_template(template_id: PathId, body: PreviewIn, work: Working) 
             work.services.links,
             tenant_id=work.tenant_id,
             template_id=template_id,
-            now=datetime.now(UTC),
+            now=clock.now(),
             **body.model_dump(),
         )
     )
@@ -94,7 +92,7 @@ async def trial_template(template_id: PathId, body: TrialIn, acting: ActingNow) 
             services.links,
             tenant_id=acting.tenant_id,
             template_id=template_id,
-            now=datetime.now(UTC),
+            now=clock.now(),
             **body.model_dump(exclude={"address"}),
         )
     return TrialOut.model_validate(await campaigns.send_trial(services.settings, preview, body.address))

@@ -1,6 +1,6 @@
 """Tenants and their keys: made by the operator of the platform, keys by a tenant's administrator too."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Annotated
 from uuid import UUID, uuid4
 
@@ -9,7 +9,7 @@ from fastapi import APIRouter, Path
 from api.routes.paging import PathId
 from api.schemas.tenants import ApiKeyOut, ApiKeys, CallerOut, KeyIn, KeyOut, RotateIn, TenantIn, TenantOut
 from api.work import OWNER, Work, Working, WorkRoute, needs
-from engine import tenants
+from engine import clock, tenants
 from engine.tenants import Scope
 from rules.errors import NotFound
 
@@ -59,7 +59,7 @@ async def list_api_keys(slug: Slug, work: Working) -> ApiKeys:
 async def rotate_api_key(slug: Slug, api_key_id: PathId, body: RotateIn, work: Working) -> KeyOut:
     """Make a key like another one, which ends after the overlap: until then both open."""
     tenant_id = await _inside(slug, work)
-    ends_at = datetime.now(UTC) + timedelta(seconds=body.overlap_s)
+    ends_at = clock.now() + timedelta(seconds=body.overlap_s)
     made = await tenants.rotate_api_key(work.conn, tenant_id=tenant_id, api_key_id=api_key_id, ends_at=ends_at)
     return KeyOut.model_validate(made)
 

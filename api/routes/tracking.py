@@ -5,7 +5,6 @@ Whether the outcome can be kept or not, who clicked arrives.
 
 import base64
 import logging
-from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Annotated, Any
 
@@ -15,6 +14,7 @@ from fastapi.responses import RedirectResponse
 from api import throttle
 from api.pages import UNKNOWN, unknown_link
 from api.services import Services
+from engine import clock
 from engine.tracking import CLICK_PATH, OPEN_PATH, Mark, leads_through, record, visit_of
 from rules.errors import LeoError, NotFound, Unauthorized
 
@@ -75,6 +75,6 @@ async def _keep(mark: Mark, request: Request) -> None:
         return
     try:
         async with services.db.transaction(mark.tenant_id) as conn:
-            await record(conn, mark, seen, at=datetime.now(UTC))
+            await record(conn, mark, seen, at=clock.now())
     except LeoError as error:
         log.warning("a visit was not kept", extra={"code": error.code, "error": str(error)})

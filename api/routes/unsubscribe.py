@@ -3,7 +3,6 @@
 Opening the page changes nothing: programs that scan mail open every link.
 """
 
-from datetime import UTC, datetime
 from html import escape
 from typing import Annotated
 
@@ -13,6 +12,7 @@ from fastapi.responses import HTMLResponse
 from api import throttle
 from api.pages import HTML, page, unknown_link
 from api.services import Services
+from engine import clock
 from engine.unsubscribe import PATH, PREFERENCES_PATH
 from engine.withdrawals import withdraw
 from rules.errors import NotFound, Unauthorized
@@ -50,7 +50,7 @@ async def unsubscribe(token: Token, request: Request) -> HTMLResponse:
     try:
         asked = services.links.verify(token)
         async with services.db.transaction(asked.tenant_id) as conn:
-            await withdraw(conn, asked, at=datetime.now(UTC))
+            await withdraw(conn, asked, at=clock.now())
     except (Unauthorized, NotFound):
         return unknown_link()
     return _said(

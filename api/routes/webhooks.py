@@ -1,6 +1,5 @@
 """What providers tell: each callback is checked to be the provider's before a word of it is believed."""
 
-from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Query, Request
@@ -11,7 +10,7 @@ from api.routes.paging import After, Limit, PathId, following
 from api.schemas.callbacks import CallbackOut, CallbackPage, OutcomesOut, WholeCallback
 from api.services import Bell, Services
 from api.work import Working, WorkRoute, needs
-from engine import callbacks, webhooks
+from engine import callbacks, clock, webhooks
 from engine.tenants import Scope
 from rules.words import Lane
 
@@ -32,7 +31,7 @@ async def receive_outcomes(key: Key, request: Request) -> OutcomesOut:
     services: Services = request.app.state.services
     async with services.db.before_tenant() as conn:
         received = await webhooks.receive(
-            conn, services.adapters, key=key, headers=request.headers, body=body, now=datetime.now(UTC)
+            conn, services.adapters, key=key, headers=request.headers, body=body, now=clock.now()
         )
     await _ring(services, received)
     return OutcomesOut.of(received.reading)
@@ -75,7 +74,7 @@ async def replay_callback(callback_id: PathId, work: Working) -> OutcomesOut:
         work.services.adapters,
         tenant_id=work.tenant_id,
         callback_id=callback_id,
-        now=datetime.now(UTC),
+        now=clock.now(),
     )
     work.ring(Lane.REALTIME, tuple(run.batch_id for run in reading.recorded.runs))
     return OutcomesOut.of(reading)

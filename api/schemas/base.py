@@ -1,9 +1,11 @@
 """The bases of all schemas, and the kinds of value they share."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 from annotated_types import Ge, Le, Len
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from rules.faults import Fault
 
 LARGEST_ID = 2**48 - 1
 MOST_ITEMS = 500
@@ -61,6 +63,19 @@ class ProblemError(Output):
     kind: str = Field(examples=["missing"])
     text: Texts
     values: dict[str, str | int | float] = Field(default_factory=dict, description="What the sentence speaks of.")
+
+
+class FaultOut(Output):
+    """What is wrong or should be known, by its kind; `where` names the part of the record, "" the whole."""
+
+    kind: str = Field(examples=["button.long_title"])
+    where: str = Field(examples=["data.buttons[0].title"])
+    text: Texts
+
+    @classmethod
+    def of(cls, fault: Fault) -> Self:
+        """Write a fault of ours."""
+        return cls(kind=fault.kind, where=fault.where, text=Texts(**fault.say()._asdict()))
 
 
 class Problem(Output):

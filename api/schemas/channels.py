@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr, StringConstraints
 
-from api.schemas.base import Document, ExtId, Input, Key, Name, Note, Output, example
+from api.schemas.base import Document, ExtId, FaultOut, Input, Key, Name, Note, Output, example
 from rules.words import Channel
 
 _CHANNEL = {
@@ -15,10 +15,12 @@ _CHANNEL = {
     "status": "connected",
     "failover": 1,
     "reason": None,
+    "why": None,
     "held_until": None,
     "sandbox": False,
     "token_ends_at": None,
     "token_warning": None,
+    "warning": None,
     "webhook": "/webhooks/1f0c6e8b6e0b4a3f8a7f6f0c2d1e3b4a",
 }
 
@@ -61,10 +63,12 @@ class ChannelOut(Output):
     status: str
     failover: int | None
     reason: str | None
+    why: FaultOut | None = Field(description="The same as `reason`, by kind and in each language.")
     held_until: datetime | None
     sandbox: bool
     token_ends_at: datetime | None = Field(description="When its OAuth token does; null: none, or nobody says.")
     token_warning: str | None = Field(description="What a person should do before that.")
+    warning: FaultOut | None = Field(description="The same as `token_warning`, by kind and in each language.")
     webhook: str
 
 

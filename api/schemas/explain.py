@@ -94,7 +94,7 @@ class ExplainedOut(Output):
             "trigger_key": "snapshot",
             "decided_at": "2026-05-01T02:00:05Z",
             "language": "en",
-            "summary": "kh-000042 gets uu-dai-thang v1 by email from campaign uu-dai-thang: score chose it "
+            "summary": "kh-000042 gets uu-dai-thang v1 by email from campaign Ưu đãi tháng: the score chose it "
             "among 2 that were allowed.",
             "action": "send",
             "reason": "chosen",

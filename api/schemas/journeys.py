@@ -5,6 +5,8 @@ from pydantic import AwareDatetime, Field
 from api.schemas.base import Document, Output, example
 from api.schemas.decisions import ReasonOut
 from engine.journey import Allowed, Message, Timeline
+from rules.conditions import Language
+from rules.verdicts import Reason
 from rules.words import Channel, DeliveryStatus
 
 _FOUND = {
@@ -28,7 +30,15 @@ _ON_CHANNEL = {
     "is_connected": True,
     "is_allowed": False,
     "wait_until": "2026-05-01T01:00:00Z",
-    "reasons": [{"gate": "quiet_hours", "text": "It is quiet until 08:00.", "evidence": {}, "until": None}],
+    "reasons": [
+        {
+            "gate": "quiet_hours",
+            "text": "It is quiet until 08:00.",
+            "evidence": {},
+            "until": None,
+            "rule": "Between 21:00 and 08:00 nothing is sent.",
+        }
+    ],
 }
 
 
@@ -102,13 +112,17 @@ class TimelineOut(Output):
         )
 
 
+class RuledOut(ReasonOut):
+    rule: str = Field(description="The rule that refuses, in the policy's own words.")
+
+
 class OnChannelOut(Output):
     model_config = example(_ON_CHANNEL)
     channel: Channel
     is_connected: bool
     is_allowed: bool
     wait_until: AwareDatetime | None = Field(description="When it will be allowed by itself.")
-    reasons: list[ReasonOut]
+    reasons: list[RuledOut]
 
 
 class AllowedOut(Output):
@@ -130,14 +144,27 @@ class AllowedOut(Output):
     channels: list[OnChannelOut]
 
     @classmethod
-    def of(cls, found: Allowed) -> "AllowedOut":
+    def of(cls, found: Allowed, language: Language) -> "AllowedOut":
         return cls(
             profile=found.ext_id,
             purpose=found.purpose,
             at=found.at,
             policy_version=found.policy_version,
-            channels=[OnChannelOut.model_validate(one) for one in found.channels],
+            channels=[
+                OnChannelOut(
+                    channel=one.channel,
+                    is_connected=one.is_connected,
+                    is_allowed=one.is_allowed,
+                    wait_until=one.wait_until,
+                    reasons=[_ruled(reason, found.rule(reason, language)) for reason in one.reasons],
+                )
+                for one in found.channels
+            ],
         )
+
+
+def _ruled(reason: Reason, rule: str) -> RuledOut:
+    return RuledOut(gate=reason.gate, text=reason.text, evidence=dict(reason.evidence), until=reason.until, rule=rule)
 
 
 class MessageOut(Output):

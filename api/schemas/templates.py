@@ -4,7 +4,7 @@ from typing import Annotated, Self
 
 from pydantic import AwareDatetime, Field
 
-from api.schemas.base import Document, ExtId, Input, Key, LongText, Output, example
+from api.schemas.base import Document, ExtId, FaultOut, Input, Key, LongText, Output, example
 from engine.campaigns import Preview
 from rules.words import Channel, TemplateStatus
 
@@ -32,10 +32,14 @@ _TEMPLATE = {
     "approved_by": None,
     "approved_at": None,
     "created_at": "2026-05-01T02:00:00Z",
+    "button_limits": None,
     "revision": "9b0b2f4e4b7f0d0a",
     "saved_by": "marketing (API key 11)",
     "saved_at": "2026-05-01T02:00:00Z",
 }
+
+
+_LIMITS = {"most": 3, "title": 20, "answers": 13, "reply": 1000, "text": 640, "https": False}
 
 
 class ContentIn(Input):
@@ -61,6 +65,22 @@ class TemplateIn(ContentIn):
     )
 
 
+class ButtonLimitsOut(Output):
+    """What a channel lets the buttons of a message be: how many, and how long.
+
+    `answers`: how many where all answer. `reply` are octets, 0 where no button answers; `text` are the characters
+    of the text above them, 0 where that has no limit of its own. `https` asks for addresses of that scheme.
+    """
+
+    model_config = example(_LIMITS)
+    most: int
+    title: int
+    answers: int
+    reply: int
+    text: int
+    https: bool
+
+
 class TemplateOut(Output):
     model_config = example(_TEMPLATE)
     template_id: int
@@ -78,6 +98,7 @@ class TemplateOut(Output):
     approved_by: str | None
     approved_at: AwareDatetime | None
     created_at: AwareDatetime
+    button_limits: ButtonLimitsOut | None = Field(description="Of `data.buttons`; null where the channel has none.")
     revision: str = Field(description="What to send as `If-Match` to change it only where it still is this.")
     saved_by: str | None
     saved_at: AwareDatetime
@@ -123,6 +144,7 @@ _PREVIEW = {
     "could_leave": True,
     "missing": [],
     "problems": [],
+    "faults": [],
     "subject": "[QC] Mai ơi, ưu đãi của bạn",
     "text": "Chào Mai,\n\nNgừng nhận thư: https://leo.example/unsubscribe/...\n",
     "html": None,
@@ -151,6 +173,7 @@ class PreviewOut(Output):
     could_leave: bool
     missing: list[str]
     problems: list[str]
+    faults: list[FaultOut] = Field(description="The same as `problems`, by kind and in each language.")
     subject: str | None
     text: str | None
     html: str | None
@@ -176,7 +199,8 @@ class PreviewOut(Output):
             zone=found.zone,
             could_leave=found.could_leave,
             missing=list(found.missing),
-            problems=list(found.problems),
+            problems=[one.say().en for one in found.problems],
+            faults=[FaultOut.of(one) for one in found.problems],
             subject=written.subject if written else None,
             text=written.text if written else None,
             html=written.html if written else None,

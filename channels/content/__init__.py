@@ -14,9 +14,12 @@ from typing import Any
 from channels import buttons
 from channels.content.fields import Field
 from channels.markup import visible_length
+from rules.faults import Fault, Value
 from rules.words import Channel
 
 PARTS = ("subject", "text", "html")
+# Where a part stands in a template's document.
+_PLACES = {"subject": "subject", "text": "body_text", "html": "body_html", "message": ""}
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,34 +87,38 @@ class Content:
     def measures(self, parts: Mapping[str, str | None]) -> list[Measure]:
         return [Measure(limit.part, limit.count, limit.measure(parts), limit.most) for limit in self.limits]
 
-    def form_problems(self, parts: Mapping[str, str | None], data: Mapping[str, Any]) -> Iterator[str]:
+    def form_problems(self, parts: Mapping[str, str | None], data: Mapping[str, Any]) -> Iterator[Fault]:
         """Say what no person's values can mend: a part too much, a part too little, data of a wrong kind."""
         for part in PARTS:
             if parts.get(part) is not None and part not in self.parts:
-                yield f"{self.channel} carries no {part}"
+                yield Fault("content.no_part", _PLACES[part], {"channel": self._named, "part": _part(part)})
         for need in self.needs:
             if not str((parts if need in PARTS else data).get(need) or "").strip():
-                yield f"{self.channel} needs a {need}"
+                yield Fault("content.needs", _place(need), {"channel": self._named, "part": _part(need)})
         if buttons.NAME in data and buttons.NAME not in self.fields:
-            yield f"{self.channel} carries no {buttons.NAME}"
+            yield Fault("content.no_buttons", f"data.{buttons.NAME}", {"channel": self._named})
         for name, field in self.fields.items():
             if name in data:
                 yield from field.form_problems(name, data)
 
-    def problems(self, parts: Mapping[str, str | None], data: Mapping[str, Any]) -> Iterator[str]:
+    def problems(self, parts: Mapping[str, str | None], data: Mapping[str, Any]) -> Iterator[Fault]:
         """Say what a rendered message has too much or too little of."""
         for measure in self.measures(parts):
             if measure.used > measure.most:
-                yield f"its {measure.part} has {measure.used} {measure.count} of {measure.most}"
+                yield _too_long(measure)
         for need in self.needs:
             if not str((parts if need in PARTS else data).get(need) or "").strip():
-                yield f"its {need} is empty"
+                yield Fault("content.empty_part", _place(need), {"part": _part(need)})
         for name, field in self.fields.items():
             if name in data:
                 yield from field.problems(name, data)
         if buttons.NAME in self.fields:
             above = "\n\n".join(part for part in (parts.get("subject"), parts.get("text")) if part)
             yield from buttons.text_problems(data.get(buttons.NAME), above, self.fields[buttons.NAME].buttons)
+
+    @property
+    def _named(self) -> Fault:
+        return Fault(f"medium.{self.channel}")
 
     def sent(self, data: Mapping[str, Any]) -> dict[str, Any]:
         """Give the data without what only describes it."""
@@ -144,6 +151,20 @@ def _content(channel: Channel, entry: Mapping[str, Any], sources: Mapping[str, S
         fields={name: Field.of(given) for name, given in entry.get("data", {}).items()},
         advertising=said and Advertising(said["label"], tuple(said["known"]), said["refusal"], sources[said["source"]]),
     )
+
+
+def _too_long(measure: Measure) -> Fault:
+    count = Fault(f"count.{measure.count}")
+    values: dict[str, Value] = {"part": _part(measure.part), "count": count, "used": measure.used, "most": measure.most}
+    return Fault("content.too_long", _PLACES[measure.part], values)
+
+
+def _part(name: str) -> Fault:
+    return Fault(f"part.{name}")
+
+
+def _place(need: str) -> str:
+    return _PLACES.get(need, f"data.{need}")
 
 
 def _count(text: str, count: str) -> int:

@@ -7,6 +7,7 @@ from typing import Any, Self
 
 from channels import buttons, facts
 from channels.buttons import LONGEST_URL, Limits, is_web
+from rules.faults import Fault, Value
 
 # The declared types of Zalo's parameters that are more than text. It publishes no closed list of names: any other is
 # taken as text.
@@ -32,43 +33,43 @@ class Field:
         limits = Limits.of(facts.load(known), https=entry.get("https", False)) if known else Limits(0, 0)
         return cls(entry["kind"], entry.get("most", LONGEST_URL), entry.get("declared", ""), limits)
 
-    def form_problems(self, name: str, data: Mapping[str, Any]) -> Iterator[str]:
+    def form_problems(self, name: str, data: Mapping[str, Any]) -> Iterator[Fault]:
         """Say what is wrong before anything is rendered."""
         value: Any = data[name]
         if not isinstance(value, _SHAPES[self.kind]):
-            yield f"{name} is no {self.kind}"
+            yield _fault("field.wrong_kind", name, name=name, shape=Fault(f"shape.{self.kind}"))
             return
         if self.kind == "parameters":
             yield from _declaration_problems(name, value, data.get(self.declared, []), self.declared, most=self.most)
         if self.kind == "buttons":
             yield from buttons.problems(value, self.buttons, is_source=True)
 
-    def problems(self, name: str, data: Mapping[str, Any]) -> Iterator[str]:
+    def problems(self, name: str, data: Mapping[str, Any]) -> Iterator[Fault]:
         """Say what is wrong with the rendered value."""
         yield from _PROBLEMS[self.kind](self, name, data)
 
 
-def _of_text(field: Field, name: str, data: Mapping[str, Any]) -> Iterator[str]:
+def _of_text(field: Field, name: str, data: Mapping[str, Any]) -> Iterator[Fault]:
     if len(str(data[name])) > field.most:
-        yield f"{name} has {len(str(data[name]))} characters of {field.most}"
+        yield _fault("field.too_long", name, name=name, count=len(str(data[name])), most=field.most)
 
 
-def _of_url(field: Field, name: str, data: Mapping[str, Any]) -> Iterator[str]:
+def _of_url(field: Field, name: str, data: Mapping[str, Any]) -> Iterator[Fault]:
     yield from _of_text(field, name, data)
     if not is_web(str(data[name])):
-        yield f"{name} is no http or https address"
+        yield _fault("field.no_address", name, name=name)
 
 
-def _of_flag(_field: Field, name: str, data: Mapping[str, Any]) -> Iterator[str]:
+def _of_flag(_field: Field, name: str, data: Mapping[str, Any]) -> Iterator[Fault]:
     if not isinstance(data[name], bool):
-        yield f"{name} is neither true nor false"
+        yield _fault("field.no_flag", name, name=name)
 
 
-def _of_buttons(field: Field, name: str, data: Mapping[str, Any]) -> Iterator[str]:
+def _of_buttons(field: Field, name: str, data: Mapping[str, Any]) -> Iterator[Fault]:
     yield from buttons.problems(data[name], field.buttons)
 
 
-def _of_parameters(field: Field, name: str, data: Mapping[str, Any]) -> Iterator[str]:
+def _of_parameters(field: Field, name: str, data: Mapping[str, Any]) -> Iterator[Fault]:
     """Hold each parameter to what the provider declared of it; without a declaration only emptiness is known."""
     declared = {str(one["name"]): one for one in data.get(field.declared, [])}
     for key, value in data[name].items():
@@ -76,32 +77,37 @@ def _of_parameters(field: Field, name: str, data: Mapping[str, Any]) -> Iterator
         said = declared.get(key, {})
         if not text.strip():
             if not said.get("acceptNull"):
-                yield f"the parameter {key} is empty"
+                yield _fault("parameter.empty", name, key, name=key)
             continue
         most, least = said.get("maxLength"), said.get("minLength")
         if most is not None and len(text) > most:
-            yield f"the parameter {key} has {len(text)} characters of {most}"
+            yield _fault("parameter.too_long", name, key, name=key, count=len(text), most=most)
         if least is not None and len(text) < least:
-            yield f"the parameter {key} has {len(text)} characters and needs {least}"
+            yield _fault("parameter.too_short", name, key, name=key, count=len(text), least=least)
         pattern = TYPES.get(str(said.get("type", "")).upper())
         if pattern is not None and not pattern.fullmatch(text):
-            yield f"the parameter {key} is no {str(said['type']).upper()}"
+            yield _fault("parameter.wrong_type", name, key, name=key, type=str(said["type"]).upper())
 
 
 def _declaration_problems(
     name: str, given: Mapping[str, Any], declared: Any, where: str, *, most: int
-) -> Iterator[str]:
+) -> Iterator[Fault]:
     if len(given) > most:
-        yield f"{name} has {len(given)} parameters of {most}"
+        yield _fault("parameter.too_many", name, name=name, count=len(given), most=most)
     if not isinstance(declared, list) or not all(_is_declaration(one) for one in declared):
-        yield f"{where} is no list of parameters with {', '.join(sorted(DECLARES))}"
+        yield _fault("parameter.no_declaration", where, name=where, known=", ".join(sorted(DECLARES)))
         return
     if not declared:
         return
     known = {str(one["name"]): one for one in declared}
-    yield from (f"the parameter {key} is not one of the provider's template" for key in sorted(given.keys() - known))
+    yield from (_fault("parameter.unknown", name, key, name=key) for key in sorted(given.keys() - known))
     missing = (key for key, one in known.items() if one.get("require", True) and key not in given)
-    yield from (f"the parameter {key} is required and not given" for key in sorted(missing))
+    yield from (_fault("parameter.required", name, key, name=key) for key in sorted(missing))
+
+
+def _fault(kind: str, field: str, *keys: str, **values: Value) -> Fault:
+    """Name what is wrong with a field of the data, or with a key inside it."""
+    return Fault(kind, ".".join(("data", field, *keys)), values)
 
 
 def _is_declaration(one: Any) -> bool:
@@ -111,7 +117,7 @@ def _is_declaration(one: Any) -> bool:
 
 
 _SHAPES: Mapping[str, type[Any]] = {"text": str, "url": str, "flag": bool, "buttons": object, "parameters": dict}
-_PROBLEMS: Mapping[str, Callable[[Field, str, Mapping[str, Any]], Iterator[str]]] = {
+_PROBLEMS: Mapping[str, Callable[[Field, str, Mapping[str, Any]], Iterator[Fault]]] = {
     "text": _of_text,
     "url": _of_url,
     "flag": _of_flag,

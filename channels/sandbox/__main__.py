@@ -45,7 +45,7 @@ from channels.sandbox.web_push import WebPushApi
 from channels.sandbox.webhooks import Webhooks
 from rules.errors import LeoError, Unavailable
 
-FAILED, USAGE_ERROR = 1, 2
+FAILED, USAGE_ERROR, ENDED = 1, 2, 130
 
 
 def main() -> int:
@@ -55,7 +55,10 @@ def main() -> int:
     # aiosmtpd warns of its own deprecated attributes at each login.
     logging.getLogger("mail.log").setLevel(logging.ERROR)
     try:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
         asyncio.run(_serve(arguments))
+    except KeyboardInterrupt:
+        return ENDED
     except Unavailable as error:
         sys.stderr.write(f"{error}\n")
         return FAILED

@@ -22,13 +22,13 @@ MODES: Mapping[Any, tuple[str, ...]] = {
     "cdp": ("reply", "hang", "cut"),
     "arango": ("reply", "hang", "cut", "slow", "expired", "torn"),
 }
-STAGES = ("rcpt", "content", "token")
+STAGES = ("rcpt", "content", "token", "list")
 LONGEST_DELAY_S = 600.0
 REMEDY = (
     f'Post {{"channel": {"|".join(map(json.dumps, MODES))}, '
     '"mode"?: "reply"|"hang"|"cut", "status"?: 429, "text"?: "...", '
     '"code"?: "-230", "retry_after"?: 1, "headers"?: {}, "times"?: 3, "address"?: "...", '
-    '"stage"?: "rcpt"|"content"|"token", "keep"?: false}. '
+    '"stage"?: "rcpt"|"content"|"token"|"list", "keep"?: false}. '
     'Of telegram and arango also "mode": "slow" and "delay"?: 2.5; '
     'of arango "mode": "expired"|"torn" and "query"?: "profiles_changed".'
 )

@@ -11,6 +11,7 @@ from typing import Any
 
 from channels.contract import ProviderError, Secret
 from channels.egress import Egress
+from rules.faults import Fault
 
 
 class GrantEnded(ProviderError):
@@ -30,13 +31,15 @@ class TryAgain(ProviderError):
 class Kept:
     """What a keeper learnt: new values by their setting's name, when the one we send with ends, when to look again.
 
-    `ends_at` is None where it has no end, or nobody says; `warning` is what a person should do before it ends.
+    `ends_at` is None where it has no end, or nobody says; `warning` is what a person should do before it ends, `fault`
+    the same by its kind.
     """
 
     secrets: Mapping[str, Secret] = field(default_factory=dict)
     ends_at: datetime | None = None
     look_at: datetime
     warning: str | None = None
+    fault: Fault | None = None
 
 
 Keep = Callable[[Mapping[str, Any], datetime, Egress], Awaitable[Kept]]

@@ -16,6 +16,7 @@ from channels.documents import document, part, text_of, whole_number
 from channels.egress import Egress
 from channels.http import HttpClient
 from channels.tokens import GrantEnded, Keeper, Kept, TryAgain
+from rules.faults import Fault, Value
 
 FACTS = facts.load("facebook")
 GRAPH = "https://graph.facebook.com"
@@ -82,9 +83,7 @@ class _Graph:
         try:
             answer = await self._http.get(f"{self._url}/{path}?{urlencode(query)}", headers)
         except (NeverLeft, MayHaveLeft) as error:
-            raise TryAgain(
-                f"Facebook could not be asked about the token ({error.cause}).", remedy="It is tried again by itself."
-            ) from error
+            raise _later("unreachable", said=error.cause) from error
         told = document(answer)
         body = told if isinstance(told, Mapping) else {}
         if answer.status == HTTP_OK and body:
@@ -93,12 +92,9 @@ class _Graph:
         code, subcode = whole_number(told_error.get("code")), text_of(told_error, "error_subcode")
         known = None if code is None else FACTS.classify(code=code, enhanced=subcode, stage="graph")
         if code is None or (known is not None and known.klass in {"rate_limited", "provider_down"}):
-            raise TryAgain(
-                f"Facebook does not answer about the token now (HTTP {answer.status}, error {code}).",
-                remedy="It is tried again by itself.",
-            )
+            raise _later("silent", status=answer.status, said=str(code))
         words = f"{code}{'/' if subcode else ''}{subcode} {text_of(told_error, 'message')[:200]}"
-        raise GrantEnded(f"Facebook refuses the token: {words}", remedy=REMEDY)
+        raise _ended("refuses", said=words.rstrip(". "))
 
 
 async def keep(settings: Mapping[str, Any], now: datetime, egress: Egress) -> Kept:
@@ -119,26 +115,36 @@ async def _keep(graph: _Graph, settings: Mapping[str, Any], now: datetime) -> Ke
     if user is not None and user.is_valid:
         return await _renew(graph, settings, now)
     if not page.is_valid:
-        raise GrantEnded(f"Facebook refuses the token of the Page: {page.why}", remedy=REMEDY)
+        raise _ended("refuses_page", said=page.why.rstrip(". "))
     if page.ends_at is None:
         return Kept(look_at=now + LOOK_EVERY)  # the user's has ended, but a Page's without an end goes on
-    warning = (
-        f"The Page's token ends on {page.ends_at:%Y-%m-%d %H:%M} UTC, and there is none to renew it with. {REMEDY}"
+    fault = Fault("token.facebook_ends", "token", {"at": f"{page.ends_at:%Y-%m-%d %H:%M}"})
+    return Kept(
+        ends_at=page.ends_at,
+        look_at=min(now + LOOK_EVERY, page.ends_at),
+        warning=f"{fault.say().en} {REMEDY}",
+        fault=fault,
     )
-    return Kept(ends_at=page.ends_at, look_at=min(now + LOOK_EVERY, page.ends_at), warning=warning)
 
 
 async def _renew(graph: _Graph, settings: Mapping[str, Any], now: datetime) -> Kept:
     user_token = await graph.exchange(str(settings["user_token"]))
     page_token = await graph.page_token(user_token, str(settings["page_id"]))
     if not user_token or not page_token:
-        raise GrantEnded(
-            f"Facebook gives no token for the Page {settings['page_id']}: who logged in manages it no more.",
-            remedy=REMEDY,
-        )
+        raise _ended("no_page", page=str(settings["page_id"]))
     known = await graph.debug(page_token)
     secrets = {"user_token": Secret(user_token), "access_token": Secret(page_token)}
     return Kept(secrets=secrets, ends_at=known.ends_at, look_at=now + LOOK_EVERY)
+
+
+def _ended(kind: str, **values: Value) -> GrantEnded:
+    fault = Fault(f"token.facebook_{kind}", "token", values)
+    return GrantEnded(fault.say().en, remedy=REMEDY, fault=fault)
+
+
+def _later(kind: str, **values: Value) -> TryAgain:
+    fault = Fault(f"token.facebook_{kind}", "token", values)
+    return TryAgain(fault.say().en, remedy="It is tried again by itself.", fault=fault)
 
 
 def _ends_soon(ends_at: datetime | None, now: datetime) -> bool:

@@ -18,6 +18,7 @@ from channels.documents import document, text_of, whole_number
 from channels.egress import Egress
 from channels.http import HttpClient
 from channels.tokens import GrantEnded, Keeper, Kept, TryAgain
+from rules.faults import Fault, Value
 
 FACTS = facts.load("zalo_oa")
 OAUTH_URL = "https://oauth.zaloapp.com"
@@ -75,9 +76,7 @@ async def _ask(settings: Mapping[str, Any], form: Mapping[str, str], now: dateti
     try:
         answer = await http.post(url, urlencode(form).encode(), headers)
     except (NeverLeft, MayHaveLeft) as error:
-        raise TryAgain(
-            f"Zalo could not be asked for a token ({error.cause}).", remedy="It is tried again by itself."
-        ) from error
+        raise _later("unreachable", said=error.cause) from error
     finally:
         await http.aclose()
     told = document(answer)
@@ -87,12 +86,16 @@ async def _ask(settings: Mapping[str, Any], form: Mapping[str, str], now: dateti
         return _kept(access, refresh, whole_number(body.get("expires_in")), now)
     code = whole_number(body.get("error"))
     if code == BUSY or (code is None and (answer.status >= HTTP_ERROR or not body)):
-        raise TryAgain(
-            f"Zalo gives no token now (HTTP {answer.status}, error {code}).", remedy="It is tried again by itself."
-        )
+        raise _later("silent", status=answer.status, said=str(code))
     words = text_of(body, "error_description") or text_of(body, "error_name") or text_of(body, "message")
-    what = "refresh token" if "refresh_token" in form else "authorization code"
-    raise GrantEnded(f"Zalo refuses the {what}: {code} {words[:200]}".rstrip(), remedy=REMEDY)
+    what = Fault("token.refresh") if "refresh_token" in form else Fault("token.code")
+    fault = Fault("token.zalo_refuses", "token", {"what": what, "said": f"{code} {words[:200]}".rstrip(". ")})
+    raise GrantEnded(fault.say().en, remedy=REMEDY, fault=fault)
+
+
+def _later(kind: str, **values: Value) -> TryAgain:
+    fault = Fault(f"token.zalo_{kind}", "token", values)
+    return TryAgain(fault.say().en, remedy="It is tried again by itself.", fault=fault)
 
 
 def _kept(access: str, refresh: str, life_s: int | None, now: datetime) -> Kept:

@@ -1,11 +1,12 @@
 """The archive: old decisions and deliveries leave the live tables and the graph, and can be given out as files.
 
 `archive_old` moves what is old, `export` writes what is archived into files that need nothing of ours to be read,
-`check` holds such files to the ledger.
+`check` holds such files to the ledger, `erase` takes people out of them.
 """
 
 from engine.archive.check import Checked, check
 from engine.archive.compare import Compared, compare
+from engine.archive.erase import erase
 from engine.archive.export import Period, export
 from engine.archive.manifest import Manifest
 from engine.archive.move import (
@@ -33,6 +34,7 @@ __all__ = [
     "archive_old",
     "check",
     "compare",
+    "erase",
     "export",
     "keep",
     "retention",

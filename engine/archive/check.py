@@ -41,7 +41,7 @@ class Checked:
     finding: str | None = None
 
 
-class _Broken(Exception):
+class Broken(Exception):
     """What does not fit, in one sentence."""
 
 
@@ -87,14 +87,14 @@ def check(directory: Path, *, public_key: str) -> Checked:
                 else:
                     people.add(line.values["profile_id"])
         finding = _counted(manifest, counts, erased)
-    except _Broken as broken:
+    except Broken as broken:
         finding = str(broken)
     return Checked(manifest, counts[DECISIONS], counts[DELIVERIES], erased, array("q", sorted(people)), finding)
 
 
 def lines(path: Path) -> Iterator[Line]:
-    """Read a file of records line by line."""
-    for number, text in _texts(path):
+    """Read a file of records line by line; raises Broken."""
+    for number, text in texts(path):
         with _at(path.name, number):
             line = Line.read(text)
         yield line
@@ -106,13 +106,13 @@ def _hashes(directory: Path, manifest: Manifest) -> None:
             described = describe_file(directory / name)
             wanted = manifest.files[name]
             if any(described[what] != wanted[what] for what in described):
-                raise _Broken(f"{name} is not what was written: its hash or size differs.")
+                raise Broken(f"{name} is not what was written: its hash or size differs.")
 
 
 def _chain(directory: Path, manifest: Manifest) -> _Leaves:
     """Follow the ledger from the manifest's first head to its last; give the leaves that are in the file."""
     found, previous, number, after_id = _Leaves(), bytes.fromhex(manifest.previous), None, None
-    for place, text in _texts(directory / LEDGER):
+    for place, text in texts(directory / LEDGER):
         with _at(LEDGER, place):
             batch = json.loads(text)
             root = bytes.fromhex(batch["root"])
@@ -125,21 +125,21 @@ def _chain(directory: Path, manifest: Manifest) -> _Leaves:
                 count=batch["count"],
             )
             if head.hex() != batch["head"] or number not in {None, batch["batch_no"] - 1}:
-                raise _Broken(f"Batch {batch['batch_no']} does not follow the one before it.")
+                raise Broken(f"Batch {batch['batch_no']} does not follow the one before it.")
             if after_id not in {None, batch["after_id"]}:
-                raise _Broken(f"Batch {batch['batch_no']} begins elsewhere than its predecessor ends.")
+                raise Broken(f"Batch {batch['batch_no']} begins elsewhere than its predecessor ends.")
             if "leaves" in batch:
                 _grow(found, batch, root)
             previous, number, after_id = head, batch["batch_no"], batch["last_id"]
     if (number or 0, previous.hex()) != (manifest.batch_no, manifest.head):
-        raise _Broken(f"{LEDGER} does not lead to the manifest's head, of batch {manifest.batch_no}.")
+        raise Broken(f"{LEDGER} does not lead to the manifest's head, of batch {manifest.batch_no}.")
     return found
 
 
 def _grow(found: _Leaves, batch: Mapping[str, Any], root: bytes) -> None:
     leaves = [bytes.fromhex(leaf) for leaf in batch["leaves"]]
     if merkle.root(leaves) != root or not len(leaves) == len(batch["record_ids"]) == batch["count"]:
-        raise _Broken(f"The root of batch {batch['batch_no']} is not that of its leaves.")
+        raise Broken(f"The root of batch {batch['batch_no']} is not that of its leaves.")
     found.add(batch["record_ids"], leaves)
 
 
@@ -147,14 +147,14 @@ def _held(line: Line, kind: str, manifest: Manifest, leaves: _Leaves) -> None:
     record_id = line.values.get(f"{kind}_id")
     with _at(f"the {kind} {record_id}"):
         if line.values["tenant_id"] != manifest.tenant_id:
-            raise _Broken(f"The {kind} {record_id} is of another tenant.")
+            raise Broken(f"The {kind} {record_id} is of another tenant.")
         leaf = leaves.take(line.values[f"{kind}_id"])
         if leaf is None:
-            raise _Broken(f"The {kind} {record_id} is not in the ledger, or is there twice.")
+            raise Broken(f"The {kind} {record_id} is not in the ledger, or is there twice.")
         if leaf.hex() != line.values["leaf"]:
-            raise _Broken(f"The {kind} {record_id} is not what was sealed.")
+            raise Broken(f"The {kind} {record_id} is not what was sealed.")
         if (name := line.strays(kind)) is not None:
-            raise _Broken(f"The {kind} {record_id} is not what was sealed: {name} differs.")
+            raise Broken(f"The {kind} {record_id} is not what was sealed: {name} differs.")
 
 
 def _counted(manifest: Manifest, counts: Mapping[str, int], erased: int) -> str | None:
@@ -164,13 +164,14 @@ def _counted(manifest: Manifest, counts: Mapping[str, int], erased: int) -> str 
     return f"The manifest counts {wanted[0]:,} decisions and {wanted[1]:,} deliveries, {wanted[2]:,} of them erased."
 
 
-def _texts(path: Path) -> Iterator[tuple[int, str]]:
+def texts(path: Path) -> Iterator[tuple[int, str]]:
+    """Read a file line by line, each with its number from 1 and its end; raises Broken."""
     with _at(path.name), gzip.open(path, "rt", encoding="utf-8", newline="\n") as file:
         number = 0
         while text := file.readline(_LONGEST):
             number += 1
             if not text.endswith("\n"):
-                raise _Broken(f"{path.name}, line {number}: it does not end, or is too long.")
+                raise Broken(f"{path.name}, line {number}: it does not end, or is too long.")
             yield number, text
 
 
@@ -181,4 +182,4 @@ def _at(what: str, number: int | None = None) -> Iterator[None]:
         yield
     except _UNREADABLE as error:
         place = what if number is None else f"{what}, line {number}"
-        raise _Broken(f"{place} cannot be read: {error}.") from error
+        raise Broken(f"{place} cannot be read: {error}.") from error

@@ -1,31 +1,24 @@
 """Giving out what is archived: gzipped JSON Lines, a part at a time, whole or not there at all.
 
 Each part is a transaction of its own, so nothing is held back however long it takes; a record moved meanwhile is in the
-next export. The files come into being beside the directory and take its name when all is on the disk.
+next export.
 """
 
-import gzip
-import hashlib
 import json
-import os
-import shutil
-import tempfile
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from io import RawIOBase
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from engine.archive.manifest import DECISIONS, DELIVERIES, FILES, LEDGER, Manifest
+from engine.archive.files import Files, becoming
+from engine.archive.manifest import DECISIONS, DELIVERIES, LEDGER, Manifest
 from engine.audit.batch import Batch
 from engine.audit.checkpoint import Signer
 from engine.db import Database, Transaction
 from engine.queries import queries
 from rules import merkle
-from rules.errors import InvalidInput
 
 # Some 5 MB of lines.
 AT_ONCE = 1_000
@@ -58,65 +51,6 @@ class _Seen:
         self.last_id = max(row["record_id"], self.last_id)
 
 
-class _Writer(RawIOBase):
-    """A new file, readable by its owner alone, that knows the hash and size of what was written."""
-
-    def __init__(self, path: Path) -> None:
-        self._file = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-        self._digest = hashlib.sha256()
-        self._bytes = 0
-        self.lines = 0
-
-    def writable(self) -> bool:
-        return True
-
-    def write(self, data: Any) -> int:
-        """Write all of it: gzip does not look how much was."""
-        left = memoryview(data)
-        while left:
-            left = left[os.write(self._file, left) :]
-        self._digest.update(data)
-        self._bytes += len(data)
-        return len(data)
-
-    def close(self) -> None:
-        if not self.closed:
-            try:
-                os.fsync(self._file)
-            finally:
-                os.close(self._file)
-        super().close()
-
-    def described(self) -> dict[str, Any]:
-        return {"sha256": self._digest.hexdigest(), "bytes": self._bytes, "lines": self.lines}
-
-
-@dataclass(slots=True)
-class _Files:
-    """The files of an export; `put` adds a line to one of them."""
-
-    directory: Path
-    _open: dict[str, gzip.GzipFile] = field(default_factory=dict)
-    _writers: dict[str, _Writer] = field(default_factory=dict)
-
-    @contextmanager
-    def opened(self) -> Iterator[Callable[[str, str], None]]:
-        with ExitStack() as stack:
-            for name in FILES:
-                writer = self._writers[name] = stack.enter_context(_Writer(self.directory / name))
-                # Without a time, so that the same rows are the same bytes.
-                file = gzip.GzipFile(filename="", mode="wb", compresslevel=6, fileobj=writer, mtime=0)
-                self._open[name] = stack.enter_context(file)
-            yield self._put
-
-    def _put(self, name: str, line: str) -> None:
-        self._open[name].write(line.encode() + b"\n")
-        self._writers[name].lines += 1
-
-    def described(self) -> dict[str, dict[str, Any]]:
-        return {name: writer.described() for name, writer in self._writers.items()}
-
-
 async def export(
     db: Database, directory: Path, *, tenant_id: UUID, slug: str, period: Period, signer: Signer
 ) -> Manifest:
@@ -124,8 +58,8 @@ async def export(
 
     Raises InvalidInput where something is there, or it cannot be written; then nothing of it is left.
     """
-    with _becoming(directory) as part:
-        files, seen = _Files(part), _Seen()
+    with becoming(directory) as part:
+        files, seen = Files(part), _Seen()
         with files.opened() as put:
             await _write_records(db, put, seen, tenant_id=tenant_id, period=period)
             previous, last_no, head = await _write_ledger(db, put, seen, tenant_id=tenant_id)
@@ -204,31 +138,3 @@ def _document(row: Mapping[str, Any]) -> dict[str, Any]:
         batch = Batch.of(row)
         document |= {"record_ids": list(batch.record_ids), "leaves": [leaf.hex() for leaf in batch.leaves]}
     return document
-
-
-@contextmanager
-def _becoming(directory: Path) -> Iterator[Path]:
-    """Give a directory that takes its name when it is whole; what is left of one that is not is removed."""
-    try:
-        directory.parent.mkdir(parents=True, exist_ok=True)
-        if directory.exists() and next(directory.iterdir(), None) is not None:
-            raise InvalidInput(f"{directory} is not empty.", remedy="Give each export a directory of its own.")
-        part = Path(tempfile.mkdtemp(prefix=f".{directory.name}.", dir=directory.parent))
-        try:
-            yield part
-            _settle(part)
-            part.replace(directory)
-            _settle(directory.parent)
-        finally:
-            shutil.rmtree(part, ignore_errors=True)
-    except OSError as error:
-        raise InvalidInput(f"{directory} cannot be written: {error.strerror}.", remedy="Name another one.") from error
-
-
-def _settle(directory: Path) -> None:
-    """Wait until the names in a directory are on the disk."""
-    opened = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(opened)
-    finally:
-        os.close(opened)

@@ -49,6 +49,25 @@ class Line:
             values[name], written[name] = value, raw
         return cls(values, written)
 
+    def emptied(self, kind: str) -> "Line":
+        """Give the record of this kind as it stands when its person was erased: its ids and its leaf stay.
+
+        It is what leo_erase_profile() leaves in the database (schema.sql), without the text that the leaf is made of.
+        """
+        emptied = {"erased": "true", "sealed": "null"}
+        if kind == "decision":
+            person = json.dumps(f"erased:{self.values['profile_id']}")
+            emptied |= {"person": person, "candidates": "[]", "inputs": "{}", "arbitration": "null"}
+        else:
+            tries = [{name: value for name, value in one.items() if name != "detail"} for one in self.values["tries"]]
+            said = json.dumps(tries, ensure_ascii=False)
+            emptied |= {"address": '"erased"', "response": "null", "provider_id": "null", "tries": said}
+        return Line.read(Line(self.values, {**self.written, **emptied}).text())
+
+    def text(self) -> str:
+        """Write the line, as it was read."""
+        return "{" + ",".join(f"{json.dumps(name)}:{value}" for name, value in self.written.items()) + "}"
+
     def strays(self, kind: str) -> str | None:
         """Name the first field that is not what was sealed, of a record of this kind; None where all are."""
         if self.values["erased"]:

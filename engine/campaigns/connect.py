@@ -14,7 +14,9 @@ from engine.credentials import Vault
 from engine.db import Transaction
 from engine.queries import queries
 from rules import words
+from rules.circuit import fault_of
 from rules.errors import Conflict, InvalidInput, Misconfigured, NotFound
+from rules.faults import Fault
 
 _SQL = queries("campaigns")
 
@@ -39,6 +41,22 @@ class Channel:
     held_until: datetime | None
     token_ends_at: datetime | None
     token_warning: str | None
+    token_fault: Mapping[str, Any] | None
+
+    @property
+    def why(self) -> Fault | None:
+        """Say by its kind why it is not called; one whose authorisation has ended, what its token's keeper found."""
+        if self.reason is None:
+            return None
+        found = fault_of(self.reason)
+        return found if found.kind != "channel.grant_ended" else Fault.read(self.token_fault) or found
+
+    @property
+    def warning(self) -> Fault | None:
+        """Say by its kind what should be known of its token."""
+        if self.token_warning is None:
+            return None
+        return Fault.read(self.token_fault) or Fault("token.other", "token", {"said": self.token_warning.rstrip(". ")})
 
 
 async def connect_channel(

@@ -8,11 +8,15 @@ from uuid import UUID
 
 from psycopg.types.json import Jsonb
 
+from channels import buttons
+from channels import content as carried
 from engine import policies, templates
 from engine.db import Transaction
 from engine.queries import queries
 from engine.revisions import ANYTHING, Expected, revision_of
+from engine.text import composed
 from rules.errors import InvalidInput, NotFound
+from rules.faults import Fault
 from rules.lifecycle import advance
 from rules.words import Channel, TemplateStatus
 
@@ -51,6 +55,12 @@ class Template:
         return self.created_at
 
     @property
+    def button_limits(self) -> buttons.Limits | None:
+        """What its channel lets buttons be; None where a message there has none."""
+        known = carried.of(self.channel).fields.get(buttons.NAME)
+        return None if known is None else known.buttons
+
+    @property
     def revision(self) -> str:
         """Name this version; the next one is another."""
         return revision_of({name: getattr(self, name) for name in ("template_id", "key", "channel", "version")})
@@ -84,6 +94,7 @@ async def save_template(
     InvalidInput for an unknown channel, bad Liquid or MJML, an unknown variable, or what the channel cannot carry, and
     Changed where the newest version is not as `expected`.
     """
+    key = composed("key", key)
     if channel not in set(Channel):
         raise InvalidInput(f"There is no channel {channel!r}.", remedy=f"Use one of {', '.join(Channel)}.")
     said = {
@@ -99,7 +110,7 @@ async def save_template(
         for tag, one in (translations or {}).items()
         if tag != locale
     }
-    version = {"key": key, "version": "draft", "channel": channel, "locale": locale, "translations": others, **parts}
+    version = {"key": key, "version": None, "channel": channel, "locale": locale, "translations": others, **parts}
     templates.check_version(templates.version_of(version))
     values = {
         **parts,
@@ -125,9 +136,8 @@ def _with_html(name: str, said: Mapping[str, Any]) -> dict[str, Any]:
         return dict(said)
     html = templates.compiled(name, said["body_mjml"])
     if said["body_html"] not in (None, html):
-        raise InvalidInput(
-            f"The template {name} has both MJML and HTML.", remedy="Give one of them: MJML is made HTML here."
-        )
+        fault = Fault("template.mjml_and_html", "body_html", {"name": name})
+        raise InvalidInput(fault.say().en, remedy="Give one of them: MJML is made HTML here.", fault=fault)
     return {**said, "body_html": html}
 
 

@@ -11,7 +11,7 @@ from psycopg.types.json import Jsonb
 from engine.db import Transaction
 from engine.queries import queries
 from engine.revisions import ANYTHING, Expected, revision_of
-from engine.text import settled
+from engine.text import composed
 from rules.errors import Conflict, NotFound
 from rules.faults import Fault
 from rules.words import CampaignStatus, Change
@@ -104,6 +104,7 @@ async def save_campaign(
     Raises NotFound where segment, policy or a template is not there, Conflict where the campaign is active or ended,
     Changed where it is not as `expected`.
     """
+    key, name = composed("key", key), composed("name", name)
     if expected.is_said:
         expected.check(await _locked(conn, tenant_id, key), record="campaign", key=key)
     await _check_templates(conn, tenant_id, template_ids)
@@ -112,10 +113,10 @@ async def save_campaign(
         "key": key,
         "name": name,
         # Composed, as the consents and the events are that it is compared with.
-        "purpose": settled(purpose),
+        "purpose": composed("purpose", purpose),
         "segment_id": segment_id,
         "policy_id": policy_id,
-        "trigger_type": None if trigger_type is None else settled(trigger_type),
+        "trigger_type": None if trigger_type is None else composed("trigger", trigger_type),
         "trigger_segment_id": trigger_segment_id,
         "trigger_change": trigger_change,
         "starts_at": starts_at,
@@ -160,7 +161,8 @@ async def get_campaign(conn: Transaction, *, tenant_id: UUID, campaign_id: int) 
 
 async def id_of_campaign(conn: Transaction, *, tenant_id: UUID, key: str) -> int:
     """Give the id of the campaign of this key; raises NotFound."""
-    row = await (await conn.execute(_SQL["id_of_key"], {"tenant_id": tenant_id, "key": key})).fetchone()
+    values = {"tenant_id": tenant_id, "key": composed("key", key)}
+    row = await (await conn.execute(_SQL["id_of_key"], values)).fetchone()
     if row is None:
         raise NotFound(f"There is no campaign {key!r}.", remedy="Check the key: leo campaigns list, or GET /campaigns.")
     return int(row["campaign_id"])

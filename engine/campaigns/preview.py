@@ -37,7 +37,7 @@ class Preview:
     is_advertising: bool
     written: Written | None
     missing: tuple[str, ...]
-    problems: tuple[str, ...]
+    problems: tuple[Fault, ...]
     measures: tuple[Measure, ...]
     address: str | None
     unsubscribe_url: str

@@ -13,6 +13,7 @@ from engine.campaigns.preview import Preview
 from engine.dispatch.compose import message
 from engine.settings import Settings
 from rules.errors import Conflict, InvalidInput
+from rules.faults import Fault
 from rules.words import Channel
 
 
@@ -35,10 +36,13 @@ async def send_trial(settings: Settings, preview: Preview, address: str) -> Tria
     """
     channel = preview.template.channel
     if preview.written is None or not preview.could_leave:
-        against = [*(f"{name} is missing" for name in preview.missing), *preview.problems]
+        key = preview.template.key
+        missing = (Fault("template.missing", "", {"name": key, "variable": name}) for name in preview.missing)
+        against = [*missing, *preview.problems]
         raise Conflict(
-            f"The template {preview.template.key} cannot be sent to {preview.ext_id}: {'; '.join(against)}.",
+            f"The template {key} cannot be sent to {preview.ext_id}: {' '.join(one.say().en for one in against)}",
             remedy="Correct the template, or try it on somebody else.",
+            more=against,
         )
     adapter = _adapter(settings, channel)
     async with aclosing(adapter):
@@ -55,7 +59,7 @@ async def send_trial(settings: Settings, preview: Preview, address: str) -> Tria
                 )
             )
         except Unsupported as error:
-            raise InvalidInput(error.message, remedy=error.remedy) from error
+            raise InvalidInput(error.message, remedy=error.remedy, fault=error.fault) from error
         receipt = adapter.parse(await adapter.send(request))
     return Trial(receipt.status, receipt.klass, receipt.code, receipt.detail, receipt.provider_id)
 

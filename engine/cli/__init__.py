@@ -3,42 +3,23 @@
 Exit codes: 0 done; 1 it failed or something is wrong; 2 the call or a setting is wrong; 130 ended by Ctrl-C.
 """
 
-import errno
-import logging
-import os
 import sys
 from collections.abc import Sequence
 
-from engine.cli.app import build
-from rules.errors import InvalidInput, LeoError, Misconfigured
-
-# What the file system may say of a file that was opened long before, without its name.
-NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
-OTHER_PLACE = "Make room or give yourself the right to it, or name another place; LEO_HOME is one too."
+ENDED = 130
 
 
 def main() -> None:
     """Run `leo` with the process's arguments and end the process."""
-    # Before a library does it in words of its own: python-arango logs to the root logger.
-    logging.basicConfig(format="%(message)s")
     sys.exit(run(sys.argv[1:]))
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Run one command and give its exit code; an error of ours is told on stderr, without a traceback."""
+    """Run one command and give its exit code; Ctrl-C ends it without a word, from the first moment on."""
     try:
-        build(arguments)(list(arguments), prog_name="leo")
-    except LeoError as error:
-        sys.stderr.write(f"leo: {error.message}\n     {error.remedy}\n")
-        return 2 if isinstance(error, InvalidInput | Misconfigured) else 1
-    except OSError as error:
-        if error.filename is None and error.errno not in NO_ROOM:
-            raise
-        where = error.filename if error.filename is not None else "A file"
-        sys.stderr.write(f"leo: {where} cannot be used: {os.strerror(error.errno or 0)}.\n     {OTHER_PLACE}\n")
-        return 1
-    except SystemExit as end:
-        return end.code if isinstance(end.code, int) else int(end.code is not None)
+        # Loading takes most of a command's first second: it is inside, too.
+        from engine.cli.call import call  # noqa: PLC0415
+
+        return call(arguments)
     except KeyboardInterrupt:
-        return 130
-    return 0
+        return ENDED

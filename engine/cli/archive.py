@@ -25,6 +25,7 @@ DaysOption = Annotated[int | None, typer.Option(min=1, max=archive.MOST_DAYS, he
 # What --until and --since read, and how many ids a line names.
 DAY = ["%Y-%m-%d"]
 SHOWN = 10
+OTHER_LEDGER = "This database's ledger is another than the one of the files."
 
 
 @app.command()
@@ -101,7 +102,7 @@ def check(
     if here and finding is None:
         compared = asyncio.run(_compare(checked))
         erased_since = list(compared.erased_since)
-        finding = None if compared.is_same else "This database's ledger is another than the one of the files."
+        finding = None if compared.is_same else OTHER_LEDGER
     if as_json:
         counts = {"decisions": checked.decisions, "deliveries": checked.deliveries, "erased": checked.erased}
         document = {"is_whole": finding is None, "finding": finding, **counts, "erased_since": erased_since}
@@ -109,6 +110,33 @@ def check(
     else:
         typer.echo(_told(checked, finding, erased_since))
     raise typer.Exit(0 if finding is None else 1)
+
+
+@app.command()
+def erase(
+    directories: Annotated[list[Path], typer.Argument(metavar="DIR...", help="Exports of this installation.")],
+    as_json: JsonOption = False,
+) -> None:
+    """Take whoever was erased since out of exports; one that is not whole is left as it is, and it ends with 1."""
+    signer = _signer()
+    done = [_erase(directory.absolute(), signer) for directory in directories]
+    if as_json:
+        typer.echo(json.dumps(done))
+    else:
+        for one in done:
+            said = f"{len(one['people']):,} people, {one['records']:,} records emptied"
+            typer.echo(f"{one['directory']}: {said if one['finding'] is None else 'NOT WHOLE: ' + one['finding']}")
+    raise typer.Exit(0 if all(one["finding"] is None for one in done) else 1)
+
+
+def _erase(directory: Path, signer: Signer) -> dict[str, Any]:
+    checked = archive.check(directory, public_key=signer.public_key)
+    finding, people = checked.finding, list[int]()
+    if finding is None:
+        compared = asyncio.run(_compare(checked))
+        finding, people = (None, list(compared.erased_since)) if compared.is_same else (OTHER_LEDGER, [])
+    records = archive.erase(directory, checked, people=people, signer=signer) if people else 0
+    return {"directory": str(directory), "finding": finding, "people": people, "records": records}
 
 
 async def _export(directory: Path, period: archive.Period, signer: Signer, slug: str | None) -> archive.Manifest:
@@ -132,7 +160,8 @@ def _told(checked: archive.Checked, finding: str | None, erased_since: list[int]
     whole = f"whole: {counts}; ledger up to batch {checked.manifest.batch_no:,}, head {checked.manifest.head}"
     if not erased_since:
         return whole
-    return f"{whole}\n{len(erased_since):,} people in it were erased since: profiles {_some(erased_since)}"
+    since = f"{len(erased_since):,} people in it were erased since: profiles {_some(erased_since)}"
+    return f"{whole}\n{since}\nTake them out: leo archive erase DIR"
 
 
 def _some(ids: list[int]) -> str:

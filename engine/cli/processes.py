@@ -5,6 +5,7 @@ share PostgreSQL, Redis and the keys; nothing is started beside it unless nothin
 """
 
 import os
+import signal
 import sys
 from enum import StrEnum
 from typing import Annotated, NoReturn
@@ -71,4 +72,7 @@ def check_shared(settings: Settings, kind: str) -> None:
 
 def _run(module: str, *arguments: str) -> NoReturn:
     sys.stdout.flush()
+    # The mask goes along: Ctrl-C waits until the process can answer it (it lets it through in its `main`), and does not
+    # end an interpreter that is still loading with a traceback.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     os.execv(sys.executable, [sys.executable, "-m", module, *arguments])  # noqa: S606 - this very interpreter

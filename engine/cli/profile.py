@@ -45,3 +45,5 @@ def erase(
     done = asyncio.run(inside(tenant, work))
     counts = ", ".join(f"{count} {kind}" for kind, count in sorted(done.counts.items()))
     typer.echo(f"Erased; what stays is called {done.profile_id}: {counts}.")
+    if done.is_archived:
+        typer.echo("Exports of the archive that were made before still hold this person: leo archive erase DIR...")

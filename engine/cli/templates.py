@@ -164,7 +164,7 @@ def _lines(found: Preview) -> list[str]:
     what = f"{template.key} v{template.version} ({template.channel}, {template.status})"
     lines = [f"{what} for {found.ext_id}, in {language}, {found.zone}"]
     lines += [f"missing: {name}" for name in found.missing]
-    lines += [f"problem: {problem}" for problem in found.problems]
+    lines += [f"problem: {problem.say().en}" for problem in found.problems]
     lines += [f"limit: {one.part} {one.used} of {one.most} {one.count}" for one in found.measures]
     if written is None:
         return lines

@@ -1,6 +1,6 @@
 """Claiming: the messages that are due come into one worker's hands, with all that is needed to write and send them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -18,15 +18,19 @@ from engine.queries import queries
 from engine.templates import Reader, Version, context_of, reader_from, version_of
 from rules.circuit import Circuit
 from rules.consent import is_advertising
-from rules.errors import LeoError
+from rules.errors import InvalidInput, LeoError
+from rules.gates import held_until
+from rules.policy import Policy
 from rules.words import Channel, DeliveryStatus, Lane
 
 LEASE = timedelta(seconds=60)
-# Approved templates never change, so what was read once holds.
-MOST_TEMPLATES = 4096
+# Approved templates and versions of policies never change, so what was read once holds.
+MOST_TEMPLATES, MOST_POLICIES = 4096, 1024
+DEFAULT = Policy.parse({})
 
 _SQL = queries("dispatch")
 _templates: dict[tuple[UUID, int], Version] = {}
+_policies: dict[tuple[UUID, int], Policy] = {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +38,7 @@ class Claimed:
     """One message in our hands, to go through `channel_id`; `context` is what its template may read.
 
     `attempt` counts from 1; `setbacks`: earlier attempts that count against it.
-    `has_stand_in`: another provider could send it.
+    `has_stand_in`: another provider could send it. `policy` is the one that holds, `zone` where the person is.
     """
 
     delivery_id: int
@@ -55,7 +59,14 @@ class Claimed:
     context: Mapping[str, Any]
     reader: Reader
     is_advertising: bool
+    policy: Policy
+    zone: str
+    purpose: str
     traceparent: str | None = None
+
+    def held_until(self, now: datetime) -> datetime | None:
+        """Give when it may leave, by the hours of its policy where the person is; None where now."""
+        return held_until(self.policy, zone=self.zone, channel=self.channel, purpose=self.purpose, now=now)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +139,9 @@ async def claim_within(
     }
     statement = _SQL["claim"].replace("{which}", which).replace("{refusal}", _SQL["refusal"])
     rows = await (await conn.execute(statement, parameters)).fetchall()
-    messages = tuple(_claimed(row, gates, now) for row in rows if row["status"] == DeliveryStatus.SENDING)
+    rows_taken = [row for row in rows if row["status"] == DeliveryStatus.SENDING]
+    policies = await _load_policies(conn, tenant_id, {row["policy_id"] for row in rows_taken} - {None})
+    messages = tuple(_claimed(row, gates, policies.get(row["policy_id"], DEFAULT), now) for row in rows_taken)
     cancelled = len(rows) - len(messages)
     if not messages:
         return Claim(again_at=gates.again_at({}), cancelled=cancelled)
@@ -145,7 +158,7 @@ async def claim_within(
     )
 
 
-def _claimed(row: DictRow, gates: Gates, now: datetime) -> Claimed:
+def _claimed(row: DictRow, gates: Gates, policy: Policy, now: datetime) -> Claimed:
     return Claimed(
         delivery_id=row["delivery_id"],
         decision_id=row["decision_id"],
@@ -166,7 +179,30 @@ def _claimed(row: DictRow, gates: Gates, now: datetime) -> Claimed:
         context=context_of(row),
         reader=reader_from(row, now=now),
         is_advertising=is_advertising(row["basis"]),
+        policy=policy,
+        zone=row["own_zone"] or policy.document.get("zone") or row["tenant_zone"],
+        purpose=row["purpose"],
     )
+
+
+async def _load_policies(conn: Transaction, tenant_id: UUID, policy_ids: Collection[int]) -> Mapping[int, Policy]:
+    missing = [policy_id for policy_id in policy_ids if (tenant_id, policy_id) not in _policies]
+    if missing:
+        if len(_policies) + len(missing) > MOST_POLICIES:
+            _policies.clear()
+            missing = list(policy_ids)
+        rows = await (await conn.execute(_SQL["policies"], {"policy_ids": missing})).fetchall()
+        for row in rows:
+            _policies[tenant_id, row["policy_id"]] = _policy(row)
+    return {policy_id: _policies[tenant_id, policy_id] for policy_id in policy_ids}
+
+
+def _policy(row: DictRow) -> Policy:
+    """Read a policy; the hours of one that cannot be read, under which nothing is decided either, are the default's."""
+    try:
+        return Policy.parse(row["document"], version=row["version"])
+    except InvalidInput:
+        return DEFAULT
 
 
 async def _load_templates(conn: Transaction, tenant_id: UUID, template_ids: Sequence[int]) -> dict[int, Version]:

@@ -2,8 +2,9 @@
 
 import asyncio
 import logging
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -17,6 +18,7 @@ from engine.dispatch.gates import tell
 from engine.dispatch.leases import LOOK_AGAIN
 from engine.dispatch.watch import heard_in
 from engine.queries import queries
+from engine.text import storable, storable_deep
 from rules.circuit import Heard
 from rules.errors import LeoError, Unavailable
 from rules.retry import MOST_ATTEMPTS, next_attempt
@@ -34,8 +36,11 @@ STOPPED = "The worker was asked to stop before it called the provider."
 ENDED = "Its campaign or run was paused or ended before the provider was called."
 LEASE_ENDS = "The lease ends before the provider would have to answer: earlier calls of the claim were slow."
 HELD_BACK = "The channel must not be called now."
+ASLEEP = "It is night where the person is, or no hour at which the channel is sent to: it waits for the next one."
 TOO_LATE = "too_late"
-DETAIL_LIMIT = 500
+DETAIL_LIMIT, CODE_LIMIT = 500, 100
+# A message is found by it through an index, which holds 2,704 octets in all.
+PROVIDER_ID_LIMIT = 512
 
 log = logging.getLogger(__name__)
 
@@ -70,7 +75,7 @@ class Ended:
             "provider_id": self.provider_id,
             "code": self.code,
             "class": self.klass,
-            "detail": self.detail[:DETAIL_LIMIT],
+            "detail": storable(self.detail)[:DETAIL_LIMIT],
             "response": self.raw,
             "setback": int(self.is_setback),
             "pinned": self.is_pinned,
@@ -83,6 +88,7 @@ def of_receipt(claimed: Claimed, receipt: Receipt, *, deduplicates: bool, now: d
 
     An uncertain message is sent again only where the provider drops the second or the campaign asks for it.
     """
+    receipt = _storable(receipt)
     # One provider's refusal of our sender is not another's; that it asks for no end is seen to by the setbacks.
     is_denied = (
         receipt.klass is ReceiptClass.PERMISSION_DENIED
@@ -107,10 +113,26 @@ def of_receipt(claimed: Claimed, receipt: Receipt, *, deduplicates: bool, now: d
         receipt.detail,
         due_at=due_at,
         provider_id=receipt.provider_id,
-        raw=dict(receipt.raw),
+        raw=receipt.raw,
         is_setback=is_denied or (status is not DeliveryStatus.SENT and receipt.klass not in OF_THE_CHANNEL),
         is_pinned=is_again and receipt.status is ReceiptStatus.UNCERTAIN and not claimed.resend,
         heard=heard_in(receipt),
+    )
+
+
+def _storable(receipt: Receipt) -> Receipt:
+    """Give a receipt that can be stored whatever the provider wrote: results are written in groups.
+
+    One with a NUL in it would take down those of its neighbours, which then count as lost though they arrived.
+    """
+    wait_s, number = receipt.retry_after, receipt.provider_id
+    return replace(
+        receipt,
+        code=storable(receipt.code)[:CODE_LIMIT],
+        detail=storable(receipt.detail)[:DETAIL_LIMIT],
+        provider_id=None if number is None else storable(number)[:PROVIDER_ID_LIMIT],
+        retry_after=wait_s if wait_s is not None and math.isfinite(wait_s) and wait_s >= 0 else None,
+        raw=storable_deep(receipt.raw),
     )
 
 
@@ -159,10 +181,8 @@ def interrupted(code: str, detail: str) -> Receipt:
     )
 
 
-async def _fall_back(conn: Transaction, ended: Sequence[Ended], came_back: Sequence[int], *, now: datetime) -> None:
+async def _fall_back(conn: Transaction, failed: Sequence[int], *, now: datetime) -> None:
     """Let another channel take the place of messages that failed for good or came back, where their policy says so."""
-    failed = [one.claimed.delivery_id for one in ended if one.status in {DeliveryStatus.FAILED, DeliveryStatus.DEAD}]
-    failed += came_back
     if failed:
         await conn.execute(queries("dispatch")["fall_back"], {"delivery_ids": failed, "now": now})
 
@@ -178,6 +198,8 @@ async def write(
 ) -> set[int]:
     """Write results, and what was heard of channels, in one transaction, again and again while the database is away.
 
+    It may have been committed although nobody said so: writing the same again changes nothing of a message.
+
     Gives the runs among them that were paused or ended meanwhile. Raises Unavailable in the end.
     """
     rows = Jsonb([one.to_row() for one in ended])
@@ -188,8 +210,8 @@ async def write(
                 parameters = {"rows": rows, "owner": owner, "now": now}
                 told = await (await conn.execute(queries("dispatch")["results"], parameters)).fetchall()
                 await tell(conn, heard, now=now)
-                came_back = [row["came_back"] for row in told if row["came_back"] is not None]
-                await _fall_back(conn, ended, came_back, now=now)
+                failed = [row["failed"] for row in told if row["failed"] is not None]
+                await _fall_back(conn, failed, now=now)
         except Unavailable as error:
             if waited_s >= KEEP_TRYING_S:
                 raise

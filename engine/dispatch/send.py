@@ -17,6 +17,7 @@ from engine.dispatch.adapters import Adapters
 from engine.dispatch.claim import Claim, Claimed, claim
 from engine.dispatch.compose import compose
 from engine.dispatch.results import (
+    ASLEEP,
     ENDED,
     HELD_BACK,
     LEASE_ENDS,
@@ -45,6 +46,8 @@ CALL_LIMIT_S = 45.0
 CALL_LIMIT = timedelta(seconds=CALL_LIMIT_S)
 # Results that come so close together are written at once: 30 instead of 15 a statement, which takes 8 ms either way.
 GATHER_S = 0.015
+
+REMEDY = "Report it to who wrote the channel's adapter; the log has the traceback."
 
 log = logging.getLogger(__name__)
 
@@ -162,7 +165,10 @@ def _not_now(work: _Round, claimed: Claimed) -> Ended | None:
     if lease_until is not None and now + CALL_LIMIT > lease_until:
         return released(claimed, due_at=now, why=LEASE_ENDS)
     until = work.watch.held_until(claimed.channel_id, now)
-    return None if until is None else released(claimed, due_at=until, why=HELD_BACK)
+    if until is not None:
+        return released(claimed, due_at=until, why=HELD_BACK)
+    until = claimed.held_until(now)
+    return None if until is None else released(claimed, due_at=until, why=ASLEEP)
 
 
 async def _send(work: _Round, claimed: Claimed) -> Ended:
@@ -180,6 +186,10 @@ async def _send(work: _Round, claimed: Claimed) -> Ended:
         return refused(claimed, error, klass=error.klass)
     except InvalidInput as error:
         return refused(claimed, error)
+    except Exception as error:
+        # An adapter may be of another package: its mistake costs this message, and no call of its neighbours.
+        log.exception("a message could not be written", extra={"channel": claimed.channel})
+        return refused(claimed, LeoError(f"Writing the message raised {type(error).__name__}.", remedy=REMEDY))
     try:
         return _ended(work, claimed, adapter, await _traced(work, claimed, adapter, request))
     except asyncio.CancelledError:

@@ -8,7 +8,7 @@ from typing import Final
 
 from engine.explain.funnel import first_reason
 from engine.explain.plan import Plan
-from engine.explain.sentences import ended_as, moment, stopped_by
+from engine.explain.sentences import arbiter_name, ended_as, moment, stopped_by
 from engine.explain.stored import Stored
 from engine.segments import Explanation
 from rules.conditions import Explained, Language
@@ -70,8 +70,8 @@ _SENTENCES: Final[Mapping[Answer, Mapping[Language, str]]] = {
         VI: "Lúc {at} đã quyết định không gửi (quyết định {decision}): {why}.",
     },
     Answer.CHOSE_NOTHING: {
-        EN: "It was allowed, and the arbiter {arbiter} chose to do nothing at {at} (decision {decision}).",
-        VI: "Được phép gửi, nhưng lúc {at} bộ chọn {arbiter} đã chọn không làm gì (quyết định {decision}).",
+        EN: "It was allowed, and {arbiter} chose to do nothing at {at} (decision {decision}).",
+        VI: "Được phép gửi, nhưng lúc {at} {arbiter} đã chọn không làm gì (quyết định {decision}).",
     },
     Answer.NOT_ACTIVE: {
         EN: "The campaign {campaign} is {status}: it decides for nobody.",
@@ -229,7 +229,7 @@ def sentence(found: Answer, case: Case, language: Language, *, person: str, zone
         campaign=case.plan.key,
         status=_STATUS[status] if language is VI else status,
         decision=None if told is None else told.decision_id,
-        arbiter=decision.arbiter,
+        arbiter=arbiter_name(decision.arbiter, language),
         what=_chosen(decision),
         asked=case.wanted,
         segment=case.plan.segment_key,
@@ -245,7 +245,7 @@ def _why(found: Answer, case: Case, decision: Decision, language: Language) -> s
     if found in {Answer.OTHER_CHOSEN, Answer.WOULD_CHOOSE_OTHER}:
         verdicts = case.wanted.among(decision.verdicts)
         if any(one.eligible for one in verdicts):
-            return _OUTSCORED[language].format(arbiter=decision.arbiter)
+            return _OUTSCORED[language].format(arbiter=arbiter_name(decision.arbiter, language))
         reasons = [reason for one in verdicts if (reason := first_reason(one)) is not None]
         return "; ".join(dict.fromkeys(stopped_by(reason.gate, language) for reason in reasons))
     if found is Answer.NOT_SENT and case.settled is not None:

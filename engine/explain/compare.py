@@ -11,7 +11,7 @@ from uuid import UUID
 from engine.db import Transaction
 from engine.explain.plan import reading
 from engine.explain.replay import choice_again
-from engine.explain.stored import decision_of
+from engine.explain.stored import decision_of, edition_of
 from engine.facts import CONTACTS_WINDOW
 from engine.queries import queries
 from rules.conditions.nodes import CameOf, Happened, Leaf, Like, Member, Pattern
@@ -162,9 +162,9 @@ async def _compare(compared: Compared, policy: Policy, rows: Sequence[Mapping[st
 
 
 def _under(policy: Policy, facts: Facts, row: Mapping[str, Any], was: Decision) -> Decision:
-    campaign = Campaign.from_document(row["inputs"]["campaign"])
+    campaign, edition = Campaign.from_document(row["inputs"]["campaign"]), edition_of(row["inputs"])
     offered = [verdict.candidate for verdict in was.verdicts]
-    verdicts = weigh(facts, offered, campaign, policy, row["decided_at"].astimezone(UTC))
+    verdicts = weigh(facts, offered, campaign, policy, row["decided_at"].astimezone(UTC), edition)
     return conclude(verdicts, choice_again(was, verdicts))
 
 

@@ -9,7 +9,7 @@ from engine.db import Transaction
 from engine.explain.funnel import Stage, first_reason, funnel
 from engine.explain.gates import conditions, rule_text
 from engine.explain.replay import Replayed, replayed
-from engine.explain.sentences import Said, channel_name, moment, say, stopped_by
+from engine.explain.sentences import Said, arbiter_name, channel_name, moment, say, stopped_by
 from engine.explain.stored import Stored, stored
 from rules.conditions import Explained as Condition
 from rules.conditions import Language
@@ -151,7 +151,11 @@ def _probabilities(record: Stored) -> Mapping[int, float]:
 def summary(record: Stored, language: Language) -> str:
     """Say a decision in one sentence; times are in the person's zone."""
     decision = record.decision
-    words = {"person": record.ext_id, "campaign": record.campaign_key, "arbiter": decision.arbiter}
+    words = {
+        "person": record.ext_id,
+        "campaign": record.campaign.name or record.campaign_key,
+        "arbiter": arbiter_name(decision.arbiter, language),
+    }
     if decision.reason == CHOSEN:
         could = len(eligible(decision.verdicts))
         what = Said.SEND if decision.action is Action.SEND else Said.NOTHING_CHOSEN

@@ -42,6 +42,11 @@ _ALWAYS: Final[Mapping[Gate, Mapping[Language, str]]] = {
         EN: "Nothing goes out before the campaign starts or after it ends.",
         VI: "Không gửi trước khi chiến dịch bắt đầu hoặc sau khi kết thúc.",
     },
+    # The share is the campaign's or the policy's; what it means is the same.
+    Gate.CONTROL_GROUP: {
+        EN: "The control group receives nothing, so that the effect of writing can be measured.",
+        VI: "Nhóm đối chứng không nhận gì, để đo được tác dụng của việc gửi tin.",
+    },
     Gate.BUDGET: {
         EN: "Nothing goes out beyond the campaign's budget.",
         VI: "Không gửi vượt ngân sách của chiến dịch.",

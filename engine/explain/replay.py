@@ -66,7 +66,7 @@ def replayed(record: Stored) -> Replayed:
 def decided_again(record: Stored, policy: Policy) -> Decision:
     """Decide from stored inputs under `policy`."""
     offered = [verdict.candidate for verdict in record.decision.verdicts]
-    verdicts = weigh(record.facts, offered, record.campaign, policy, record.decided_at)
+    verdicts = weigh(record.facts, offered, record.campaign, policy, record.decided_at, record.edition)
     return conclude(verdicts, choice_again(record.decision, verdicts))
 
 

@@ -7,7 +7,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from rules.conditions import Language
-from rules.words import Channel, DeliveryStatus, Gate
+from rules.words import Arbiter, Channel, DeliveryStatus, Gate
 
 EN, VI = Language.EN, Language.VI
 
@@ -125,6 +125,14 @@ _CHANNELS: Final[Mapping[Channel, str]] = {
 }
 
 
+_ARBITERS: Final[Mapping[Arbiter, Mapping[Language, str]]] = {
+    Arbiter.SCORE: {EN: "the score", VI: "bộ chấm điểm"},
+    Arbiter.FUNCTIONGEMMA: {EN: "FunctionGemma", VI: "FunctionGemma"},
+    Arbiter.GEMINI: {EN: "Gemini", VI: "Gemini"},
+    Arbiter.LEARNED: {EN: "the learned model", VI: "mô hình học được"},
+}
+
+
 def say(what: Said, language: Language, **words: object) -> str:
     """Give the sentence with its words filled in."""
     return _SENTENCES[what][language].format(**words)
@@ -145,6 +153,11 @@ def ended_as(status: str | None, code: str | None, language: Language) -> str:
 def channel_name(channel: Channel) -> str:
     """Give the name that people know a channel by; it is the same in both languages."""
     return _CHANNELS[channel]
+
+
+def arbiter_name(arbiter: Arbiter | None, language: Language) -> str:
+    """Give the words for who chose; empty where nobody had to."""
+    return "" if arbiter is None else _ARBITERS[arbiter][language]
 
 
 def moment(at: datetime, zone: str, language: Language) -> str:

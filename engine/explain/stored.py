@@ -8,6 +8,7 @@ from uuid import UUID
 
 from engine.db import Transaction
 from engine.queries import queries
+from rules import editions
 from rules.arbitration import Choice
 from rules.errors import NotFound
 from rules.facts import Campaign, Candidate, Facts
@@ -21,7 +22,10 @@ _SQL = queries("explain")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stored:
-    """One decision with its inputs. `policy` is None where its document is no more; `is_proven`: the hash agrees."""
+    """One decision with its inputs. `policy` is None where its document is no more; `is_proven`: the hash agrees.
+
+    `edition` is that of the rules it was made by.
+    """
 
     decision_id: int
     run_id: int
@@ -31,6 +35,7 @@ class Stored:
     decided_at: datetime
     facts: Facts
     campaign: Campaign
+    edition: int
     decision: Decision
     policy: Policy | None
     policy_key: str | None
@@ -65,6 +70,7 @@ def record_of(row: Mapping[str, Any]) -> Stored:
         decided_at=row["decided_at"].astimezone(UTC),
         facts=Facts.from_document(row["inputs"]["facts"]),
         campaign=Campaign.from_document(row["inputs"]["campaign"]),
+        edition=edition_of(row["inputs"]),
         decision=decision_of(row),
         policy=_policy(row),
         policy_key=row["policy_key"],
@@ -73,6 +79,11 @@ def record_of(row: Mapping[str, Any]) -> Stored:
         is_proven=inputs_hash(row["inputs"], bytes(row["inputs_salt"])) == bytes(row["inputs_hash"]),
         deliveries=row["deliveries"] or (),
     )
+
+
+def edition_of(inputs: Mapping[str, Any]) -> int:
+    """Give the edition of the rules that a decision with these inputs was made by."""
+    return int(inputs.get("rules", editions.FIRST))
 
 
 def decision_of(row: Mapping[str, Any]) -> Decision:

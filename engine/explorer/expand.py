@@ -19,6 +19,7 @@ from engine.queries import queries
 from graph import agtype, explore
 from graph.explore import Way
 from rules.errors import InvalidInput, NotFound
+from rules.faults import Fault
 
 _SQL = queries("explorer")
 
@@ -96,21 +97,23 @@ def _ways(found: _Known, kinds: Collection[str]) -> Sequence[Way]:
     edges, label = found.edges, found.place.label
     names = {edge["label"] for edge in edges}
     if unknown := sorted(set(kinds) - names):
-        raise InvalidInput(
-            f"There is no kind of edge {unknown[0][:63]!r}.", remedy=f"There are: {', '.join(sorted(names))}."
-        )
+        known = ", ".join(sorted(names))
+        fault = Fault("query.no_kind", "kinds", {"name": unknown[0][:63], "known": known})
+        raise InvalidInput(fault.say().en, remedy=f"There are: {known}.", fault=fault)
     away = [Way(edge["label"], True, edge["end_label"]) for edge in edges if edge["start_label"] == label]
     towards = [Way(edge["label"], False, edge["start_label"]) for edge in edges if edge["end_label"] == label]
     chosen = [way for way in (*away, *towards) if not kinds or way.kind in kinds]
     if not chosen:
-        raise InvalidInput(f"A {label} has no such edges.", remedy="See GET /cypher/schema.")
+        fault = Fault("query.no_edges", "kinds", {"label": label})
+        raise InvalidInput(fault.say().en, remedy="See GET /cypher/schema.", fault=fault)
     return chosen
 
 
 def _label(labels: Mapping[int, str], node_id: str) -> str:
     number = int(node_id) >> BITS_OF_ENTRY if node_id.isascii() and node_id.isdigit() else 0
     if number not in labels:
-        raise NotFound(f"There is no node {node_id[:20]!r}.", remedy="Send the id of a node of a result.")
+        fault = Fault("query.no_node", "node_id", {"node": node_id[:20]})
+        raise NotFound(fault.say().en, remedy="Send the id of a node of a result.", fault=fault)
     return labels[number]
 
 

@@ -24,6 +24,7 @@ from engine.explorer.limits import Limits
 from engine.idle import Opened, Session
 from engine.queries import queries
 from rules.errors import Conflict, Misconfigured, NotFound, Unavailable
+from rules.faults import Fault
 
 _SQL = queries("explorer")
 # What PostgreSQL and PgBouncer say of a login they do not know.
@@ -177,7 +178,8 @@ async def _connected(db: Database, login: Login, query_id: int, limits: Limits) 
 
 
 def _stopped() -> Conflict:
-    return Conflict("The query was stopped before it began.", remedy="Send it again.")
+    fault = Fault("query.stopped_before", "query")
+    return Conflict(fault.say().en, remedy="Send it again.", fault=fault)
 
 
 def _not_connected(error: psycopg.OperationalError) -> Exception:
@@ -197,7 +199,8 @@ def _not_connected(error: psycopg.OperationalError) -> Exception:
 
 
 def _full() -> _Full:
-    return _Full("Four queries of this tenant are running.", remedy="Wait for one to end, or stop it.")
+    fault = Fault("query.full")
+    return _Full(fault.say().en, remedy="Wait for one to end, or stop it.", fault=fault)
 
 
 async def _login(db: Database, vault: Vault, tenant_id: UUID) -> Login:

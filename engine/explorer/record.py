@@ -11,6 +11,7 @@ from engine.db import Database, Transaction
 from engine.explorer.limits import LIMITS, Limits
 from engine.queries import queries
 from rules.errors import Conflict, NotFound
+from rules.faults import Fault
 
 _SQL = queries("explorer")
 # What is kept of a text that was refused for its length.
@@ -120,7 +121,8 @@ async def stop(connection: Transaction, asker: Asker, ticket: UUID) -> bool:
     values = {"ticket": ticket, "asked_by": asker.name, "sees_all": asker.sees_all}
     row = await (await connection.execute(_SQL["ask_to_stop"], values)).fetchone()
     if row is None:
-        raise NotFound(f"You have no query {ticket}.", remedy="See GET /cypher/history.")
+        fault = Fault("query.not_yours", "ticket", {"ticket": str(ticket)})
+        raise NotFound(fault.say().en, remedy="See GET /cypher/history.", fault=fault)
     return row["status"] == "running" and await told_to_end(connection, row["query_id"], ending=True)
 
 
@@ -145,5 +147,6 @@ async def _written(
     }
     row = await (await connection.execute(_SQL["begin"], values)).fetchone()
     if row is None:
-        raise Conflict(f"The query {question.ticket} was not recorded.", remedy="Send it again.")
+        fault = Fault("query.not_recorded", "ticket", {"ticket": str(question.ticket)})
+        raise Conflict(fault.say().en, remedy="Send it again.", fault=fault)
     return int(row["query_id"])

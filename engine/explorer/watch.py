@@ -17,6 +17,7 @@ from engine.db import Database
 from engine.explorer import record
 from engine.explorer.limits import Limits
 from rules.errors import InvalidInput
+from rules.faults import Fault
 
 T = TypeVar("T")
 
@@ -66,10 +67,9 @@ class Watch:
                     await record.told_to_end(connection, self.query_id, ending=ending)
 
     def _timed_out(self) -> TimedOut:
-        return TimedOut(
-            f"The query was stopped: it ran for {self.limits.time_s:g} s, or somebody asked for its end.",
-            remedy="Ask for less: begin at one person or key, take fewer hops, or put a LIMIT into a WITH.",
-        )
+        fault = Fault("query.timed_out", "query", {"seconds": f"{self.limits.time_s:g}"})
+        remedy = "Ask for less: begin at one person or key, take fewer hops, or put a LIMIT into a WITH."
+        return TimedOut(fault.say().en, remedy=remedy, fault=fault)
 
 
 def _is_too_large(error: psycopg.Error) -> bool:
@@ -79,6 +79,7 @@ def _is_too_large(error: psycopg.Error) -> bool:
 
 def _refused(error: psycopg.Error) -> InvalidInput:
     if _is_too_large(error):
-        return InvalidInput("The query needs more memory than a query may have.", remedy="Ask for less at once.")
-    said = error.diag.message_primary or type(error).__name__
-    return InvalidInput(f"Apache AGE refuses this query: {said}.", remedy="Correct it; docs/explorer.md has examples.")
+        fault = Fault("query.too_much_memory", "query")
+        return InvalidInput(fault.say().en, remedy="Ask for less at once.", fault=fault)
+    fault = Fault("query.server_refuses", "query", {"said": error.diag.message_primary or type(error).__name__})
+    return InvalidInput(fault.say().en, remedy="Correct it; docs/explorer.md has examples.", fault=fault)

@@ -2,9 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from engine import identity
 from engine.db import Transaction
@@ -120,13 +118,16 @@ async def _finish(
     """Do what reaches beyond the page's people, and move the stream to its end."""
     merged = deleted = 0
     if page.gone:
-        deleted = await _count(conn, "mark_gone", {"keys": page.gone, "source": run.source.key})
+        values = {"keys": page.gone, "source": run.source.key}
+        gone = [row["profile_id"] for row in await (await conn.execute(_SQL["mark_gone"], values)).fetchall()]
+        await _recheck(conn, run, gone, len(gone))
+        deleted = len(gone)
     if page.rooted:
         merged = await identity.redirect_roots(conn, ext_ids=page.rooted)
         await conn.execute(_SQL["delete_unmerged"], {"keys": page.unmerged})
     if page.segments:
         await mark_segments(conn, run, page.segments)
-    await _recheck(conn, run, written)
+    await _recheck(conn, run, written.ids, written.new + written.changed)
     version = await write.move(conn, run.place, PEOPLE, at=at, key=key)
     return _Done(version=version, written=written, merged=merged, deleted=deleted)
 
@@ -159,20 +160,16 @@ async def _take_in(run: Run) -> None:
         await conn.execute(_SQL["take_in"])
 
 
-async def _recheck(conn: Transaction, run: Run, written: write.Written) -> None:
+async def _recheck(conn: Transaction, run: Run, ids: str | list[int], people: int) -> None:
     """Let the tenant's own segments look again at a few who changed; after a bulk a refresh does that for less."""
-    if 0 < written.new + written.changed <= MOST_RECHECKED:
-        await conn.execute(_SQL["recheck"], {"ids": written.ids, "prefix": segment_key(run.source, "")})
+    if 0 < people <= MOST_RECHECKED:
+        await conn.execute(_SQL["recheck"], {"ids": ids, "prefix": segment_key(run.source, "")})
 
 
 async def mark_segments(conn: Transaction, run: Run, cdp_segment_ids: set[str]) -> None:
     """Note, with the change itself, that segments want refreshing: a run that is cut off leaves the note behind."""
     keys = [segment_key(run.source, one) for one in cdp_segment_ids]
     await conn.execute(_SQL["mark_segments"], {"keys": keys})
-
-
-async def _count(conn: Transaction, name: str, values: Mapping[str, Any]) -> int:
-    return (await conn.execute(_SQL[name], values)).rowcount
 
 
 def _count_page(counts: SyncCounts, page: Page, done: _Done) -> None:

@@ -97,7 +97,7 @@ def _page_of(
         unchanged=unchanged,
         keys=frozenset(people.keys),
         rows=rows_of(people, target_ids) if people.keys else None,
-        segments=_moved_segments(run, people, known),
+        segments=_moved_segments(run, people, known) | _left_segments(gone, known),
         rooted=_rooted(people, known),
         unmerged=[person["k"] for person in people.persons if person["s"] != "active" and person["r"] is None],
         gone=gone,
@@ -225,6 +225,12 @@ def _moved_segments(run: Run, people: People, known: Mapping[str, Mapping[str, A
         before = set(held["segments"] or ()) if held is not None and held["status"] == "active" else set()
         moved |= now ^ before
     return {one for one in moved if type(one) is str}
+
+
+def _left_segments(gone: Sequence[str], known: Mapping[str, Mapping[str, Any]]) -> set[str]:
+    """Give the CDP's segments that those belonged to whom the source has no more."""
+    held = [known[key]["segments"] or () for key in gone if known[key]["status"] == "active"]
+    return {one for segments in held for one in segments if type(one) is str}
 
 
 def _rooted(people: People, known: Mapping[str, Mapping[str, Any]]) -> list[str]:

@@ -9,9 +9,11 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 from engine.db import Transaction
+from engine.explain.gates import rule_text
 from engine.facts import gather
 from engine.journey.timeline import person_of
 from engine.queries import queries
+from rules.conditions import Language
 from rules.decide import weigh
 from rules.errors import NotFound
 from rules.facts import Campaign, Candidate, candidates
@@ -38,8 +40,16 @@ class Allowed:
     ext_id: str
     purpose: str
     at: datetime
-    policy_version: int
+    policy: Policy
     channels: tuple[OnChannel, ...]
+
+    @property
+    def policy_version(self) -> int:
+        return self.policy.version
+
+    def rule(self, reason: Reason, language: Language) -> str:
+        """Give the rule that refuses, in the words of the policy."""
+        return rule_text(self.policy, reason, language)
 
 
 async def allowed(
@@ -69,7 +79,7 @@ async def allowed(
         ext_id=person.ext_id,
         purpose=purpose,
         at=now,
-        policy_version=policy.version,
+        policy=policy,
         channels=tuple(
             _on_channel(verdict, connected) for verdict in verdicts if verdict.candidate.action is Action.SEND
         ),

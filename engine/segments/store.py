@@ -14,6 +14,7 @@ from engine.db import Transaction
 from engine.queries import queries
 from engine.revisions import ANYTHING, Expected, revision_of
 from engine.segments.history import is_wide
+from engine.text import composed
 from graph.patterns import pattern
 from rules.conditions import Rule, parse
 from rules.conditions.nodes import CameOf, Member, Pattern
@@ -86,6 +87,7 @@ async def save_segment(
     NotFound where the rule refers to a segment or a graph pattern that is not there; Changed where the segment is not
     as `expected`.
     """
+    key, name = composed("key", key), composed("name", name)
     if expected.is_said:
         expected.check(await _locked(conn, tenant_id, key), record="segment", key=key)
     parsed = parse(rule)
@@ -128,7 +130,8 @@ async def get_segment(conn: Transaction, *, tenant_id: UUID, segment_id: int) ->
 
 async def segment_by_key(conn: Transaction, *, tenant_id: UUID, key: str) -> Segment:
     """Give the segment; raises NotFound."""
-    return _segment(await (await conn.execute(_SQL["by_key"], {"tenant_id": tenant_id, "key": key})).fetchone(), key)
+    values = {"tenant_id": tenant_id, "key": composed("key", key)}
+    return _segment(await (await conn.execute(_SQL["by_key"], values)).fetchone(), key)
 
 
 async def list_segments(conn: Transaction, *, tenant_id: UUID, after: int = 0, limit: int = 100) -> list[Segment]:

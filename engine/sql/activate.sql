@@ -18,6 +18,10 @@ INSERT INTO run_batch (tenant_id, run_id, lane, profile_ids)
 SELECT leo_tenant(), run.run_id, 'realtime', ARRAY[%(profile_id)s::bigint] FROM run
 RETURNING run_id, batch_id
 
+-- name: begun
+-- A run of one person that was begun before; a run's first batch is the oldest.
+SELECT batch_id, profile_ids[1] AS profile_id FROM run_batch WHERE run_id = %(run_id)s ORDER BY batch_id LIMIT 1
+
 -- name: campaign
 SELECT status FROM campaign WHERE tenant_id = leo_tenant() AND campaign_id = %(campaign_id)s
 

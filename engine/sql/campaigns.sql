@@ -242,7 +242,8 @@ RETURNING channel_id
 -- The tenant's channels, or the one named, each with why and until when its provider is left alone.
 SELECT c.channel_id, c.kind, c.name, c.status, c.failover, c.webhook_key, g.reason,
        c.settings ->> 'provider' IS NOT DISTINCT FROM 'sandbox' AS sandbox,
-       CASE WHEN g.held_until > now() THEN g.held_until END AS held_until, t.ends_at AS token_ends_at, t.warning AS token_warning
+       CASE WHEN g.held_until > now() THEN g.held_until END AS held_until, t.ends_at AS token_ends_at, t.warning AS token_warning,
+       t.fault AS token_fault
 FROM channel c
 LEFT JOIN channel_gate g ON g.tenant_id = c.tenant_id AND g.channel_id = c.channel_id
 LEFT JOIN channel_token t ON t.tenant_id = c.tenant_id AND t.channel_id = c.channel_id

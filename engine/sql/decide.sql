@@ -245,12 +245,17 @@ FROM campaign_spend
 WHERE tenant_id = leo_tenant() AND campaign_id = %(campaign_id)s AND (%(is_daily)s = false OR day = %(day)s)
 
 -- name: open_spend
--- A row to lock, so that two first batches wait for each other.
+-- A row to lock, so that two first batches of a day wait for each other.
 INSERT INTO campaign_spend (tenant_id, campaign_id, day) VALUES (leo_tenant(), %(campaign_id)s, %(day)s)
 ON CONFLICT ON CONSTRAINT campaign_spend_pkey DO NOTHING
 
+-- name: spend_in_turn
+-- Of a budget for the whole campaign midnight parts nobody: the row of the day before is not seen until it is committed, so
+-- whoever spends waits here, and reads then.
+SELECT pg_advisory_xact_lock(hashtextextended('spend ' || leo_tenant()::text || ' ' || %(campaign_id)s::text, 0))
+
 -- name: lock_spend
--- The same, locked until the transaction ends; all days of it, so that midnight parts nobody.
+-- The same, locked until the transaction ends, all days of it.
 SELECT coalesce(sum(messages), 0)::bigint AS messages, coalesce(sum(amount), 0)::float8 AS amount
 FROM (SELECT messages, amount FROM campaign_spend
       WHERE tenant_id = leo_tenant() AND campaign_id = %(campaign_id)s AND (%(is_daily)s = false OR day = %(day)s)

@@ -93,15 +93,16 @@ WITH open AS (
 ), due AS MATERIALIZED (
     SELECT * FROM placed WHERE place <= most ORDER BY due_at, delivery_id LIMIT %(most)s
 ), purposes AS MATERIALIZED (
-    -- The ground of a campaign's purpose in the policy that holds, once a campaign: what is owed to a person is no advertising.
-    SELECT c.campaign_id, c.purpose, (
-        SELECT one.document -> 'purposes' ->> c.purpose FROM policy one
+    -- The policy that holds, once a campaign, with the ground of its purpose: what is owed to a person is no advertising.
+    SELECT c.campaign_id, c.purpose, held.policy_id, held.basis
+    FROM campaign c LEFT JOIN LATERAL (
+        SELECT one.policy_id, one.document -> 'purposes' ->> c.purpose AS basis FROM policy one
         WHERE NOT one.draft
           AND one.key = coalesce((SELECT own.key FROM policy own WHERE own.policy_id = c.policy_id), 'default')
-        ORDER BY one.version DESC LIMIT 1) AS basis
-    FROM campaign c WHERE c.campaign_id = ANY (ARRAY(SELECT DISTINCT campaign_id FROM due))
+        ORDER BY one.version DESC LIMIT 1) held ON true
+    WHERE c.campaign_id = ANY (ARRAY(SELECT DISTINCT campaign_id FROM due))
 ), judged AS MATERIALIZED (
-    SELECT d.delivery_id, d.through_id, policy.basis, {refusal} AS refused
+    SELECT d.delivery_id, d.through_id, policy.policy_id, policy.basis, {refusal} AS refused
     FROM (SELECT due.*, purposes.purpose FROM due JOIN purposes USING (campaign_id)) AS d JOIN purposes AS policy USING (campaign_id)
 ), claimed AS (
     UPDATE delivery_log d
@@ -113,14 +114,14 @@ WITH open AS (
         lease_until = CASE WHEN judged.refused IS NULL THEN %(lease_until)s::timestamptz END,
         moved_to = CASE WHEN judged.through_id <> d.channel_id THEN judged.through_id END
     FROM judged WHERE d.delivery_id = judged.delivery_id
-    RETURNING d.*, judged.basis
+    RETURNING d.*, judged.policy_id, judged.basis
 ), started AS (
     INSERT INTO delivery_attempt (tenant_id, delivery_id, number, phase, worker, status, channel_id)
     SELECT tenant_id, delivery_id, attempts, 'started', %(owner)s, 'sending', through_id FROM claimed WHERE status = 'sending'
 )
 SELECT d.delivery_id, d.decision_id, d.run_id, d.event_id, d.status, d.channel, d.through_id AS channel_id, d.template_id, d.address,
        d.attempts, d.setbacks, d.expires_at, d.profile_id, p.ext_id, p.name, coalesce(p.locale, t.locale) AS locale,
-       coalesce(p.zone, t.zone) AS zone, p.attributes, c.key AS campaign_key, c.name AS campaign_name, c.purpose, c.resend, d.basis,
+       coalesce(p.zone, t.zone) AS zone, p.zone AS own_zone, t.zone AS tenant_zone, d.policy_id, p.attributes, c.key AS campaign_key, c.name AS campaign_name, c.purpose, c.resend, d.basis,
        (SELECT jsonb_build_object('type', e.type, 'ext_id', e.ext_id, 'occurred_at', e.occurred_at, 'attributes', e.attributes)
         FROM decision of JOIN marketing_event e ON e.tenant_id = of.tenant_id AND e.event_id = of.event_id
         WHERE of.tenant_id = d.tenant_id AND of.decision_id = d.decision_id) AS event,
@@ -172,17 +173,26 @@ SELECT ch.channel_id, ch.kind, ch.settings, ch.webhook_key,
         FROM channel_credential k WHERE k.tenant_id = ch.tenant_id AND k.channel_id = ch.channel_id) AS sealed
 FROM channel ch WHERE ch.tenant_id = leo_tenant() AND ch.channel_id = ANY (%(channel_ids)s)
 
+-- name: policies
+SELECT policy_id, version, document FROM policy WHERE tenant_id = leo_tenant() AND policy_id = ANY (%(policy_ids)s)
+
 -- name: templates
 SELECT template_id, key, version, channel, locale, subject, body_text, body_html, data, translations
 FROM message_template WHERE tenant_id = leo_tenant() AND template_id = ANY (%(template_ids)s)
 
 -- name: results
 -- What came of attempts, for as many as there are. It holds for the attempt it is about alone: a lease that was given up
--- meanwhile is still told what happened, unless somebody else has begun the next attempt.
+-- meanwhile is still told what happened, unless somebody else has begun the next attempt. An attempt ends once: who writes
+-- again, for the answer to the commit was lost, changes nothing.
 WITH given AS (
     SELECT * FROM jsonb_to_recordset(%(rows)s) AS given (
         delivery_id bigint, number int, status text, receipt text, due_at timestamptz, provider_id text, code text, class text,
         detail text, response jsonb, setback int, pinned boolean)
+), ended AS (
+    INSERT INTO delivery_attempt (tenant_id, delivery_id, number, phase, worker, status, code, class, detail)
+    SELECT leo_tenant(), delivery_id, number, 'ended', %(owner)s, receipt, code, class, detail FROM given
+    ON CONFLICT ON CONSTRAINT delivery_attempt_pkey DO NOTHING
+    RETURNING delivery_id, number
 ), changed AS (
     UPDATE delivery_log d
     SET status = CASE WHEN d.code = 'bounced' AND given.status IN ('sent', 'uncertain', 'queued') THEN 'failed' ELSE given.status END,
@@ -193,7 +203,7 @@ WITH given AS (
         class = CASE d.code WHEN 'bounced' THEN d.class ELSE given.class END,
         setbacks = d.setbacks + given.setback, pinned = d.pinned OR given.pinned,
         response = given.response, sent_at = CASE given.status WHEN 'sent' THEN %(now)s::timestamptz END
-    FROM given
+    FROM given JOIN ended USING (delivery_id, number)
     -- By their ids, said once more: to a planner that has heard of no message in hand, reading all of the tenant's looks
     -- cheaper (up to 700 ms a claim instead of 9, while the first campaign ran).
     WHERE d.delivery_id = ANY (ARRAY(SELECT delivery_id FROM given)) AND d.delivery_id = given.delivery_id
@@ -203,10 +213,6 @@ WITH given AS (
            WHERE a.delivery_id = given.delivery_id AND a.number = given.number AND a.phase = 'ended' LIMIT 1) IS NULL
     RETURNING d.tenant_id, d.delivery_id, d.run_id, d.campaign_id, d.profile_id, d.channel, d.address, d.status, d.class, d.code,
               given.detail
-), ended AS (
-    INSERT INTO delivery_attempt (tenant_id, delivery_id, number, phase, worker, status, code, class, detail)
-    SELECT leo_tenant(), delivery_id, number, 'ended', %(owner)s, receipt, code, class, detail FROM given
-    ON CONFLICT ON CONSTRAINT delivery_attempt_pkey DO NOTHING
 ), spoiled AS (
     UPDATE profile_address a SET valid = false, reason = left('The provider refused it: ' || changed.detail, 200)
     -- It may be an address of a profile that was merged into this one.
@@ -222,9 +228,9 @@ WITH given AS (
     ON CONFLICT ON CONSTRAINT suppression_unique DO UPDATE SET at = now(), expires_at = NULL
     WHERE suppression.expires_at <= now()
 )
--- Messages that came back before their result was written, and runs that were paused or ended meanwhile: what of those has
--- not been begun is given back.
-SELECT NULL AS run_id, delivery_id AS came_back FROM changed WHERE status = 'failed' AND code = 'bounced'
+-- Messages that have failed for good by this, also those that came back before, and runs that were paused or ended meanwhile:
+-- what of those has not been begun is given back.
+SELECT NULL AS run_id, delivery_id AS failed FROM changed WHERE status IN ('failed', 'dead')
 UNION ALL
 SELECT one.run_id, NULL FROM (SELECT DISTINCT run_id, campaign_id FROM changed) AS one
 CROSS JOIN LATERAL (SELECT r.status FROM campaign_run r WHERE r.run_id = one.run_id LIMIT 1) AS run

@@ -192,6 +192,7 @@ SELECT leo_take_in()
 -- Who is no longer at the source. Without its revision, so that one who comes back as it was is taken again.
 UPDATE cdp_profiles SET status = 'deleted', source_rev = NULL
 WHERE ext_id = ANY (%(keys)s) AND source = %(source)s AND status = 'active'
+RETURNING profile_id
 
 -- name: delete_unmerged
 -- A merge that was undone leaves a profile active; the source may say that it is not.

@@ -40,12 +40,7 @@ WITH asked AS MATERIALIZED (
                     WHEN d.status = 'uncertain' AND NOT %(may_double)s THEN 'may_have_arrived'
                     WHEN d.campaign_status NOT IN ('active', 'paused') OR r.status = 'cancelled' THEN 'campaign_ended'
                     WHEN d.expires_at <= %(now)s THEN 'too_late' END,
-               {refusal},
-               CASE WHEN EXISTS (
-                   SELECT FROM campaign_run f
-                   JOIN all_decision made ON made.tenant_id = f.tenant_id AND made.run_id = f.run_id
-                   WHERE f.tenant_id = d.tenant_id AND f.parent_id = d.run_id AND f.kind = 'fallback'
-                     AND made.profile_id = d.profile_id AND made.action = 'send') THEN 'another_channel_took_over' END) AS refused
+               {refusal}, other.channel) AS refused
     FROM asked d
     JOIN campaign_run r ON r.tenant_id = d.tenant_id AND r.run_id = d.run_id
     LEFT JOIN LATERAL (
@@ -54,6 +49,18 @@ WITH asked AS MATERIALIZED (
           AND one.key = coalesce((SELECT own.key FROM policy own
                                   WHERE own.tenant_id = d.tenant_id AND own.policy_id = d.policy_id), 'default')
         ORDER BY one.version DESC LIMIT 1) AS policy ON true
+    -- What another channel does in its place: in the run that followed the failure, or whenever that one woke again.
+    CROSS JOIN LATERAL (
+        WITH RECURSIVE below AS (
+            SELECT f.run_id FROM campaign_run f WHERE f.tenant_id = d.tenant_id AND f.parent_id = d.run_id AND f.kind = 'fallback'
+            UNION ALL
+            SELECT w.run_id FROM below JOIN campaign_run w ON w.tenant_id = d.tenant_id AND w.parent_id = below.run_id)
+        SELECT CASE WHEN EXISTS (
+                        SELECT FROM below JOIN all_decision made ON made.tenant_id = d.tenant_id AND made.run_id = below.run_id
+                        WHERE made.profile_id = d.profile_id AND made.action = 'send') THEN 'another_channel_took_over'
+                    WHEN EXISTS (
+                        SELECT FROM below JOIN run_batch b ON b.tenant_id = d.tenant_id AND b.run_id = below.run_id
+                        WHERE b.status = 'pending' AND d.profile_id = ANY (b.profile_ids)) THEN 'another_channel_is_tried' END AS channel) AS other
 ), queued AS (
     UPDATE delivery_log d
     SET status = 'queued', due_at = %(now)s, setbacks = 0, pinned = false, moved_to = NULL, settled = NULL

@@ -1,7 +1,9 @@
 -- What a person may ask for by Law 91/2025/QH15: what is known of them, and that it is erased.
 
 -- name: erase
-SELECT leo_erase_profile(p.profile_id, %(reason)s, %(by)s) AS erased, p.profile_id
+SELECT leo_erase_profile(p.profile_id, %(reason)s, %(by)s) AS erased, p.profile_id,
+       EXISTS (SELECT FROM archive_decision d WHERE d.tenant_id = leo_tenant() AND (d.profile_id = p.profile_id OR d.profile_id IN (
+           SELECT m.profile_id FROM cdp_profiles m WHERE m.tenant_id = leo_tenant() AND m.merged_into = p.profile_id))) AS is_archived
 FROM (SELECT profile_id FROM cdp_profiles WHERE tenant_id = leo_tenant() AND ext_id = %(ext_id)s AND status <> 'merged') p
 
 -- name: export

@@ -4,7 +4,7 @@
 -- A channel was connected: whatever was known of an earlier token is forgotten.
 INSERT INTO channel_token (tenant_id, channel_id, due_at) VALUES (leo_tenant(), %(channel_id)s, %(due_at)s)
 ON CONFLICT ON CONSTRAINT channel_token_pkey
-DO UPDATE SET due_at = excluded.due_at, ends_at = NULL, renewed_at = NULL, begun_at = NULL, warning = NULL
+DO UPDATE SET due_at = excluded.due_at, ends_at = NULL, renewed_at = NULL, begun_at = NULL, warning = NULL, fault = NULL
 
 -- name: forget
 -- The channel was connected with nothing that could be renewed or looked at.
@@ -42,13 +42,13 @@ FOR NO KEY UPDATE OF t
 -- name: keep
 -- What was learnt, for every channel that lives on the grant.
 UPDATE channel_token
-SET ends_at = %(ends_at)s, due_at = %(due_at)s, warning = %(warning)s, begun_at = NULL,
+SET ends_at = %(ends_at)s, due_at = %(due_at)s, warning = %(warning)s, fault = %(fault)s, begun_at = NULL,
     renewed_at = CASE WHEN %(is_new)s THEN %(now)s ELSE renewed_at END
 WHERE tenant_id = leo_tenant() AND channel_id = ANY (%(channel_ids)s)
 
 -- name: put_off
 -- Nothing was learnt: looked at again later, or never (NULL) until somebody mends it.
-UPDATE channel_token SET due_at = %(due_at)s, warning = %(warning)s, begun_at = NULL
+UPDATE channel_token SET due_at = %(due_at)s, warning = %(warning)s, fault = %(fault)s, begun_at = NULL
 WHERE tenant_id = leo_tenant() AND channel_id = %(channel_id)s
 
 -- name: say_why

@@ -14,7 +14,7 @@ def certain(bodies: Bodies) -> set[str]:
 
     Raises InvalidInput or LiquidError for what `check` refuses.
     """
-    return {name for source, is_html in sources(bodies) for name in _printed(source, is_html)}
+    return {name for one in sources(bodies) for name in _printed(one.text, one.is_html)}
 
 
 @lru_cache(maxsize=CACHE)

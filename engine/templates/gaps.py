@@ -10,6 +10,7 @@ from engine.templates.liquid import Missing, variables
 from engine.templates.version import Version
 from engine.templates.write import Written, draft, problems
 from rules.errors import InvalidInput
+from rules.faults import Fault
 
 MOST = 50
 
@@ -20,7 +21,7 @@ class Attempted:
 
     written: Written | None
     missing: tuple[str, ...]
-    problems: tuple[str, ...]
+    problems: tuple[Fault, ...]
 
 
 def attempt(
@@ -39,10 +40,10 @@ def attempt(
             name = error.variable
             has_parts = any(one.startswith(f"{name}.") for one in asked)
             if len(missing) >= MOST or not _put(filled, name, {} if has_parts else f"⟦{name}⟧"):
-                return Attempted(None, tuple(missing), (error.message,))
+                return Attempted(None, tuple(missing), error.faults)
             missing += [] if has_parts else [name]
         except InvalidInput as error:
-            return Attempted(None, tuple(missing), (error.message,))
+            return Attempted(None, tuple(missing), error.faults)
         else:
             return Attempted(written, tuple(missing), tuple(problems(version, written)))
 

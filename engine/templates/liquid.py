@@ -10,16 +10,17 @@ from collections.abc import Callable, Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from liquid import BoundTemplate, Environment, RenderContext
 from liquid.exceptions import FilterValueError, LiquidError, ResourceLimitError, UndefinedError
 from liquid.filter import with_context
 from liquid.undefined import FalsyStrictUndefined
 
-from engine.templates.filters import FILTERS, KEY, Reader
+from engine.templates.filters import FILTERS, KEY, Reader, Unfit
 from engine.templates.plain import cleaned
 from rules.errors import InvalidInput
+from rules.faults import Fault, Value
 
 ROOTS = frozenset({"profile", "campaign", "event"})
 NAMES = frozenset({"unsubscribe_url", "preferences_url"})
@@ -42,17 +43,25 @@ FILTER_FAILURES = (ArithmeticError, AttributeError, LookupError, RecursionError,
 class Missing(InvalidInput):
     """A value that a template prints is not there; `variable` is its name."""
 
-    def __init__(self, name: str, variable: str) -> None:
+    def __init__(self, name: str, variable: str, place: str = "") -> None:
+        fault = Fault("template.missing", place, {"name": name, "variable": variable})
         super().__init__(
-            f"The template {name} needs {variable}, which is missing.",
-            remedy=f"Fill {variable} or write {{{{ {variable} | default: '...' }}}}.",
+            fault.say().en, remedy=f"Fill {variable} or write {{{{ {variable} | default: '...' }}}}.", fault=fault
         )
         self.variable = variable
 
 
+class Source(NamedTuple):
+    """One text of a template; `place` is where it stands in its document, as in `data.buttons[0].title`."""
+
+    place: str
+    text: str
+    is_html: bool
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bodies:
-    """The source of one template in one language; `name` stands in every error.
+    """The source of one template in one language; `name` stands in every error, `place` is where it is in a document.
 
     `data` is what its channel alone knows: JSON in which every text is a template.
     """
@@ -62,6 +71,7 @@ class Bodies:
     text: str | None = None
     html: str | None = None
     data: Mapping[str, Any] = field(default_factory=dict)
+    place: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,67 +97,82 @@ def check(bodies: Bodies, known: AbstractSet[str] | None = None) -> set[str]:
     Raises InvalidInput for a syntax error, an unknown filter or tag, no body at all, or an unknown variable.
     """
     if bodies.text is None and bodies.html is None and not bodies.data:
-        raise InvalidInput(f"The template {bodies.name} has no body.", remedy="Give it a text or an HTML body.")
-    used = variables(bodies)
-    for name in sorted(used):
+        raise _wrong("no_body", bodies, "body_text", "Give it a text or an HTML body.")
+    places = {name: source.place for source in reversed(sources(bodies)) for name in _analysed(bodies, source)}
+    for name in sorted(places):
         if not _is_known(name, known):
-            raise InvalidInput(
-                f"The template {bodies.name} uses {name}, which nobody fills.", remedy=_choices(name, known)
+            offered = _offered(name, known)
+            raise _wrong(
+                "unknown_name", bodies, places[name], _choices(name, offered), variable=name, known=", ".join(offered)
             )
-    return used
+    return set(places)
 
 
 def variables(bodies: Bodies) -> set[str]:
     """Give what a template reads from outside, such as {"profile.city", "unsubscribe_url"}; raises InvalidInput."""
-    return {name for source, is_html in sources(bodies) for name in _analysed(bodies.name, source, is_html=is_html)}
+    return {name for source in sources(bodies) for name in _analysed(bodies, source)}
 
 
 def render(bodies: Bodies, context: Mapping[str, Any]) -> Rendered:
     """Fill a template for one person; raises InvalidInput naming the template, the variable and the remedy."""
-    subject = _filled(bodies, bodies.subject, context, is_html=False)
+    subject = _filled(bodies, bodies.subject, context, "subject")
     return Rendered(
         subject=None if subject is None else " ".join(subject.split()),
-        text=_filled(bodies, bodies.text, context, is_html=False),
-        html=_filled(bodies, bodies.html, context, is_html=True),
-        data={name: _deep(bodies, value, context) for name, value in bodies.data.items()},
+        text=_filled(bodies, bodies.text, context, "body_text"),
+        html=_filled(bodies, bodies.html, context, "body_html", is_html=True),
+        data={name: _deep(bodies, value, context, f"data.{name}") for name, value in bodies.data.items()},
     )
 
 
-def _deep(bodies: Bodies, value: Any, context: Mapping[str, Any]) -> Any:
+def _deep(bodies: Bodies, value: Any, context: Mapping[str, Any], place: str) -> Any:
     if isinstance(value, str):
-        return _filled(bodies, value, context, is_html=False)
+        return _filled(bodies, value, context, place)
     if isinstance(value, Mapping):
-        return {name: _deep(bodies, item, context) for name, item in value.items()}
-    return [_deep(bodies, item, context) for item in value] if isinstance(value, list) else value
+        return {name: _deep(bodies, item, context, f"{place}.{name}") for name, item in value.items()}
+    if isinstance(value, list):
+        return [_deep(bodies, item, context, f"{place}[{index}]") for index, item in enumerate(value)]
+    return value
 
 
-def _filled(bodies: Bodies, source: str | None, context: Mapping[str, Any], *, is_html: bool) -> str | None:
-    if source is None:
+def _filled(
+    bodies: Bodies, text: str | None, context: Mapping[str, Any], place: str, *, is_html: bool = False
+) -> str | None:
+    if text is None:
         return None
-    template = _compiled(bodies.name, source, is_html=is_html)
+    template = _compiled(bodies, Source(place, text, is_html))
     try:
         return cleaned(template.render(context))
     except UndefinedError as error:
-        raise Missing(bodies.name, _missing(error)) from error
+        raise Missing(bodies.name, _missing(error), f"{bodies.place}{place}") from error
     except ResourceLimitError as error:
-        raise InvalidInput(
-            f"The template {bodies.name} is too much work: {error.message}.",
-            remedy=f"Loop at most {LOOP_LIMIT} times and write at most {OUTPUT_LIMIT} octets.",
-        ) from error
+        remedy = f"Loop at most {LOOP_LIMIT} times and write at most {OUTPUT_LIMIT} octets."
+        raise _wrong("too_much_work", bodies, place, remedy, said=str(error.message)) from error
     except (LiquidError, *FILTER_FAILURES) as error:
-        raise InvalidInput(
-            f"The template {bodies.name} cannot be filled: {_sentence(error)}.",
-            remedy="Correct the template or the value it uses.",
-        ) from error
+        remedy = "Correct the template or the value it uses."
+        raise _wrong("cannot_be_filled", bodies, place, remedy, said=_why(error)) from error
 
 
-def _compiled(name: str, source: str, *, is_html: bool) -> BoundTemplate:
+def _compiled(bodies: Bodies, source: Source) -> BoundTemplate:
     try:
-        return compile_source(source, is_html)
+        return compile_source(source.text, source.is_html)
     except (LiquidError, RecursionError) as error:
-        raise InvalidInput(
-            f"The template {name} is no valid Liquid: {_sentence(error)}.", remedy="Correct the template."
-        ) from error
+        raise _wrong("no_liquid", bodies, source.place, "Correct the template.", said=_sentence(error)) from error
+
+
+def _wrong(kind: str, bodies: Bodies, place: str, remedy: str, **values: Value) -> InvalidInput:
+    """Refuse a template at a place of its document; `kind` is one of rules/faults/templates.py."""
+    fault = Fault(f"template.{kind}", f"{bodies.place}{place}", {"name": bodies.name, **values})
+    return InvalidInput(fault.say().en, remedy=remedy, fault=fault)
+
+
+def _why(error: Exception) -> Fault:
+    """Give what a filter of ours says, else Liquid's own words."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, Unfit):
+            return cause.fault
+        cause = cause.__cause__
+    return Fault("filter.said", "", {"said": _sentence(error)})
 
 
 @lru_cache(maxsize=CACHE)
@@ -181,8 +206,8 @@ def _ours(function: Callable[..., Any]) -> Callable[..., Any]:
             return function(left, reader if isinstance(reader, Reader) else Reader(), *arguments)
         except ValueError as error:
             raise FilterValueError(str(error), token=None) from error
-        except TypeError as error:
-            raise FilterValueError("a filter is given too much or too little", token=None) from error
+        except TypeError:
+            raise FilterValueError("a filter is given too much or too little", token=None) from Unfit("arguments")
 
     return filled
 
@@ -219,14 +244,12 @@ def _names(source: str, is_html: bool) -> frozenset[str]:  # noqa: FBT001 - a ca
     return frozenset(dotted(segments) for segments in found)
 
 
-def _analysed(name: str, source: str, *, is_html: bool) -> frozenset[str]:
-    _compiled(name, source, is_html=is_html)
+def _analysed(bodies: Bodies, source: Source) -> frozenset[str]:
+    _compiled(bodies, source)
     try:
-        return _names(source, is_html)
+        return _names(source.text, source.is_html)
     except LiquidError as error:
-        raise InvalidInput(
-            f"The template {name} is no valid Liquid: {_sentence(error)}.", remedy="Correct the template."
-        ) from error
+        raise _wrong("no_liquid", bodies, source.place, "Correct the template.", said=_sentence(error)) from error
 
 
 def dotted(segments: Iterable[Any]) -> str:
@@ -246,31 +269,46 @@ def _is_known(name: str, known: AbstractSet[str] | None) -> bool:
     return any(name == one or name.startswith(f"{one}.") for one in known | NAMES)
 
 
-def _choices(name: str, known: AbstractSet[str] | None) -> str:
+def _offered(name: str, known: AbstractSet[str] | None) -> list[str]:
     if name in ROOTS:
-        return f"Name one of its fields, such as {name}.name."
-    names = sorted(known | NAMES) if known is not None else [*(f"{root}.*" for root in sorted(ROOTS)), *sorted(NAMES)]
-    return f"Use one of {', '.join(names)}."
+        return [f"{name}.name"]
+    return sorted(known | NAMES) if known is not None else [*(f"{root}.*" for root in sorted(ROOTS)), *sorted(NAMES)]
 
 
-def sources(bodies: Bodies) -> list[tuple[str, bool]]:
-    """Give every part, each with whether it is HTML; raises InvalidInput where the data is too much."""
-    given = ((bodies.subject, False), (bodies.text, False), (bodies.html, True))
-    present = [(source, is_html) for source, is_html in given if source is not None]
-    return [*present, *((source, False) for source in _texts(bodies.name, bodies.data, depth=0))]
+def _choices(name: str, offered: list[str]) -> str:
+    if name in ROOTS:
+        return f"Name one of its fields, such as {offered[0]}."
+    return f"Use one of {', '.join(offered)}."
 
 
-def _texts(name: str, value: Any, *, depth: int) -> list[str]:
+def sources(bodies: Bodies) -> list[Source]:
+    """Give every part; raises InvalidInput where the data is too much."""
+    given = (
+        ("subject", bodies.subject, False),
+        ("body_text", bodies.text, False),
+        ("body_html", bodies.html, True),
+    )
+    present = [Source(place, text, is_html) for place, text, is_html in given if text is not None]
+    return [*present, *_texts(bodies, bodies.data, "data", depth=0)]
+
+
+def _texts(bodies: Bodies, value: Any, place: str, *, depth: int) -> list[Source]:
     if isinstance(value, str):
-        return [value]
-    items = list(value.values()) if isinstance(value, Mapping) else value if isinstance(value, list) else []
-    found = [text for item in items for text in _texts(name, item, depth=depth + 1)] if depth < DATA_DEPTH else []
+        return [Source(place, value, False)]
+    items = _items(value, place)
+    found = (
+        [one for at, item in items for one in _texts(bodies, item, at, depth=depth + 1)] if depth < DATA_DEPTH else []
+    )
     if (items and depth >= DATA_DEPTH) or len(found) > DATA_TEXTS:
-        raise InvalidInput(
-            f"The data of the template {name} is too much.",
-            remedy=f"Nest it at most {DATA_DEPTH} deep, with at most {DATA_TEXTS} texts.",
-        )
+        remedy = f"Nest it at most {DATA_DEPTH} deep, with at most {DATA_TEXTS} texts."
+        raise _wrong("too_much_data", bodies, "data", remedy, depth=DATA_DEPTH, texts=DATA_TEXTS)
     return found
+
+
+def _items(value: Any, place: str) -> list[tuple[str, Any]]:
+    if isinstance(value, Mapping):
+        return [(f"{place}.{name}", item) for name, item in value.items()]
+    return [(f"{place}[{index}]", item) for index, item in enumerate(value)] if isinstance(value, list) else []
 
 
 def _missing(error: UndefinedError) -> str:

@@ -5,6 +5,7 @@ import re
 import mjml
 
 from rules.errors import InvalidInput
+from rules.faults import Fault
 
 ELEMENTS, TAGS = 400, 3_000
 """The compiler works by recursion and its overflow ends the process: from 1,000 wrappers or 8,000 plain tags within one
@@ -19,18 +20,17 @@ REMEDY = "Correct the MJML: every tag closed, comparisons in Liquid with words o
 def compiled(name: str, source: str) -> str:
     """Give the HTML of a template's MJML, its Liquid untouched; raises InvalidInput."""
     if len(source) > SOURCE_LIMIT or len(ELEMENT.findall(source)) > ELEMENTS or len(TAG.findall(source)) > TAGS:
-        raise InvalidInput(
-            f"The MJML of the template {name} is too large.",
-            remedy=f"Use at most {SOURCE_LIMIT} characters, {ELEMENTS} mj elements and {TAGS} tags.",
-        )
+        fault = Fault("template.mjml_too_large", "body_mjml", {"name": name})
+        remedy = f"Use at most {SOURCE_LIMIT} characters, {ELEMENTS} mj elements and {TAGS} tags."
+        raise InvalidInput(fault.say().en, remedy=remedy, fault=fault)
     try:
         html = mjml.mjml2html(source)
     except ValueError as error:
-        raise InvalidInput(f"The template {name} is no valid MJML: {error}.", remedy=REMEDY) from error
+        fault = Fault("template.no_mjml", "body_mjml", {"name": name, "said": str(error)})
+        raise InvalidInput(fault.say().en, remedy=REMEDY, fault=fault) from error
     unknown = LEFT_OVER.search(html)
     if unknown:
-        raise InvalidInput(
-            f"The template {name} uses {unknown[1]}, which MJML does not know here.",
-            remedy="Use an element of mjml.io/documentation, inside the one it belongs to.",
-        )
+        fault = Fault("template.unknown_mjml", "body_mjml", {"name": name, "tag": unknown[1]})
+        remedy = "Use an element of mjml.io/documentation, inside the one it belongs to."
+        raise InvalidInput(fault.say().en, remedy=remedy, fault=fault)
     return html

@@ -2,12 +2,13 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from channels import content
 from engine.templates.liquid import Bodies, check
 from rules.errors import InvalidInput
+from rules.faults import Fault
 from rules.words import Channel
 
 LOCALE = re.compile(r"[a-zA-Z]{2,3}([-_][a-zA-Z0-9]{2,8})*")
@@ -37,7 +38,9 @@ class Version:
 
 def version_of(row: Mapping[str, Any]) -> Version:
     """Read a version as it is stored."""
-    name = f"{row['key']} v{row['version']} ({row['channel']})"
+    # What is about to be saved has no number yet.
+    number = "" if row["version"] is None else f" v{row['version']}"
+    name = f"{row['key']}{number} ({row['channel']})"
     others: Mapping[str, Mapping[str, Any]] = row["translations"]
     return Version(
         name=name,
@@ -45,39 +48,48 @@ def version_of(row: Mapping[str, Any]) -> Version:
         locale=row["locale"],
         bodies={
             row["locale"]: _bodies(name, row),
-            **{locale: _bodies(f"{name} in {locale}", said) for locale, said in others.items()},
+            **{
+                locale: _bodies(f"{name} in {locale}", said, f"translations.{locale}.")
+                for locale, said in others.items()
+            },
         },
     )
 
 
 def check_version(version: Version) -> None:
-    """Refuse what cannot work for anybody; raises InvalidInput naming the language and the part."""
+    """Refuse what cannot work for anybody; raises InvalidInput naming each language and part that is wrong."""
     if len(version.bodies) > MOST_LOCALES:
-        raise InvalidInput(
-            f"The template {version.name} is written in too many languages.", remedy=f"Use at most {MOST_LOCALES}."
-        )
+        fault = Fault("template.languages", "translations", {"name": version.name, "most": MOST_LOCALES})
+        raise InvalidInput(fault.say().en, remedy=f"Use at most {MOST_LOCALES}.", fault=fault)
     for locale, bodies in version.bodies.items():
         if not LOCALE.fullmatch(locale):
-            raise InvalidInput(f"{locale!r} is no language.", remedy="Use a tag such as vi, en or en-GB.")
+            fault = Fault("template.no_language", f"{bodies.place}locale", {"locale": locale})
+            raise InvalidInput(fault.say().en, remedy="Use a tag such as vi, en or en-GB.", fault=fault)
         check(bodies)
-        for problem in _problems(version.channel, bodies):
-            raise InvalidInput(
-                f"The template {bodies.name} cannot be sent: {problem}.",
-                remedy=f"See what {version.channel} carries: docs/templates.md.",
-            )
+    found = [(bodies, fault) for bodies in version.bodies.values() for fault in _problems(version.channel, bodies)]
+    if found:
+        bodies, first = found[0]
+        raise InvalidInput(
+            f"The template {bodies.name} cannot be sent: {first.say().en}",
+            remedy=f"See what {version.channel} carries: docs/templates.md.",
+            fault=first,
+            more=[fault for _, fault in found[1:]],
+        )
 
 
-def _problems(channel: Channel, bodies: Bodies) -> Iterator[str]:
+def _problems(channel: Channel, bodies: Bodies) -> Iterator[Fault]:
     parts = {"subject": bodies.subject, "text": bodies.text, "html": bodies.html}
-    yield from content.of(channel).form_problems(parts, bodies.data)
+    for fault in content.of(channel).form_problems(parts, bodies.data):
+        yield replace(fault, where=f"{bodies.place}{fault.where}")
     active = ACTIVE.search(bodies.html or "")
     if active:
-        yield f"no reader runs {active[0].strip().strip('<')!r}"
+        yield Fault("content.active", f"{bodies.place}body_html", {"tag": active[0].strip().strip("<")})
 
 
-def _bodies(name: str, said: Mapping[str, Any]) -> Bodies:
+def _bodies(name: str, said: Mapping[str, Any], place: str = "") -> Bodies:
     return Bodies(
         name=name,
+        place=place,
         subject=said.get("subject"),
         text=said.get("body_text"),
         html=said.get("body_html"),

@@ -13,6 +13,7 @@ from engine.templates.filters import KEY, Reader
 from engine.templates.liquid import render
 from engine.templates.version import Version
 from rules.errors import InvalidInput
+from rules.faults import Fault
 from rules.words import Channel
 
 # A value of a person may stand in a link; letters can be set apart by white space that browsers leave out.
@@ -51,8 +52,9 @@ def write(
     written = draft(version, context, reader=reader, unsubscribe_url=unsubscribe_url, is_advertising=is_advertising)
     for problem in problems(version, written):
         raise InvalidInput(
-            f"The message of the template {version.name} cannot be sent: {problem}.",
+            f"The message of the template {version.name} cannot be sent: {problem.say().en}",
             remedy="Correct the template or the value it uses.",
+            fault=problem,
         )
     return written
 
@@ -79,14 +81,14 @@ def draft(
     return written
 
 
-def problems(version: Version, written: Written) -> list[str]:
+def problems(version: Version, written: Written) -> list[Fault]:
     """Say why it may not leave."""
     bodies = version.bodies[written.locale]
     found = list(content.of(version.channel).problems(written.parts, {**bodies.data, **written.data}))
     if not any((part or "").strip() for part in (written.text, written.html)) and not written.data:
-        found.append("it is empty for this person")
+        found.append(Fault("content.empty", "body_text"))
     if written.html is not None and HARMFUL.search(written.html):
-        found.append("a link in it would run a script")
+        found.append(Fault("content.harmful", "body_html"))
     return found
 
 

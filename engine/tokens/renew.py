@@ -21,6 +21,7 @@ from engine.queries import queries
 from engine.tokens import store
 from engine.tokens.store import Locked
 from rules.errors import LeoError, Unavailable
+from rules.faults import Fault
 
 AT_ONCE = 16
 TRY_AGAIN = timedelta(minutes=1)
@@ -115,27 +116,26 @@ async def _keep(
 
 
 async def _put_off(conn: Transaction, own: Locked, error: LeoError, now: datetime) -> Renewal:
-    values = {"channel_id": own.channel_id, "due_at": now + TRY_AGAIN, "warning": error.message}
-    await conn.execute(_SQL["put_off"], values)
+    await store.put_off(
+        conn, channel_id=own.channel_id, due_at=now + TRY_AGAIN, warning=error.message, fault=error.fault
+    )
     log.warning("token not renewed: %s", error.message, extra={"channel": own.channel_id, "name_of_channel": own.name})
     return Renewal.LATER
 
 
 async def _end(conn: Transaction, own: Locked, error: GrantEnded, now: datetime) -> Renewal:
     """Pause the channel, or let it send until its token ends where that is known to be later."""
-    words = f"{error.message} {error.remedy}"
+    words, fault = f"{error.message} {error.remedy}", error.fault
     if own.begun_at is not None and own.begun_at < now:
-        words = (
-            f"A renewal that began at {own.begun_at:%Y-%m-%d %H:%M:%S} UTC was cut off, and its answer lost. {words}"
-        )
+        began = f"{own.begun_at:%Y-%m-%d %H:%M:%S}"
+        words = f"A renewal that began at {began} UTC was cut off, and its answer lost. {words}"
+        fault = None if fault is None else Fault("token.cut_off", "token", {"at": began, "why": fault})
     extra = {"channel": own.channel_id, "name_of_channel": own.name}
     if own.status == "connected" and own.ends_at is not None and own.ends_at > now:
-        await conn.execute(
-            _SQL["put_off"], {"channel_id": own.channel_id, "due_at": own.ends_at, "warning": words[:500]}
-        )
+        await store.put_off(conn, channel_id=own.channel_id, due_at=own.ends_at, warning=words[:500], fault=fault)
         log.error("token cannot be renewed, the channel sends until %s: %s", own.ends_at, words, extra=extra)
         return Renewal.ENDED
-    await conn.execute(_SQL["put_off"], {"channel_id": own.channel_id, "due_at": None, "warning": words[:500]})
+    await store.put_off(conn, channel_id=own.channel_id, due_at=None, warning=words[:500], fault=fault)
     reason = f"grant_ended: {words}"
     await pause_channel(conn, channel_id=own.channel_id, reason=reason)
     await conn.execute(_SQL["say_why"], {"channel_id": own.channel_id, "reason": reason})

@@ -6,12 +6,15 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from psycopg.types.json import Jsonb
+
 from channels.tokens import Kept
 from channels.tokens.keepers import keeper
 from engine import credentials
 from engine.credentials import Vault
 from engine.db import Transaction
 from engine.queries import queries
+from rules.faults import Fault
 from rules.words import Channel
 
 _SQL = queries("tokens")
@@ -96,7 +99,20 @@ async def keep(
         "ends_at": kept.ends_at,
         "due_at": kept.look_at,
         "warning": kept.warning,
+        "fault": _stored(kept.fault),
         "is_new": bool(secrets),
         "now": now,
     }
     await conn.execute(_SQL["keep"], values)
+
+
+async def put_off(
+    conn: Transaction, *, channel_id: int, due_at: datetime | None, warning: str, fault: Fault | None
+) -> None:
+    """Have a token looked at again at `due_at`, or never until somebody mends it; `fault` says why by its kind."""
+    values = {"channel_id": channel_id, "due_at": due_at, "warning": warning, "fault": _stored(fault)}
+    await conn.execute(_SQL["put_off"], values)
+
+
+def _stored(fault: Fault | None) -> Jsonb | None:
+    return None if fault is None else Jsonb(fault.document())

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from engine.db import Transaction
 from engine.queries import queries
+from engine.text import composed
 from rules.errors import NotFound
 
 _SQL = queries("tools")
@@ -13,7 +14,7 @@ _SQL = queries("tools")
 
 async def campaign_named(conn: Transaction, *, tenant_id: UUID, key: str) -> Mapping[str, Any]:
     """Give campaign_id, key, name, status, and key and rule of the segment it sends to, None where it has none."""
-    row = await (await conn.execute(_SQL["campaign"], {"tenant_id": tenant_id, "key": key})).fetchone()
+    row = await (await conn.execute(_SQL["campaign"], {"tenant_id": tenant_id, "key": composed("key", key)})).fetchone()
     if row is None:
         raise NotFound(f"There is no campaign {key!r}.", remedy="Check its key: GET /campaigns lists them.")
     return row
@@ -21,7 +22,7 @@ async def campaign_named(conn: Transaction, *, tenant_id: UUID, key: str) -> Map
 
 async def segment_named(conn: Transaction, *, tenant_id: UUID, key: str) -> Mapping[str, Any]:
     """Give segment_id, name and rule."""
-    row = await (await conn.execute(_SQL["segment"], {"tenant_id": tenant_id, "key": key})).fetchone()
+    row = await (await conn.execute(_SQL["segment"], {"tenant_id": tenant_id, "key": composed("key", key)})).fetchone()
     if row is None:
         raise NotFound(f"There is no segment {key!r}.", remedy="Check its key, or create the segment first.")
     return row
@@ -38,10 +39,9 @@ async def profile_named(conn: Transaction, *, ext_id: str) -> int:
 
 async def templates_named(conn: Transaction, *, tenant_id: UUID, keys: Sequence[str]) -> list[int]:
     """Give the ids of the newest approved version of each, on every channel that it has."""
-    rows = await (
-        await conn.execute(_SQL["approved_templates"], {"tenant_id": tenant_id, "keys": list(keys)})
-    ).fetchall()
-    missing = set(keys) - {row["key"] for row in rows}
+    wanted = [composed("key", key) for key in keys]
+    rows = await (await conn.execute(_SQL["approved_templates"], {"tenant_id": tenant_id, "keys": wanted})).fetchall()
+    missing = set(wanted) - {row["key"] for row in rows}
     if missing:
         raise NotFound(
             f"There is no approved template {min(missing)!r}.", remedy="Check its key, or approve the template first."

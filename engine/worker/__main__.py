@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import os
+import signal
 import sys
 
 from engine import embedded, lanes, lines, tracing
@@ -22,6 +23,7 @@ def main() -> int:
     parser.add_argument("--lane", choices=lanes_known, required=True, help="realtime or bulk; cron only schedules")
     lane: str = parser.parse_args().lane
     try:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
         settings = Settings.load()
         lines.configure(settings.log_level, settings.log_format)
         servers = embedded.ensure(settings)

@@ -53,7 +53,7 @@ class Clauses:
             elif self._cursor.here.is_word("MATCH", "OPTIONAL"):
                 self._match()
             else:
-                self._cursor.refuse_here("MATCH, OPTIONAL MATCH, WITH or RETURN is expected here.")
+                self._cursor.refuse_here("clause_expected")
         self._return()
 
     def _unwind(self) -> str:
@@ -78,8 +78,7 @@ class Clauses:
         condition = self._where()
         if unwound and unwound not in self.scope.mentioned:
             self._cursor.refuse_here(
-                f"This MATCH does not use {unwound!r}.",
-                remedy=f"Compare with it, as in: WHERE p.profile_id = {unwound}.",
+                "unused_list", remedy=f"Compare with it, as in: WHERE p.profile_id = {unwound}.", name=unwound
             )
         self.matches.append(Match(begin, self._cursor.before.until, condition, is_optional))
 
@@ -99,7 +98,7 @@ class Clauses:
             at = self._cursor.here.at
             name, variable = self._item()
             if name in kept:
-                self._cursor.refuse(f"{name!r} is listed twice.", at=at, remedy="Use another name.")
+                self._cursor.refuse("listed_twice", at=at, remedy="Use another name.", name=name)
             kept[name] = variable
             if not self._cursor.accept(","):
                 break
@@ -117,15 +116,15 @@ class Clauses:
         held = self.scope.variables[value.variable] if value.variable and not value.property else None
         if not self._cursor.accept("AS"):
             if held is None or value.variable is None:
-                self._cursor.refuse("What WITH computes needs a name.", at=at, remedy="Add AS and a name.")
+                self._cursor.refuse("with_needs_name", at=at, remedy="Add AS and a name.")
             return value.variable, held
         name = self.scope.new_name()
         self._remember(name, value)
         if held and held.kind != "value" and name != value.variable:
-            self._cursor.refuse("A node, edge or path keeps its name.", at=at, remedy="Leave out AS and the name.")
+            self._cursor.refuse("keeps_name", at=at, remedy="Leave out AS and the name.")
         earlier = self.scope.variables.get(name)
         if earlier and earlier.kind != "value" and name != value.variable:
-            self._cursor.refuse(f"{name!r} is named already.", at=at, remedy="Use another name.")
+            self._cursor.refuse("named_already", at=at, remedy="Use another name.", name=name)
         return name, held or Variable("value", weight=value.weight)
 
     def _return(self) -> None:
@@ -140,16 +139,16 @@ class Clauses:
             self.scope.variables.setdefault(column.name, Variable("value"))
         self._order()
         if self._cursor.here.kind != "end":
-            self._cursor.refuse_here("The query ends with RETURN.")
+            self._cursor.refuse_here("not_last")
 
     def _column(self) -> None:
         at = self._cursor.here.at
         value = self._expressions.read()
         name = self.scope.new_name() if self._cursor.accept("AS") else value.property or value.variable
         if name is None:
-            self._cursor.refuse("What RETURN computes needs a name.", at=at, remedy="Add AS and a name.")
+            self._cursor.refuse("return_needs_name", at=at, remedy="Add AS and a name.")
         if name in {column.name for column in self.columns}:
-            self._cursor.refuse(f"There are two columns {name!r}.", at=at, remedy="Name one of them with AS.")
+            self._cursor.refuse("two_columns", at=at, remedy="Name one of them with AS.", name=name)
         self._remember(name, value)
         self.columns.append(Column(name, value.variable, self._label(value), value.property))
 
@@ -185,5 +184,5 @@ class Clauses:
         elif token.kind == "number" and token.text.isdigit():
             return int(self._cursor.take().text)
         else:
-            self._cursor.refuse_here("A whole number or a parameter is expected here.")
+            self._cursor.refuse_here("number_expected")
         return None

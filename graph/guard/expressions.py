@@ -64,7 +64,7 @@ class Expressions:
         """Read an expression whose operators bind at least as tightly as `floor`."""
         self._nested += 1
         if self._nested > MOST_NESTED:
-            self._cursor.refuse_here(f"This is nested more than {MOST_NESTED} times.", remedy="Write it flatter.")
+            self._cursor.refuse_here("nested", remedy="Write it flatter.", most=MOST_NESTED)
         value = self._first(floor)
         before = ""
         while (strength := self._strength()) >= floor:
@@ -92,7 +92,7 @@ class Expressions:
         operator = self._cursor.here.text.upper()
         if before in _ALONE and operator in _ALONE:
             self._cursor.refuse_here(
-                f"{operator} cannot follow {before} like this.", remedy="Put one of them in parentheses."
+                "in_a_row", remedy="Put one of them in parentheses.", operator=operator, before=before
             )
         return operator
 
@@ -120,9 +120,7 @@ class Expressions:
 
     def _refuse_condition(self, value: Value) -> None:
         if value.is_condition:
-            self._cursor.refuse_here(
-                "A condition is no value here.", remedy="Make one of it: CASE WHEN the condition THEN 1 ELSE 0 END."
-            )
+            self._cursor.refuse_here("no_value", remedy="Make one of it: CASE WHEN the condition THEN 1 ELSE 0 END.")
 
     def _atom(self) -> Value:
         token = self._cursor.here
@@ -145,7 +143,7 @@ class Expressions:
         if self._cursor.here.is_word("["):
             return self.read_list()
         if not self._cursor.accept("("):
-            self._cursor.refuse_here("A value is expected here.")
+            self._cursor.refuse_here("value_expected")
         value = self.read()
         self._cursor.expect(")")
         return Value(value.weight, is_condition=value.is_condition)
@@ -162,7 +160,11 @@ class Expressions:
             count += 1
         if count > MOST_LISTED:
             self._cursor.refuse(
-                f"This list has {count:,} values.", at=begun.at, remedy=f"Write at most {MOST_LISTED:,}."
+                "list_too_long",
+                at=begun.at,
+                remedy=f"Write at most {MOST_LISTED:,}.",
+                count=count,
+                most=MOST_LISTED,
             )
         return Value(self._bounded(weight))
 
@@ -217,15 +219,19 @@ class Expressions:
         least, most = FUNCTIONS[function]
         if not least <= len(given) <= most:
             self._cursor.refuse(
-                f"{function} does not take {len(given)} values.", at=begun.at, remedy=f"Give {least} to {most}."
+                "argument_count",
+                at=begun.at,
+                remedy=f"Give {least} to {most}.",
+                function=function,
+                count=len(given),
+                least=least,
+                most=most,
             )
         return Value(max(value.weight for value in given))
 
     def _refuse_function(self, name: str) -> NoReturn:
-        self._cursor.refuse_here(
-            f"The function {name[:LONGEST_NAME]!r} is not taken.",
-            remedy=f"There are: exists, {', '.join(sorted({*FUNCTIONS, *AGGREGATES}))}.",
-        )
+        known = f"exists, {', '.join(sorted({*FUNCTIONS, *AGGREGATES}))}"
+        self._cursor.refuse_here("no_function", remedy=f"There are: {known}.", name=name[:LONGEST_NAME], known=known)
 
     def _exists(self) -> Value:
         """Read `exists(p.name)` or `exists((p)-[:KIND]->(:Label))`."""
@@ -234,17 +240,17 @@ class Expressions:
         at = self._cursor.here.at
         if not self._cursor.here.is_word("("):
             if self.read().property is None:
-                self._cursor.refuse("exists() takes a property or a pattern.", at=at, remedy="As in: exists(p.name).")
+                self._cursor.refuse("exists_takes", at=at, remedy="As in: exists(p.name).")
         elif not self._paths.read(may_name=False):
-            self._cursor.refuse("This pattern names no node that is known.", at=at, remedy="Begin it with one.")
+            self._cursor.refuse("unknown_pattern", at=at, remedy="Begin it with one.")
         self._cursor.expect(")")
         return Value(is_condition=True)
 
     def _aggregate(self, function: str) -> Value:
         if not self.may_aggregate:
-            self._cursor.refuse_here(f"{function}() is not taken here.", remedy="Compute it in WITH or RETURN.")
+            self._cursor.refuse_here("aggregate_here", remedy="Compute it in WITH or RETURN.", function=function)
         if function == "collect" and not self.may_collect:
-            self._cursor.refuse_here("collect() is taken in RETURN alone.", remedy="Use count() before it.")
+            self._cursor.refuse_here("collect_elsewhere", remedy="Use count() before it.")
         if function == "collect":
             self._count_collect()
         self._cursor.take()
@@ -258,21 +264,22 @@ class Expressions:
         value = self._plain()
         self.may_aggregate = True
         if function == "collect" and value.weight > WEIGHT_OF_VALUE:
-            self._cursor.refuse("collect() takes a variable or a property.", at=at, remedy="Collect one of them.")
+            self._cursor.refuse("collect_takes", at=at, remedy="Collect one of them.")
         self._cursor.expect(")")
         return Value(value.weight)
 
     def _count_collect(self) -> None:
         if self.collected_from is None or self.collected_from > MOST_COLLECTED:
             self._cursor.refuse_here(
-                "collect() has no bound here.",
+                "collect_unbounded",
                 remedy=f"Write before it: WITH what you need LIMIT {MOST_COLLECTED}, or fewer.",
+                most=MOST_COLLECTED,
             )
         self._collect_count += 1
         if self._collect_count > MOST_COLLECTS:
-            self._cursor.refuse_here(f"There are more than {MOST_COLLECTS} collect().", remedy="Ask for less at once.")
+            self._cursor.refuse_here("collects", remedy="Ask for less at once.", most=MOST_COLLECTS)
 
     def _bounded(self, weight: int) -> int:
         if weight > MOST_WEIGHT:
-            self._cursor.refuse_here("This text or list would grow too long.", remedy="Join less with '+'.")
+            self._cursor.refuse_here("grows", remedy="Join less with '+'.")
         return weight

@@ -25,12 +25,7 @@ class Paths:
             at = self._cursor.here.at
             named = self._named_path()
             if not named & reached and not is_first:
-                self._cursor.refuse(
-                    "This pattern shares no node with what stands before it, so everything would be joined with"
-                    " everything.",
-                    at=at,
-                    remedy="Begin it with a node that is named already.",
-                )
+                self._cursor.refuse("no_shared_node", at=at, remedy="Begin it with a node that is named already.")
             reached |= named
             is_first = False
             if not self._cursor.accept(","):
@@ -44,11 +39,9 @@ class Paths:
             self._edge(may_name=may_name)
             nodes.append(self._node(may_name=may_name))
         if self._cursor.here.is_word("->"):
-            self._cursor.refuse_here("An edge is written with brackets.", remedy="Write it as -[:KIND]->.")
+            self._cursor.refuse_here("no_brackets", remedy="Write it as -[:KIND]->.")
         if not any(is_found for _, is_found in nodes):
-            self._cursor.refuse(
-                "No node of this pattern has a label.", at=begun.at, remedy="Write one, as in (p:Profile)."
-            )
+            self._cursor.refuse("no_label", at=begun.at, remedy="Write one, as in (p:Profile).")
         return {name for name, _ in nodes if name}
 
     def _named_path(self) -> set[str]:
@@ -56,7 +49,7 @@ class Paths:
             return self.read()
         name = self._scope.new_name()
         if name in self._scope.variables:
-            self._cursor.refuse(f"{name!r} is named already.", at=self._cursor.before.at, remedy="Use another name.")
+            self._cursor.refuse("named_already", at=self._cursor.before.at, remedy="Use another name.", name=name)
         self._cursor.expect("=")
         named = self.read()
         self._scope.variables[name] = Variable("path")
@@ -69,7 +62,7 @@ class Paths:
         at = self._cursor.here.at
         name = self._scope.new_name() if self._cursor.here.kind == "name" else None
         known = self._scope.variables.get(name) if name else None
-        label = self._element(self._scope.labels, "label") if self._cursor.accept(":") else None
+        label = self._element(self._scope.labels, is_label=True) if self._cursor.accept(":") else None
         self._cursor.expect(")")
         if name is None:
             return None, label is not None
@@ -78,9 +71,7 @@ class Paths:
                 self._refuse_unknown(name, at)
             self._scope.variables[name] = Variable("node", label, match=self._scope.match_count)
         elif known.kind != "node" or label not in {None, known.element}:
-            self._cursor.refuse(
-                f"{name!r} is something else already.", at=at, remedy="Use another name, or leave the label out."
-            )
+            self._cursor.refuse("something_else", at=at, remedy="Use another name, or leave the label out.", name=name)
         else:
             self._scope.mentioned.add(name)
         return name, known is not None or label is not None
@@ -96,16 +87,16 @@ class Paths:
             if not may_name:
                 self._refuse_unknown(name, at)
             if name in self._scope.variables:
-                self._cursor.refuse(f"{name!r} is named already.", at=at, remedy="Use another name for this edge.")
+                self._cursor.refuse("named_already", at=at, remedy="Use another name for this edge.", name=name)
         else:
             name = None
-        kind = self._element(self._scope.edges, "kind of edge") if self._cursor.accept(":") else None
+        kind = self._element(self._scope.edges, is_label=False) if self._cursor.accept(":") else None
         if self._cursor.here.is_word("*"):
-            self._cursor.refuse_here("Paths of variable length are not taken.", remedy="Write each hop.")
+            self._cursor.refuse_here("variable_length", remedy="Write each hop.")
         self._cursor.expect("]")
         if begun.text == "-" and self._cursor.here.is_word("-"):
             self._cursor.refuse(
-                "This edge has no direction.",
+                "no_direction",
                 at=begun.at,
                 remedy="Write -[:KIND]-> or <-[:KIND]-, or a MATCH for each.",
             )
@@ -113,26 +104,25 @@ class Paths:
         if name:
             self._scope.variables[name] = Variable("edge", kind, match=self._scope.match_count)
 
-    def _element(self, elements: Elements, what: str) -> str:
+    def _element(self, elements: Elements, *, is_label: bool) -> str:
         """Take a label or a kind. AGE finds nothing under one that is not there, and says nothing."""
         token = self._cursor.here
         if token.kind != "name":
-            self._cursor.refuse_here(f"A {what} is expected here.")
+            self._cursor.refuse_here("label_expected" if is_label else "kind_expected")
         if token.text not in elements:
+            known = ", ".join(sorted(elements))
             self._cursor.refuse_here(
-                f"There is no {what} {token.text[:LONGEST_NAME]!r}.",
-                remedy=f"There are: {', '.join(sorted(elements))}.",
+                "no_such_label" if is_label else "no_such_kind",
+                remedy=f"There are: {known}.",
+                name=token.text[:LONGEST_NAME],
+                known=known,
             )
         return self._cursor.take().text
 
     def _refuse_unknown(self, name: str, at: int) -> NoReturn:
-        self._cursor.refuse(
-            f"{name!r} is not known outside of exists().", at=at, remedy="Leave the name out, or MATCH it before."
-        )
+        self._cursor.refuse("unknown_outside", at=at, remedy="Leave the name out, or MATCH it before.", name=name)
 
     def _count(self) -> None:
         self._scope.element_count += 1
         if self._scope.element_count > MOST_ELEMENTS:
-            self._cursor.refuse_here(
-                f"The patterns have more than {MOST_ELEMENTS} nodes and edges.", remedy="Ask for less at once."
-            )
+            self._cursor.refuse_here("too_many_elements", remedy="Ask for less at once.", most=MOST_ELEMENTS)

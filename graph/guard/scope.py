@@ -40,11 +40,14 @@ class Scope:
         """Take a name that a query may give to something."""
         token = self._cursor.here
         if token.kind != "name" or token.text.upper() in RESERVED:
-            self._cursor.refuse_here("A name is expected here.")
+            self._cursor.refuse_here("name_expected")
         if token.text.startswith("_") or token.text.lower().startswith(OWN_PREFIX) or len(token.text) > LONGEST_NAME:
             self._cursor.refuse_here(
-                f"{token.text[:LONGEST_NAME]!r} cannot be a name.",
+                "no_name",
                 remedy=f"Begin with a letter, not with {OWN_PREFIX}, and use at most {LONGEST_NAME} characters.",
+                name=token.text[:LONGEST_NAME],
+                prefix=OWN_PREFIX,
+                most=LONGEST_NAME,
             )
         return self._cursor.take().text
 
@@ -54,8 +57,9 @@ class Scope:
         variable = self.variables.get(token.text) if token.kind == "name" else None
         if variable is None:
             self._cursor.refuse_here(
-                f"There is no variable {token.text[:LONGEST_NAME]!r} here.",
+                "no_variable",
                 remedy="Name it in MATCH, UNWIND or WITH before.",
+                name=token.text[:LONGEST_NAME],
             )
         self.mentioned.add(token.text)
         self._cursor.take()
@@ -65,7 +69,7 @@ class Scope:
         """Take a parameter and remember its name."""
         name = self._cursor.here.text[1:]
         if name.startswith(OWN_PREFIX):
-            self._cursor.refuse_here(f"A parameter cannot begin with {OWN_PREFIX}.", remedy="Use another name.")
+            self._cursor.refuse_here("own_parameter", remedy="Use another name.", prefix=OWN_PREFIX)
         self._cursor.take()
         self.parameters.add(name)
 
@@ -73,16 +77,20 @@ class Scope:
         """Take the name of a property, behind the dot. A misspelt one would be null for everybody, and no error."""
         token = self._cursor.here
         if token.kind != "name":
-            self._cursor.refuse_here("The name of a property is expected here.")
+            self._cursor.refuse_here("property_expected")
         if variable.kind in {"path", "value"}:
-            self._cursor.refuse_here("Only nodes and edges have properties.")
+            self._cursor.refuse_here("no_properties")
         elements = self.labels if variable.kind == "node" else self.edges
         properties = (
             elements[variable.element] if variable.element else {one for every in elements.values() for one in every}
         )
         if token.text not in properties:
+            known = ", ".join(sorted(properties)) or "∅"
             self._cursor.refuse_here(
-                f"{variable.element or 'The graph'} has no property {token.text[:LONGEST_NAME]!r}.",
-                remedy=f"There are: {', '.join(sorted(properties)) or 'none'}.",
+                "no_such_property" if variable.element else "no_property_anywhere",
+                remedy=f"There are: {known}.",
+                name=token.text[:LONGEST_NAME],
+                known=known,
+                **({"element": variable.element} if variable.element else {}),
             )
         return self._cursor.take().text

@@ -28,21 +28,24 @@ _TOKEN = re.compile(
 _MARKS = frozenset({*"()[],.:", *"+-*/%^=<>", "<>", "<=", ">=", "->", "<-"})
 # Texts of a query hold tabs and new lines, and no other character of control.
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
+# The kinds of rules/faults/cypher.py and what to write instead.
 _WHY_NOT = {
-    "::": ("Casts with '::' are not taken.", "Use toInteger, toFloat, toString or toBoolean."),
-    "..": ("Ranges with '..' are not taken.", "Write a pattern of fixed length, or a list."),
-    "`": ("Names in backticks are not taken.", "Use a name of letters, digits and underscores."),
-    ";": ("A query is one statement and has no ';'.", "Send the statements one by one."),
-    "{": ("Maps in '{}' are not taken.", "Compare with WHERE, as in: WHERE p.ext_id = $ext_id."),
-    "}": ("Maps in '{}' are not taken.", "Compare with WHERE, as in: WHERE p.ext_id = $ext_id."),
-    "$": ("A '$' has to begin the name of a parameter.", "Write it as $name, in small letters, after a space."),
-    "'": ("This text does not end, or holds an unknown escape.", r"End it with ' and write \ as \\."),
-    '"': ("This text does not end, or holds an unknown escape.", r'End it with " and write \ as \\.'),
-    "|": ("An edge has one kind.", "Write a MATCH for each kind."),
-    "--": ("Comments and edges without brackets are not taken.", "Write an edge as -[:KIND]->."),
-    "-->": ("An edge is written with brackets.", "Write it as -[:KIND]->."),
-    "<--": ("An edge is written with brackets.", "Write it as <-[:KIND]-."),
+    "::": ("no_cast", "Use toInteger, toFloat, toString or toBoolean."),
+    "..": ("no_range", "Write a pattern of fixed length, or a list."),
+    "`": ("no_backtick", "Use a name of letters, digits and underscores."),
+    ";": ("no_semicolon", "Send the statements one by one."),
+    "{": ("no_map", "Compare with WHERE, as in: WHERE p.ext_id = $ext_id."),
+    "}": ("no_map", "Compare with WHERE, as in: WHERE p.ext_id = $ext_id."),
+    "$": ("lonely_dollar", "Write it as $name, in small letters, after a space."),
+    "'": ("open_text", r"End it with ' and write \ as \\."),
+    '"': ("open_text", r'End it with " and write \ as \\.'),
+    "|": ("one_kind", "Write a MATCH for each kind."),
+    "--": ("no_bare_edge", "Write an edge as -[:KIND]->."),
+    "-->": ("no_brackets", "Write it as -[:KIND]->."),
+    "<--": ("no_brackets", "Write it as <-[:KIND]-."),
 }
+_APART = "Put spaces around operators, and other characters into quotes."
+_SHOWN = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,35 +104,37 @@ class Cursor:
 
     def expect(self, word: str) -> Token:
         if not self.here.is_word(word):
-            self.refuse_here(f"{word} is expected here, not {self._shown()}.")
+            if self.here.kind == "end":
+                self.refuse_here("expected_at_end", wanted=word)
+            self.refuse_here("expected", wanted=word, found=self.here.text[:_SHOWN])
         return self.take()
 
     def refuse_here(
-        self, sentence: str, *, remedy: str = "See the words a query may have in docs/graph.md."
+        self, kind: str, *, remedy: str = "See the words a query may have in docs/graph.md.", **values: Value
     ) -> NoReturn:
         """Say why the query ends here; a word that writes is named as such."""
         if self.here.kind == "name" and self.here.text.upper() in WRITES:
-            sentence, remedy = f"{self.here.text.upper()} is not taken: queries only read.", "Leave it out."
-        self.refuse(sentence, at=self.here.at, remedy=remedy)
+            self.refuse("only_read", at=self.here.at, remedy="Leave it out.", word=self.here.text.upper())
+        self.refuse(kind, at=self.here.at, remedy=remedy, **values)
 
-    def refuse(self, sentence: str, *, at: int, remedy: str) -> NoReturn:
-        """Raise InvalidInput with line and column, both counted from 1."""
+    def refuse(self, kind: str, *, at: int, remedy: str, **values: Value) -> NoReturn:
+        """Raise InvalidInput with line and column, both counted from 1; `kind` is one of rules/faults/cypher.py."""
         line = self._text.count("\n", 0, at) + 1
         column = at - (self._text.rfind("\n", 0, at) + 1) + 1
-        values: dict[str, Value] = {"line": line, "column": column, "said": sentence, "remedy": remedy}
-        fault = Fault("cypher.refused", "query", values)
-        raise InvalidInput(f"Cypher, line {line}, column {column}: {sentence}", remedy=remedy, fault=fault)
-
-    def _shown(self) -> str:
-        return "the end" if self.here.kind == "end" else repr(self.here.text[:40])
+        fault = Fault(f"cypher.{kind}", "query", {"line": line, "column": column, **values})
+        raise InvalidInput(fault.say().en, remedy=remedy, fault=fault)
 
     def _read(self) -> Iterator[Token]:
         if len(self._text) > MOST_CHARACTERS:
             self.refuse(
-                f"The query has {len(self._text):,} characters.", at=0, remedy=f"Write at most {MOST_CHARACTERS:,}."
+                "too_long",
+                at=0,
+                remedy=f"Write at most {MOST_CHARACTERS:,}.",
+                count=len(self._text),
+                most=MOST_CHARACTERS,
             )
         if found := _UNPRINTABLE.search(self._text):
-            self.refuse(f"The character {found[0]!r} is not taken.", at=found.start(), remedy="Remove it.")
+            self.refuse("unprintable", at=found.start(), remedy="Remove it.", text=found[0])
         at = 0
         while at < len(self._text):
             match = _TOKEN.match(self._text, at)
@@ -143,8 +148,8 @@ class Cursor:
 
     def _refuse_unknown(self, text: str, at: int) -> NoReturn:
         if text.startswith(("//", "/*")):
-            self.refuse("Comments are not taken.", at=at, remedy="Leave them out.")
-        sentence, remedy = _WHY_NOT.get(
-            text, (f"{text!r} is not taken here.", "Put spaces around operators, and other characters into quotes.")
-        )
-        self.refuse(sentence, at=at, remedy=remedy)
+            self.refuse("no_comment", at=at, remedy="Leave them out.")
+        if text not in _WHY_NOT:
+            self.refuse("unknown_sign", at=at, remedy=_APART, text=text)
+        kind, remedy = _WHY_NOT[text]
+        self.refuse(kind, at=at, remedy=remedy)

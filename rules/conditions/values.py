@@ -31,7 +31,7 @@ E = TypeVar("E", bound=StrEnum)
 
 
 def wrong(place: str, kind: str, **more: Value) -> InvalidInput:
-    """Refuse what stands at a place of the rule; `kind` is one of rules/faults.py."""
+    """Refuse what stands at a place of the rule; `kind` is one of rules/faults/."""
     fault = in_rule(place, kind, **more)
     return InvalidInput(fault.say().en, remedy="See docs/segments.md.", fault=fault)
 

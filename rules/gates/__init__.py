@@ -13,7 +13,7 @@ from rules.facts import Candidate
 from rules.gates.campaign import budget, campaign_window, control_group
 from rules.gates.caps import frequency_cap, full_everywhere, priority
 from rules.gates.case import Case, zone_of
-from rules.gates.hours import provider_window, quiet_hours, sending_hours
+from rules.gates.hours import held_until, provider_window, quiet_hours, sending_hours
 from rules.gates.layers import unmet, unmet_at_all
 from rules.gates.person import complete, consent, duplicate, known, reachable, suppression
 from rules.verdicts import Reason
@@ -28,6 +28,7 @@ __all__ = [
     "against_person",
     "asked",
     "gates_of",
+    "held_until",
     "zone_of",
 ]
 

@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import Self
 from zoneinfo import ZoneInfo
 
+from rules import editions
 from rules.facts import Address, Campaign, Facts
 from rules.policy import Basis, Cap, Policy, Requirement
 from rules.verdicts import Reason
@@ -45,9 +46,12 @@ class Case:
     addresses: Mapping[Channel, list[Address]]
     unmet: tuple[Unmet, ...] = ()
     full: tuple[Full, ...] = ()
+    edition: int = editions.CURRENT
 
     @classmethod
-    def of(cls, facts: Facts, campaign: Campaign, policy: Policy, now: datetime) -> Self:
+    def of(
+        cls, facts: Facts, campaign: Campaign, policy: Policy, now: datetime, edition: int = editions.CURRENT
+    ) -> Self:
         addresses: dict[Channel, list[Address]] = {}
         for address in facts.addresses:
             addresses.setdefault(address.channel, []).append(address)
@@ -60,6 +64,7 @@ class Case:
             local=now.astimezone(zone),
             basis=policy.basis(campaign.purpose),
             addresses=addresses,
+            edition=edition,
         )
 
 

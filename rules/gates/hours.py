@@ -3,11 +3,12 @@
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, time, timedelta
 
-from rules.facts import Candidate
+from rules import editions
+from rules.facts import Campaign, Candidate, Facts
 from rules.gates.case import Case
-from rules.policy import SendingHours
+from rules.policy import Policy, SendingHours
 from rules.verdicts import Reason
-from rules.words import Gate
+from rules.words import Action, Channel, Gate
 
 
 def provider_window(case: Case, candidate: Candidate) -> Reason | None:
@@ -59,8 +60,19 @@ def quiet_hours(case: Case) -> Reason | None:
         Gate.QUIET_HOURS,
         f"It is {clock} in {zone}, quiet from {_clock(quiet.start)} to {_clock(quiet.end)}.",
         {"local_time": clock, "zone": zone},
-        until=_next(case.local, quiet.end),
+        until=_next(case.local, quiet.end, case.edition),
     )
+
+
+def held_until(policy: Policy, *, zone: str, channel: Channel, purpose: str, now: datetime) -> datetime | None:
+    """Give when a message that was decided earlier may leave, by the policy's hours in `zone`; None where it may now.
+
+    Hours that leave no moment of a day are asked again a day later: the policy may be another one by then.
+    """
+    case = Case.of(Facts(0, "", zone), Campaign(0, "", purpose), policy, now)
+    closed = (quiet_hours(case), sending_hours(case, Candidate(0, Action.SEND, channel)))
+    ends = [reason.until or now + timedelta(days=1) for reason in closed if reason is not None]
+    return max(ends, default=None)
 
 
 def _inside(moment: time, start: time, end: time) -> bool:
@@ -69,13 +81,17 @@ def _inside(moment: time, start: time, end: time) -> bool:
     return start <= moment < end
 
 
-def _next(local: datetime, moment: time) -> datetime:
+def _next(local: datetime, moment: time, edition: int) -> datetime:
     """Give the next instant after `local` when clocks there show `moment`, in UTC."""
     day = local.date() + timedelta(days=1 if local.time() >= moment else 0)
     # Within an hour that clocks repeat, `fold` tells that this is the second time: the end is the second one too.
     at = datetime.combine(day, moment.replace(fold=local.fold), tzinfo=local.tzinfo).astimezone(UTC)
-    # Where clocks jump over that moment it may be past already: the next instant is soon enough.
-    return max(at, local.astimezone(UTC) + timedelta(minutes=1))
+    now = local.astimezone(UTC)
+    soon = now + timedelta(minutes=1)
+    if edition == editions.FIRST:
+        return max(at, soon)
+    # Where clocks jump over that moment it may be past already: the next minute is soon enough.
+    return at if at > now else soon
 
 
 def _opens_at(case: Case, hours: Sequence[SendingHours]) -> datetime | None:
@@ -89,7 +105,7 @@ def _opens_at(case: Case, hours: Sequence[SendingHours]) -> datetime | None:
         closed = [one for one in hours if not _inside(moment, one.start, one.end)]
         if not closed:
             break
-        local = max(_next(local, one.start) for one in closed).astimezone(case.local.tzinfo)
+        local = max(_next(local, one.start, case.edition) for one in closed).astimezone(case.local.tzinfo)
     return local.astimezone(UTC)
 
 

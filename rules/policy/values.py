@@ -20,7 +20,7 @@ E = TypeVar("E", bound=StrEnum)
 
 
 def wrong(name: str, kind: str, **more: Value) -> InvalidInput:
-    """Refuse a field; `kind` is one of rules/faults.py."""
+    """Refuse a field; `kind` is one of rules/faults/."""
     fault = in_policy(name, kind, **more)
     return InvalidInput(fault.say().en, remedy="See the fields in docs/policy.md.", fault=fault)
 

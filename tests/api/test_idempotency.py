@@ -15,10 +15,11 @@ from psycopg.rows import dict_row
 
 from api.services import Services
 from engine import idempotency
+from engine.activate import activate_profile
 from engine.db import PLATFORM, app_conninfo
 from engine.settings import Settings
 from rules.errors import InProgress
-from tests.api.story import MAI, campaign, ok
+from tests.api.story import MAI, campaign, connect_mail, ok
 from tests.conftest import Tenant
 
 TYPES = st.sampled_from(["visit", "view", "cart"])
@@ -128,12 +129,52 @@ async def test_making_a_tenant_and_a_key_is_repeated_with_the_same_secret_stored
     assert first.json()["secret"] not in stored
 
 
-async def _reserve(services: Services, tenant_id: UUID, body: Any, key: str) -> None:
+async def _reserve(services: Services, tenant_id: UUID, body: Any, key: str) -> idempotency.Reserved:
     asked = b"POST\n/activate/profile\n" + json.dumps(body, separators=(",", ":")).encode()
     once = idempotency.once(tenant_id=tenant_id, operation="activateProfile", key=key, asked=asked)
     async with services.db.transaction(tenant_id) as conn:
         assert await idempotency.claim(conn, once, services.vault) is None
-        await idempotency.reserve(conn, once)
+        return await idempotency.reserve(conn, once)
+
+
+@pytest.mark.parametrize("end", ["died", "failed"])
+async def test_what_a_request_had_begun_when_it_was_cut_off_is_gone_on_with(
+    caller: httpx.AsyncClient, services: Services, tenant: Tenant, end: str
+) -> None:
+    made = await campaign(caller)
+    await connect_mail(services, tenant)
+    await ok(await caller.post(f"/campaigns/{made['campaign_id']}/activate"))
+    body = {"campaign_id": made["campaign_id"], "profile": "kh-1"}
+    reserved = await _reserve(services, tenant.tenant_id, body, end)
+    begun = await activate_profile(
+        services.db,
+        services.adapters,
+        tenant_id=tenant.tenant_id,
+        campaign_id=made["campaign_id"],
+        ext_id="kh-1",
+        reserved=reserved,
+    )
+    # Its message was tried and its answer is lost: the process died, or the database went after the commit.
+    headers = {"Idempotency-Key": end}
+    assert (await caller.post("/activate/profile", json=body, headers=headers)).status_code == 409
+    async with services.db.transaction(tenant.tenant_id) as conn:
+        if end == "died":
+            await conn.execute("UPDATE idempotency_key SET created_at = created_at - interval '1 minute'")
+        else:
+            await idempotency.release(conn, reserved.request)
+    other = {**body, "profile": "kh-2"}
+    assert (await caller.post("/activate/profile", json=other, headers=headers)).status_code == 422
+    again, repeated = [await caller.post("/activate/profile", json=body, headers=headers) for _ in range(2)]
+    assert (await ok(again))["delivery_id"] == begun.delivery_id
+    assert repeated.headers["Idempotency-Replayed"] == "true"
+    async with services.db.transaction(tenant.tenant_id) as conn:
+        counted = await (
+            await conn.execute(
+                "SELECT (SELECT count(*) FROM campaign_run WHERE kind = 'request') AS r, "
+                "(SELECT count(*) FROM delivery_log) AS d"
+            )
+        ).fetchone()
+    assert counted == {"r": 1, "d": 1}
 
 
 async def test_a_process_that_died_while_acting_frees_the_key_after_a_minute(

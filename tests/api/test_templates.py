@@ -71,6 +71,31 @@ async def test_a_template_that_loops_too_much_fails_for_the_person_not_for_the_s
     seen = await ok(await caller.post(f"/templates/{saved['template_id']}/preview", json={"ext_id": "kh-1"}))
     assert not seen["could_leave"]
     assert "too much work" in seen["problems"][0]
+    (fault,) = seen["faults"]
+    assert (fault["kind"], fault["where"], fault["text"]["en"]) == (
+        "template.too_much_work",
+        "body_text",
+        seen["problems"][0],
+    )
+    assert "làm quá nhiều việc" in fault["text"]["vi"]
+
+
+async def test_all_that_is_wrong_with_buttons_is_told_at_once_each_with_its_place(caller: httpx.AsyncClient) -> None:
+    wrong = [{"title": "x" * 21, "url": "shop.example"}, {"title": "Xem", "url": "https://shop.example"}]
+    english = {"body_text": "Hello", "data": {"buttons": [{"title": "", "reply": "yes"}]}}
+    body = {"key": "nut", "channel": "facebook", "body_text": "Chào", "translations": {"en": english}}
+    answer = await caller.post("/templates", json={**body, "data": {"buttons": wrong}})
+    assert answer.status_code == 422
+    assert [(one["field"], one["kind"]) for one in answer.json()["errors"]] == [
+        ("body.data.buttons[0].title", "button.long_title"),
+        ("body.data.buttons[0].url", "button.no_address"),
+        ("body.translations.en.data.buttons[0].title", "button.no_title"),
+    ]
+    saved = await ok(await caller.post("/templates", json={**body, "translations": {}}))
+    assert saved["button_limits"]["most"] == 3
+    odd = {"data": {"buttons": [{"title": "{{ profile.name", "url": "https://shop.example"}]}}
+    (fault,) = (await caller.post("/templates", json={**body, "translations": {}, **odd})).json()["errors"]
+    assert (fault["field"], fault["kind"]) == ("body.data.buttons[0].title", "template.no_liquid")
 
 
 async def test_a_trial_arrives_in_the_sandbox(callers: Callers, services: Services, tenant: Tenant) -> None:

@@ -50,7 +50,7 @@ REFUSED: dict[str, tuple[str, Any, str, str]] = {
     ),
     "segment.missing": ("/segments", {"key": "s", "name": "S", "rule": {"segment": "t"}}, "body.rule", "“t”"),
     "pattern.unknown": ("/segments", {"key": "s", "name": "S", "rule": {"graph": "t"}}, "body.rule", "“t”"),
-    "cypher.refused": (
+    "cypher.only_read": (
         "/segments",
         {"key": "s", "name": "S", "rule": {"graph": {"cypher": "CREATE (p)"}}},
         "body.rule",

@@ -6,6 +6,7 @@ import pytest
 
 from channels import content
 from channels.buttons import is_web
+from rules.faults import Fault
 from rules.words import Channel
 
 
@@ -18,6 +19,19 @@ def test_each_limit_names_its_source_and_the_day_it_was_checked(channel: Channel
         assert source.url.startswith("https://")
         assert source.checked >= date(2026, 11, 23)
     assert set(known.parts) <= set(content.PARTS)
+
+
+@pytest.mark.parametrize("channel", Channel)
+def test_whatever_is_wrong_with_a_message_can_be_said(channel: Channel) -> None:
+    known = content.of(channel)
+    named = {*known.parts, *known.needs, *content.PARTS, *(limit.part for limit in known.limits)}
+    for fault in (
+        Fault(f"medium.{channel}"),
+        *(Fault(f"part.{name}") for name in named),
+        *(Fault(f"count.{limit.count}") for limit in known.limits),
+        *(Fault(f"shape.{field.kind}") for field in known.fields.values() if field.kind != "buttons"),
+    ):
+        assert all(fault.say())
 
 
 def test_the_law_labels_mail_alone() -> None:

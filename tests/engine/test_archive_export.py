@@ -49,6 +49,11 @@ def read(path: Path) -> list[dict[str, Any]]:
         return [json.loads(line) for line in file]
 
 
+def texts(path: Path) -> list[str]:
+    with gzip.open(path, "rt", encoding="utf-8") as file:
+        return list(file)
+
+
 def names(directory: Path) -> list[str]:
     return sorted(path.name for path in directory.iterdir())
 
@@ -261,6 +266,55 @@ async def test_who_was_erased_is_not_in_it_or_is_named(db: Database, tenant: Ten
     assert "kh-2" not in gzip.decompress((tmp_path / "after" / DECISIONS).read_bytes()).decode()
 
 
+async def test_erased_people_are_taken_out_of_what_was_exported_and_it_stays_whole(
+    db: Database, tenant: Tenant, tmp_path: Path
+) -> None:
+    world = await aged(db, tenant)
+    await archived(world)
+    before, after = tmp_path / "before", tmp_path / "after"
+    until = datetime.now(UTC)
+    await exported(world, before, until=until)
+    others = {name: [one for one in texts(before / name) if '"kh-2' not in one] for name in (DECISIONS,)}
+    await asked(world, erase_profile, ext_id="kh-2", reason="asked", by="test")
+    found = checked(before)
+    compared = await asked(world, archive.compare, checked=found)
+    assert archive.erase(before, found, people=compared.erased_since, signer=SIGNER) == 2
+    found = checked(before)
+    compared = await asked(world, archive.compare, checked=found)
+    assert (found.finding, found.erased, compared.is_same, list(compared.erased_since)) == (None, 2, True, [])
+    for name in (DECISIONS, DELIVERIES):
+        text = "".join(texts(before / name))
+        assert "kh-2" not in text
+        assert text.count('"erased":true') == 1
+    assert [one for one in texts(before / DECISIONS) if '"erased":true' not in one] == others[DECISIONS]
+    # What is left is what a new export says of them, but for the text that no leaf is made of any more, and when.
+    await exported(world, after, until=until)
+    for name in (DECISIONS, DELIVERIES):
+        for one, other in zip(read(before / name), read(after / name), strict=True):
+            assert {field for field in one if one[field] != other[field]} <= {"sealed", "updated_at"}
+    assert (before / LEDGER).read_bytes() == (after / LEDGER).read_bytes()
+    assert before.stat().st_mode & 0o777 == 0o700
+    assert names(tmp_path) == ["after", "before"]
+
+
+async def test_taking_people_out_touches_nothing_that_is_no_export(
+    db: Database, tenant: Tenant, tmp_path: Path
+) -> None:
+    world = await aged(db, tenant)
+    await archived(world)
+    await exported(world, tmp_path / "x")
+    found = checked(tmp_path / "x")
+    (tmp_path / "x" / "notes.txt").write_text("mine")
+    with pytest.raises(InvalidInput, match="holds more than an export"):
+        archive.erase(tmp_path / "x", found, people=found.people, signer=SIGNER)
+    (tmp_path / "x" / "notes.txt").unlink()
+    (tmp_path / "x" / DELIVERIES).write_bytes(b"no gzip")
+    with pytest.raises(InvalidInput, match="deliveries"):
+        archive.erase(tmp_path / "x", found, people=found.people, signer=SIGNER)
+    assert checked(tmp_path / "x").finding is not None
+    assert names(tmp_path) == ["x"]
+
+
 async def test_files_of_another_ledger_are_told(
     db: Database, tenant: Tenant, other_tenant: Tenant, tmp_path: Path
 ) -> None:
@@ -301,7 +355,14 @@ async def test_the_commands_export_and_check(
     assert (ended, shown.split(",")[0]) == (0, "whole: 4 decisions")
     await asked(world, erase_profile, ext_id="kh-1", reason="asked", by="test")
     assert "1 people in it were erased since" in (await leo("archive", "check", str(directory), "--here"))[1]
+    ended, shown = await leo("archive", "erase", str(directory))
+    assert (ended, shown) == (0, f"{directory}: 1 people, 2 records emptied\n")
+    assert "since" not in (await leo("archive", "check", str(directory), "--here"))[1]
+    ended, shown = await leo("profile", "erase", "kh-3", "--reason", "asked", "--yes", "--tenant", tenant.slug)
+    assert (ended, "leo archive erase" in shown) == (0, True)
     (directory / DELIVERIES).write_bytes(b"")
     ended, shown = await leo("archive", "check", str(directory), "--json")
     assert (ended, json.loads(shown)["is_whole"]) == (1, False)
     assert DELIVERIES in json.loads(shown)["finding"]
+    ended, shown = await leo("archive", "erase", str(directory), "--json")
+    assert (ended, json.loads(shown)[0]["records"]) == (1, 0)

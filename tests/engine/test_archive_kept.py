@@ -198,3 +198,28 @@ async def test_a_tenant_goes_with_its_archive(db: Database, tenant: Tenant, admi
         (removed,) = values(connection, "SELECT leo_drop_tenant(%s, 'test')", tenant.tenant_id)
     assert (removed["archive_decision"], removed["archive_delivery"]) == (4, 4)
     assert set((await counts(world)).values()) == {0}
+
+
+async def test_comparing_the_graph_does_not_read_past_the_outcomes_of_the_archive(
+    db: Database, tenant: Tenant, admin_url: str
+) -> None:
+    world = await aged(db, tenant)
+    (person,) = await world.rows("SELECT tenant_id, profile_id FROM cdp_profiles LIMIT 1")
+    with psycopg.connect(admin_url) as connection:
+        # What is copied is the archive's already: neither the mirror nor the references are asked, and nothing is kept.
+        connection.execute("ALTER TABLE outcome DISABLE TRIGGER USER")
+        connection.execute(
+            "INSERT INTO outcome (tenant_id, delivery_id, profile_id, type, dedup_key, occurred_at, delivery_archived) "
+            "SELECT %(tenant_id)s, 900000000 + n, %(profile_id)s, 'read', n::text, now(), true "
+            "FROM generate_series(1, 20000) n",
+            person,
+        )
+        connection.execute("ANALYZE outcome")
+        connection.execute("SELECT set_config('leo.tenant', %s, true)", (str(tenant.tenant_id),))
+        connection.execute("SELECT set_config('search_path', leo_graph_path(leo_graph()), true)")
+        row = connection.execute("SELECT compare_sql FROM graph_element WHERE label = 'Outcome'").fetchone()
+        assert row is not None
+        plan = "\n".join(one[0] for one in connection.execute("EXPLAIN (ANALYZE) " + row[0]))
+        connection.rollback()
+    assert "outcome_live_idx" in plan, plan
+    assert "Rows Removed by Filter" not in plan, plan

@@ -341,6 +341,18 @@ async def test_what_cannot_be_proved_says_why(db: Database, tenant: Tenant, admi
         await prove(decision_id)
 
 
+async def test_a_record_that_came_after_its_place_was_sealed_has_no_proof(
+    db: Database, tenant: Tenant, admin_url: str
+) -> None:
+    world = await recorded(db, tenant)
+    await sealed(world)
+    last_id = await world.one("SELECT max(outcome_id) FROM outcome")
+    forge(admin_url, tenant, "outcome", f"UPDATE outcome SET outcome_id = 5 WHERE outcome_id = {last_id}")  # noqa: S608
+    async with db.transaction(tenant.tenant_id) as conn:
+        with pytest.raises(NotFound, match="not sealed"):
+            await audit.prove(conn, tenant_id=tenant.tenant_id, record_id=5)
+
+
 async def test_another_tenant_s_ledger_is_not_there(db: Database, tenant: Tenant, other_tenant: Tenant) -> None:
     world = await recorded(db, tenant)
     await sealed(world)

@@ -1,19 +1,21 @@
 """The inbox: a callback is kept once, whoever reads it, and read again until it is clear that it is about nobody."""
 
 import json
+import secrets
 from datetime import UTC, datetime, timedelta
+from typing import cast
 from uuid import UUID
 
 import pytest
 
-from channels.contract import Adapter
+from channels.contract import Adapter, Incoming
 from channels.registry import create
 from engine import callbacks
 from engine.callbacks import MOST_READINGS, Reading, Status, keep, replay_next
 from engine.db import Database
 from engine.dispatch.adapters import Adapters
 from engine.settings import Settings
-from rules.words import Channel
+from rules.words import Channel, OutcomeType
 from tests.conftest import Tenant
 from tests.engine.world import NOBODY, World, simple_world
 
@@ -97,3 +99,34 @@ async def test_an_adapter_that_breaks_on_a_body_breaks_nothing_else(
     monkeypatch.setattr(type(inbox.adapter), "parse_webhook", breaks)
     reading = await inbox.post(at=datetime.now(UTC))
     assert (reading.status, reading.error) == (Status.UNREADABLE, "The adapter raised ZeroDivisionError.")
+
+
+async def test_an_id_that_no_index_holds_costs_its_outcomes_and_not_the_callback(inbox: Inbox) -> None:
+    told = {"type": "read", "at": "2026-05-01T09:00:00+07:00", "event_id": "theirs", "address": "kh-1@people.example"}
+    # Random, for what repeats itself is compressed.
+    body = json.dumps([{"id": secrets.token_hex(20_000), **told}]).encode()
+    reading = await inbox.post(body, at=datetime.now(UTC))
+    assert reading.status is Status.UNREADABLE
+    assert reading.error is not None
+    assert reading.error.startswith("index row")
+    assert await inbox.world.one("SELECT count(*) FROM callback") == 1
+
+
+async def test_an_outcome_of_a_kind_that_nobody_knows_is_kept_unread_and_its_row_quoted_nowhere(
+    inbox: Inbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = Incoming(
+        provider_id="1",
+        type=cast("OutcomeType", "adored"),
+        at=datetime(2026, 5, 1, tzinfo=UTC),
+        delivery_ref=None,
+        address="kh-1@people.example",
+        raw={"text": "what somebody wrote"},
+    )
+    monkeypatch.setattr(type(inbox.adapter), "parse_webhook", lambda *_: [told])
+    reading = await inbox.post(at=datetime.now(UTC))
+    assert reading.status is Status.UNREADABLE
+    (kept,) = await inbox.world.rows("SELECT status, error FROM callback")
+    assert kept["status"] == "unreadable"
+    assert "outcome_type_known" in kept["error"]
+    assert "somebody" not in kept["error"]

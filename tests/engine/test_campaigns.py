@@ -1,5 +1,6 @@
 """Templates, policies, channels and campaigns, and the runs that campaigns start."""
 
+import unicodedata
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -267,3 +268,24 @@ async def test_a_run_says_who_decided(db: Database, tenant: Tenant) -> None:
         with pytest.raises(NotFound):
             await campaigns.list_runs(conn, tenant_id=tenant.tenant_id, campaign_id=campaign_id + 1)
     assert (run.run_id, run.decisions, run.arbiters, run.forecast) == (run_id, 4, {"score": 3, "nobody": 1}, None)
+
+
+async def test_keys_are_one_key_however_they_were_typed(db: Database, tenant: Tenant) -> None:
+    typed, stored = (unicodedata.normalize(form, "chào-huế") for form in ("NFD", "NFC"))
+    async with db.transaction(tenant.tenant_id) as conn:
+        rule = {"all": []}
+        first, second = [
+            await segments.save_segment(conn, tenant_id=tenant.tenant_id, key=key, name=key, rule=rule)
+            for key in (typed, stored)
+        ]
+        assert (first.key, first.name, first.segment_id) == (stored, stored, second.segment_id)
+        # A rule's texts are composed when it is read: only a key that is composed can be found by it.
+        await segments.save_segment(
+            conn, tenant_id=tenant.tenant_id, key="other", name="Other", rule={"segment": typed}
+        )
+        assert (await segments.segment_by_key(conn, tenant_id=tenant.tenant_id, key=typed)).key == stored
+        assert (await _template(conn, tenant, approved=False, key=typed)).key == stored
+        assert (await _template(conn, tenant, approved=False, key=stored)).version == 1
+        made = await _campaign(conn, tenant, key=typed, name=typed, purpose=typed)
+        assert (made.key, made.name, made.purpose) == (stored, stored, stored)
+        assert await campaigns.id_of_campaign(conn, tenant_id=tenant.tenant_id, key=typed) == made.campaign_id

@@ -53,6 +53,40 @@ def test_help_imports_no_server_library() -> None:
     assert shown.stdout.splitlines()[-1] == "[]"
 
 
+@pytest.mark.parametrize(
+    ("words", "loading"),
+    [
+        (["worker", "--lane", "bulk"], "typer"),
+        (["worker", "--lane", "bulk"], "arq"),
+        (["worker", "--lane", "cron"], "arq"),
+        (["api"], "fastapi"),
+        (["sandbox"], "aiohttp"),
+        (["sync"], "psycopg"),
+        (["up"], "psycopg"),
+    ],
+)
+def test_ctrl_c_while_a_command_is_loading_ends_it_quietly(
+    home: Path, tmp_path: Path, words: list[str], loading: str
+) -> None:
+    # At the first import of the named library the process is interrupted, as if somebody had pressed Ctrl-C just then.
+    (tmp_path / "sitecustomize.py").write_text(
+        "import os, signal, sys\n"
+        "class Interrupt:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        f"        if name == {loading!r}:\n"
+        "            sys.meta_path.remove(self)\n"
+        "            os.kill(os.getpid(), signal.SIGINT)\n"
+        "sys.meta_path.insert(0, Interrupt())\n",
+        encoding="utf-8",
+    )
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join((str(tmp_path), str(ROOT)))}
+    ended = subprocess.run(  # noqa: S603
+        [*LEO, *words], capture_output=True, text=True, check=False, timeout=60, env=environment
+    )
+    assert (ended.returncode, ended.stdout, ended.stderr) == (130, "", "")
+    assert track.read_all(home / "run") == []
+
+
 @pytest.mark.parametrize("name", sorted(COMMANDS))
 def test_each_command_of_the_table_exists(name: str) -> None:
     assert run([name, "--help"]) == 0

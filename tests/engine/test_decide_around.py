@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from psycopg.types.json import Jsonb
 
-from engine.db import Database
+from engine.budget import Purse, close_purse, open_purse
+from engine.db import Database, Transaction
 from engine.decide import BatchState
 from engine.segments import save_segment
 from engine.snapshots import create_snapshot
@@ -262,6 +263,35 @@ async def test_money_is_spent_by_the_channels_price(db: Database, tenant: Tenant
         row["used"] for row in await world.rows("SELECT (inputs #>> '{facts,budget,3}')::float AS used FROM decision")
     )
     assert used[:4] == [0.0, 300.0, 600.0, 900.0]
+
+
+async def test_midnight_does_not_part_two_first_batches_of_one_budget(db: Database, tenant: Tenant) -> None:
+    """The row of the day before is not committed yet: whoever begins the next one waits for it all the same."""
+    _, campaign_id, _ = await simple_world(db, tenant, people=1)
+    midnight = datetime(2026, 6, 1, 17, 0, tzinfo=UTC)  # in Vietnam
+
+    async def opened(conn: Transaction, at: datetime) -> Purse:
+        return await open_purse(
+            conn,
+            campaign_id=campaign_id,
+            document={"messages": 1},
+            zone="Asia/Ho_Chi_Minh",
+            now=at,
+            people=1,
+            highest_cost=0.0,
+        )
+
+    async def next_day() -> int:
+        async with db.transaction(tenant.tenant_id) as conn:
+            return (await opened(conn, midnight + timedelta(seconds=1))).budget.messages_used
+
+    async with db.transaction(tenant.tenant_id) as conn:
+        purse = await opened(conn, midnight - timedelta(seconds=1))
+        waiting = asyncio.create_task(next_day())
+        await asyncio.sleep(0.2)
+        assert not waiting.done()
+        await close_purse(conn, purse, messages=1, amount=0.0)
+    assert await waiting == 1
 
 
 async def test_a_days_budget_begins_anew_the_next_day(db: Database, tenant: Tenant) -> None:

@@ -1,16 +1,25 @@
 """Whatever stands in a profile, its message leaves whole or is refused with a reason, and its neighbours leave."""
 
+import math
+import secrets
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from psycopg.types.json import Jsonb
 
+from channels.contract import Message, Receipt, ReceiptClass, ReceiptStatus, Request
+from channels.email import EmailAdapter
 from engine.db import Database
 from engine.dispatch import Adapters
+from engine.dispatch.claim import claim
+from engine.dispatch.results import of_receipt, write
 from engine.settings import Settings
+from rules.words import Lane
 from tests.channels.sandbox_process import SandboxProcess, start_sandbox
 from tests.conftest import Tenant
-from tests.engine.acts import Act
+from tests.engine.acts import OWNER, Act
 from tests.engine.world import World
 
 NAMES = [
@@ -81,3 +90,53 @@ async def test_no_provider_is_called_for_an_address_that_is_none(act: Act) -> No
     assert (done.sent, done.failed) == (0, len(ADDRESSES))
     assert await act.sandbox.messages() == []
     assert len(await told(act)) == len(ADDRESSES)
+
+
+async def test_what_a_provider_writes_that_cannot_be_stored_costs_its_neighbours_nothing(act: Act) -> None:
+    await act.queue(3, channel="telegram", limits={"per_second": None, "recipient_s": None})
+    await act.sandbox.ask("faults", {"channel": "telegram", "status": 400, "text": "Bad Request: \0 said"})
+    done = await act.send()
+    assert (done.sent, done.failed) == (2, 1)
+    assert await told(act) == ["Bad Request: \N{REPLACEMENT CHARACTER} said"]
+
+
+@pytest.mark.parametrize(
+    "receipt",
+    [
+        {"provider_id": secrets.token_hex(50_000)},
+        {"provider_id": "a\0b", "code": "\0" * 1_000, "detail": "\ud800"},
+        {"raw": {"\0": "\0", "number": math.nan, "deep": [[[{"list": [math.inf, b"octets"]}]]]}},
+        {"status": ReceiptStatus.RETRY, "klass": ReceiptClass.RATE_LIMITED, "retry_after": math.nan},
+        {"status": ReceiptStatus.RETRY, "klass": ReceiptClass.RATE_LIMITED, "retry_after": math.inf},
+        {"status": ReceiptStatus.RETRY, "klass": ReceiptClass.PROVIDER_DOWN, "retry_after": -1e300},
+    ],
+)
+async def test_whatever_a_receipt_holds_its_result_is_written(act: Act, receipt: dict[str, Any]) -> None:
+    await act.queue(1)
+    world, now = act.world, datetime.now(UTC)
+    where: dict[str, Any] = {"tenant_id": world.tenant.tenant_id, "owner": OWNER, "now": now}
+    taken = await claim(world.db, act.adapters, lane=Lane.BULK, run_id=None, most=1, **where)
+    usual = {"status": ReceiptStatus.ACCEPTED, "klass": ReceiptClass.ACCEPTED, "code": "250", "detail": "ok"}
+    (message,) = taken.messages
+    ended = of_receipt(message, Receipt(**{**usual, **receipt}), deduplicates=False, now=now, jitter=0.5)
+    heard = {} if ended.heard is None else {message.channel_id: [ended.heard]}
+    await write(world.db, ended=[ended], heard=heard, **where)
+    assert (await act.only())["status"] in {"sent", "queued"}
+
+
+async def test_an_adapter_that_breaks_as_it_writes_takes_no_neighbour_with_it(
+    act: Act, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await act.queue(3)
+    build = EmailAdapter.build
+
+    def breaks(adapter: EmailAdapter, message: Message) -> Request:
+        if message.address.startswith("kh-2"):
+            raise ZeroDivisionError
+        return build(adapter, message)
+
+    monkeypatch.setattr(EmailAdapter, "build", breaks)
+    done = await act.send()
+    assert (done.sent, done.failed) == (2, 1)
+    (said,) = await told(act)
+    assert said.startswith("Writing the message raised ZeroDivisionError.")

@@ -1,7 +1,7 @@
 """Whatever is decided: it replays from what is stored, its funnel adds up, and a sentence sums it up."""
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
@@ -14,6 +14,7 @@ from engine.explain.differences import differences
 from engine.explain.funnel import first_reason, funnel, sends
 from engine.explain.replay import replayed
 from engine.explain.stored import record_of
+from rules import editions
 from rules.arbitration import Choice, PassedOver
 from rules.conditions import Language
 from rules.conditions.person import Person
@@ -29,9 +30,17 @@ SALT = b"salt"
 TET = Campaign(301, "Tết")
 
 
-def as_stored(facts: Facts, campaign: Campaign, policy: dict[str, Any], decision: Decision, at: datetime) -> Any:
-    """The row that the database would give."""
-    inputs = json.loads(canonical({"campaign": campaign.to_document(), "facts": facts.to_document()}))
+def as_stored(
+    facts: Facts,
+    campaign: Campaign,
+    policy: dict[str, Any],
+    decision: Decision,
+    at: datetime,
+    edition: int = editions.CURRENT,
+) -> Any:
+    """The row that the database would give; of the first edition nothing is said."""
+    said = {} if edition == editions.FIRST else {"rules": edition}
+    inputs = json.loads(canonical({"campaign": campaign.to_document(), "facts": facts.to_document(), **said}))
     chosen = decision.chosen if decision.action is Action.SEND else None
     return {
         "decision_id": 1,
@@ -63,8 +72,9 @@ def as_stored(facts: Facts, campaign: Campaign, policy: dict[str, Any], decision
 def rows(draw: st.DrawFn) -> Any:
     """A stored decision of anybody about anything, chosen by any arbiter."""
     facts, campaign, policy, at = draw(people), draw(campaigns), draw(policy_documents), draw(instants())
+    edition = draw(st.integers(editions.FIRST, editions.CURRENT))
     offered: tuple[Candidate, ...] = draw(offers())
-    verdicts = weigh(facts, offered, campaign, Policy.parse(policy, version=1), at)
+    verdicts = weigh(facts, offered, campaign, Policy.parse(policy, version=1), at, edition)
     could = len(eligible(verdicts))
     choice = Choice(
         place=draw(st.integers(0, could - 1)),
@@ -73,7 +83,23 @@ def rows(draw: st.DrawFn) -> Any:
         passed_over=draw(st.sampled_from(((), (PassedOver(Arbiter.GEMINI, "no answer in 900 ms"),)))),
         is_remembered=draw(st.booleans()),
     )
-    return as_stored(facts, campaign, policy, conclude(verdicts, choice), at)
+    return as_stored(facts, campaign, policy, conclude(verdicts, choice), at, edition)
+
+
+@pytest.mark.parametrize(("edition", "seconds"), [(editions.FIRST, 60), (editions.CURRENT, 30)])
+def test_a_decision_of_the_last_quiet_minute_replays_by_the_rules_that_it_was_made_by(
+    edition: int, seconds: int
+) -> None:
+    at = datetime(2026, 3, 11, 0, 59, 30, tzinfo=UTC)
+    facts = Facts(1, "lan", "Asia/Ho_Chi_Minh", addresses=(Address(Channel.EMAIL, "lan@example.vn", 1),))
+    policy = {"required_consent": False}
+    verdicts = weigh(
+        facts, candidates([(Channel.EMAIL, 1, "offer", 1)]), TET, Policy.parse(policy, version=1), at, edition
+    )
+    decision = conclude(verdicts, Choice(place=0))
+    assert decision.wait_until == at + timedelta(seconds=seconds)
+    found = replayed(record_of(as_stored(facts, TET, policy, decision, at, edition)))
+    assert (found.changed, found.differences) == ((), ())
 
 
 @quick

@@ -20,13 +20,13 @@ OVER: dict[str, LiteralString] = {
 }
 
 
-async def _fails(act: Act, place: int = 0) -> None:
+async def _fails(act: Act, place: int = 0, *, status: str = "failed") -> None:
     """Let the message at a place fail for good, and what follows from that follow."""
     row = (await act.world.deliveries())[place]
     async with act.world.db.transaction(act.world.tenant.tenant_id) as conn:
         await conn.execute(
-            "UPDATE delivery_log SET status = 'failed', class = 'bad_request' WHERE delivery_id = %s",
-            (row["delivery_id"],),
+            "UPDATE delivery_log SET status = %s, class = 'bad_request' WHERE delivery_id = %s",
+            (status, row["delivery_id"]),
         )
         told = {"delivery_ids": [row["delivery_id"]], "now": datetime.now(UTC)}
         await conn.execute(queries("dispatch")["fall_back"], told)
@@ -42,6 +42,14 @@ async def test_what_is_over_is_followed_by_nothing(act: Act, over: str) -> None:
     await two_channels(act, 1, fallback=A_DAY)
     await act.world.rows(OVER[over])
     await _fails(act)
+    assert await _runs(act) == []
+
+
+@pytest.mark.parametrize("status", ["sent", "uncertain", "queued"])
+async def test_what_did_not_fail_in_the_end_is_followed_by_nothing(act: Act, status: str) -> None:
+    """A late result may tell of a failure that another attempt has made up for."""
+    await two_channels(act, 1, fallback=A_DAY)
+    await _fails(act, status=status)
     assert await _runs(act) == []
 
 

@@ -3,14 +3,17 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, LiteralString
+from zoneinfo import ZoneInfo
 
 import pytest
 from psycopg.types.json import Jsonb
 
+from engine import policies
 from engine.dispatch import Dispatched, claim_within
 from engine.dispatch.letters import redrive
 from rules.words import Lane
 from tests.engine.acts import OWNER, Act
+from tests.engine.world import ALWAYS
 
 WITHDRAWN: LiteralString = """
     INSERT INTO consent (tenant_id, profile_id, channel, granted, at)
@@ -174,3 +177,47 @@ async def test_no_call_begins_that_could_outlast_the_lease(act: Act) -> None:
     assert (done.sent, done.released) == (0, 3)
     assert await act.sandbox.messages() == []
     assert (await act.send()).sent == 3
+
+
+async def _hold(act: Act, **hours: Any) -> None:
+    """Let a newer version of the campaign's policy have these hours."""
+    async with act.world.db.transaction(act.world.tenant.tenant_id) as conn:
+        document = {**ALWAYS, "sending_hours": [], **hours}
+        await policies.save(conn, tenant_id=act.world.tenant.tenant_id, key="policy of tet", document=document)
+
+
+def _around(moment: datetime) -> tuple[str, str, datetime]:
+    """Give an hour before and an hour after it, as a policy writes them, and the instant of the latter."""
+    end = (moment + timedelta(hours=1)).replace(second=0, microsecond=0)
+    return f"{moment - timedelta(hours=1):%H:%M}", f"{end:%H:%M}", end
+
+
+async def test_what_waited_until_the_night_leaves_in_the_morning_of_its_person(act: Act) -> None:
+    await act.queue(2)
+    # Vietnam and California are never asleep at once.
+    start, end, morning = _around(datetime.now(ZoneInfo("Asia/Ho_Chi_Minh")))
+    await act.world.rows(
+        "UPDATE cdp_profiles SET zone = CASE ext_id WHEN 'kh-1' THEN 'Asia/Ho_Chi_Minh' ELSE 'America/Los_Angeles' END"
+    )
+    await _hold(act, quiet_hours={"start": start, "end": end})
+    done = await act.send()
+    assert (done.sent, done.released) == (1, 1)
+    assert [one["address"] for one in await act.sandbox.messages()] == ["kh-2@people.example"]
+    (waits,) = await act.world.rows("SELECT due_at, setbacks FROM delivery_log WHERE status = 'queued'")
+    assert (waits["due_at"], waits["setbacks"]) == (morning, 0)
+    assert (await act.send()).claimed == 0
+    await act.world.rows("UPDATE delivery_log SET due_at = now() WHERE status = 'queued'")
+    await _hold(act, quiet_hours=None)
+    assert (await act.send()).sent == 1
+
+
+async def test_hours_of_a_channel_are_kept_as_a_message_leaves(act: Act) -> None:
+    await act.queue(1)
+    start, end, opens = _around(datetime.now(ZoneInfo("Asia/Ho_Chi_Minh")))
+    closed = {"from": end, "to": start, "channels": ["email"]}
+    await _hold(act, sending_hours=[closed, {"from": end, "to": start, "channels": ["zalo_oa"]}])
+    assert (await act.send()).released == 1
+    assert (await act.only())["due_at"] == opens
+    await act.world.rows("UPDATE delivery_log SET due_at = now()")
+    await _hold(act, sending_hours=[{**closed, "channels": ["zalo_oa"]}])
+    assert (await act.send()).sent == 1

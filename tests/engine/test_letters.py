@@ -139,6 +139,20 @@ async def test_nobody_is_written_to_twice_because_another_channel_took_over(act:
     assert await _redrive(act, letter.delivery_id) == [Settled(letter.delivery_id, "another_channel_took_over")]
 
 
+async def test_nobody_is_written_to_twice_because_another_channel_will_take_over(act: Act) -> None:
+    await two_channels(act, 1, fallback={"hours": 24})
+    await act.sandbox.ask("faults", {"channel": "email", "status": 550, "text": "5.6.0 unreadable"})
+    await act.send()
+    (letter,) = await _letters(act)
+    (batch_id,) = await fallbacks(act)
+    await act.world.rows("UPDATE campaign SET status = 'paused'")
+    assert await _redrive(act, letter.delivery_id) == [Settled(letter.delivery_id, "another_channel_is_tried")]
+    await act.world.rows("UPDATE campaign SET status = 'active'")
+    await act.world.decide(batch_id)
+    assert (await act.send()).sent == 1
+    assert await act.world.statuses() == {"failed": 1, "sent": 1}
+
+
 async def test_two_who_ask_at_once_queue_a_message_once(act: Act) -> None:
     await act.queue(1)
     await act.world.rows(FAILED)

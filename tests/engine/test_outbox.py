@@ -1,5 +1,6 @@
 """The outbox: what came of messages is told to the CDP of their people, after the commit and once."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from channels.http import HttpClient
 from engine import outbox
 from engine.credentials import Vault
 from engine.db import Database
+from engine.outbox import tell
 from engine.outbox.body import Event, body, metric
 from engine.outbox.tell import FIRST_PAUSE, LEASE, MOST_ATTEMPTS
 from engine.outcomes import record_outcomes
@@ -205,6 +207,87 @@ async def test_what_a_lost_worker_held_is_due_again_and_looked_for_first(telling
     await telling.tell(at)
     await telling.world.rows("UPDATE outbox SET done_at = NULL, may_have_left = true, due_at = %(due)s", due=at + LEASE)
     assert await telling.tell(at + LEASE) == outbox.Told(claimed=1, found=1)
+    assert len(await telling.arrived()) == 1
+
+
+async def test_no_row_is_begun_that_would_outlast_the_lease(telling: Telling, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tell, "ABREAST", 1)
+    monkeypatch.setattr(tell, "LEASE", timedelta(seconds=1.2))
+    monkeypatch.setattr(tell, "CALL_LIMIT_S", 0.6)
+    await telling.cdp.sandbox.ask("faults", {"channel": "cdp", "mode": "hang"})
+    for person in range(2):
+        await telling.happen("clicked", person=person)
+    at = datetime.now(UTC) + timedelta(seconds=1)
+    assert await telling.tell(at) == outbox.Told(claimed=2, failed=1, released=1)
+    rows = await telling.world.rows(
+        "SELECT attempts, may_have_left, error IS NULL AS is_new FROM outbox ORDER BY due_at"
+    )
+    assert rows == [
+        {"attempts": 0, "may_have_left": False, "is_new": True},
+        {"attempts": 1, "may_have_left": True, "is_new": False},
+    ]
+    assert await telling.tell(at + FIRST_PAUSE * 2) == outbox.Told(claimed=2, told=2)
+    assert len(await telling.arrived()) == 2
+
+
+async def test_whoever_comes_after_the_lease_changes_nothing_that_another_has_begun(
+    telling: Telling, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tell, "CALL_LIMIT_S", 0.5)
+    await telling.cdp.sandbox.ask("faults", {"channel": "cdp", "mode": "hang"})
+    await telling.happen("clicked")
+    at = datetime.now(UTC) + timedelta(seconds=1)
+    slow = asyncio.create_task(telling.tell(at))
+    while not await telling.world.rows("SELECT outbox_id FROM outbox WHERE attempts = 1"):  # noqa: ASYNC110
+        await asyncio.sleep(0.01)
+    assert (await telling.tell(at + LEASE)).told == 1
+    assert (await slow).failed == 1
+    assert (await telling.look()).told == 1
+    assert await telling.tell(at + LEASE * 2) == outbox.Told()
+
+
+async def test_a_retry_leaves_what_a_worker_has_in_hand(telling: Telling, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tell, "CALL_LIMIT_S", 0.5)
+    await telling.happen("clicked")
+    at = datetime.now(UTC) + timedelta(seconds=1)
+    await telling.cdp.sandbox.ask("faults", {"channel": "cdp", "mode": "reply", "status": 503})
+    await telling.tell(at)
+    await telling.cdp.sandbox.ask("faults", {"channel": "cdp", "mode": "hang"})
+    slow = asyncio.create_task(telling.tell(at + FIRST_PAUSE))
+    while not await telling.world.rows("SELECT outbox_id FROM outbox WHERE attempts = 2"):  # noqa: ASYNC110
+        await asyncio.sleep(0.01)
+    async with telling.world.db.transaction(telling.world.tenant.tenant_id) as conn:
+        assert await outbox.retry(conn, now=at) == 0
+    assert await telling.tell(at + FIRST_PAUSE) == outbox.Told()
+    await slow
+
+
+async def test_what_was_told_is_written_down_although_the_worker_has_to_stop(telling: Telling) -> None:
+    for person in range(2):
+        await telling.happen("clicked", person=person)
+    await telling.cdp.sandbox.ask(
+        "faults", {"channel": "cdp", "mode": "hang", "address": "kh-2@people.example", "times": None}
+    )
+    telling.http = HttpClient(egress=ANYWHERE, total_timeout_s=30.0)
+    stopped = asyncio.create_task(telling.tell())
+    while len(await telling.arrived()) < 1:  # noqa: ASYNC110
+        await asyncio.sleep(0.01)
+    await asyncio.sleep(0.1)
+    stopped.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await stopped
+    await telling.http.aclose()
+    assert (await telling.look()).told == 1
+
+
+async def test_where_the_cdp_does_not_say_what_it_has_nothing_is_told_again(telling: Telling) -> None:
+    await telling.cdp.sandbox.ask("faults", {"channel": "cdp", "mode": "cut", "keep": True})
+    await telling.cdp.sandbox.ask("faults", {"channel": "cdp", "mode": "reply", "status": 503, "stage": "list"})
+    await telling.happen("clicked")
+    at = datetime.now(UTC) + timedelta(seconds=1)
+    assert await telling.tell(at) == outbox.Told(claimed=1, failed=1)
+    assert await telling.tell(at + FIRST_PAUSE) == outbox.Told(claimed=1, failed=1)
+    assert await telling.tell(at + FIRST_PAUSE * 3) == outbox.Told(claimed=1, found=1)
     assert len(await telling.arrived()) == 1
 
 

@@ -121,7 +121,7 @@ async def test_of_a_bounce_and_a_result_at_the_same_moment_one_starts_the_fallba
     async def result(go: asyncio.Event, written: asyncio.Event) -> None:
         async with act.world.db.transaction(tenant_id) as conn:
             told = await (await conn.execute(queries("dispatch")["results"], given)).fetchall()
-            back = [one["came_back"] for one in told if one["came_back"] is not None]
+            back = [one["failed"] for one in told if one["failed"] is not None]
             if back:
                 now = datetime.now(UTC)
                 await conn.execute(queries("dispatch")["fall_back"], {"delivery_ids": back, "now": now})

@@ -1,6 +1,7 @@
 """A policy is drafted, compared and switched on; a version never changes, and what holds is clear at any time."""
 
 import asyncio
+import unicodedata
 from datetime import UTC, datetime
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 
 from engine import policies
 from engine.db import Database
+from rules.consent import Basis
 from rules.errors import Conflict, InvalidInput, NotFound
 from rules.policy import Policy
 from tests.conftest import Tenant
@@ -118,3 +120,25 @@ async def test_the_next_batch_is_decided_under_what_was_switched_on(db: Database
     _, second = await world.run(campaign_id, people[1:])
     assert (await world.decide(second[0], now=NOON)).reasons == {"control_group": 2}
     assert {one["policy_version"] for one in await world.decisions()} == {1, on.version}
+
+
+async def test_names_in_a_policy_are_one_name_however_they_were_typed(db: Database, tenant: Tenant) -> None:
+    typed, stored = (unicodedata.normalize(form, "đặt chỗ Huế") for form in ("NFD", "NFC"))
+    who = unicodedata.normalize("NFD", "Hằng")
+    document = {
+        "purposes": {typed: "contract"},
+        "caps": [{"limit": 1, "days": 1, "purposes": [typed]}],
+        "eligibility": [
+            {"name": "Near", "when": {"like": {"profile": who}, "within": 0.5}, "for": {"templates": [typed]}}
+        ],
+    }
+    async with db.transaction(tenant.tenant_id) as conn:
+        saved = await policies.save(conn, tenant_id=tenant.tenant_id, key=typed, document=document)
+        found = await policies.get(conn, tenant_id=tenant.tenant_id, key=stored)
+        assert await policies.get(conn, tenant_id=tenant.tenant_id, key=typed, version=1) == found == saved
+    policy = found.policy()
+    assert policy.basis(stored) is Basis.CONTRACT
+    assert policy.caps[0].purposes == {stored}
+    assert policy.requirements[0].scope.templates == {stored}
+    # An ext_id stays as it was sent: people are found by it.
+    assert found.document["eligibility"][0]["when"] == {"like": {"profile": who}, "within": 0.5}

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from channels.contract import Receipt, ReceiptClass, ReceiptStatus
-from engine.dispatch.claim import Claimed
+from engine.dispatch.claim import DEFAULT, Claimed
 from engine.dispatch.leases import LOOK_AGAIN
 from engine.dispatch.results import Ended, interrupted, of_receipt
 from engine.dispatch.watch import Watch, heard_in
@@ -36,6 +36,9 @@ def _ended(status: ReceiptStatus, klass: ReceiptClass, *, retry_after: float | N
         context={},
         reader=Reader(now=NOW),
         is_advertising=True,
+        policy=DEFAULT,
+        zone="UTC",
+        purpose="marketing",
         **given,
     )
     receipt = Receipt(status=status, klass=klass, code="550", detail="no", retry_after=retry_after)

@@ -7,16 +7,19 @@ from typing import Any, ClassVar
 
 import pytest
 
-from channels.contract import Incoming
+from channels.contract import Incoming, Receipt, ReceiptClass, ReceiptStatus
 from channels.registry import factories
 from channels.telegram import TelegramAdapter
 from engine.campaigns import funnel
 from engine.dispatch import Adapters, give_up_leases, put_aside
+from engine.dispatch.claim import claim
+from engine.dispatch.results import of_receipt, refused, write
 from engine.outcomes import Recorded, record_outcomes
 from engine.queries import queries
 from engine.settings import Settings
 from engine.tokens import list_tokens
 from rules.circuit import FAILURES
+from rules.errors import InvalidInput
 from rules.words import Channel, Lane, OutcomeType
 from tests.engine.acts import Act
 from tests.engine.world import ALWAYS, SQL
@@ -271,6 +274,39 @@ async def test_no_other_channel_where_the_policy_does_not_want_it_or_it_is_too_l
     await _refuse(act)
     assert (await act.send()).failed == 1
     assert await fallbacks(act) == []
+
+
+async def test_a_result_that_is_written_again_is_followed_once_and_counts_once(act: Act) -> None:
+    """The answer to a commit was lost, so it is written again: by then another channel has taken its place."""
+    await two_channels(act, 2, fallback={"hours": 24})
+    tenant_id = act.world.tenant.tenant_id
+    taken = await claim(
+        act.world.db,
+        act.adapters,
+        tenant_id=tenant_id,
+        lane=Lane.BULK,
+        run_id=None,
+        owner="w",
+        most=2,
+        now=datetime.now(UTC),
+    )
+    failed, again = taken.messages
+    later = Receipt(status=ReceiptStatus.RETRY, klass=ReceiptClass.PROVIDER_DOWN, code="451", detail="later", raw={})
+    ended = [
+        refused(failed, InvalidInput("It cannot be written.", remedy="Correct it.")),
+        of_receipt(again, later, deduplicates=False, now=datetime.now(UTC), jitter=0.5),
+    ]
+    for _ in range(2):
+        await write(act.world.db, tenant_id=tenant_id, ended=ended, heard={}, owner="w", now=datetime.now(UTC))
+        for batch_id in await fallbacks(act):
+            await act.world.decide(batch_id)
+    rows = await act.world.rows("SELECT channel, status, setbacks FROM delivery_log ORDER BY delivery_id")
+    assert [(row["channel"], row["status"], row["setbacks"]) for row in rows] == [
+        ("email", "failed", 0),
+        ("email", "queued", 1),
+        ("telegram", "queued", 0),
+    ]
+    assert await act.world.one("SELECT count(*) FROM campaign_run WHERE kind = 'fallback'") == 1
 
 
 async def test_what_may_have_arrived_is_never_followed_by_another_channel(act: Act) -> None:

@@ -157,11 +157,13 @@ async def test_only_segments_that_the_source_does_not_mark_look_again_at_who_cha
     source = await connect(db, vault, tenant, cdp)
     await take(db, source)
     assert await rows(db, tenant, "SELECT key FROM segment LIMIT 1")
+    await cdp.change({"op": "touch", "key": (await keys(db, tenant))[0], "at": "2027-01-01T00:00:00.000Z"})
+    assert (await take(db, source)).changed == 1
     assert not await rows(db, tenant, "SELECT FROM recheck")
     async with db.transaction(tenant.tenant_id) as conn:
         rule = {"attribute": "city", "is": "Huế"}
         await segments.save_segment(conn, tenant_id=tenant.tenant_id, key="hue", name="Huế", rule=rule)
-    await cdp.change({"op": "touch", "key": (await keys(db, tenant))[0], "at": "2027-01-01T00:00:00.000Z"})
+    await cdp.change({"op": "touch", "key": (await keys(db, tenant))[0], "at": "2028-01-01T00:00:00.000Z"})
     await take(db, source)
     assert len(await rows(db, tenant, "SELECT FROM recheck")) == 1
 
@@ -231,3 +233,69 @@ async def test_a_schedule_that_somebody_gave_here_stays_and_holds_nobody_up(
         found["key"],
     )
     assert joiner in {row["ext_id"] for row in members}
+
+
+async def _member(db: Database, tenant: Tenant) -> tuple[str, str]:
+    """Give the key of a segment of the CDP and of one who belongs to it."""
+    found = await rows(
+        db,
+        tenant,
+        "SELECT s.key, p.ext_id FROM segment_member JOIN segment s USING (segment_id) JOIN cdp_profiles p"
+        " USING (profile_id) ORDER BY 1, 2 LIMIT 1",
+    )
+    return found[0]["key"], found[0]["ext_id"]
+
+
+async def _members(db: Database, tenant: Tenant, segment: str) -> set[str]:
+    found = await rows(
+        db,
+        tenant,
+        "SELECT ext_id FROM segment_member JOIN segment s USING (segment_id) JOIN cdp_profiles USING (profile_id)"
+        " WHERE s.key = %s",
+        segment,
+    )
+    return {row["ext_id"] for row in found}
+
+
+async def test_who_is_gone_from_the_source_is_no_member_any_more(
+    db: Database, tenant: Tenant, vault: Vault, cdp: Cdp
+) -> None:
+    await cdp.make(30)
+    source = await connect(db, vault, tenant, cdp)
+    await take(db, source)
+    segment, gone = await _member(db, tenant)
+    await cdp.change({"op": "remove", "key": gone})
+    assert (await take(db, source, Mode.FULL)).segments > 0
+    assert gone not in await _members(db, tenant, segment)
+
+
+async def test_segments_of_ours_look_again_at_who_is_gone_from_the_source(
+    db: Database, tenant: Tenant, vault: Vault, cdp: Cdp
+) -> None:
+    await cdp.make(5)
+    source = await connect(db, vault, tenant, cdp)
+    async with db.transaction(tenant.tenant_id) as conn:
+        rule = {"attribute": "city", "is": "Huế"}
+        await segments.save_segment(conn, tenant_id=tenant.tenant_id, key="hue", name="Huế", rule=rule)
+    await take(db, source)
+    await rows(db, tenant, "DELETE FROM recheck RETURNING profile_id")
+    gone = (await keys(db, tenant))[0]
+    await cdp.change({"op": "remove", "key": gone})
+    await take(db, source, Mode.FULL)
+    found = await rows(db, tenant, "SELECT ext_id FROM recheck JOIN cdp_profiles USING (profile_id)")
+    assert found == [{"ext_id": gone}]
+
+
+async def test_who_comes_back_with_an_older_time_is_a_member_again_without_a_full_run(
+    db: Database, tenant: Tenant, vault: Vault, cdp: Cdp
+) -> None:
+    await cdp.make(30)
+    source = await connect(db, vault, tenant, cdp)
+    await take(db, source)
+    segment, gone = await _member(db, tenant)
+    await cdp.change({"op": "remove", "key": gone})
+    await take(db, source, Mode.FULL)
+    assert (await take(db, source)).left == 0, "who is gone is asked for no more"
+    await cdp.change(_inserted(gone), {"op": "join", "key": gone, "segment": segment.removeprefix("cdp:")})
+    await take(db, source)
+    assert gone in await _members(db, tenant, segment)

@@ -136,11 +136,15 @@ async def test_what_the_channel_would_refuse_is_a_problem(desk: Desk) -> None:
     await desk.world.rows("UPDATE cdp_profiles SET attributes = jsonb_build_object('bio', repeat('x', 100000))")
     seen = await desk.sees(template_id)
     assert not seen.could_leave
-    assert seen.problems == ("its message has 100000 characters of 4096",)
+    (problem,) = seen.problems
+    assert problem.say().en == "Its message has 100,000 characters of 4,096."
+    assert problem.say().vi == "Trong tin này, nội dung tin có 100.000 ký tự, tối đa là 4.096."
     wrong = await desk.save(**parts, body_text="{{ profile.bio | dong }}")
     refused = await desk.sees(wrong)
     assert refused.written is None
-    assert "an amount is needed" in refused.problems[0]
+    said = refused.problems[0].say()
+    assert "cannot be filled: an amount is needed, such as 199000." in said.en
+    assert said.vi.endswith(": cần một số, ví dụ 199000.")
 
 
 async def test_nobody_is_previewed_who_is_not_there(desk: Desk) -> None:
@@ -181,7 +185,7 @@ async def test_a_trial_arrives_in_the_sandbox_and_nothing_is_logged(
 
 async def test_a_trial_says_why_it_does_not_leave(desk: Desk) -> None:
     missing = await desk.sees(await desk.save())
-    with pytest.raises(Conflict, match=r"profile\.tier is missing"):
+    with pytest.raises(Conflict, match=r"needs profile\.tier, which is missing"):
         await campaigns.send_trial(desk.settings, missing, "me@shop.example")
     good = await desk.sees(await desk.save(body_text="Chào"))
     nowhere = desk.settings.model_copy(update={"sandbox_http_port": 0})

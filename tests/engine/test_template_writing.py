@@ -134,9 +134,9 @@ def test_parameters_of_a_providers_template_are_filled_and_their_declaration_sta
 @pytest.mark.parametrize(
     ("profile", "words"),
     [
-        ({"name": "M" * 31}, "the parameter customer has 31 characters of 30"),
-        ({"name": ""}, "the parameter customer is empty"),
-        ({"total": "ba trăm"}, "the parameter total is no NUMBER"),
+        ({"name": "M" * 31}, "The parameter customer has 31 characters of 30"),
+        ({"name": ""}, "The parameter customer is empty"),
+        ({"total": "ba trăm"}, "The parameter total is no NUMBER"),
         ({"day": ""}, "a date is needed"),
     ],
 )
@@ -148,17 +148,17 @@ def test_a_value_that_the_provider_would_refuse_is_refused_here(profile: dict[st
 @pytest.mark.parametrize(
     ("channel", "parts", "words"),
     [
-        ("email", {"subject": None, "body_text": "x"}, "email needs a subject"),
-        ("zalo_oa", {"body_html": "<b>x</b>"}, "zalo_oa carries no html"),
-        ("zalo_oa", {"subject": "x", "body_text": "x"}, "zalo_oa carries no subject"),
-        ("zalo_template", {"body_text": "x"}, "zalo_template needs a template_id"),
+        ("email", {"subject": None, "body_text": "x"}, "E-mail needs a subject"),
+        ("zalo_oa", {"body_html": "<b>x</b>"}, "Zalo OA carries no html"),
+        ("zalo_oa", {"subject": "x", "body_text": "x"}, "Zalo OA carries no subject"),
+        ("zalo_template", {"body_text": "x"}, "Zalo ZNS needs a template_id"),
         ("zalo_template", {"data": {"template_id": "1", "template_data": []}}, "template_data is no parameters"),
         ("zalo_template", {"data": {**ZNS, "template_data": {"customer": "x"}}}, "parameter day is required"),
         ("zalo_template", {"data": {**ZNS, "template_data": {"odd": "x"}}}, "odd is not one of the provider's"),
         ("zalo_template", {"data": {**ZNS, "parameters": [{"nmae": "x"}]}}, "parameters is no list of parameters"),
         ("telegram", {"body_text": "x", "data": {"protect_content": "yes"}}, "protect_content is no flag"),
-        ("email", {"body_html": "<script>alert(1)</script>"}, "no reader runs 'script"),
-        ("email", {"body_html": "<p onclick='x()'>x</p>"}, "no reader runs 'onclick="),
+        ("email", {"body_html": "<script>alert(1)</script>"}, "No reader runs 'script"),
+        ("email", {"body_html": "<p onclick='x()'>x</p>"}, "No reader runs 'onclick="),
         ("email", {"body_text": "x", "translations": {"english!": {"subject": "x", "body_text": "x"}}}, "no language"),
         (
             "email",
@@ -182,7 +182,7 @@ def test_what_a_channel_cannot_carry_is_refused_when_it_is_saved(
 def test_a_message_has_at_most_what_its_channel_takes(channel: str, most: int) -> None:
     template = version(channel, body_text="{{ profile.long }}")
     assert leaving(template, long="x" * most)
-    with pytest.raises(InvalidInput, match=r"its message has \d+ \w+ of \d+"):
+    with pytest.raises(InvalidInput, match=r"Its message has [\d,]+ \w+ of [\d,]+"):
         leaving(template, long="x" * (most + 1))
 
 
@@ -195,7 +195,7 @@ def test_a_link_of_a_person_runs_no_script(link: str) -> None:
 
 
 def test_a_message_that_is_empty_for_somebody_is_not_sent() -> None:
-    with pytest.raises(InvalidInput, match="it is empty for this person"):
+    with pytest.raises(InvalidInput, match="It is empty for this person"):
         leaving(version("telegram", body_text="{% if profile.vip %}Chào{% endif %}"))
 
 

@@ -59,6 +59,12 @@ class Hand:
         self.tenant: Tenant = act.world.tenant
         self.sandbox: SandboxProcess = act.sandbox
 
+    async def shown(self, channel_id: int) -> campaigns.Channel:
+        """The channel as it is shown to people."""
+        async with self.db.transaction(self.tenant.tenant_id) as conn:
+            found = await campaigns.list_channels(conn, tenant_id=self.tenant.tenant_id)
+        return next(one for one in found if one.channel_id == channel_id)
+
     async def connect(self, kind: str, *, name: str | None = None, **settings: Any) -> int:
         async with self.db.transaction(self.tenant.tenant_id) as conn:
             channel = await campaigns.connect_channel(
@@ -303,6 +309,10 @@ async def test_a_renewal_that_was_cut_off_says_so_when_its_grant_is_lost(hand: H
     await hand.sandbox.ask("social/revoke", {"token": pair["refresh_token"]})
     assert await hand.renew_due() == {channel_id: Renewal.ENDED}
     assert "was cut off, and its answer lost" in str((await hand.listed(channel_id)).reason)
+    why = (await hand.shown(channel_id)).why
+    assert why is not None
+    assert why.kind == "token.cut_off"
+    assert "mất câu trả lời. Zalo không nhận mã gia hạn." in why.say().vi
 
 
 async def test_a_revoked_facebook_token_leaves_a_clear_line_and_a_paused_channel(
@@ -352,4 +362,7 @@ async def test_the_end_of_a_facebook_token_is_warned_of_before_it_comes(
     assert known.due_at == known.ends_at
     assert known.warning is not None
     assert "The Page's token ends on" in known.warning
+    warning = (await hand.shown(channel_id)).warning
+    assert warning is not None
+    assert f"hết hạn lúc {known.ends_at:%Y-%m-%d %H:%M} UTC" in warning.say().vi
     assert "token ends soon" in lines.text

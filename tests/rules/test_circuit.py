@@ -18,6 +18,7 @@ from rules.circuit import (
     CircuitState,
     Heard,
     Sign,
+    fault_of,
     is_held,
     is_out,
     learn,
@@ -111,6 +112,18 @@ def test_a_refused_credential_pauses_at_once_and_a_denial_when_it_repeats() -> N
 def test_an_answer_that_says_nothing_of_what_we_may_send_does_not_break_the_row() -> None:
     for between in (_slow(2), DOWN):
         assert pause_reason(WORKING, [DENIED, DENIED, between, DENIED]) == "permission_denied: scope"
+
+
+def test_why_a_channel_is_paused_is_said_in_each_language_by_its_kind() -> None:
+    for before, heard in ((WORKING, [EXPIRED]), (WORKING, [DENIED] * DENIALS)):
+        reason = pause_reason(before, heard)
+        assert reason is not None
+        fault = fault_of(reason)
+        assert fault.kind == f"channel.{reason.partition(':')[0]}"
+        assert str(heard[0].detail) in fault.say().vi
+    assert fault_of("provider_down: ").say().vi.endswith("Nhà cung cấp nói: không nói gì.")
+    assert fault_of("paused: Hợp đồng hết hạn.").say().vi == "Có người đã tạm dừng: Hợp đồng hết hạn."
+    assert fault_of("an older reason").kind == "channel.other"
 
 
 @quick

@@ -15,6 +15,8 @@ const PAGES = {
   campaigns: () => import("./pages/campaigns.js"),
   campaign: () => import("./pages/campaign.js"),
   compose: () => import("./pages/compose.js"),
+  templates: () => import("./pages/templates.js"),
+  template: () => import("./pages/template.js"),
   segments: () => import("./pages/segments.js"),
   segment: () => import("./pages/segment.js"),
   explorer: () => import("./pages/explorer.js"),
@@ -23,7 +25,7 @@ const PAGES = {
   channels: () => import("./pages/channels.js"),
   task: () => import("./pages/task.js"),
 };
-const OF_ONE = { people: "person", campaigns: "campaign", segments: "segment", tasks: "task" };
+const OF_ONE = { people: "person", campaigns: "campaign", segments: "segment", templates: "template", tasks: "task" };
 
 function pageOf({ parts }) {
   const [first = "people", second, third] = parts;

@@ -3,8 +3,8 @@ import { el, fill } from "./dom.js";
 import { icon } from "./parts/icon.js";
 import { isDark } from "./session.js";
 
-const PLACES = ["people", "segments", "campaigns", "explorer", "insight", "operations"];
-const OF = { person: "people", campaign: "campaigns", compose: "campaigns", segment: "segments", task: "operations", channels: "operations" };
+const PLACES = ["people", "segments", "templates", "campaigns", "explorer", "insight", "operations"];
+const OF = { person: "people", campaign: "campaigns", compose: "campaigns", segment: "segments", template: "templates", task: "operations", channels: "operations" };
 
 export function toggles({ t, language, languages, setLanguage, turnTheme }) {
   const other = languages.find((one) => one !== language);
@@ -61,6 +61,8 @@ export function shell(context, name, actions) {
     node,
     show(page) {
       fill(main, page);
+      // On a phone the places are a row that is wider than the screen.
+      node.querySelector("nav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
       const heading = main.querySelector("h1");
       heading?.setAttribute("tabindex", "-1");
       heading?.focus({ preventScroll: true });

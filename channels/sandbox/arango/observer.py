@@ -65,6 +65,9 @@ class Observer:
         database = self._database(request)
         if database is None:
             return _answer(None, code=500, message=BAD_TOKEN)
+        fault = self._faults.take("cdp", address=request.query.get("primary_email", ""), stage="list")
+        if fault is not None:
+            return await fail(request, fault, _refusal)
         who = {name: request.query[name] for name in _WHO if request.query.get(name)}
         found = [
             {"_key": one["_key"], "metricName": one["metric"], "eventData": one.get("event_data", {})}

@@ -5,8 +5,9 @@ from typing import Any
 
 from engine.templates.filters import amounts, moments, names
 from engine.templates.filters.reader import HOME, KEY, Reader, reader_of
+from engine.templates.filters.unfit import Unfit
 
-__all__ = ["FILTERS", "HOME", "KEY", "Reader", "reader_of"]
+__all__ = ["FILTERS", "HOME", "KEY", "Reader", "Unfit", "reader_of"]
 
 FILTERS: Mapping[str, Callable[..., Any]] = {
     "number": amounts.number,

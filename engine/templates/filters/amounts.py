@@ -4,6 +4,7 @@ from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from typing import Any
 
 from engine.templates.filters.reader import Reader
+from engine.templates.filters.unfit import Unfit
 
 MOST = Decimal(10) ** 15
 PLACES = 2
@@ -46,15 +47,15 @@ def percent(value: Any, reader: Reader) -> str:
 
 
 def _amount(value: Any) -> Decimal:
-    """Read a number; raises ValueError for what is none, is not finite or is beyond a thousand million millions."""
+    """Read a number; raises Unfit for what is none, is not finite or is beyond a thousand million millions."""
     if isinstance(value, bool) or value is None:
-        raise ValueError("an amount is needed, not nothing")
+        raise Unfit("no_amount")
     try:
         amount = Decimal(str(value).strip())
     except InvalidOperation:
-        raise ValueError("an amount is needed, such as 199000") from None
+        raise Unfit("not_an_amount") from None
     if not amount.is_finite() or abs(amount) > MOST:
-        raise ValueError("the amount is too large to be one")
+        raise Unfit("amount_too_large")
     return amount
 
 

@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime, time
 from typing import Any
 
 from engine.templates.filters.reader import Reader
+from engine.templates.filters.unfit import Unfit
 
 LONGEST_FORMAT = 100
 LONGEST_TEXT = 64
@@ -52,16 +53,16 @@ NUMBERS: Mapping[str, tuple[int, Callable[[datetime], int]]] = {
 def written(value: Any, reader: Reader, form: Any = "short") -> str:
     """Write a date or moment as `form` says: short, long, weekday, time, moment, or letters such as `%d/%m`.
 
-    Raises ValueError for what is no moment, and for a form that is not known.
+    Raises Unfit for what is no moment, and for a form that is not known.
     """
     at = _moment(value, reader)
     pattern = str(form)
     if len(pattern) > LONGEST_FORMAT:
-        raise ValueError(f"a date's form has at most {LONGEST_FORMAT} characters")
+        raise Unfit("long_form", most=LONGEST_FORMAT)
     if pattern in NAMED:
         pattern = NAMED[pattern][reader.is_vietnamese]
     elif "%" not in pattern:
-        raise ValueError(f"a date's form is one of {', '.join(NAMED)}, or made of letters such as %d/%m/%Y")
+        raise Unfit("no_form", known=", ".join(NAMED))
     return DIRECTIVE.sub(lambda found: _part(found, at, is_vietnamese=reader.is_vietnamese), pattern)
 
 
@@ -84,7 +85,7 @@ def _part(found: re.Match[str], at: datetime, *, is_vietnamese: bool) -> str:
         "%": "%",
     }
     if letter not in words:
-        raise ValueError(f"a date has no part %{letter}")
+        raise Unfit("no_part", letter=letter)
     return words[letter]
 
 
@@ -98,7 +99,7 @@ def _moment(value: Any, reader: Reader) -> datetime:
     if text in {"now", "today"}:
         return reader.moment()
     if len(text) > LONGEST_TEXT:
-        raise ValueError("what should be a date is too long to be one")
+        raise Unfit("long_date")
     if EPOCH.fullmatch(text):
         return _within(datetime.fromtimestamp(float(text), UTC), reader)
     day_first = DAY_FIRST.fullmatch(text)
@@ -107,10 +108,10 @@ def _moment(value: Any, reader: Reader) -> datetime:
             return _within(datetime(int(day_first[3]), int(day_first[2]), int(day_first[1])), reader)  # noqa: DTZ001
         return _within(datetime.fromisoformat(text), reader)
     except ValueError:
-        raise ValueError("a date is needed, such as 2027-01-31 or 2027-01-31T09:00:00+07:00") from None
+        raise Unfit("no_date") from None
 
 
 def _within(moment: datetime, reader: Reader) -> datetime:
     if not EARLIEST < moment.year < LATEST:
-        raise ValueError("the date's year cannot be written")
+        raise Unfit("no_year")
     return reader.local(moment)

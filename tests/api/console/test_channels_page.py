@@ -8,7 +8,10 @@ import pytest
 from playwright.async_api import Page, expect
 
 from api.services import Services
+from engine.db import Transaction
 from engine.tenants import Scope
+from engine.tokens import store
+from rules.faults import Fault
 from tests.api.console.conftest import PHONE, Desk, Desks, served
 from tests.api.console.pictures import keep
 from tests.api.console.shop import Shop
@@ -97,6 +100,50 @@ async def test_each_channel_says_how_it_stands_and_is_paused_and_resumed(
     await expect(mail.get_by_role("button", name=words["pause"])).to_be_visible()
     (found,) = [one for one in (await ok(await shop.caller.get("/channels")))["items"] if one["name"] == "mail"]
     assert (found["status"], found["reason"]) == ("connected", None)
+
+
+@pytest.mark.parametrize(
+    ("language", "why", "warned"),
+    [
+        ("vi-VN", "Zalo không nhận mã gia hạn. Hãy uỷ quyền lại", "Mã truy cập của Trang hết hạn lúc 2026-12-24 09:00"),
+        ("en-GB", "Zalo refuses the refresh token", "The Page's token ends on 2026-12-24 09:00"),
+    ],
+)
+async def test_what_is_stored_of_a_channel_is_said_in_the_page_s_language(
+    desks: Desks, shop: Shop, services: Services, tenant: Tenant, language: str, why: str, warned: str
+) -> None:
+    ended = Fault("token.zalo_refuses", "token", {"what": Fault("token.refresh"), "said": "-14014 expired"})
+    ends = Fault("token.facebook_ends", "token", {"at": "2026-12-24 09:00"})
+    for kind, name, fault in (("zalo_oa", "zalo", ended), ("facebook", "page", ends)):
+        made = await ok(await shop.caller.post("/channels", json={"kind": kind, "name": name}))
+        async with services.db.transaction(tenant.tenant_id) as conn:
+            await put_off_token(conn, made["channel_id"], fault)
+    async with services.db.transaction(tenant.tenant_id) as conn:
+        await conn.execute("UPDATE channel SET status = 'paused' WHERE name = 'zalo'")
+        await conn.execute(
+            "UPDATE channel_gate SET reason = 'grant_ended: Zalo refuses.' FROM channel c "
+            "WHERE c.channel_id = channel_gate.channel_id AND c.name = 'zalo'"
+        )
+    desk = await desks.of(language=language, place="channels")
+    page = desk.page
+    await expect(page.locator("[data-channel=zalo]")).to_contain_text(why)
+    await expect(page.locator("[data-channel=page]")).to_contain_text(warned)
+    assert await desk.faults() == []
+    await keep(page, f"channels-why-{language[:2]}", whole=True)
+
+
+async def put_off_token(conn: Transaction, channel_id: int, fault: Fault) -> None:
+    """Keep what a keeper found of a channel's token, as a worker does."""
+    now = datetime.now(UTC)
+    await conn.execute(
+        "INSERT INTO channel_token (tenant_id, channel_id, ends_at) VALUES (leo_tenant(), %s, %s)",
+        (channel_id, now + timedelta(days=3)),
+    )
+    await conn.execute(
+        "INSERT INTO channel_gate (tenant_id, channel_id) VALUES (leo_tenant(), %s) ON CONFLICT DO NOTHING",
+        (channel_id,),
+    )
+    await store.put_off(conn, channel_id=channel_id, due_at=now, warning=fault.say().en, fault=fault)
 
 
 @pytest.mark.usefixtures("shop")

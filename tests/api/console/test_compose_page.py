@@ -191,6 +191,29 @@ async def test_what_only_the_api_knows_is_said_at_its_field_in_the_page_s_langua
     await keep(page, f"compose-fault-{language[:2]}")
 
 
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [
+        ("vi-VN", "Không điền được mẫu tin so-tien v1 (telegram): cần một số, ví dụ 199000."),
+        ("en-GB", "The template so-tien v1 (telegram) cannot be filled: an amount is needed, such as 199000."),
+    ],
+    ids=["vi", "en"],
+)
+async def test_what_stands_against_a_message_is_said_in_the_page_s_language(
+    desks: Desks, shop: Shop, language: str, said: str
+) -> None:
+    body = {"key": "so-tien", "channel": "telegram", "body_text": "{{ profile.name | dong }}"}
+    template_id = (await ok(await shop.caller.post("/templates", json=body)))["template_id"]
+    await ok(await shop.caller.post(f"/templates/{template_id}/approve"))
+    desk = await desks.of(language=language, scopes=LOOK_AND_PLAN, place="campaigns/new")
+    page = desk.page
+    await page.select_option("#template_ids", str(template_id))
+    await page.fill("#reader", "kh-000042")
+    await page.get_by_role("button", name=WORDS[language]["preview"]).click()
+    await expect(page.locator("[data-kind='template.cannot_be_filled']")).to_have_text(said)
+    assert await desk.faults() == []
+
+
 @pytest.mark.usefixtures("shop")
 async def test_who_may_only_look_is_not_offered_to_plan(desks: Desks) -> None:
     desk = await desks.of(language="en-GB", scopes=(Scope.READ,), place="campaigns")

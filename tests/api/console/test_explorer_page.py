@@ -192,3 +192,25 @@ async def test_a_query_that_runs_too_long_is_stopped(desks: Desks) -> None:
             await page.get_by_role("button", name="Stop").click(timeout=500)
     await expect(refused).to_contain_text("stopped")
     await expect(page.get_by_role("button", name="Run")).to_be_enabled()
+
+
+@pytest.mark.usefixtures("shop")
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [
+        ("vi-VN", "Cypher, dòng 1, cột 28: Profile không có thuộc tính “city”. Có: ext_id, profile_id, status."),
+        ("en-GB", "Cypher, line 1, column 28: Profile has no property 'city'."),
+    ],
+)
+async def test_what_is_refused_is_said_in_the_page_s_language_and_in_no_other(
+    desks: Desks, language: str, said: str
+) -> None:
+    desk = await desks.of(language=language, scopes=(Scope.READ,), place="explorer")
+    page = desk.page
+    await _write(page, "MATCH (p:Profile) RETURN p.city")
+    await page.locator(".editor .cm-content").press(RUN)
+    notice = page.locator(".notice.bad")
+    await expect(notice.locator("p").first).to_have_text(said)
+    assert await notice.locator("[lang=en]").count() == 0
+    assert await desk.faults() == []
+    await keep(page, f"explorer-refused-{language[:2]}")

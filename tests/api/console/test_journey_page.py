@@ -75,6 +75,22 @@ async def test_why_not_is_answered_for_any_campaign_and_each_channel(desks: Desk
 
 
 @pytest.mark.usefixtures("lived")
+async def test_evidence_and_decisions_are_in_vietnamese_on_a_vietnamese_page(desks: Desks) -> None:
+    desk = await desks.of(language="vi-VN", place="people/kh-000043")
+    page = desk.page
+    allowed = page.locator("section", has=page.locator("#allowed-heading"))
+    await allowed.get_by_text("Bằng chứng").first.click()
+    await expect(allowed).not_to_contain_text("No consent")
+    decision = page.locator(".entry.decision").first
+    await expect(decision).not_to_contain_text("No consent")
+    await decision.get_by_text("Vì sao?").click()
+    await expect(decision.locator(".lead")).to_contain_text("không nhận gì từ chiến dịch Ưu đãi cho khách Huế")
+    await expect(decision).to_contain_text("quy tắc riêng của chiến dịch")
+    assert await desk.faults() == []
+    await keep(page, "evidence-vi", whole=True)
+
+
+@pytest.mark.usefixtures("lived")
 async def test_names_that_are_markup_stay_text(desks: Desks) -> None:
     desk = await desks.of(language="vi-VN")
     page = desk.page

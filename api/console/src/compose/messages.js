@@ -1,15 +1,12 @@
 // What a campaign may say: approved templates in order of preference, each as a person who is there would get it.
 import { el, fill } from "../dom.js";
 import { choice, field } from "../parts/field.js";
-import { message } from "../parts/message.js";
-import { trouble } from "../parts/notice.js";
-import { reader } from "../parts/reader.js";
+import { preview } from "../parts/preview.js";
 
 export function messages(context, plan, templates) {
   const { t, say } = context;
   const order = el("ol", { class: "plain order" });
-  const person = reader(context, t("compose.reader"), t("compose.reader.hint"));
-  const shown = el("div", { "aria-live": "polite" });
+  const seen = preview(context);
   const nameOf = (one) => `${one.key} v${one.version} · ${say("channel", one.channel)}`;
   const box = { id: "template_ids", label: t("compose.add_template"), hint: t("compose.add_template.hint") };
   const list = field(box, el("select"), order);
@@ -51,7 +48,7 @@ export function messages(context, plan, templates) {
       el(
         "span",
         { class: "tools" },
-        el("button", { type: "button", "aria-label": `${t("compose.preview")}: ${name}`, onclick: () => preview(id) }, t("compose.preview")),
+        el("button", { type: "button", "aria-label": `${t("compose.preview")}: ${name}`, onclick: () => seen.show(id, plan.was.key ?? null) }, t("compose.preview")),
         button(-1, "↑", t("compose.up"), place === 0),
         button(1, "↓", t("compose.down"), place === plan.template_ids.length - 1),
         button(null, "×", t("compose.remove"), false),
@@ -59,47 +56,18 @@ export function messages(context, plan, templates) {
     );
   }
 
-  async function preview(id) {
-    person.fault("");
-    if (!person.control.value.trim()) {
-      person.fault(t("compose.whose"));
-      person.control.focus();
-      return;
-    }
-    fill(shown, el("p", { class: "waiting", role: "status" }, t("loading")));
-    try {
-      const body = { ext_id: person.control.value.trim(), campaign: plan.was.key ?? null };
-      const found = await context.api.post(`/templates/${id}/preview`, body, { signal: context.signal });
-      fill(shown, previewed(context, found));
-    } catch (error) {
-      if (error.name !== "AbortError") fill(shown, trouble(t, error));
-    }
-  }
-
   stand();
   return {
     fields: { template_ids: list },
     /** Have somebody of the segment stand there for whom the message is shown. */
-    suggest(people) {
-      if (!person.control.value && people.length) person.control.value = people[0].ext_id;
-    },
+    suggest: seen.suggest,
     node: el(
       "section",
       { class: "card", "aria-labelledby": "messages-heading" },
       el("h2", { id: "messages-heading" }, t("compose.messages")),
       list.node,
-      person.node,
-      shown,
+      seen.person.node,
+      seen.shown,
     ),
   };
-}
-
-function previewed(context, found) {
-  const { t } = context;
-  const told = { ...found, template: found.key, template_version: found.version };
-  return [
-    found.missing.length > 0 && el("p", { class: "notice wait" }, t("compose.missing", { names: found.missing.join(", ") })),
-    found.problems.length > 0 && el("div", { class: "notice bad" }, found.problems.map((one) => el("p", null, one))),
-    message(context, told),
-  ];
 }

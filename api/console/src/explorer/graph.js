@@ -64,8 +64,6 @@ export function graphView(context, answer) {
     ],
   });
 
-  // For the browser's own console, and for tests.
-  box.cy = cy;
   const colours = new Map();
   const painted = (name) => {
     if (!colours.has(name)) colours.set(name, resolved(name));
@@ -231,9 +229,12 @@ export function graphView(context, answer) {
         el("button", { type: "button", onclick: () => (remove(node.id), drawn(), fill(aside)) }, t("explorer.hide")),
         node.label === "Profile" && node.properties.ext_id && el("a", { class: "button", href: context.link("people", node.properties.ext_id) }, t("explorer.journey")),
       ),
-      el("dl", { class: "pairs small" }, Object.entries(node.properties).map(([name, value]) => [el("dt", null, name), el("dd", { class: "break" }, typeof value === "object" ? JSON.stringify(value) : String(value))])),
+      el("dl", { class: "pairs small" }, Object.entries(node.properties).map(([name, value]) => [el("dt", null, name), el("dd", { class: "break" }, shown(name, value))])),
     );
   }
+
+  // The archive's and the tables' moments are as exact as the clock was: nobody reads that beside a picture.
+  const shown = (name, value) => (name.endsWith("_at") && !Number.isNaN(Date.parse(value)) ? format.moment(value) : typeof value === "object" ? JSON.stringify(value) : String(value));
 
   cy.on("dbltap", "node", (event) => expand(event.target.id()));
   const isCut = add(answer.graph, null);

@@ -5,6 +5,7 @@ import { confirmed } from "../parts/confirm.js";
 import { courseOf } from "../parts/course.js";
 import { funnelOf } from "../parts/funnel.js";
 import { liftOf } from "../parts/lift.js";
+import { madeOf } from "../parts/made.js";
 import { trouble } from "../parts/notice.js";
 import { steps } from "../parts/steps.js";
 
@@ -104,7 +105,7 @@ export async function page(context) {
         "div",
         { class: "columns" },
         el("div", { class: "column main-column" }, live, course.node, lift),
-        el("div", { class: "column" }, forecast(context, path, status), await runs(context, path)),
+        el("div", { class: "column" }, madeOf(context, campaign), forecast(context, path, status), await runs(context, path)),
       ),
     ),
   };
@@ -181,7 +182,7 @@ async function runs({ t, say, api, format, signal }, path) {
                 { class: "soft small" },
                 format.moment(run.created_at),
                 ` · ${t("runs.decisions", { count: format.count(run.decisions) })}`,
-                Object.entries(run.arbiters).map(([arbiter, count]) => ` · ${say("arbiter", arbiter)} ${format.count(count)}`),
+                Object.entries(run.arbiters).map(([arbiter, count]) => ` · ${t(arbiter === "nobody" ? "runs.nobody" : "runs.chosen", { arbiter: say("arbiter", arbiter), count: format.count(count) })}`),
               ),
             ),
           ),

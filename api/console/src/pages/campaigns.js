@@ -35,7 +35,7 @@ export async function page({ t, say, api, link, format, signal, may }) {
               ),
             ),
           )
-        : empty(t("campaigns.none")),
+        : empty(t("campaigns.none"), may("write") && el("a", { class: "button", href: link("campaigns", "new") }, t("compose.new"))),
       found.next && el("p", { class: "soft small" }, t("campaigns.cut")),
     ),
   };

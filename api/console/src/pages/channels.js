@@ -56,10 +56,10 @@ function card(context, one, told, look) {
     ),
     el("p", { class: "soft" }, say("channel", one.kind), one.failover !== null && ` · ${t("channels.failover", { place: format.count(one.failover) })}`),
     one.sandbox && el("p", { class: "small" }, t("channels.sandbox.means")),
-    one.reason && el("p", { class: "small break" }, el("span", { class: "strong" }, t("channels.why")), " ", one.reason),
+    one.why && el("p", { class: "small break", "data-kind": one.why.kind }, el("span", { class: "strong" }, t("channels.why")), " ", one.why.text[t.language]),
     one.held_until && el("p", { class: "small" }, t("channels.held", { at: format.moment(one.held_until) })),
-    ends && el("p", { class: "small" }, badge(t("channels.ends", { at: format.moment(one.token_ends_at) }), isLate ? "wait" : "plain"), !one.token_warning && ` ${t("channels.renewed")}`),
-    one.token_warning && el("p", { class: "notice wait small break" }, one.token_warning),
+    ends && el("p", { class: "small" }, badge(t("channels.ends", { at: format.moment(one.token_ends_at) }), isLate ? "wait" : "plain"), !one.warning && ` ${t("channels.renewed")}`),
+    one.warning && one.warning.kind !== one.why?.kind && el("p", { class: "notice wait small break", "data-kind": one.warning.kind }, one.warning.text[t.language]),
     el("p", { class: "soft small break" }, t("channels.webhook"), " ", el("span", { class: "mono" }, one.webhook)),
     may("admin") && tools(context, one, told, look),
   );

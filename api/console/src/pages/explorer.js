@@ -157,7 +157,7 @@ export async function page(context) {
                 may("write") && el("button", { type: "button", onclick: keep }, t("explorer.save")),
                 el("button", { type: "button", onclick: share }, t("explorer.share")),
               ),
-              el("span", { class: "soft small" }, t("explorer.bounds", { rows: schema.limits.rows, seconds: schema.limits.time_s })),
+              el("span", { class: "soft small" }, t("explorer.bounds", { rows: context.format.count(schema.limits.rows), seconds: context.format.number(schema.limits.time_s) })),
             ),
             told,
             schema.has_archive && el("p", { class: "soft small", id: "archive-note" }, t("archive.explorer")),

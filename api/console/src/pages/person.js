@@ -13,7 +13,7 @@ export async function page(context) {
   const [person, line, allowed] = await Promise.all([
     api.get(at(extId, ""), { signal }),
     api.get(at(extId, "/timeline"), { signal }),
-    api.get(at(extId, "/allowed"), { signal }),
+    api.get(at(extId, "/allowed"), { query: { language: context.language }, signal }),
   ]);
   const picture = el("section", { class: "card", "aria-labelledby": "path-heading" });
   drawPath(context, picture, line);
@@ -73,7 +73,7 @@ function allowedNow({ t, say, format }, allowed) {
             el(
               "p",
               { class: "soft small" },
-              one.wait_until && [t("allowed.until", { at: format.moment(one.wait_until) }), " "],
+              one.wait_until && [t("allowed.until", { at: format.moment(one.wait_until) }), " · "],
               one.reasons.map((reason) => say("gate", reason.gate)).join(", "),
             ),
           one.reasons.length > 0 &&
@@ -81,7 +81,7 @@ function allowedNow({ t, say, format }, allowed) {
               "details",
               { class: "small" },
               el("summary", null, t("allowed.evidence")),
-              one.reasons.map((reason) => el("p", { class: "soft" }, reason.text)),
+              one.reasons.map((reason) => el("p", { class: "soft" }, el("span", { class: "strong" }, say("gate", reason.gate)), ` · ${reason.rule}`, t.language === "en" && reason.text !== reason.rule && ` ${reason.text}`)),
             ),
         );
       }),

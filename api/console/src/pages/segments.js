@@ -31,7 +31,7 @@ export async function page({ t, api, link, format, language, signal, may }) {
               ),
             ),
           )
-        : empty(t("segment.none")),
+        : empty(t("segment.none"), may("write") && el("a", { class: "button", href: link("new-segment") }, t("segment.new"))),
     ),
   };
 }

@@ -10,7 +10,7 @@ export function explained(context, told) {
     el(
       "p",
       { class: "soft small" },
-      t("explained.policy", { policy: told.policy ?? "default", version: told.policy_version }),
+      t(policyOf(told.policy), { policy: told.policy, version: told.policy_version }),
       " · ",
       t("explained.arbiter", { arbiter: say("arbiter", told.arbiter) }),
       " · ",
@@ -19,6 +19,11 @@ export function explained(context, told) {
       t(told.replays ? "explained.replays" : "explained.differs"),
     ),
   ];
+}
+
+function policyOf(key) {
+  if (key === null || key === undefined || key === "default") return "explained.policy.default";
+  return key.startsWith("campaign:") ? "explained.policy.own" : "explained.policy";
 }
 
 export function candidate({ t, say, format }, one) {

@@ -39,7 +39,7 @@ export async function deadLetters(context, section) {
       const note = sure.note ? { note: sure.note } : {};
       const done = await api.post(path, { delivery_ids: [one.delivery_id], ...body, ...note }, { signal });
       const refused = done.items[0]?.refused;
-      fill(told, el("p", { class: refused ? "notice wait" : "notice" }, refused ? t("letters.refused", { why: refused }) : t("letters.done")));
+      fill(told, el("p", { class: refused ? "notice wait" : "notice" }, refused ? t("letters.refused", { why: say("refused", refused) }) : t("letters.done")));
       await draw();
     } catch (error) {
       fill(told, trouble(t, error));
@@ -60,7 +60,7 @@ export async function deadLetters(context, section) {
       { "data-delivery": one.delivery_id },
       el("div", { class: "between" }, el("a", { href: link("people", one.ext_id) }, one.ext_id), el("span", { class: "soft small" }, format.moment(one.ended_at))),
       el("p", { class: "soft small" }, `${say("channel", one.channel)} · ${one.address} · ${one.campaign}`),
-      el("p", { class: "small" }, [one.klass, one.code].filter(Boolean).map((word) => [badge(word), " "]), one.detail && el("span", { class: "soft" }, one.detail)),
+      el("p", { class: "small" }, [one.klass && say("class", one.klass), one.code].filter(Boolean).map((word) => [badge(word), " "]), one.detail && el("span", { class: "soft" }, one.detail)),
       may("activate") &&
         el(
           "div",

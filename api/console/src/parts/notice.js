@@ -14,7 +14,8 @@ export function trouble(t, error, again) {
     isProblem && isEnglish && el("p", { class: "soft" }, error.remedy),
     !isProblem && el("p", { class: "soft" }, String(error.message ?? error)),
     isProblem && isGeneral && el("p", { class: "soft small", lang: "en" }, `${error.message} ${error.remedy}`),
-    error.requestId && el("p", { class: "soft small" }, t("trouble.request", { id: error.requestId })),
+    // Who sent something wrong mends it; whoever looks into the log needs the number.
+    error.requestId && (isGeneral || error.status >= 500) && el("p", { class: "soft small" }, t("trouble.request", { id: error.requestId })),
     again && el("button", { type: "button", onclick: again }, t("again")),
   );
 }

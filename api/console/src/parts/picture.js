@@ -10,6 +10,9 @@ export const LAYOUTS = {
   cose: { name: "cose", padding: 24, animate: false, nodeRepulsion: () => 9000, idealEdgeLength: () => 120, randomize: true },
 };
 
+// Few nodes are not drawn larger than the text around them.
+const LARGEST = 1.15;
+
 function styleOf(kinds, colourOf) {
   const ink = painted("--ink");
   return [
@@ -68,6 +71,8 @@ export function picture(box, { nodes, edges }, { layout = "dagre", kinds = [], c
     maxZoom: 2.5,
     wheelSensitivity: 0.3,
   });
+  // For the browser's own console, and for tests.
+  box.cy = cy;
   const mount = () => {
     if (signal?.aborted) return;
     if (!box.isConnected || !box.clientWidth) {
@@ -76,8 +81,23 @@ export function picture(box, { nodes, edges }, { layout = "dagre", kinds = [], c
     }
     cy.mount(box);
     cy.layout(LAYOUTS[layout]).run();
-    if (cy.zoom() > 1.15) cy.zoom({ level: 1.15, renderedPosition: { x: box.clientWidth / 2, y: box.clientHeight / 2 } }) && cy.center();
+    bound();
+    follow();
     box.dataset.drawn = String(cy.nodes().length);
+  };
+  const bound = () => cy.zoom() > LARGEST && cy.zoom({ level: LARGEST, renderedPosition: { x: box.clientWidth / 2, y: box.clientHeight / 2 } }) && cy.center();
+  // A phone that is turned, or a window made narrow, must not leave the drawing out of sight.
+  const follow = () => {
+    let width = box.clientWidth;
+    const watched = new ResizeObserver(() => {
+      if (!box.clientWidth || box.clientWidth === width) return;
+      width = box.clientWidth;
+      cy.resize();
+      cy.fit(undefined, LAYOUTS[layout].padding);
+      bound();
+    });
+    watched.observe(box);
+    signal?.addEventListener("abort", () => watched.disconnect(), { once: true });
   };
   requestAnimationFrame(mount);
   if (onTap) cy.on("tap", "node", (event) => onTap(event.target.data(), event.target));

@@ -136,7 +136,7 @@ const TELL = {
         " · ",
         campaignOf(context, detail),
       ],
-      about: isSend ? t("timeline.chosen", { arbiter: say("arbiter", detail.arbiter) }) : what === "wait" ? t("allowed.until", { at: format.moment(detail.wait_until) }) : why,
+      about: isSend ? t("timeline.chosen", { arbiter: say("arbiter", detail.arbiter) }) : what === "wait" ? t("allowed.until", { at: format.moment(detail.wait_until) }) : language === "en" && why,
       more: later(context, t("timeline.why"), async () =>
         explained(context, await api.get(`/decisions/${record_id}/explain`, { query: { language }, signal })),
       ),
@@ -150,7 +150,7 @@ const TELL = {
         " ",
         t("timeline.to", { channel: say("channel", detail.channel), address: detail.address }),
       ],
-      about: [t("timeline.attempts", { count: detail.attempts }), detail.code && ` · ${detail.code}`, detail.class && ` · ${detail.class}`],
+      about: [t("timeline.attempts", { count: detail.attempts }), detail.class && el("span", { title: detail.code }, ` · ${say("class", detail.class)}`)],
       more: later(context, t("timeline.message"), async () => message(context, await api.get(`/deliveries/${record_id}/message`, { signal }))),
     };
   },
