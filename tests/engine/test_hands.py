@@ -10,7 +10,7 @@ import pytest
 from channels.contract import Receipt, ReceiptClass, ReceiptStatus
 from channels.registry import factories
 from engine.db import Transaction
-from engine.dispatch import GivenUp, PutAside, give_up_leases, put_aside
+from engine.dispatch import GivenUp, PutAside, give_up_leases, put_aside, resume_channel
 from engine.dispatch.claim import claim
 from engine.dispatch.results import of_receipt, write
 from rules.retry import MOST_ATTEMPTS
@@ -132,13 +132,22 @@ async def test_a_message_that_is_refused_for_what_it_says_leaves_its_address_val
     assert await act.world.rows("SELECT valid FROM profile_address") == [{"valid": True}]
 
 
+LEFT_ALONE: LiteralString = """
+    INSERT INTO channel_gate (tenant_id, channel_id, circuit, held_until, failures, breaks)
+    SELECT tenant_id, channel_id, 'broken', now() + interval '40 s', 5, 1 FROM channel RETURNING held_until
+"""
+
+
+async def test_a_channel_that_is_resumed_is_called_at_once_whatever_held_it(act: Act) -> None:
+    await act.queue(1)
+    await act.world.rows(LEFT_ALONE)
+    async with act.world.db.transaction(act.world.tenant.tenant_id) as conn:
+        assert await resume_channel(conn, channel_id=act.world.channel_ids["email"])
+    assert (await act.send()).sent == 1
+
+
 async def test_a_claim_says_when_a_channel_that_is_left_alone_is_tried_again(act: Act) -> None:
     await act.queue(1)
-    held_until = await act.world.one(
-        """
-        INSERT INTO channel_gate (tenant_id, channel_id, circuit, held_until, failures, breaks)
-        SELECT tenant_id, channel_id, 'broken', now() + interval '40 s', 5, 1 FROM channel RETURNING held_until
-        """
-    )
+    held_until = await act.world.one(LEFT_ALONE)
     done = await act.send()
     assert (done.claimed, done.again_at) == (0, held_until)

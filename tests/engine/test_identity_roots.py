@@ -7,6 +7,7 @@ from psycopg.types.json import Jsonb
 
 from engine import identity
 from engine.db import Database
+from engine.queries import queries
 from rules.errors import Conflict
 from tests.conftest import Tenant
 from tests.engine.test_identity import People
@@ -107,6 +108,16 @@ async def test_what_a_person_undid_the_source_does_not_merge_again(source: Sourc
     assert await source.points_at() == {"a": None, "b": None}
 
 
+async def test_what_the_source_itself_undid_it_may_merge_again(source: Source) -> None:
+    await source.says(a=None, b="a")
+    await source.redirect()
+    await source.says(b=None)
+    await source.redirect()
+    await source.says(b="a")
+    assert await source.redirect("b") == 1
+    assert await source.points_at() == {"a": None, "b": "a"}
+
+
 async def test_what_a_person_merged_stays_and_no_root_makes_it_go_round(source: Source) -> None:
     await source.says(a=None, b=None, c=None)
     await source.merge("b", "a")
@@ -132,3 +143,13 @@ async def test_a_person_and_the_source_at_one_instant_never_point_two_at_each_ot
     with pytest.raises(Conflict):
         await merging
     assert await source.points_at() == {"a": "b", "b": None}
+
+
+async def test_the_source_waits_for_a_person_who_is_merging(source: Source) -> None:
+    await source.says(a=None, b="a")
+    async with source.db.transaction(source.tenant.tenant_id) as conn:
+        await conn.execute(queries("identity")["queue"])
+        redirecting = asyncio.create_task(source.redirect())
+        await asyncio.wait([redirecting], timeout=0.5)
+        assert not redirecting.done()
+    assert await redirecting == 1

@@ -13,6 +13,7 @@ from engine.ingest import columns, fieldmap, people, write
 from engine.ingest.page import rows_of, targets_of
 from engine.ingest.write import Place, Written
 from engine.profiles import get_profile, upsert_profiles
+from engine.queries import queries
 from tests.conftest import Tenant
 
 FIELDS = fieldmap.load()
@@ -273,3 +274,17 @@ async def test_the_same_key_in_two_tenants_is_two_people(db: Database, place: Pl
     async with db.transaction(place.tenant_id) as conn:
         person = await get_profile(conn, tenant_id=place.tenant_id, ext_id="lan")
     assert person.attributes["city"] == "Huế"
+
+
+async def test_what_a_loser_did_happened_to_whoever_it_was_merged_into(db: Database, place: Place) -> None:
+    await take(db, place, LAN, {**LAN, "_key": "minh"})
+    event = {"ext_id": "e-1", "type": "purchase", "profile": "minh", "occurred_at": LAN["updatedAt"], "attributes": {}}
+    async with db.transaction(place.tenant_id) as conn:
+        await conn.execute(
+            "UPDATE cdp_profiles m SET status = 'merged', merged_into = p.profile_id"
+            " FROM cdp_profiles p WHERE p.ext_id = 'lan' AND m.ext_id = 'minh'"
+        )
+        values = {"tenant_id": place.tenant_id, "source": place.source, "events": Jsonb([event])}
+        await conn.execute(queries("ingest")["write_events"], values)
+        found = await conn.execute("SELECT p.ext_id FROM marketing_event JOIN cdp_profiles p USING (profile_id)")
+        assert await found.fetchall() == [{"ext_id": "lan"}]

@@ -14,6 +14,7 @@ from engine.db import Database
 from rules.errors import Conflict, NotFound, SnapshotImmutable
 from tests.conftest import Tenant
 from tests.engine.crowd import BUYERS, HUE, Crowd
+from tests.engine.test_audit import forge
 
 
 async def _segment(db: Database, tenant: Tenant, people: int) -> int:
@@ -245,6 +246,19 @@ async def test_snapshots_and_members_come_by_pages(db: Database, tenant: Tenant,
     first = await _members(db, tenant, made[0].snapshot_id, limit=3)
     rest = await _members(db, tenant, made[0].snapshot_id, after=first[-1]["profile_id"])
     assert [row["ext_id"] for row in (*first, *rest)] == names
+
+
+async def test_a_snapshot_in_which_one_stands_for_another_is_not_whole(
+    db: Database, tenant: Tenant, crowd: Crowd, admin_url: str
+) -> None:
+    ids = await crowd.change(an={"city": "Huế"}, binh={"city": "Vinh"}, recheck=False)
+    segment = await crowd.refreshed("hue", HUE)
+    made = await _create(db, tenant, segment.segment_id)
+    exchange = f"UPDATE segment_snapshot_member SET profile_id = {ids['binh']} WHERE profile_id = {ids['an']}"  # noqa: S608
+    forge(admin_url, tenant, "segment_snapshot_member", exchange)
+    async with db.transaction(tenant.tenant_id) as conn:
+        found = await snapshots.verify_snapshot(conn, tenant_id=tenant.tenant_id, snapshot_id=made.snapshot_id)
+    assert (found.member_count, found.is_whole) == (1, False)
 
 
 async def test_who_is_erased_stays_counted_and_has_no_name(db: Database, tenant: Tenant, crowd: Crowd) -> None:

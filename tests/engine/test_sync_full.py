@@ -157,11 +157,13 @@ async def test_only_segments_that_the_source_does_not_mark_look_again_at_who_cha
     source = await connect(db, vault, tenant, cdp)
     await take(db, source)
     assert await rows(db, tenant, "SELECT key FROM segment LIMIT 1")
+    await cdp.change({"op": "touch", "key": (await keys(db, tenant))[0], "at": "2027-01-01T00:00:00.000Z"})
+    assert (await take(db, source)).changed == 1
     assert not await rows(db, tenant, "SELECT FROM recheck")
     async with db.transaction(tenant.tenant_id) as conn:
         rule = {"attribute": "city", "is": "Huế"}
         await segments.save_segment(conn, tenant_id=tenant.tenant_id, key="hue", name="Huế", rule=rule)
-    await cdp.change({"op": "touch", "key": (await keys(db, tenant))[0], "at": "2027-01-01T00:00:00.000Z"})
+    await cdp.change({"op": "touch", "key": (await keys(db, tenant))[0], "at": "2028-01-01T00:00:00.000Z"})
     await take(db, source)
     assert len(await rows(db, tenant, "SELECT FROM recheck")) == 1
 
