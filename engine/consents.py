@@ -183,7 +183,7 @@ async def finish(
         raise Conflict(
             error.message,
             remedy="Nothing was connected: begin the consent again.",
-            fault=Fault("consent.refused", "", {"said": error.message}),
+            fault=Fault("consent.refused", "", {"said": error.fault or error.message.rstrip(". ")}),
         ) from error
 
 

@@ -57,8 +57,8 @@ _WHOLE: Mapping[str, Said] = {
         "Lần uỷ quyền này không còn mở: đã xong, đã quá lâu, hoặc do khoá khác bắt đầu. Hãy bắt đầu lại.",
     ),
     "consent.refused": Said(
-        "{said}",
-        "Zalo không cấp mã truy cập cho lần uỷ quyền này; chưa kết nối gì. Hãy bắt đầu lại. (Nguyên văn: {said})",
+        "{said}.",
+        "Zalo không cấp mã truy cập cho lần uỷ quyền này; chưa kết nối gì. Hãy bắt đầu lại. ({said})",
     ),
     "somebody": Said("somebody", "ai đó"),
     "profile.unknown": Said("There is no profile {key!r}.", "Không có khách hàng “{key}”. Hãy kiểm tra lại mã."),

@@ -25,13 +25,13 @@ WORDS: dict[str, dict[str, str]] = {
         "all": "Quản lý kênh", "live": "chạy thật", "sandbox": "chạy thử", "pause": "Tạm dừng", "resume": "Tiếp tục",
         "paused": "tạm dừng", "until": "mã truy cập tới", "begin": "Bắt đầu", "go": "Sang Zalo", "needed": "bắt buộc",
         "connected": "đã được kết nối", "not_here": "không bắt đầu trong thẻ này", "not_open": "không còn mở",
-        "refused": "không cấp mã truy cập",
+        "refused": "không cấp mã truy cập", "code": "Zalo không nhận mã uỷ quyền",
     },
     "en-GB": {
         "all": "Manage channels", "live": "live", "sandbox": "sandbox", "pause": "Pause", "resume": "Resume",
         "paused": "paused", "until": "token until", "begin": "Begin", "go": "Go to Zalo", "needed": "needed",
         "connected": "is connected", "not_here": "not begun in this tab", "not_open": "is not open",
-        "refused": "Zalo refuses the authorization code",
+        "refused": "Zalo refuses the authorization code", "code": "authorization code: -",
     },
 }  # fmt: skip
 
@@ -202,6 +202,7 @@ async def test_a_consent_that_cannot_be_finished_says_so_in_the_page_s_language(
     state = await page.evaluate("sessionStorage.getItem('leo.consent')")
     await page.goto(f"{desk.url}/oauth/zalo?code=made-up&state={state}")
     await expect(page.locator("#zalo-back")).to_contain_text(words["refused"])
+    await expect(page.locator("#zalo-back")).to_contain_text(words["code"])
     await page.evaluate("(state) => sessionStorage.setItem('leo.consent', state)", state)
     await page.goto(f"{desk.url}/oauth/zalo?code=made-up&state={state}")
     await expect(page.locator("#zalo-back")).to_contain_text(words["not_open"])

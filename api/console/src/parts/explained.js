@@ -11,8 +11,8 @@ export function explained(context, told) {
       "p",
       { class: "soft small" },
       t(policyOf(told.policy), { policy: told.policy, version: told.policy_version }),
-      " · ",
-      t("explained.arbiter", { arbiter: say("arbiter", told.arbiter) }),
+      // Where a gate left nothing, nobody had to choose.
+      told.reason === "chosen" && ` · ${t("explained.arbiter", { arbiter: say("arbiter", told.arbiter) })}`,
       " · ",
       t(told.inputs_verified ? "explained.verified" : "explained.unverified"),
       " · ",
