@@ -81,6 +81,10 @@ AT_A_BORDER: dict[str, Any] = {
         {"channel": CHANNELS[0], "purpose": "marketing", "granted": False, "at": A_MONTH_AGO},
     ],
 }
+# What a clock that is ahead has written down counts when its time has come.
+AHEAD = AT_A_BORDER | {
+    name: [{**one, "at": NOW + timedelta(seconds=1)} for one in AT_A_BORDER[name]] for name in ("events", "outcomes")
+}
 BORDERS: list[dict[str, Any]] = [
     *(
         {what: kind, end: A_MONTH_AGO.isoformat()}
@@ -95,6 +99,7 @@ BORDERS: list[dict[str, Any]] = [
 
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 @example(documents=[AT_A_BORDER], asked=BORDERS)
+@example(documents=[AHEAD], asked=[{"event": "purchase"}, {"outcome": "clicked"}])
 @given(documents=st.lists(people(), min_size=1, max_size=10), asked=st.lists(rules(), min_size=1, max_size=6))
 async def test_sql_and_python_agree_on_any_rule_and_any_person(
     db: Database, module_tenant: Tenant, documents: list[dict[str, Any]], asked: list[dict[str, Any]]
