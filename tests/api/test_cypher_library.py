@@ -56,7 +56,7 @@ MORE = (
     ),
     (
         "INSERT INTO duplicate (tenant_id, profile_id, other_id, channel, status, decided_at, decided_by)"
-        " VALUES (leo_tenant(), least(%(hoa)s, %(mai)s), greatest(%(hoa)s, %(mai)s), 'email', 'refused', now(), 'me')"
+        " VALUES (leo_tenant(), least(%(hoa)s, %(mai)s), greatest(%(hoa)s, %(mai)s), 'email', 'merged', now(), 'me')"
     ),
     (
         "INSERT INTO segment_member (tenant_id, segment_id, profile_id)"

@@ -3,13 +3,14 @@
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import psycopg
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from psycopg.types.json import Jsonb
 
@@ -64,7 +65,41 @@ async def found(conn: Transaction, compiled: Compiled) -> set[int]:
     return {row["profile_id"] for row in await (await conn.execute(compiled.statement, compiled.values)).fetchall()}
 
 
+A_MONTH_AGO = NOW - timedelta(days=30)
+# Everything at one instant: what is asked below stands exactly on it.
+AT_A_BORDER: dict[str, Any] = {
+    **dict.fromkeys(("name", "locale", "zone")),
+    "source": "api",
+    "created_at": NOW,
+    "attributes": {},
+    "addresses": [],
+    "segments": [],
+    "events": [{"type": "purchase", "at": A_MONTH_AGO, "attributes": {}}],
+    "outcomes": [{"type": "clicked", "at": A_MONTH_AGO, "campaign": CAMPAIGNS[0], "channel": CHANNELS[0]}],
+    "consents": [
+        {"channel": None, "purpose": "marketing", "granted": True, "at": A_MONTH_AGO},
+        {"channel": CHANNELS[0], "purpose": "marketing", "granted": False, "at": A_MONTH_AGO},
+    ],
+}
+# What a clock that is ahead has written down counts when its time has come.
+AHEAD = AT_A_BORDER | {
+    name: [{**one, "at": NOW + timedelta(seconds=1)} for one in AT_A_BORDER[name]] for name in ("events", "outcomes")
+}
+BORDERS: list[dict[str, Any]] = [
+    *(
+        {what: kind, end: A_MONTH_AGO.isoformat()}
+        for what, kind in (("event", "purchase"), ("outcome", "clicked"))
+        for end in ("after", "before")
+    ),
+    *({"event": "purchase", "recency": {end: 30}} for end in ("at_least_days", "at_most_days")),
+    {"event": "purchase", "count": {"at_most": 1}},
+    {"consent": "marketing", "channel": CHANNELS[0]},
+]
+
+
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@example(documents=[AT_A_BORDER], asked=BORDERS)
+@example(documents=[AHEAD], asked=[{"event": "purchase"}, {"outcome": "clicked"}])
 @given(documents=st.lists(people(), min_size=1, max_size=10), asked=st.lists(rules(), min_size=1, max_size=6))
 async def test_sql_and_python_agree_on_any_rule_and_any_person(
     db: Database, module_tenant: Tenant, documents: list[dict[str, Any]], asked: list[dict[str, Any]]

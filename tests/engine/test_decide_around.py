@@ -51,7 +51,7 @@ async def test_the_strongest_edges_of_the_graph_are_among_the_inputs(db: Databas
     world, campaign_id, people = await simple_world(db, tenant, people=2)
     for number in range(7):
         await relate(world, people[0], "INTERESTED_IN", "Topic", f"topic-{number}", float(number))
-    await relate(world, people[0], "BOUGHT", "Product", "lamp", 1.0)
+    await relate(world, people[0], "BOUGHT", "Product", "lamp", 3.0)
     await relate(world, people[0], "ENGAGED", "Touchpoint", "shop", 2.0)
     await world.rows(
         """
@@ -65,7 +65,7 @@ async def test_the_strongest_edges_of_the_graph_are_among_the_inputs(db: Databas
     await world.decide(batch_id, now=NOW)
     around = (await facts_of(world, people[0]))["neighbourhood"]
     assert [tie[0] for tie in around["interests"]] == ["topic-6", "topic-5", "topic-4", "topic-3", "topic-2"]
-    assert around["bought"] == [["lamp", "LAMP", 1.0, "2026-06-01T05:00:00+00:00"]]
+    assert around["bought"] == [["lamp", "LAMP", 3.0, "2026-06-01T05:00:00+00:00"]]
     assert [tie[0] for tie in around["engaged"]] == ["shop"]
     assert [tie[0] for tie in around["knows"]] == ["kh-2"]
     assert "neighbourhood" not in await facts_of(world, people[1])

@@ -48,6 +48,23 @@ async def test_a_claim_takes_what_nobody_has_in_hand_and_waits_for_nobody(act: A
     assert (await act.send()).sent == 1
 
 
+async def test_while_one_message_to_somebody_is_in_hand_no_other_leaves_for_them(act: Act) -> None:
+    await act.queue(2, channel="telegram", limits={"per_second": None, "recipient_s": 0.1})
+    _, (batch_id,) = await act.world.run(act.campaign_id, act.people)
+    await act.world.decide(batch_id)
+    held = await act.world.one(
+        """
+        UPDATE delivery_log
+        SET status = 'sending', lease_owner = 'other', lease_until = now() + interval '1 h', attempts = 1
+        WHERE delivery_id = (SELECT min(delivery_id) FROM delivery_log) RETURNING address
+        """
+    )
+    await asyncio.sleep(0.3)
+    assert (await act.send()).sent == 1
+    (received,) = await act.sandbox.messages()
+    assert received["address"] != held
+
+
 @pytest.mark.parametrize(("look", "state", "found"), LOOKS)
 async def test_whoever_looks_after_messages_waits_for_nobody(
     act: Act, look: Look, state: LiteralString, found: Any

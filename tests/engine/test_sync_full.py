@@ -188,6 +188,19 @@ async def test_what_changes_of_a_loser_has_its_survivor_looked_at_again(
     assert found == [{"ext_id": winner}]
 
 
+async def test_an_event_that_overtakes_its_person_brings_them_along(
+    db: Database, tenant: Tenant, vault: Vault, cdp: Cdp
+) -> None:
+    await cdp.make(3)
+    source = await connect(db, vault, tenant, cdp)
+    await take(db, source)
+    event = {"_key": "first", "metricName": "page-view", "refProfileId": "late", "createdAt": LONG_AGO}
+    await cdp.change(_inserted("late"), {"op": "insert", "collection": "cdp_trackingevent", "document": event})
+    assert (await take(db, source)).events == 1
+    found = await rows(db, tenant, "SELECT p.ext_id FROM marketing_event JOIN cdp_profiles p USING (profile_id)")
+    assert found == [{"ext_id": "late"}]
+
+
 async def test_history_makes_due_what_looks_at_such_events(
     db: Database, tenant: Tenant, vault: Vault, cdp: Cdp
 ) -> None:
