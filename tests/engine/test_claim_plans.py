@@ -120,3 +120,11 @@ async def test_what_is_due_is_found_by_its_index(db: Database, busy: Tenant, wha
         plan = await planned(conn, statement, values)
     assert re.search(rf"(using|Bitmap Index Scan on) {index}\b", plan), plan
     assert f"Seq Scan on {table}" not in plan, plan
+
+
+@pytest.mark.parametrize("planned", [_plan, _plan_of_values], ids=["generic", "custom"])
+async def test_what_waits_for_other_channels_is_not_read_past(db: Database, busy: Tenant, planned: Any) -> None:
+    statement, values, *_ = CLAIMS["messages of a lane"]
+    async with db.transaction(busy.tenant_id) as conn:
+        plan = await planned(conn, statement, values)
+    assert re.search(r"Index Cond: .*lane = .*through_id = .*due_at <= ", plan), plan
