@@ -26,7 +26,7 @@ PEOPLE = 1_000_000
 GROWTH = 100
 WORKERS = (1, 2, 4)
 # People of one run, and those of one whose provider takes its time.
-RUN_PEOPLE, SLOW_PEOPLE = 30_000, 6_000
+RUN_PEOPLE, SLOW_PEOPLE = 50_000, 6_000
 # Where less is asked for, one in so many of the people.
 RUN_SHARE = 20
 # A provider across the sea; the emulator's own answer takes a millisecond.
