@@ -101,7 +101,7 @@ def _rate(figures: Figures, name: str, count: int) -> str:
 def _usage(figures: Figures, count: int, all_cores: int) -> Usage:
     cores = {name: figures[f"cores_{key}_{count}"] for name, key in {**GROUPS, "emulated provider": "sandbox"}.items()}
     waits = {name: figures.get(f"sessions_{name}_{count}", 0.0) for name in WAITS}
-    return Usage(cores, figures[f"cores_busy_{count}"], all_cores, waits)
+    return Usage(cores, figures[f"cores_busy_{count}"], all_cores, waits, workers=count)
 
 
 def _growth(figures: Figures) -> list[str]:

@@ -27,13 +27,15 @@ _SQL = queries("bench_scale")
 class Usage:
     """`cores`: how many of `all_cores` each group of processes kept busy; `busy`: how many were busy in all.
 
-    `waits`: how many sessions, on average, waited for commits to reach the disk, for locks, or worked.
+    `waits`: how many sessions, on average, waited for commits to reach the disk, for locks, or worked. `workers`: how
+    many processes the group of that name is, each of which can use one core.
     """
 
     cores: Mapping[str, float]
     busy: float
     all_cores: int
     waits: Mapping[str, float]
+    workers: int = 1
 
     @property
     def others(self) -> float:
@@ -56,6 +58,10 @@ class Usage:
         for name in ("commits", "locks"):
             if sessions and self.waits.get(name, 0.0) >= MOSTLY * sessions:
                 return f"{name}: {self.waits[name]:.1f} of {sessions:.1f} sessions wait for them ({used})"
+        own = self.cores.get("workers", 0.0) / self.workers
+        if own >= MOSTLY:
+            how = "which compute and wait for PostgreSQL by turns"
+            return f"the workers' own threads, {how}: {own:.2f} of a core each ({used})"
         return f"waiting for the provider: {self.busy:.2f} of {self.all_cores} cores busy ({used})"
 
 
@@ -129,6 +135,7 @@ class Watch:
             busy=max(0.0, cores - idle_s / seconds),
             all_cores=cores,
             waits={name: count / looks for name, count in waits.items()},
+            workers=max(1, len(self._pids.get("workers", ()))),
         )
 
     def _groups(self, server: psutil.Process | None) -> Iterator[tuple[str, list[psutil.Process]]]:

@@ -32,6 +32,8 @@ class Wall(datetime):
 def wall(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[timedelta]:
     monkeypatch.setattr(clock, "datetime", Wall)
     monkeypatch.setattr(Wall, "ahead", request.param)
+    # Whoever ran before in this process may have looked.
+    clock.forget()
     yield request.param
     clock.forget()
 

@@ -31,8 +31,12 @@ def _usage(busy: float, **waits: float) -> Usage:
         (Usage({"workers": 0.3}, 2.0, 2, {}), "the processor, most of it other programs': 2.00 of 2 cores busy"),
         (_usage(1.0, work=0.5, commits=1.5), "commits: 1.5 of 2.0 sessions wait"),
         (_usage(1.0, locks=3.0), "locks: 3.0 of 3.0 sessions wait"),
-        (_usage(0.4, work=0.1), "waiting for the provider: 0.40 of 2 cores busy"),
-        (_usage(0.4), "waiting for the provider"),
+        (
+            _usage(1.3, work=0.5),
+            "the workers' own threads, which compute and wait for PostgreSQL by turns: 0.70 of a core",
+        ),
+        (Usage({"workers": 0.7}, 0.8, 2, {"work": 0.1}, workers=2), "waiting for the provider: 0.80 of 2 cores busy"),
+        (Usage({"workers": 0.1}, 0.4, 2, {}), "waiting for the provider"),
     ],
 )
 def test_the_limit_is_named_by_what_was_measured(usage: Usage, said: str) -> None:

@@ -122,6 +122,8 @@ class Desk:
         await self.page.goto(f"{self.url}/#/{place}")
         await self.page.fill("#key", key)
         await self.page.press("#key", "Enter")
+        # The page of the key has a heading as well.
+        await expect(self.page.locator("#key")).to_have_count(0)
         await expect(self.page.locator("main h1")).to_be_visible()
 
     async def goto(self, place: str) -> None:
