@@ -71,7 +71,7 @@ def test_the_stress_stage_climbs_to_30000_within_the_same_limits() -> None:
     stage = Stage.read("stress")
     rates = [step.per_minute for step in stage.steps]
     assert rates == sorted(rates)
-    assert (rates[0], rates[-1]) == (5_000, 30_000)
+    assert (rates[0], rates[-1]) == (5_000, 50_000)
     assert stage.seeks_limit
     assert stage.thresholds == Stage.read("load").thresholds
 
@@ -143,7 +143,7 @@ def test_the_first_step_at_which_a_limit_breaks_is_named(
     steps = judge(stage, metrics(stage, **changed), drained_after(stage, **late), began=BEGAN)
     broken = breaking_point(steps)
     assert broken is not None
-    assert broken.step.per_minute == 15_000
+    assert broken.step.per_minute == 20_000
     assert any(why in reason for reason in broken.broken)
     assert not any(step.broken for step in steps[:2])
 
@@ -229,7 +229,7 @@ def _ran(*, of: str = "stress", memory: Mapping[str, Curve] = MappingProxyType({
 
 def test_the_report_stands_alone_and_names_the_breaking_point() -> None:
     page = report.page(_ran())
-    assert "20,000 profiles a minute (p95 of 900 ms is above 200 ms)" in page
+    assert "30,000 profiles a minute (p95 of 900 ms is above 200 ms)" in page
     assert page.count("<svg") == 4
     assert "&lt;trace&gt;" in page
     assert not [
@@ -241,7 +241,7 @@ def test_the_summary_is_k6s_own_with_the_backlog_beside_it() -> None:
     document = _ran().as_document()
     assert "http_req_failed{step:0}" in document["metrics"]
     assert (document["backlog_max"], document["backlog_drain_s"]) == (100, 2.0)
-    assert document["breaking_point"]["per_minute"] == 20_000
+    assert document["breaking_point"]["per_minute"] == 30_000
     assert document["met"]
 
 
