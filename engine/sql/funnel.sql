@@ -28,6 +28,10 @@ WITH runs AS MATERIALIZED (
            coalesce(jsonb_agg(jsonb_build_object('gate', reason, 'action', action, 'people', n) ORDER BY n DESC, reason)
                     FILTER (WHERE action <> 'send'), '[]') AS held
     FROM standing
+), sent AS (
+    SELECT coalesce(jsonb_object_agg(status, n), '{}') AS deliveries
+    FROM (SELECT l.status, count(*) AS n FROM all_delivery l
+          JOIN runs ON l.tenant_id = runs.tenant_id AND l.run_id = runs.run_id GROUP BY l.status) one
 ), answers AS (
     SELECT o.delivery_id, bool_or(o.type IN ('read', 'clicked', 'replied')) AS opened,
            bool_or(o.type IN ('delivered', 'read', 'clicked', 'replied', 'visited', 'bought')) AS delivered,
@@ -37,12 +41,6 @@ WITH runs AS MATERIALIZED (
     FROM outcome o
     WHERE o.tenant_id = leo_tenant() AND o.campaign_id = %(campaign_id)s AND o.delivery_id IS NOT NULL
     GROUP BY o.delivery_id
-), sent AS (
-    -- Who answered has it, though its result is still to be written: more would be delivered than sent.
-    SELECT coalesce(jsonb_object_agg(status, n), '{}') AS deliveries
-    FROM (SELECT CASE WHEN l.status = 'sending' AND l.delivery_id IN (SELECT delivery_id FROM answers WHERE delivered)
-                      THEN 'sent' ELSE l.status END AS status, count(*) AS n
-          FROM all_delivery l JOIN runs ON l.tenant_id = runs.tenant_id AND l.run_id = runs.run_id GROUP BY 1) one
 ), came AS (
     SELECT count(*) FILTER (WHERE delivered) AS delivered, count(*) FILTER (WHERE opened) AS opened,
            count(*) FILTER (WHERE clicked) AS clicked, count(*) FILTER (WHERE bought) AS bought,

@@ -56,17 +56,6 @@ async def test_everybody_of_the_audience_is_somewhere_in_the_funnel(caller: http
     assert not found["is_moving"]
 
 
-async def test_a_message_that_was_answered_before_its_result_is_written_counts_as_sent(
-    caller: httpx.AsyncClient, services: Services, tenant: Tenant, sent: int
-) -> None:
-    async with services.db.transaction(tenant.tenant_id) as conn:
-        await conn.execute(
-            "UPDATE delivery_log SET status = 'sending', lease_owner = 'worker', lease_until = now(), sent_at = NULL"
-        )
-    found = await ok(await caller.get(f"/campaigns/{sent}/funnel"))
-    assert (found["deliveries"], found["delivered"]) == ({"sent": 1}, 1)
-
-
 async def test_who_waited_and_was_decided_for_again_is_counted_once(
     caller: httpx.AsyncClient, services: Services, tenant: Tenant, campaign_id: int
 ) -> None:
