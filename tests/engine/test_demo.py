@@ -91,13 +91,17 @@ async def test_a_worker_killed_in_the_middle_loses_nothing_and_doubles_nothing(d
     assert (told["orphans"], told["graph_differences"]) == (0, 0)
 
 
+def _size(record: Path) -> int:
+    return record.stat().st_size if record.exists() else 0
+
+
 async def _kill_a_working_worker(home: Path, playing: "asyncio.Task[Any]") -> bool:
     """SIGKILL the bulk worker once the sandbox has received some of this demo's messages."""
     record = home / "sandbox.jsonl"
-    before = record.stat().st_size
+    before = _size(record)
     while not playing.done():
         run = background.running(home, "worker-bulk")
-        if run is not None and record.stat().st_size > before + 20_000:
+        if run is not None and _size(record) > before + 20_000:
             os.kill(run.pid, signal.SIGKILL)
             return True
         await asyncio.sleep(0.01)
