@@ -4,12 +4,15 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
+from arq.connections import ArqRedis
 
+from engine import lanes
 from engine.cli import run
 from engine.credentials import Vault
 from engine.db import Database
 from engine.dispatch import Adapters
 from engine.settings import Settings
+from rules.words import Lane
 from tests.channels.sandbox_process import SandboxProcess, start_sandbox
 from tests.conftest import Tenant
 from tests.engine.acts import Act
@@ -78,3 +81,12 @@ async def adapters(settings: Settings) -> AsyncIterator[Adapters]:
 async def act(db: Database, tenant: Tenant, adapters: Adapters, sandbox: SandboxProcess) -> Act:
     await sandbox.reset()
     return Act(World(db, tenant), adapters, sandbox)
+
+
+@pytest.fixture
+async def client(redis_url: str) -> AsyncIterator[ArqRedis]:
+    """Redis as a bulk worker has it, with nothing in it."""
+    found = lanes.connect(redis_url, lane=Lane.BULK)
+    await found.flushdb()
+    yield found
+    await found.aclose()

@@ -52,11 +52,6 @@ async def test_after_a_look_the_time_is_the_databases_however_the_hosts_clock_ju
     assert abs(clock.now() - row["at"]) < timedelta(seconds=2)
 
 
-@pytest.fixture
-async def client(redis_url: str) -> ArqRedis:
-    return lanes.connect(redis_url, lane=Lane.BULK)
-
-
 @pytest.mark.usefixtures("wall")
 async def test_what_another_worker_has_in_hand_is_left_to_it_and_what_waits_is_not_sent_early(
     act: Act, adapters: Adapters, client: ArqRedis

@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
 from uuid import uuid4
 
 import pytest
@@ -10,14 +9,6 @@ from arq.connections import ArqRedis
 
 from engine import lanes
 from rules.words import Lane
-
-
-@pytest.fixture
-async def client(redis_url: str) -> AsyncIterator[ArqRedis]:
-    found = lanes.connect(redis_url, lane=Lane.BULK)
-    await found.flushdb()
-    yield found
-    await found.aclose()
 
 
 async def urgent(client: ArqRedis, count: int, *, after_s: float | None = None) -> None:

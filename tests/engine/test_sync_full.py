@@ -160,9 +160,7 @@ async def test_only_segments_that_the_source_does_not_mark_look_again_at_who_cha
     await cdp.change({"op": "touch", "key": (await keys(db, tenant))[0], "at": "2027-01-01T00:00:00.000Z"})
     assert (await take(db, source)).changed == 1
     assert not await rows(db, tenant, "SELECT FROM recheck")
-    async with db.transaction(tenant.tenant_id) as conn:
-        rule = {"attribute": "city", "is": "Huế"}
-        await segments.save_segment(conn, tenant_id=tenant.tenant_id, key="hue", name="Huế", rule=rule)
+    await _of_hue(db, tenant)
     await cdp.change({"op": "touch", "key": (await keys(db, tenant))[0], "at": "2028-01-01T00:00:00.000Z"})
     await take(db, source)
     assert len(await rows(db, tenant, "SELECT FROM recheck")) == 1
@@ -173,9 +171,7 @@ async def test_what_changes_of_a_loser_has_its_survivor_looked_at_again(
 ) -> None:
     await cdp.make(5)
     source = await connect(db, vault, tenant, cdp)
-    async with db.transaction(tenant.tenant_id) as conn:
-        rule = {"attribute": "city", "is": "Huế"}
-        await segments.save_segment(conn, tenant_id=tenant.tenant_id, key="hue", name="Huế", rule=rule)
+    await _of_hue(db, tenant)
     await take(db, source)
     winner, loser, *_ = await keys(db, tenant)
     await cdp.change({"op": "merge", "loser": loser, "winner": winner})
@@ -259,6 +255,13 @@ async def _member(db: Database, tenant: Tenant) -> tuple[str, str]:
     return found[0]["key"], found[0]["ext_id"]
 
 
+async def _of_hue(db: Database, tenant: Tenant) -> None:
+    """Save a segment of the tenant's own."""
+    async with db.transaction(tenant.tenant_id) as conn:
+        rule = {"attribute": "city", "is": "Huế"}
+        await segments.save_segment(conn, tenant_id=tenant.tenant_id, key="hue", name="Huế", rule=rule)
+
+
 async def _members(db: Database, tenant: Tenant, segment: str) -> set[str]:
     found = await rows(
         db,
@@ -287,9 +290,7 @@ async def test_segments_of_ours_look_again_at_who_is_gone_from_the_source(
 ) -> None:
     await cdp.make(5)
     source = await connect(db, vault, tenant, cdp)
-    async with db.transaction(tenant.tenant_id) as conn:
-        rule = {"attribute": "city", "is": "Huế"}
-        await segments.save_segment(conn, tenant_id=tenant.tenant_id, key="hue", name="Huế", rule=rule)
+    await _of_hue(db, tenant)
     await take(db, source)
     await rows(db, tenant, "DELETE FROM recheck RETURNING profile_id")
     gone = (await keys(db, tenant))[0]

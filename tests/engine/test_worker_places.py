@@ -20,14 +20,6 @@ QUEUE = lanes.queue_name(Lane.BULK)
 
 
 @pytest.fixture
-async def client(redis_url: str) -> AsyncIterator[ArqRedis]:
-    found = lanes.connect(redis_url, lane=Lane.BULK)
-    await found.flushdb()
-    yield found
-    await found.aclose()
-
-
-@pytest.fixture
 async def hands(db: Database, settings: Settings, client: ArqRedis) -> AsyncIterator[Hands]:
     adapters = Adapters.of(settings)
     yield Hands(db, adapters, client, lane=Lane.BULK, owner="worker-bulk@here")
