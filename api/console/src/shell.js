@@ -20,10 +20,12 @@ export function toggles({ t, language, languages, setLanguage, turnTheme }) {
 
 /** Give the frame and a function that shows a page in it. */
 export function shell(context, name, actions) {
+  const address = location.hash;
   const { t, caller, link } = context;
   const places = PLACES.filter((place) => context.places.includes(place));
   const here = OF[name] ?? name;
-  const main = el("main", { id: "main", tabindex: "-1" }, el("p", { class: "waiting", role: "status" }, t("loading")));
+  // Busy until its page stands in it; then it says whose address that is.
+  const main = el("main", { id: "main", tabindex: "-1", "aria-busy": "true" }, el("p", { class: "waiting", role: "status" }, t("loading")));
   const node = el(
     "div",
     { class: "shell" },
@@ -61,6 +63,8 @@ export function shell(context, name, actions) {
     node,
     show(page) {
       fill(main, page);
+      main.removeAttribute("aria-busy");
+      main.dataset.address = address;
       // On a phone the places are a row that is wider than the screen.
       node.querySelector("nav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
       const heading = main.querySelector("h1");

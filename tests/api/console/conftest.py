@@ -122,12 +122,15 @@ class Desk:
         await self.page.goto(f"{self.url}/#/{place}")
         await self.page.fill("#key", key)
         await self.page.press("#key", "Enter")
-        # The page of the key has a heading as well.
-        await expect(self.page.locator("#key")).to_have_count(0)
-        await expect(self.page.locator("main h1")).to_be_visible()
+        await self.at(place)
 
     async def goto(self, place: str) -> None:
         await self.page.goto(f"{self.url}/#/{place}")
+        await self.at(place)
+
+    async def at(self, place: str) -> None:
+        """Wait until the page of a place stands there whole: what is looked for may be on the page before it as well."""
+        await expect(self.page.locator("main")).to_have_attribute("data-address", f"#/{place}")
         await expect(self.page.locator("main h1")).to_be_visible()
 
     async def faults(self) -> list[str]:

@@ -34,6 +34,7 @@ async def test_a_rule_is_counted_before_it_is_saved_and_explained_for_one_person
     desk = await desks.of(language=language, scopes=(Scope.READ, Scope.WRITE), place="campaigns")
     page = desk.page
     await page.get_by_role("link", name=words["place"], exact=True).click()
+    await desk.at("segments")
     await expect(page.locator("a.row")).to_contain_text("44")
     assert await desk.faults() == []
     await keep(page, f"segments-{language[:2]}")
