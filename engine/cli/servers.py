@@ -16,7 +16,7 @@ from engine.cli.db import prepare
 from engine.doctor import examine
 from engine.doctor.judge import Finding, is_well
 from engine.embedded import Servers
-from engine.embedded.home import Home
+from engine.embedded.home import Home, is_port_free
 from engine.processes import background, supervise, table, track
 from engine.processes.background import Part
 from engine.settings import Settings
@@ -66,9 +66,17 @@ def _watch(settings: Settings, servers: Servers, console: Console) -> None:
 
 
 def _mend(settings: Settings, console: Console) -> supervise.Round:
-    """Give the round that starts an embedded server again when it ended; it keeps its port unless that was taken."""
+    """Give the round that starts an embedded server again when it ended; it keeps its port unless that was taken.
+
+    It says once when the API answers, for the table is shown before.
+    """
+    is_told = False
 
     def look() -> Sequence[Part] | None:
+        nonlocal is_told
+        if not is_told and not is_port_free(settings.api_port, settings.api_host):
+            is_told = True
+            _say(console, f"The API answers: open {table.api_url(settings)}/ in a browser.")
         missing = embedded.missing(settings)
         if not missing:
             return None

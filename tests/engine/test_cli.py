@@ -229,6 +229,7 @@ def test_up_runs_everything_until_it_is_told_to_end(home: Path, number: signal.S
             name in shown
             for name in ("PostgreSQL", "Redis", "sandbox", "api", "worker-realtime", "worker-bulk", "console")
         )
+        assert "http://127.0.0.1:" in read_until(process, "The API answers")
         again = leo("up")
         assert again.returncode == 1
         assert "runs already" in again.stderr
