@@ -9,6 +9,7 @@ import sys
 from engine import embedded, lanes, lines, tracing
 from engine.settings import Settings
 from engine.worker import cron
+from engine.worker.ending import Stop, end_in_time
 from engine.worker.run import run
 from rules.errors import LeoError, Misconfigured
 from rules.words import Lane
@@ -27,7 +28,9 @@ def main() -> int:
         settings = Settings.load()
         lines.configure(settings.log_level, settings.log_format)
         servers = embedded.ensure(settings)
-        where = {"database_url": servers.database_url, "redis_url": servers.redis_url}
+        stop = Stop()
+        end_in_time(stop)
+        where = {"database_url": servers.database_url, "redis_url": servers.redis_url, "stop": stop}
         with tracing.opened(settings, f"worker-{lane}"):
             if lane == cron.LANE:
                 asyncio.run(cron.run(settings, **where))
