@@ -130,11 +130,12 @@ class TaskErrorOut(Output):
     code: str
     message: str
     remedy: str
-    faults: list[FaultOut] = Field(description="The same by kinds and in each language; empty where they are not known.")
+    faults: list[FaultOut] = Field(description="The same by kinds, in each language; empty where they are not known.")
 
     @classmethod
     def of(cls, task: Task) -> Self | None:
-            if error is None:
+        error = task.result.get("error")
+        if error is None:
             return None
         told = {name: error[name] for name in ("code", "message", "remedy")}
         return cls(**told, faults=[FaultOut.of(one) for one in task.faults])
@@ -199,7 +200,6 @@ class WholeTask(TaskOut):
 
 def _fields(task: Task) -> dict[str, Any]:
     made = {one["place"] for one in task.made}
-    error = task.result.get("error")
     return {
         "task_id": task.task_id,
         "kind": task.kind,

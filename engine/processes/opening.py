@@ -40,8 +40,8 @@ class Opening:
         elif not self._is_late and time.monotonic() - self._began >= self.expected_s:
             self._is_late = True
             self.say(
-                f"The API has not answered at {self.url}{_PATH} for {self.expected_s:g} s ({wrong}). It is still waited "
-                f"for; {self.log} and leo doctor say more. Ctrl-C ends everything."
+                f"The API has not answered at {self.url}{_PATH} for {self.expected_s:g} s ({wrong}). It is still "
+                f"waited for; {self.log} and leo doctor say more. Ctrl-C ends everything."
             )
 
 

@@ -67,6 +67,7 @@ SENTENCES: Mapping[str, Said] = {
         "Đã có phân khúc “{key}” với quy tắc khác. Hãy dùng chính nó, hoặc dùng khoá khác.",
     ),
     "template.unapproved": Said(
-        "There is no approved template {key!r}.", "Không có mẫu tin “{key}” đã duyệt. Hãy kiểm tra khoá, hoặc duyệt mẫu."
+        "There is no approved template {key!r}.",
+        "Không có mẫu tin “{key}” đã duyệt. Hãy kiểm tra lại khoá, hoặc duyệt mẫu trước.",
     ),
 }

@@ -223,7 +223,7 @@ async def test_idle_connections_to_a_relay_that_says_nothing_are_let_go_at_once(
             await reader.readline()
         await reader.readuntil(b"\r\n.\r\n")
         busy += 1
-        if busy == 6:  # noqa: PLR2004 - all at once, so that each has a connection of its own
+        if busy == 6:
             everybody.set()
         await everybody.wait()
         writer.write(b"250 taken\r\n")

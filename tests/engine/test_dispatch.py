@@ -11,8 +11,8 @@ from psycopg.types.json import Jsonb
 from channels.contract import Request, Response
 from channels.telegram import TelegramAdapter
 from engine.db import Database
-from engine.dispatch import claim as claiming
 from engine.dispatch import Adapters, Dispatched, claim_within, dispatch_due, give_up_leases, put_aside
+from engine.dispatch import claim as claiming
 from engine.settings import Settings
 from rules.errors import Unavailable
 from rules.words import Channel, Lane
@@ -300,7 +300,7 @@ async def test_claims_at_the_same_time_do_not_forget_each_others_templates(
 ) -> None:
     monkeypatch.setattr(claiming, "_templates", {})
     monkeypatch.setattr(claiming, "MOST_TEMPLATES", 3)
-    load, tenant_id, db = claiming._load_templates, act.world.tenant.tenant_id, act.world.db  # noqa: SLF001 - a race
+    load, tenant_id, db = claiming._load_templates, act.world.tenant.tenant_id, act.world.db
     ids = [await act.world.template(key=f"offer {number}") for number in range(5)]
     async with db.transaction(tenant_id) as one, db.transaction(tenant_id) as other:
         await load(one, tenant_id, ids[:1])

@@ -232,11 +232,11 @@ class Door(http.server.BaseHTTPRequestHandler):
 
     answers: ClassVar[list[int]] = []
 
-    def do_GET(self) -> None:  # noqa: N802 - the name that http.server looks for
+    def do_GET(self) -> None:
         status = self.answers.pop(0)
         self.send_response(status)
         self.end_headers()
-        reasons = [] if status == 200 else ["PostgreSQL does not answer."]  # noqa: PLR2004
+        reasons = [] if status == 200 else ["PostgreSQL does not answer."]
         self.wfile.write(json.dumps({"reasons": reasons}).encode())
 
     def log_message(self, *_: object) -> None:
