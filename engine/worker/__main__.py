@@ -30,13 +30,13 @@ def main() -> int:
         servers = embedded.ensure(settings)
         stop = Stop()
         end_in_time(stop)
-        where = {"database_url": servers.database_url, "redis_url": servers.redis_url, "stop": stop}
+        where = {"database_url": servers.database_url, "redis_url": servers.redis_url}
         with tracing.opened(settings, f"worker-{lane}"):
             if lane == cron.LANE:
-                asyncio.run(cron.run(settings, **where))
+                asyncio.run(cron.run(settings, **where, stop=stop))
                 return 0
             os.nice(lanes.PACES[Lane(lane)].nice)
-            asyncio.run(run(settings, **where, lane=Lane(lane)))
+            asyncio.run(run(settings, **where, lane=Lane(lane), stop=stop))
     except LeoError as error:
         sys.stderr.write(f"{error}\n")
         return USAGE if isinstance(error, Misconfigured) else UNAVAILABLE

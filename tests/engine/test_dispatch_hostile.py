@@ -70,9 +70,7 @@ async def test_hostile_names_are_written_whole_or_refused_with_a_reason(act: Act
         assert len(str(one.get("subject", "")).splitlines()) <= 1
 
 
-async def test_an_adapter_that_cannot_be_made_keeps_no_other_channel_from_sending(
-    act: Act, settings: Settings
-) -> None:
+async def test_an_adapter_that_cannot_be_made_keeps_no_other_channel_from_sending(act: Act, settings: Settings) -> None:
     """Such as one of another package, with a mistake in it."""
 
     def make(channel: Channel, given: Mapping[str, Any], **more: Any) -> Adapter:
