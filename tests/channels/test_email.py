@@ -228,6 +228,7 @@ async def test_idle_connections_to_a_relay_that_says_nothing_are_let_go_at_once(
         await everybody.wait()
         writer.write(b"250 taken\r\n")
         await reader.read()
+        writer.close()
 
     server = await asyncio.start_server(relay, "127.0.0.1", 0)
     speaker = adapter(EMAIL, smtp_port=server.sockets[0].getsockname()[1])

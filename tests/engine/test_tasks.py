@@ -1,7 +1,6 @@
 """Agent tasks go their life cycle, act once, and never on what is invalid."""
 
 import itertools
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -13,7 +12,6 @@ from engine.tasks import approve, cancel, get_task, reject
 from engine.think.contract import Call, ModelRefused, ModelUnavailable
 from rules.conditions import Language
 from rules.errors import Conflict, Forbidden, InvalidInput, NotFound
-from rules.faults import Fault
 from rules.lifecycle import TRANSITIONS
 from rules.words import Lane, TaskStatus
 from tests.conftest import Tenant
@@ -185,27 +183,6 @@ async def test_without_a_model_a_text_fails_and_says_what_is_needed(db: Database
     assert [one.kind for one in done.faults] == ["task.no_model"]
     assert done.summary is not None
     assert done.summary.startswith("Không thực hiện được (model_unavailable): Chưa cấu hình mô hình nào")
-
-
-async def test_all_that_is_wrong_with_calls_is_kept_by_its_kind(db: Database, tenant: Tenant) -> None:
-    model = Scripted([[Call("no_such_tool", {}), Call("pause_campaign", {"campaign": 7})]])
-    at = await office(db, tenant, reader=model)
-    done = await at.work_to_the_end(await at.ask(text="dừng", locale=Language.VI))
-    assert [(one.kind, one.where) for one in done.faults] == [("task.call", "calls[0]"), ("task.call", "calls[1]")]
-    inside = [one.values["said"] for one in done.faults]
-    assert [one.kind for one in inside if isinstance(one, Fault)] == ["task.no_tool", "task.argument"]
-    assert done.result["error"]["message"].startswith("calls[0]: There is no tool 'no_such_tool'. calls[1]: ")
-    assert done.summary is not None
-    assert "Lệnh calls[0]: Không có công cụ “no_such_tool”." in done.summary
-
-
-async def test_an_error_of_an_earlier_version_is_said_as_it_was_kept(db: Database, tenant: Tenant) -> None:
-    at = await office(db, tenant)
-    done = await at.work_to_the_end(await at.ask(text="lưu khách Hà Nội", locale=Language.VI))
-    error = {"code": "timeout", "message": "It took too long.", "remedy": "Try again."}
-    assert replace(done, result={"error": error}).faults == ()
-    strange = {"kind": "task.of_a_later_version", "where": "", "values": {}}
-    assert replace(done, result={"error": {**error, "faults": [strange]}}).faults == ()
 
 
 async def test_a_call_that_fails_leaves_nothing_and_the_rest_is_planned_anew(db: Database, tenant: Tenant) -> None:
