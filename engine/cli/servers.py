@@ -16,9 +16,10 @@ from engine.cli.db import prepare
 from engine.doctor import examine
 from engine.doctor.judge import Finding, is_well
 from engine.embedded import Servers
-from engine.embedded.home import Home, is_port_free
+from engine.embedded.home import Home
 from engine.processes import background, supervise, table, track
 from engine.processes.background import Part
+from engine.processes.opening import Opening
 from engine.settings import Settings
 
 SERVER_NAMES = {"postgres": "PostgreSQL", "redis": "Redis"}
@@ -56,27 +57,35 @@ def _run_everything(settings: Settings, console: Console) -> None:
 
 def _watch(settings: Settings, servers: Servers, console: Console) -> None:
     parts = table.parts(settings, servers)
-    supervisor = supervise.Supervisor(
-        home=settings.home, parts=parts, say=lambda text: _say(console, text), look_after=_mend(settings, console)
-    )
-    with supervise.stopped_by_signals(supervisor.stopping):
+
+    def show() -> None:
         console.print(_where(settings, servers, parts), soft_wrap=True)
         console.print("End: Ctrl-C")
+
+    opening = Opening(
+        url=table.api_url(settings),
+        log=str(background.log_file(settings.home, "api")),
+        show=show,
+        say=lambda text: _say(console, text),
+    )
+    supervisor = supervise.Supervisor(
+        home=settings.home,
+        parts=parts,
+        say=lambda text: _say(console, text),
+        look_after=_mend(settings, console, opening),
+    )
+    with supervise.stopped_by_signals(supervisor.stopping):
         supervisor.run()
 
 
-def _mend(settings: Settings, console: Console) -> supervise.Round:
+def _mend(settings: Settings, console: Console, opening: Opening) -> supervise.Round:
     """Give the round that starts an embedded server again when it ended; it keeps its port unless that was taken.
 
-    It says once when the API answers, for the table is shown before.
+    It also looks whether the API answers by now.
     """
-    is_told = False
 
     def look() -> Sequence[Part] | None:
-        nonlocal is_told
-        if not is_told and not is_port_free(settings.api_port, settings.api_host):
-            is_told = True
-            _say(console, f"The API answers: open {table.api_url(settings)}/ in a browser.")
+        opening.look()
         missing = embedded.missing(settings)
         if not missing:
             return None
