@@ -92,9 +92,7 @@ def compare(
     """Tell who joined, left and stayed from one snapshot to another."""
 
     async def work(conn: Transaction, tenant_id: UUID) -> Compared:
-        return await snapshots.compare_snapshots(
-            conn, tenant_id=tenant_id, first=first, second=second, sample=sample
-        )
+        return await snapshots.compare_snapshots(conn, tenant_id=tenant_id, first=first, second=second, sample=sample)
 
     found = asyncio.run(inside(tenant, work))
     document = {

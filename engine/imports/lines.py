@@ -12,7 +12,7 @@ from engine.imports.columns import Columns, Sheet
 from rules.errors import InvalidInput
 
 LONGEST_LINE = 1_048_576
-# So many lines one quoted cell may span: behind a quotation mark that is never closed no more than these are read twice.
+# So many lines a row may span: behind a quotation mark that is never closed no more than these are read twice.
 MOST_OF_A_ROW = 100
 # What is told of a refused line.
 LONGEST_ORIGINAL = 500
