@@ -1,4 +1,4 @@
-"""One person as `decide` sees them, and the document that a stored decision keeps of it."""
+"""One person as `decide` sees them, and the document of it that a stored decision keeps."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
@@ -16,10 +16,10 @@ _KINDS = tuple(one.name for one in fields(Neighbourhood))
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """One person. `zone` is an IANA name; `outcomes` counts what came back from earlier messages, by type.
+    """One person. `zone` is an IANA name; `outcomes` counts the outcomes of earlier messages, by type.
 
-    `heard` tells when the person last wrote to us or acted on each channel. `person` is what the policy's conditions
-    look at: where it is None and the policy has some, nothing may be sent.
+    `heard` says when the person last wrote to us or did something on each channel. `person` is what the policy's
+    conditions look at: if it is None and the policy has conditions, nothing may be sent.
     """
 
     profile_id: int
@@ -43,7 +43,7 @@ class Facts:
     person: Person | None = None
 
     def to_document(self) -> dict[str, Any]:
-        """Give a JSON document; what is empty or usual is left out."""
+        """Give a JSON document; fields that are empty or have their usual value are left out."""
         document: dict[str, Any] = {"profile_id": self.profile_id, "ext_id": self.ext_id, "zone": self.zone}
         if self.locale != "vi":
             document["locale"] = self.locale

@@ -1,4 +1,4 @@
-"""The parts that facts are made of, each as it stands in a document: a list of its fields, instants in ISO 8601."""
+"""The parts that facts consist of. In a document each is a list of its fields, with instants in ISO 8601."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,7 +8,7 @@ from rules.words import Channel
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where a person can be reached; an address that is not valid keeps the reason."""
+    """Where a person can be reached; an invalid address keeps the reason."""
 
     channel: Channel
     value: str
@@ -19,7 +19,7 @@ class Address:
 
 @dataclass(frozen=True, slots=True)
 class Suppression:
-    """Whom never to contact; None means every channel, or every address."""
+    """Somebody who must never be contacted; None means every channel, or every address."""
 
     channel: Channel | None
     address: str | None
@@ -28,7 +28,7 @@ class Suppression:
 
 @dataclass(frozen=True, slots=True)
 class Contact:
-    """A message already sent, or on its way; `purpose` is its campaign's, None where that is not known."""
+    """A message that was sent or is on its way; `purpose` is that of its campaign, None if unknown."""
 
     channel: Channel
     campaign_id: int
@@ -38,9 +38,9 @@ class Contact:
 
 @dataclass(frozen=True, slots=True)
 class Reached:
-    """An address of this person at which the same campaign reaches `profile` (an ext_id) already.
+    """An address of this person at which the same campaign already reaches `profile` (an ext_id).
 
-    `is_person`: the two are one person; otherwise they only share what stands at that address.
+    `is_person`: both profiles are one person; otherwise they are two people who share the address.
     """
 
     channel: Channel
@@ -51,7 +51,7 @@ class Reached:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """A message of the same campaign run that failed for good on a channel, and the class of the failure."""
+    """A message of the same campaign run that failed for good on a channel, and the class of that failure."""
 
     channel: Channel
     why: str
@@ -59,7 +59,7 @@ class Failed:
 
 @dataclass(frozen=True, slots=True)
 class Lack:
-    """What a template cannot be written without and nobody fills for the person: names such as profile.tier."""
+    """Values that a template needs and that are missing for the person, by names such as profile.tier."""
 
     template_id: int
     names: tuple[str, ...]
@@ -67,7 +67,7 @@ class Lack:
 
 @dataclass(frozen=True, slots=True)
 class Rival:
-    """A campaign of higher priority that has yet to decide for the person, due at `due_at`."""
+    """A campaign of higher priority that has yet to decide for this person, due at `due_at`."""
 
     campaign_id: int
     name: str
@@ -77,9 +77,9 @@ class Rival:
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """What the campaign may use up and has used up, in messages and in the tenant's money; None: no limit.
+    """What the campaign may spend and has spent, in messages and in the tenant's money; None: no limit.
 
-    `until` is when a day's budget begins anew; None where it is the whole campaign's.
+    `until` is when a daily budget starts again; None for the budget of the whole campaign.
     """
 
     messages: int | None = None
@@ -91,7 +91,7 @@ class Budget:
 
 @dataclass(frozen=True, slots=True)
 class Tie:
-    """An edge of the person in the graph: what it leads to, how strong it is and when it was last seen."""
+    """An edge of the person in the graph: what it leads to, how strong it is, and when it was last seen."""
 
     key: str
     name: str
@@ -101,9 +101,9 @@ class Tie:
 
 @dataclass(frozen=True, slots=True)
 class Neighbourhood:
-    """What stands around the person in the graph, the strongest of each kind first, a few of each.
+    """What surrounds the person in the graph: a few of each kind, the strongest first.
 
-    `reactions` are the last answers to earlier messages: (outcome, channel, template) as a tie's key and name.
+    `reactions` are the latest reactions to earlier messages, with (outcome, channel, template) in key and name.
     """
 
     interests: tuple[Tie, ...] = ()
