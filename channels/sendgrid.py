@@ -1,4 +1,4 @@
-"""E-mail through SendGrid's Mail Send, v3: one call for each delivery, whose id every event tells back."""
+"""E-mail through SendGrid's Mail Send, v3: one call per delivery, whose id comes back with every event."""
 
 import json
 import time
@@ -60,7 +60,7 @@ class SendGridAdapter:
         self._clock = clock
 
     def build(self, message: Message) -> Request:
-        """Write the call; the key is no part of it."""
+        """Write the call; the key is not part of it."""
         mail = letter.read(message, sender=self._sender)
         document: dict[str, Any] = {
             "personalizations": [
@@ -86,7 +86,7 @@ class SendGridAdapter:
         )
 
     async def send(self, request: Request) -> Response:
-        """Call Mail Send once; see the protocol. The end of a rate limit's window counts as Retry-After."""
+        """Call Mail Send once; see the protocol. The end of a rate limit's window is used as Retry-After."""
         headers = {**request.headers, "Authorization": f"Bearer {self._api_key.reveal()}"}
         url = f"{self._base_url}{request.target}"
         answer = await call(self._http, url, request, body=request.body, headers=headers)
@@ -97,7 +97,7 @@ class SendGridAdapter:
         return Response(status=answer.status, body=answer.body, ids={**answer.ids, "retry-after": str(wait_s)})
 
     def parse(self, response: Response) -> Receipt:
-        """Read the answer by its status and its first error; `provider_id` is X-Message-Id, else the delivery's id."""
+        """Read the answer by its status and first error; `provider_id` is X-Message-Id, otherwise the delivery's id."""
         if (unanswered := fault_receipt(response)) is not None:
             return unanswered
         if response.status == ACCEPTED:
@@ -114,7 +114,7 @@ class SendGridAdapter:
         )
 
     def verify(self, headers: Mapping[str, str], body: bytes) -> None:
-        """Check SendGrid's own signature where it is there, else that of the tenant's systems."""
+        """Check SendGrid's own signature if there is one, otherwise that of the tenant's systems."""
         if self._is_theirs(headers):
             callbacks.verify(headers, body, key=self._public_key, now=self._clock())
         else:
