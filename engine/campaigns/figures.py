@@ -1,4 +1,4 @@
-"""What a campaign came to so far, in numbers."""
+"""The figures of a campaign so far."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ _SQL = queries("figures")
 class Figures:
     """Decisions made and how many of them send; those held back by reason, deliveries by status, outcomes by type.
 
-    `decided` is `sends` and all of `held` together. A person who waited and was decided for again counts each time.
+    `decided` is the sum of `sends` and all of `held`. A person who waited and was decided for again counts each time.
     """
 
     decided: int
@@ -26,7 +26,7 @@ class Figures:
 
 
 async def campaign_figures(conn: Transaction, *, tenant_id: UUID, campaign_id: int) -> Figures:
-    """Count what one campaign came to; raises NotFound."""
+    """Count the figures of one campaign; raises NotFound."""
     values = {"tenant_id": tenant_id, "campaign_id": campaign_id}
     row = await (await conn.execute(_SQL["campaign"], values)).fetchone()
     if row is None:
