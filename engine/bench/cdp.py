@@ -21,7 +21,7 @@ WORLD_S = 900.0
 
 @asynccontextmanager
 async def opened(people: int) -> AsyncIterator[str]:
-    """Start a sandbox with so many ordinary people and no traps; gives its URL and ends it afterwards."""
+    """Start a sandbox with this many ordinary people and no traps; gives its URL and stops it afterwards."""
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "channels.sandbox", "--smtp-port", "0", "--http-port", "0", stdout=PIPE
     )

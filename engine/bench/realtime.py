@@ -1,4 +1,4 @@
-"""From an event posted to the API until the provider is called, at a steady rate, while a bulk campaign runs."""
+"""From posting an event to the API until the provider is called, at a steady rate, while a bulk campaign runs."""
 
 import asyncio
 import json
@@ -20,7 +20,7 @@ from rules.words import Channel, Lane, RunKind
 
 PEOPLE = 50_000
 PER_S = 50
-# Of so many people in the bulk campaign one has an event meanwhile, and so many events come before it starts.
+# One in this many people of the bulk campaign has an event meanwhile; and this many events come before it starts.
 PEOPLE_FOR_ONE = 33
 WARM_UP, QUIET = 100, 300
 MOST_P99_MS = 150.0
@@ -34,7 +34,7 @@ _SQL = queries("bench_act")
 
 
 async def run(place: Place, *, n: int | None = None) -> Result:
-    """Post events of people of whom `n` (50,000) are being sent a campaign; times in ms, rates a second."""
+    """Post events of people while `n` (50,000) are being sent a campaign; times in ms, rates per second."""
     people = n or PEOPLE
     events = max(PER_S, people // PEOPLE_FOR_ONE)
     chance = random.Random(SEED)  # noqa: S311 - whose turn it is, no secret
@@ -86,7 +86,7 @@ async def run(place: Place, *, n: int | None = None) -> Result:
 
 
 class _Shop:
-    """Posts events of people at a steady rate, whatever becomes of the ones before."""
+    """Posts events of people at a steady rate, whatever becomes of the earlier ones."""
 
     def __init__(self, opened: Site, url: str, key: str, people: int, chance: random.Random) -> None:
         self._site = opened
@@ -97,7 +97,7 @@ class _Shop:
         self._posted: dict[int, float] = {}
 
     async def post(self, count: int) -> Sequence[float]:
-        """Post so many; gives the milliseconds from each post to its call of the provider, ascending."""
+        """Post this many; gives the milliseconds from each post to its call of the provider, ascending."""
         client = HttpClient(egress=ANYWHERE, connections=200, total_timeout_s=LONGEST_S)
         numbers = range(len(self._posted), len(self._posted) + count)
         began = time.monotonic()
