@@ -1,4 +1,4 @@
-"""Telegram's MarkdownV2: escaping for each context, and what a reader sees of it, by the official server's rules.
+"""Telegram's MarkdownV2: escaping ordinary text, and what a reader sees of it, by the official server's rules.
 
 The rules and the wording of errors follow td/telegram/MessageEntity.cpp (channels/facts/telegram.toml, T3).
 """
@@ -8,8 +8,6 @@ import re
 # Each of these needs a backslash to stand for itself in ordinary text (T1, section MarkdownV2 style).
 RESERVED = frozenset("_*[]()~`>#+-=|{}.!")
 _TEXT = re.compile(r"([_*\[\]()~`>#+\-=|{}.!\\])")
-_CODE = re.compile(r"([`\\])")
-_LINK = re.compile(r"([)\\])")
 _PLAIN = re.compile(r"[^_*\[\]()~`>#+\-=|{}.!\\]+")
 _LANGUAGE = re.compile(r"[^\s`]*\n")
 _NAMES = {
@@ -28,16 +26,6 @@ class MarkupError(ValueError):
 def escape(text: str) -> str:
     """Make ordinary text appear as it is written."""
     return _TEXT.sub(r"\\\1", text)
-
-
-def escape_code(text: str) -> str:
-    """The same between backticks."""
-    return _CODE.sub(r"\\\1", text)
-
-
-def escape_link(url: str) -> str:
-    """The same inside the parentheses of a link."""
-    return _LINK.sub(r"\\\1", url)
 
 
 def read(markup: str) -> str:

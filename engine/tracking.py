@@ -32,7 +32,6 @@ _LINK_DATA = "link"
 _HTTPS = "https://"
 _PURPOSE = b"leo tracking link v1"
 _FIXED_BYTES = 48
-_EVENT_BYTES = 32
 # Stops at the next tag, even if a template forgot to close one.
 _LINK = re.compile(r"""(<a\s[^<>]*?\bhref\s*=\s*)(?:"([^"<>]*)"|'([^'<>]*)')""", re.IGNORECASE)
 _END = re.compile(r"</body\s*>", re.IGNORECASE)

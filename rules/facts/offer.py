@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Self, TypeAlias
 
+from rules.facts.parts import read_channel, read_instant
 from rules.words import Action, Channel
 
 # Channel, id, name, version and, if known, topics.
@@ -48,8 +49,8 @@ class Campaign:
         return cls(
             **{
                 **document,
-                "starts_at": _instant(document["starts_at"]),
-                "ends_at": _instant(document["ends_at"]),
+                "starts_at": read_instant(document["starts_at"]),
+                "ends_at": read_instant(document["ends_at"]),
             }
         )
 
@@ -78,7 +79,7 @@ class Candidate:
     def from_document(cls, document: Sequence[Any]) -> Self:
         """Read what `to_document` wrote; raises TypeError or ValueError on anything else."""
         index, action, channel, template_id, name, version, *rest = document
-        known = None if channel is None else Channel(channel)
+        known = read_channel(channel)
         topics = tuple(rest[0]) if rest else ()
         return cls(index, Action(action), known, template_id, name, version, topics)
 
@@ -87,7 +88,3 @@ def candidates(templates: Sequence[Template]) -> tuple[Candidate, ...]:
     """Number the approved templates; doing nothing is always a candidate, the last one."""
     sends = (Candidate(index, Action.SEND, *template) for index, template in enumerate(templates))
     return (*sends, Candidate(len(templates), Action.DO_NOTHING))
-
-
-def _instant(value: str | None) -> datetime | None:
-    return None if value is None else datetime.fromisoformat(value)

@@ -1,8 +1,11 @@
 """The parts that facts consist of. In a document each is a list of its fields, with instants in ISO 8601."""
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
+from rules.consent import Consent
 from rules.words import Channel
 
 
@@ -111,3 +114,22 @@ class Neighbourhood:
     engaged: tuple[Tie, ...] = ()
     knows: tuple[Tie, ...] = ()
     reactions: tuple[Tie, ...] = ()
+
+
+def read_instant(written: str | None) -> datetime | None:
+    return None if written is None else datetime.fromisoformat(written)
+
+
+def read_channel(written: str | None) -> Channel | None:
+    return None if written is None else Channel(written)
+
+
+def write_consents(consents: Iterable[Consent]) -> list[list[Any]]:
+    return [[consent.channel, consent.purpose, consent.granted, consent.at.isoformat()] for consent in consents]
+
+
+def read_consents(written: Sequence[Sequence[Any]]) -> tuple[Consent, ...]:
+    return tuple(
+        Consent(read_channel(channel), purpose, granted, datetime.fromisoformat(at))
+        for channel, purpose, granted, at in written
+    )

@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 from rules.conditions import parse
 from rules.conditions.nodes import Leaf, Like, Pattern
 from rules.conditions.person import Occurrence, Person, Result
-from rules.consent import Consent
+from rules.facts.parts import read_channel, read_consents, write_consents
 from rules.words import Channel, OutcomeType
 
 Shared: TypeAlias = Mapping[str, Any]
@@ -30,7 +30,7 @@ def write(person: Person, shared: Shared) -> dict[str, Any]:
     if repr(person.attributes) != repr(shared.get("attributes")):
         document["attributes"] = exact(person.attributes)
     if person.consents != shared.get("consents"):
-        document["consents"] = [[c.channel, c.purpose, c.granted, c.at.isoformat()] for c in person.consents]
+        document["consents"] = write_consents(person.consents)
     if person.reachable:
         document["reachable"] = sorted(person.reachable)
     if person.events:
@@ -51,14 +51,14 @@ def read(document: Mapping[str, Any], shared: Shared) -> Person:
         **texts,
         created_at=datetime.fromisoformat(document["created_at"]),
         attributes=inexact(document["attributes"]) if "attributes" in document else shared["attributes"],
-        consents=_consents(document["consents"]) if "consents" in document else shared["consents"],
+        consents=read_consents(document["consents"]) if "consents" in document else shared["consents"],
         reachable=frozenset(Channel(one) for one in document.get("reachable", ())),
         events=tuple(
             Occurrence(kind, datetime.fromisoformat(at), inexact(attributes))
             for kind, at, attributes in document.get("events", ())
         ),
         results=tuple(
-            Result(OutcomeType(kind), datetime.fromisoformat(at), campaign, _channel(channel))
+            Result(OutcomeType(kind), datetime.fromisoformat(at), campaign, read_channel(channel))
             for kind, at, campaign, channel in document.get("results", ())
         ),
         segments=frozenset(document.get("segments", ())),
@@ -124,14 +124,3 @@ def _condition(leaf: Leaf) -> dict[str, Any]:
 def _leaf(condition: Mapping[str, Any]) -> Leaf:
     (leaf,) = parse(condition).leaves()
     return leaf
-
-
-def _consents(written: Sequence[Sequence[Any]]) -> tuple[Consent, ...]:
-    return tuple(
-        Consent(_channel(channel), purpose, granted, datetime.fromisoformat(at))
-        for channel, purpose, granted, at in written
-    )
-
-
-def _channel(value: str | None) -> Channel | None:
-    return None if value is None else Channel(value)
