@@ -94,7 +94,7 @@ class SmtpPool:
             self._slots.release()
 
     async def aclose(self) -> None:
-        """Say QUIT on idle connections; those in use close when they are done."""
+        """Say QUIT on the idle connections; those in use close when they are done."""
         self._is_closed = True
         idle, self._idle = self._idle, deque()
         for connection in idle:

@@ -54,7 +54,7 @@ def _asked(names: set[str]) -> frozenset[str]:
 
 
 async def all_needs(conn: Transaction, *, tenant_id: UUID, template_ids: Sequence[int]) -> dict[int, Needs]:
-    """Give what approved templates need, by id; those that need nothing are left out."""
+    """Give what approved templates need, by id, those that need nothing left out."""
     missing = [one for one in template_ids if (tenant_id, one) not in _known]
     if missing:
         if len(_known) + len(missing) > MOST_KNOWN:

@@ -7,7 +7,7 @@ from rules.errors import Conflict
 TRANSITIONS: Mapping[str, Mapping[str, frozenset[str]]] = {
     "delivery": {
         "queued": frozenset({"sending", "expired", "cancelled", "failed"}),
-        # Back to queued: the provider asked us to try later, or it drops duplicates and its answer was lost.
+        # Back to queued: the provider asked to try later, or de-duplicates and its answer was lost.
         "sending": frozenset({"sent", "failed", "uncertain", "queued", "dead", "expired"}),
         "uncertain": frozenset({"sent", "failed", "queued"}),
         "failed": frozenset({"queued"}),

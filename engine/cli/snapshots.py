@@ -80,7 +80,7 @@ def verify(
 
 @app.command()
 def compare(first: IdArgument, second: IdArgument, tenant: TenantOption = None, as_json: JsonOption = False) -> None:
-    """Say who joined, left and stayed between two snapshots."""
+    """Tell who joined, left and stayed from one snapshot to another."""
 
     async def work(conn: Transaction, tenant_id: UUID) -> Compared:
         return await snapshots.compare_snapshots(conn, tenant_id=tenant_id, first=first, second=second)

@@ -11,7 +11,7 @@ from engine.imports.columns import Columns
 from rules.errors import InvalidInput
 
 LONGEST_LINE = 1_048_576
-# How much of a refused line is shown.
+# What is told of a refused line.
 LONGEST_ORIGINAL = 500
 # In order of preference if a heading line has equally many of two.
 DELIMITERS = ",;\t|"
@@ -37,8 +37,8 @@ class Line:
 class Numbered(Iterator[str]):
     """The numbered lines of a text; no more than LONGEST_LINE characters of one are ever in memory.
 
-    `first` and `original` are the number and the beginning of what was read since the last `begin()`. A longer line is
-    skipped with a ValueError.
+    `first` and `original` are the number and the beginning of what was read since the last `begin()`. A line that is
+    longer is passed over with a ValueError.
     """
 
     def __init__(self, text: TextIO) -> None:

@@ -185,7 +185,7 @@ async def _tell(http: HttpClient, tenant_id: UUID, row: DictRow, report: Report 
 
 
 async def _is_there(http: HttpClient, report: Report, event: Event) -> bool:
-    """Search for an event among the person's newest; without an e-mail address or phone number there is no search.
+    """Look for an event among the person's newest; one without an e-mail or phone cannot be looked for.
 
     Raises MayHaveLeft if the CDP does not say what it has.
     """

@@ -50,7 +50,7 @@ class Renewal(StrEnum):
 async def renew_due(
     db: Database, vault: Vault, *, tenant_id: UUID, now: datetime, egress: Egress
 ) -> dict[int, Renewal]:
-    """Look at every token of the tenant that is due; gives the result for each channel."""
+    """Look at every token of the tenant whose time has come; what came of each, by channel."""
     async with db.transaction(tenant_id) as conn:
         rows = await (await conn.execute(_SQL["due"], {"now": now, "most": AT_ONCE})).fetchall()
     return {
@@ -60,7 +60,7 @@ async def renew_due(
 
 
 async def renew(db: Database, vault: Vault, *, tenant_id: UUID, channel_id: int, egress: Egress) -> Renewal:
-    """Look at one token if it is due, and renew it if necessary. If cancelled, it finishes first."""
+    """Look at one token if it is due, and renew it where that is wanted. Being cancelled, it ends first."""
     return await asyncio.shield(asyncio.ensure_future(_renew(db, vault, tenant_id, channel_id, egress)))
 
 
