@@ -21,7 +21,7 @@ from rules.words import OutcomeType
 from tests.conftest import Tenant
 from tests.engine.acting import acting, values
 from tests.engine.aged import again, aged, archived, asked, counts
-from tests.engine.test_audit import sealed, verified
+from tests.engine.ledger import sealed, verified
 from tests.engine.world import World
 
 
