@@ -41,12 +41,11 @@ NEVER_LEFT: Mapping[type[Exception], str] = {
 
 @dataclass(frozen=True, slots=True)
 class HttpResponse:
-    """An answer; header names are in lower case, `body` is cut at the limit if `truncated`."""
+    """An answer; header names are in lower case, `body` is cut at RESPONSE_LIMIT."""
 
     status: int
     headers: Mapping[str, str]
     body: bytes = field(repr=False)
-    truncated: bool = False
 
 
 class HttpClient:
@@ -126,7 +125,6 @@ class HttpClient:
                 status=response.status_code,
                 headers={name.lower(): value for name, value in response.headers.items()},
                 body=bytes(content[:RESPONSE_LIMIT]),
-                truncated=len(content) > RESPONSE_LIMIT,
             )
 
     def _session(self) -> aiohttp.ClientSession:

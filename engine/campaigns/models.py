@@ -1,4 +1,4 @@
-"""What a run will demand of its models, forecast from measured speed before it starts; and which arbiters decided."""
+"""What a run will demand of its models, forecast from measured speed before it starts."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -88,16 +88,6 @@ async def allow_run(conn: Transaction, *, campaign_id: int, run_id: int, people:
         }
         await conn.execute(_SQL["set_forecast"], {"run_id": run_id, "forecast": Jsonb(document)})
     return forecasts
-
-
-async def arbiter_shares(conn: Transaction, *, run_id: int) -> Mapping[str, float]:
-    """Give the share of a run's decisions that each arbiter made, 0 to 1, the largest first; empty without decisions.
-
-    "nobody" is for decisions in which nothing could be sent, so that there was nothing to choose.
-    """
-    rows = await (await conn.execute(_SQL["arbiter_shares"], {"run_id": run_id})).fetchall()
-    whole = sum(row["decisions"] for row in rows)
-    return {row["arbiter"]: row["decisions"] / whole for row in rows}
 
 
 def _check(first: Forecast, arbitration: Arbitration) -> None:

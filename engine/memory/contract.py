@@ -22,9 +22,6 @@ class Embedder(Protocol):
     @property
     def name(self) -> str: ...
 
-    @property
-    def dimensions(self) -> int: ...
-
     async def embed(self, texts: Sequence[str]) -> list[Vector]:
         """Give a vector of length 1 for each text, in their order; texts are read up to LONGEST characters.
 

@@ -36,10 +36,6 @@ class GeminiEmbedder:
     def name(self) -> str:
         return f"{self._model}:{DIMENSIONS}"
 
-    @property
-    def dimensions(self) -> int:
-        return DIMENSIONS
-
     async def embed(self, texts: Sequence[str]) -> list[Vector]:
         """Give a vector for each text; raises ModelUnavailable or ModelRefused."""
         found: list[Vector] = []

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 
-from engine.embeddings import DIMENSIONS, MODEL, embed
+from engine.embeddings import MODEL, embed
 from engine.memory.contract import LONGEST, Vector
 
 
@@ -13,10 +13,6 @@ class LocalEmbedder:
     @property
     def name(self) -> str:
         return MODEL
-
-    @property
-    def dimensions(self) -> int:
-        return DIMENSIONS
 
     async def embed(self, texts: Sequence[str]) -> list[Vector]:
         return await asyncio.to_thread(lambda: [embed(text[:LONGEST]) for text in texts])

@@ -34,8 +34,6 @@ class Speed:
     """How long an answer takes, in seconds, and what it costs, in US dollars; from `answers` that were measured."""
 
     answers: int
-    p50_s: float
-    p95_s: float
     mean_s: float
     cost: float
 
