@@ -1,6 +1,7 @@
 """Answers over HTTP, as read by every adapter that posts JSON or a form."""
 
 from collections.abc import Mapping, Sequence
+from http import HTTPStatus
 from typing import Any
 
 from channels.contract import (
@@ -60,7 +61,7 @@ def refused(
     `wait_s` is how long to wait if the provider limits us without naming a time; `is_refusal` says that it refused
     although the HTTP status does not.
     """
-    is_client_error = is_refusal or 400 <= response.status <= 499  # noqa: PLR2004 - RFC 9110: refused as it stands
+    is_client_error = is_refusal or HTTPStatus.BAD_REQUEST <= response.status < HTTPStatus.INTERNAL_SERVER_ERROR
     unknown = ReceiptStatus.REJECTED if is_client_error else ReceiptStatus.UNCERTAIN
     klass = answer.klass if answer else ReceiptClass.UNKNOWN
     status = answer.status if answer else unknown

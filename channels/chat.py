@@ -4,6 +4,7 @@ import json
 import re
 import time
 from collections.abc import Callable, Mapping
+from http import HTTPStatus
 from typing import Any, ClassVar
 from urllib.parse import quote
 
@@ -32,7 +33,7 @@ FACTS = facts.load("chat")
 BUTTONS = Limits.of(FACTS)
 DATA_KEYS = frozenset({"link", "buttons"})
 KEY = re.compile(r"[A-Za-z0-9_.+/=-]{32,256}")
-TAKEN = (200, 201)
+TAKEN = (HTTPStatus.OK, HTTPStatus.CREATED)
 """Stored now, or stored before: an event id is stored once."""
 LONGEST_LINK = 2048
 

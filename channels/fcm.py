@@ -8,6 +8,7 @@ import json
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
+from http import HTTPStatus
 from typing import Any, ClassVar
 
 from channels import facts, notice, service_account
@@ -46,7 +47,6 @@ RESERVED_KEY = re.compile(r"from|message_type|gcm.*|google.*", re.IGNORECASE | r
 RECIPIENTS = ("token", "fid")
 PRIORITIES = ("high", "normal")
 DATA_KEYS = frozenset({"link", "image", "extra", "collapse_key", "priority", "ttl_s", "buttons"})
-HTTP_OK, UNAUTHORIZED = 200, 401
 FCM_ERROR = "type.googleapis.com/google.firebase.fcm.v1.FcmError"
 
 
@@ -101,7 +101,7 @@ class FcmAdapter(ToldByOwnServer):
     async def send(self, request: Request) -> Response:
         """Send once with a valid token; if it is refused, fetch a new one, once. See the protocol."""
         answer = await self._once(request)
-        if answer.status == UNAUTHORIZED and answer.ids.get("stage") == "plain":
+        if answer.status == HTTPStatus.UNAUTHORIZED and answer.ids.get("stage") == "plain":
             answer = await self._once(request)
         return answer
 
@@ -117,7 +117,7 @@ class FcmAdapter(ToldByOwnServer):
             self._http, f"{self._base_url}{request.target}", request, body=request.body, headers=headers
         )
         stage = "fcm" if _error_code(answer.body) else "plain"
-        if answer.status == UNAUTHORIZED and stage == "plain":
+        if answer.status == HTTPStatus.UNAUTHORIZED and stage == "plain":
             self._account.drop(token)
         return Response(status=answer.status, body=answer.body, ids={**answer.ids, "stage": stage}, fault=answer.fault)
 
@@ -128,7 +128,7 @@ class FcmAdapter(ToldByOwnServer):
         body = response.body if isinstance(response.body, Mapping) else {}
         stage = response.ids.get("stage", "plain")
         name = body.get("name")
-        if response.status == HTTP_OK and isinstance(name, str) and name and stage != "token":
+        if response.status == HTTPStatus.OK and isinstance(name, str) and name and stage != "token":
             return accepted(response, provider_id=name, raw={"name": name})
         error = part(body, "error")
         code = _error_code(body) or str(error.get("status") or body.get("error") or "")

@@ -4,6 +4,7 @@ import json
 import re
 import time
 from collections.abc import Callable, Mapping
+from http import HTTPStatus
 from typing import Any, ClassVar
 from urllib.parse import urlencode
 
@@ -31,7 +32,6 @@ BUTTONS = Limits.of(FACTS, https=True)
 SUBSCRIBER = re.compile(r"[A-Za-z0-9_=.:-]{1,512}")
 DATA_KEYS = frozenset({"link", "image", "icon", "buttons"})
 DELIVERY_HEADER = "X-LEO-Delivery"
-HTTP_OK = 200
 
 
 class PushAlertAdapter(ToldByOwnServer):
@@ -114,11 +114,11 @@ class PushAlertAdapter(ToldByOwnServer):
         if (unanswered := fault_receipt(response)) is not None:
             return unanswered
         body = response.body if isinstance(response.body, Mapping) else {}
-        if body.get("success") is True and response.status == HTTP_OK:
+        if body.get("success") is True and response.status == HTTPStatus.OK:
             number = text_of(body, "id")
             return accepted(response, provider_id=number or None, raw={"id": number})
         # A 200 that is not an answer of PushAlert's says nothing about the message.
-        found = FACTS.classify(code=response.status) if "success" in body or response.status != HTTP_OK else None
+        found = FACTS.classify(code=response.status) if "success" in body or response.status != HTTPStatus.OK else None
         return refused(
             response,
             found,

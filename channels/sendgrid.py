@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
+from http import HTTPStatus
 from typing import Any, ClassVar
 
 from channels import facts, letter, signature
@@ -24,7 +25,6 @@ from channels.told import read_outcomes
 from rules.words import Channel
 
 FACTS = facts.load("sendgrid")
-ACCEPTED, TOO_MANY = 202, 429
 
 
 class SendGridAdapter:
@@ -91,7 +91,11 @@ class SendGridAdapter:
         url = f"{self._base_url}{request.target}"
         answer = await call(self._http, url, request, body=request.body, headers=headers)
         reset = answer.ids.get("x-ratelimit-reset", "")
-        if answer.status != TOO_MANY or "retry-after" in answer.ids or not (reset.isascii() and reset.isdigit()):
+        if (
+            answer.status != HTTPStatus.TOO_MANY_REQUESTS
+            or "retry-after" in answer.ids
+            or not (reset.isascii() and reset.isdigit())
+        ):
             return answer
         wait_s = max(1, min(int(reset) - int(self._clock()), int(DAY_S)))
         return Response(status=answer.status, body=answer.body, ids={**answer.ids, "retry-after": str(wait_s)})
@@ -100,7 +104,7 @@ class SendGridAdapter:
         """Read the answer by its status and first error; `provider_id` is X-Message-Id, otherwise the delivery's id."""
         if (unanswered := fault_receipt(response)) is not None:
             return unanswered
-        if response.status == ACCEPTED:
+        if response.status == HTTPStatus.ACCEPTED:
             number = response.ids.get("x-message-id") or response.ids.get("provider_id")
             return accepted(response, provider_id=number, raw={"message_id": number})
         detail = _first_error(response.body)

@@ -7,6 +7,7 @@ import asyncio
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
@@ -20,7 +21,6 @@ SCOPE = "https://www.googleapis.com/auth/firebase.messaging"
 GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 # A token is not used in its last minutes, because a call that waits for a connection must not arrive too late.
 SPARE_S = 300.0
-HTTP_OK = 200
 REMEDY = "Paste the whole JSON key file of a service account of the Firebase project."
 
 
@@ -85,7 +85,7 @@ class ServiceAccount:
             raise NeverLeft(error.message, remedy=error.remedy, cause=error.cause) from error
         body = document(answer)
         token = body.get("access_token") if isinstance(body, Mapping) else None
-        if answer.status != HTTP_OK or not isinstance(body, Mapping) or not isinstance(token, str) or not token:
+        if answer.status != HTTPStatus.OK or not isinstance(body, Mapping) or not isinstance(token, str) or not token:
             return Denied(answer.status, body)
         life = body.get("expires_in")
         life_s = float(life) if isinstance(life, int | float) and not isinstance(life, bool) else self._life_s

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from html import escape
+from http import HTTPStatus
 from typing import Any, ClassVar
 
 from channels import buttons, facts, markdown, signature
@@ -51,7 +52,6 @@ DATA_KEYS = frozenset(
 )
 MARKDOWN = "MarkdownV2"
 MODES = ("HTML", MARKDOWN)
-HTTP_OK, TOO_MANY = 200, 429
 # Anything a person does in their chat with the bot counts as being heard there.
 _EVENTS: Mapping[OutcomeType, str] = {OutcomeType.REPLIED: "message", OutcomeType.CLICKED: "click"}
 
@@ -139,20 +139,20 @@ class TelegramAdapter:
         if (unanswered := fault_receipt(response)) is not None:
             return unanswered
         body = response.body if isinstance(response.body, Mapping) else {}
-        if body.get("ok") is True and response.status == HTTP_OK:
+        if body.get("ok") is True and response.status == HTTPStatus.OK:
             return _accepted(body, response)
         code = body.get("error_code")
         code = code if isinstance(code, int) else response.status
         text = str(body.get("description", "")) if body else str(response.body)
         answer = FACTS.classify(code=code, text=text)
-        is_client_error = 400 <= code <= 499  # noqa: PLR2004 - RFC 9110: refused as it stands
+        is_client_error = HTTPStatus.BAD_REQUEST <= code < HTTPStatus.INTERNAL_SERVER_ERROR
         unknown = ReceiptStatus.REJECTED if is_client_error else ReceiptStatus.UNCERTAIN
         return Receipt(
             status=answer.status if answer else unknown,
             klass=answer.klass if answer else ReceiptClass.UNKNOWN,
             code=str(code),
             detail=redact(text, self._secrets)[:500],
-            retry_after=_retry_after(body, response.ids) if code == TOO_MANY else None,
+            retry_after=_retry_after(body, response.ids) if code == HTTPStatus.TOO_MANY_REQUESTS else None,
             raw=evidence(response, self._secrets),
         )
 

@@ -11,6 +11,7 @@ import re
 import time
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
+from http import HTTPStatus
 from typing import Any, ClassVar
 from urllib.parse import urlencode
 
@@ -154,7 +155,7 @@ class MessengerAdapter:
             return unanswered
         body = response.body if isinstance(response.body, Mapping) else {}
         message_id = text_of(body, "message_id")
-        if message_id and response.status == 200:  # noqa: PLR2004 - RFC 9110
+        if message_id and response.status == HTTPStatus.OK:
             return accepted(response, provider_id=message_id, raw={"message_id": message_id})
         error = part(body, "error")
         number, subcode = whole_number(error.get("code")), whole_number(error.get("error_subcode"))

@@ -7,6 +7,7 @@ changed password, a removed app or a lost role; as long as the user's lives, ano
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlencode
 
@@ -24,7 +25,6 @@ VERSION = "v25.0"
 CONNECT_S, TOTAL_S = 2.0, 6.0
 WARN = timedelta(days=7)
 LOOK_EVERY = timedelta(days=1)
-HTTP_OK, HTTP_ERROR = 200, 500
 REMEDY = "Log in to Facebook as an administrator of the Page again, and connect the channel with the new token."
 
 
@@ -86,7 +86,7 @@ class _Graph:
             raise _later("unreachable", said=error.cause) from error
         told = document(answer)
         body = told if isinstance(told, Mapping) else {}
-        if answer.status == HTTP_OK and body:
+        if answer.status == HTTPStatus.OK and body:
             return body
         told_error = part(body, "error")
         code, subcode = whole_number(told_error.get("code")), text_of(told_error, "error_subcode")

@@ -8,6 +8,7 @@ import base64
 import hashlib
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlencode
 
@@ -23,7 +24,6 @@ FACTS = facts.load("zalo_oa")
 OAUTH_URL = "https://oauth.zaloapp.com"
 # Both are shorter than a stopping worker waits, so a renewal is never abandoned half-way.
 CONNECT_S, TOTAL_S = 2.0, 6.0
-HTTP_ERROR = 500
 BUSY = -32
 MARGIN = timedelta(hours=1)
 """Renew this long before the end, or at half of the token's life if that is shorter."""
@@ -84,7 +84,7 @@ async def _ask(settings: Mapping[str, Any], form: Mapping[str, str], now: dateti
     if access and refresh:
         return _kept(access, refresh, whole_number(body.get("expires_in")), now)
     code = whole_number(body.get("error"))
-    if code == BUSY or (code is None and (answer.status >= HTTP_ERROR or not body)):
+    if code == BUSY or (code is None and (answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR or not body)):
         raise _later("silent", status=answer.status, said=str(code))
     words = text_of(body, "error_description") or text_of(body, "error_name") or text_of(body, "message")
     what = Fault("token.refresh") if "refresh_token" in form else Fault("token.code")

@@ -8,6 +8,7 @@ import hashlib
 import hmac
 import time
 from collections.abc import Callable, Mapping, Sequence
+from http import HTTPStatus
 from typing import Any, ClassVar
 
 from channels import facts
@@ -24,7 +25,6 @@ from rules.errors import Misconfigured
 from rules.words import Channel
 
 DELIVERY_HEADER = "X-LEO-Delivery"
-HTTP_OK = 200
 
 
 class ZaloAccount:
@@ -100,7 +100,7 @@ class ZaloAccount:
             return unanswered
         body = response.body if isinstance(response.body, Mapping) else {}
         code = whole_number(body.get("error"))
-        if code == 0 and response.status == HTTP_OK:
+        if code == 0 and response.status == HTTPStatus.OK:
             return _accepted(part(body, "data"), response)
         stage = "zalo" if code else "http"
         number = code or response.status

@@ -7,6 +7,7 @@ import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from http import HTTPStatus
 from typing import Any
 
 from channels.egress import ANYWHERE
@@ -52,5 +53,5 @@ async def _world(url: str, people: int) -> None:
         )
     finally:
         await client.aclose()
-    if answer.status >= 300:  # noqa: PLR2004 - not made
+    if answer.status >= HTTPStatus.MULTIPLE_CHOICES:
         raise Unavailable(f"The sandbox made no world: {answer.status}.", remedy="Run it again and report it.")

@@ -11,6 +11,7 @@ import signal
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
+from http import HTTPStatus
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -238,7 +239,7 @@ async def _posted(client: HttpClient, url: str, key: str, number: int) -> None:
         except ProviderError:
             await asyncio.sleep(0.1)
             continue
-        if answer.status == 202:  # noqa: PLR2004 - accepted
+        if answer.status == HTTPStatus.ACCEPTED:
             return
         await asyncio.sleep(0.2)
 

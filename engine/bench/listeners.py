@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
 from urllib.parse import quote, urlsplit
 from uuid import uuid4
 
@@ -160,7 +161,7 @@ class _Windows:
         body = json.dumps({"event_id": event_id, "address": address, "subject": None, "text": text, "link": None})
         signed = signature.sign(Secret(KEY), timestamp=int(time.time()), body=body.encode())
         answer = await client.post(f"{self._url}{self._path}/messages", body.encode(), {**JSON, **signed})
-        if answer.status != 201:  # noqa: PLR2004 - kept now
+        if answer.status != HTTPStatus.CREATED:
             raise Conflict(f"A message was answered {answer.status}.", remedy="Run it again and report it.")
 
 

@@ -5,6 +5,7 @@ import json
 import random
 import time
 from collections.abc import Mapping, Sequence
+from http import HTTPStatus
 
 from channels.contract import ProviderError
 from channels.egress import ANYWHERE
@@ -127,7 +128,7 @@ class _Shop:
             answer = await client.post(f"{self._url}/events", json.dumps(event).encode(), headers)
         except ProviderError as error:
             raise Conflict(f"Event {number} was not taken: {error}.", remedy="Run it again and report it.") from error
-        if answer.status != 202:  # noqa: PLR2004 - accepted
+        if answer.status != HTTPStatus.ACCEPTED:
             raise Conflict(f"Event {number} was answered {answer.status}.", remedy="Run it again and report it.")
 
     def _called(self) -> dict[int, float]:

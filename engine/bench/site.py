@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from http import HTTPStatus
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -106,7 +107,7 @@ class Site:
             answer = await client.post(f"{self.sandbox_url}/_sandbox/{path}", body, JSON)
         finally:
             await client.aclose()
-        if answer.status >= 300:  # noqa: PLR2004 - refused
+        if answer.status >= HTTPStatus.MULTIPLE_CHOICES:
             raise Unavailable(
                 f"The sandbox refused {path}: {answer.body[:200]!r}.", remedy="Run it again and report it."
             )

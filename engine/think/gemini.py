@@ -10,6 +10,7 @@ import hashlib
 import re
 import time
 from collections.abc import Mapping, Sequence
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -203,7 +204,7 @@ def translated(error: Exception) -> ModelUnavailable:
             said,
             remedy=_LATER,
             retry_after=_retry_after(details),
-            is_spent=error.code == 429 and _is_per_day(details),  # noqa: PLR2004
+            is_spent=error.code == HTTPStatus.TOO_MANY_REQUESTS and _is_per_day(details),
         )
     # A wrong key or name stays wrong, so no other question need be asked.
     is_setup = error.code in _SETUP_WRONG or any(one.get("reason") == "API_KEY_INVALID" for one in details)
