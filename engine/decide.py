@@ -90,28 +90,32 @@ async def decide_batch(
     frame = await lock_frame(conn, batch_id)
     if frame is None:
         return Decided(batch_id=batch_id, state=BatchState.TAKEN)
-    if frame.standing is Standing.HELD:
-        return Decided(batch_id=batch_id, state=BatchState.HELD, run_id=frame.run_id, lane=frame.lane)
-    if frame.standing is Standing.CANCELLED:
+    state = _undecided(frame, thought)
+    if state is BatchState.CANCELLED:
         await close(
-            conn,
-            frame,
-            BatchStatus.CANCELLED,
-            batch_ids=[batch_id],
-            run_ids=[frame.run_id],
-            waiting=(),
-            now=now,
+            conn, frame, BatchStatus.CANCELLED, batch_ids=[batch_id], run_ids=[frame.run_id], waiting=(), now=now
         )
-        return Decided(batch_id=batch_id, state=BatchState.CANCELLED, run_id=frame.run_id, lane=frame.lane)
-    if thought is None and wants_thought(frame):
-        return Decided(batch_id=batch_id, state=BatchState.UNTHOUGHT, run_id=frame.run_id, lane=frame.lane)
-
+    if state is not None:
+        return Decided(batch_id=batch_id, state=state, run_id=frame.run_id, lane=frame.lane)
     if most is not None and len(frame.profile_ids) > most:
         await conn.execute(_SQL["part"], {"batch_id": batch_id, "most": most})
         frame = replace(frame, profile_ids=frame.profile_ids[:most])
+    return await _decide(conn, frame, tenant_id=tenant_id, now=now, thought=thought or UNASKED)
+
+
+def _undecided(frame: Frame, thought: Thought | None) -> BatchState | None:
+    """Say why the batch is not decided now; None if it is."""
+    if frame.standing is Standing.HELD:
+        return BatchState.HELD
+    if frame.standing is Standing.CANCELLED:
+        return BatchState.CANCELLED
+    return BatchState.UNTHOUGHT if thought is None and wants_thought(frame) else None
+
+
+async def _decide(conn: Transaction, frame: Frame, *, tenant_id: UUID, now: datetime, thought: Thought) -> Decided:
     purse = await purse_of(conn, frame, now)
     facts, reached = await _gather(conn, frame, now)
-    choose = await recall(conn, frame, facts, now, thought or UNASKED)
+    choose = await recall(conn, frame, facts, now, thought)
     sheet = Sheet(frame, tenant_id, canonical(frame.campaign.to_document()))
     decisions, rows = await Table(frame, now, reached, purse, choose).decide_all(facts, lambda _: sheet)
     made = await record(conn, frame, rows, now=now)
@@ -123,16 +127,10 @@ async def decide_batch(
         if one.wait_until is not None
     ]
     wake_ups = await close(
-        conn,
-        frame,
-        BatchStatus.DONE,
-        batch_ids=[frame.batch_id],
-        run_ids=[frame.run_id],
-        waiting=waiting,
-        now=now,
+        conn, frame, BatchStatus.DONE, batch_ids=[frame.batch_id], run_ids=[frame.run_id], waiting=waiting, now=now
     )
     return Decided(
-        batch_id=batch_id,
+        batch_id=frame.batch_id,
         state=BatchState.DECIDED,
         run_id=frame.run_id,
         lane=frame.lane,
