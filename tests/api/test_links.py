@@ -107,7 +107,7 @@ async def test_who_withdraws_by_the_link_a_second_time_is_looked_at_again(
     caller: httpx.AsyncClient, anybody: httpx.AsyncClient, services: Services, tenant: Tenant
 ) -> None:
     """The message has one outcome of it; segments that ask for consent hear of both."""
-    _, _, delivery_id, profile_id = await _queued(caller, services, tenant)
+    _, _, delivery_id, profile_id = await queued(caller, services, tenant)
     path = PATH + services.links.sign(Request(tenant.tenant_id, profile_id, Channel.EMAIL, delivery_id))
     for _ in range(2):
         async with services.db.transaction(tenant.tenant_id) as conn:
