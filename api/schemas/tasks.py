@@ -1,17 +1,31 @@
-"""Agent tasks: what is asked, what it means to do, what became of it, and its trace."""
+"""Agent tasks: the request, the plan, the result and the trace."""
 
 from typing import Annotated, Any, Self
 
 from annotated_types import Len
 from pydantic import AwareDatetime, Field, model_validator
 
-from api.schemas.base import Document, Input, Key, LongText, Output, Refused, example
+from api.schemas.base import Document, FaultOut, Input, Key, LongText, Output, Refused, example
 from engine.tasks import Kind, Step, Task, Told
 from rules.conditions import Language
 from rules.words import TaskStatus
 
 _CALL = {"name": "activate_campaign", "arguments": {"campaign": "tet"}}
-_ERROR = {"code": "not_found", "message": "There is no campaign 'tet'.", "remedy": "Check its key."}
+_ERROR = {
+    "code": "not_found",
+    "message": "There is no campaign 'tet'.",
+    "remedy": "Check its key.",
+    "faults": [
+        {
+            "kind": "campaign.unknown",
+            "where": "",
+            "text": {
+                "en": "There is no campaign 'tet'.",
+                "vi": "Không có chiến dịch “tet”. Hãy kiểm tra lại khoá của chiến dịch.",
+            },
+        }
+    ],
+}
 _TASK = {
     "task_id": 901,
     "kind": "text",
@@ -39,7 +53,7 @@ _STEP = {
 
 
 class CallIn(Input):
-    """A call of a tool: docs/tasks.md names them and their arguments."""
+    """A call of a tool; docs/tasks.md lists the tools and their arguments."""
 
     name: Annotated[str, Field(min_length=1, max_length=100)]
     arguments: Document = Field(default_factory=dict)
@@ -62,14 +76,14 @@ class AskIn(Input):
 
 
 class SettleIn(Input):
-    """Why."""
+    """The reason."""
 
     model_config = example({"note": "Checked with the brand team."})
     note: Annotated[LongText, Len(1, 1_000)] | None = None
 
 
 class PlannedOut(Output):
-    """A call that the task means to make; `people`: whom it would reach, null where nobody can know before."""
+    """A planned call; `people` is how many it would reach, null if that cannot be known beforehand."""
 
     place: int
     name: str
@@ -79,7 +93,10 @@ class PlannedOut(Output):
 
 
 class ApprovalOut(Output):
-    """Whom the plan would reach, and how many a task may reach without a human; `approved` is null while it waits."""
+    """How many people the plan would reach, and how many a task may reach without a human.
+
+    `approved` is null while the task waits.
+    """
 
     people: int | None
     limit: int
@@ -102,7 +119,7 @@ class ApprovalOut(Output):
 
 
 class ResultOut(Output):
-    """A call that was made, and what it gave."""
+    """A call that was made, and its result."""
 
     place: int
     name: str
@@ -116,10 +133,19 @@ class TaskErrorOut(Output):
     code: str
     message: str
     remedy: str
+    faults: list[FaultOut] = Field(description="The same by kinds, in each language; empty where they are not known.")
+
+    @classmethod
+    def of(cls, task: Task) -> Self | None:
+        error = task.result.get("error")
+        if error is None:
+            return None
+        told = {name: error[name] for name in ("code", "message", "remedy")}
+        return cls(**told, faults=[FaultOut.of(one) for one in task.faults])
 
 
 class TaskOut(Output):
-    """A task; `reasoning_summary` says what became of it in its locale, once it is at its end."""
+    """A task; `reasoning_summary` says, in the task's locale, what became of it once it has ended."""
 
     model_config = example(_TASK)
     task_id: int
@@ -177,7 +203,6 @@ class WholeTask(TaskOut):
 
 def _fields(task: Task) -> dict[str, Any]:
     made = {one["place"] for one in task.made}
-    error = task.result.get("error")
     return {
         "task_id": task.task_id,
         "kind": task.kind,
@@ -191,7 +216,7 @@ def _fields(task: Task) -> dict[str, Any]:
         "plan": [PlannedOut(**one.to_document(), is_made=one.place in made) for one in task.plan],
         "approval": None if task.approval is None else ApprovalOut.of(dict(task.approval)),
         "results": [ResultOut(**one) for one in task.made],
-        "error": None if error is None else TaskErrorOut(**error),
+        "error": TaskErrorOut.of(task),
         "reasoning_summary": task.summary,
         "created_at": task.created_at,
         "finished_at": task.finished_at,

@@ -1,11 +1,12 @@
-"""Renewing one token: marked as begun, locked, read again, asked, committed, and only then used by whoever claims next.
+"""Renewing one token: marked as begun, locked, read again, asked for, committed, and only then used.
 
-Zalo takes a refresh token once, so the order is what protects the grant: of any number of workers one asks, the others
+Zalo takes a refresh token once, so this order is what protects the grant: of any number of workers one asks, the others
 wait for its commit and find nothing to do. Facebook's tokens go the same way.
 """
 
 import asyncio
 import logging
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
@@ -25,9 +26,9 @@ from rules.faults import Fault
 
 AT_ONCE = 16
 TRY_AGAIN = timedelta(minutes=1)
-# While the database is away a new pair is held in memory for so long: nobody can ask for it a second time.
+# While the database is away a new pair is held in memory this long, because nobody can ask for it a second time.
 HOLD_S, PAUSE_S = 120.0, 0.5
-# The reasons of a pause that a good token ends.
+# The reasons for a pause that a good token ends.
 OURS = ("token_expired", "grant_ended")
 
 _SQL = queries("tokens")
@@ -35,33 +36,51 @@ log = logging.getLogger("leo.tokens")
 
 
 class Renewal(StrEnum):
-    """What came of looking at a token."""
+    """The result of looking at a token."""
 
     NOT_DUE = "not due"
     """Somebody else has just looked at it, or there is none to keep."""
     GOOD = "good"
     RENEWED = "renewed"
     LATER = "later"
-    """The provider could not be asked; it is tried again by itself."""
+    """The provider could not be asked; it is tried again automatically."""
     ENDED = "ended"
-    """Only a person who authorises again mends it."""
+    """Only a person who authorises again can fix it."""
 
 
 async def renew_due(
-    db: Database, vault: Vault, *, tenant_id: UUID, now: datetime, egress: Egress
+    db: Database,
+    vault: Vault,
+    *,
+    tenant_id: UUID,
+    now: datetime,
+    egress: Egress,
+    is_stopping: Callable[[], bool] = bool,
 ) -> dict[int, Renewal]:
-    """Look at every token of the tenant whose time has come; what came of each, by channel."""
+    """Look at every token of the tenant whose time has come; what came of each, by channel.
+
+    None is begun once `is_stopping` says so: what ends in a few seconds has no time for another.
+    """
     async with db.transaction(tenant_id) as conn:
         rows = await (await conn.execute(_SQL["due"], {"now": now, "most": AT_ONCE})).fetchall()
-    return {
-        row["channel_id"]: await renew(db, vault, tenant_id=tenant_id, channel_id=row["channel_id"], egress=egress)
-        for row in rows
-    }
+    done: dict[int, Renewal] = {}
+    for row in rows:
+        if is_stopping():
+            break
+        channel_id = row["channel_id"]
+        done[channel_id] = await renew(db, vault, tenant_id=tenant_id, channel_id=channel_id, egress=egress)
+    return done
 
 
 async def renew(db: Database, vault: Vault, *, tenant_id: UUID, channel_id: int, egress: Egress) -> Renewal:
     """Look at one token if it is due, and renew it where that is wanted. Being cancelled, it ends first."""
-    return await asyncio.shield(asyncio.ensure_future(_renew(db, vault, tenant_id, channel_id, egress)))
+    renewing = asyncio.ensure_future(_renew(db, vault, tenant_id, channel_id, egress))
+    try:
+        return await asyncio.shield(renewing)
+    except asyncio.CancelledError:
+        # Whoever ends after us closes the database, and a new pair that is not stored is lost for good.
+        await asyncio.wait([renewing])
+        raise
 
 
 async def _renew(db: Database, vault: Vault, tenant_id: UUID, channel_id: int, egress: Egress) -> Renewal:
@@ -91,7 +110,7 @@ async def _renew(db: Database, vault: Vault, tenant_id: UUID, channel_id: int, e
 
 
 def _sharing(found: Keeper, own: Locked, locked: list[Locked]) -> list[int]:
-    """Name the channels that live on the same grant: two channels of one account are renewed together."""
+    """Name the channels with the same grant: two channels of one account are renewed together."""
 
     def grant(one: Locked) -> list[str]:
         return [str(one.settings.get(name) or "") for name in found.shared_by]
@@ -124,7 +143,7 @@ async def _put_off(conn: Transaction, own: Locked, error: LeoError, now: datetim
 
 
 async def _end(conn: Transaction, own: Locked, error: GrantEnded, now: datetime) -> Renewal:
-    """Pause the channel, or let it send until its token ends where that is known to be later."""
+    """Pause the channel; if its token is known to end later, let it send until then."""
     words, fault = f"{error.message} {error.remedy}", error.fault
     if own.begun_at is not None and own.begun_at < now:
         began = f"{own.begun_at:%Y-%m-%d %H:%M:%S}"
@@ -146,7 +165,7 @@ async def _end(conn: Transaction, own: Locked, error: GrantEnded, now: datetime)
 async def _hold(
     db: Database, vault: Vault, tenant_id: UUID, channel_id: int, sharing: list[int], kept: Kept, now: datetime
 ) -> Renewal:
-    """Store a new pair in the end, though the transaction that asked for it was lost; raises Unavailable."""
+    """Store a new pair after all, although the transaction that asked for it was lost; raises Unavailable."""
     waited_s = 0.0
     while True:
         try:
