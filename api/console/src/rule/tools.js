@@ -1,0 +1,14 @@
+// Buttons that move a part of the rule and take it out.
+import { el } from "../dom.js";
+
+export function tools({ t }, part, settings, name) {
+  const tool = (key, mark, label, isOff, act) =>
+    el("button", { type: "button", class: "quiet square", "data-part": key, "aria-label": `${label}: ${name}`, title: label, disabled: isOff, onclick: act }, mark);
+  return el(
+    "span",
+    { class: "tools rule-tools" },
+    tool("move -1", "↑", t("compose.up"), !settings.canMove(part, -1), () => settings.move(part, -1)),
+    tool("move 1", "↓", t("compose.down"), !settings.canMove(part, 1), () => settings.move(part, 1)),
+    tool("remove", "×", t("compose.remove"), false, () => settings.remove(part)),
+  );
+}
