@@ -20,15 +20,16 @@ BIG = 9_007_199_254_740_993
 WORDS = {
     "en-GB": {
         "new": "New segment", "name": "Huế, loyal", "save": "Save", "condition": "+ Condition", "group": "+ Group",
-        "said": "did \"purchase\" at least 2 times in the last 90 days", "begun": "as soon as the new condition is filled in",
-        "reversed": "Is not two numbers, the smaller first", "one": "At least one of these holds",
-        "empty": "Empty: that is nobody.", "other": "not (not (city is \"Huế\"))",
+        "said": 'did "purchase" at least 2 times in the last 90 days', "begun": "as soon as the new condition is",
+        "reversed": "Is not two numbers, the smaller first",
+        "empty": "Empty: that is nobody.", "other": 'not (city is "Huế")',
     },
     "vi-VN": {
-        "new": "Phân khúc mới", "name": "Khách Huế thân thiết", "save": "Lưu", "condition": "+ Điều kiện", "group": "+ Nhóm",
-        "said": "có sự kiện \"purchase\" ít nhất 2 lần trong 90 ngày qua", "begun": "Điền xong điều kiện mới",
-        "reversed": "Không phải là hai số, số nhỏ đứng trước", "one": "Ít nhất một điều sau đúng",
-        "empty": "Để trống: là không ai.", "other": "không phải (không phải (city là \"Huế\"))",
+        "new": "Phân khúc mới", "name": "Khách Huế thân thiết", "save": "Lưu",
+        "condition": "+ Điều kiện", "group": "+ Nhóm",
+        "said": 'có sự kiện "purchase" ít nhất 2 lần trong 90 ngày qua', "begun": "Điền xong điều kiện mới",
+        "reversed": "Không phải là hai số, số nhỏ đứng trước",
+        "empty": "Để trống: là không ai.", "other": 'không phải (city là "Huế")',
     },
 }  # fmt: skip
 
@@ -218,7 +219,7 @@ async def test_a_fault_is_said_at_the_row_that_it_is_about(desks: Desks, languag
 
 
 @pytest.mark.usefixtures("shop")
-async def test_parts_are_moved_and_taken_out_by_keyboard(desks: Desks) -> None:
+async def test_parts_are_moved_doubled_and_taken_out_by_keyboard(desks: Desks) -> None:
     page = (await begun(desks, language="en-GB")).page
     city, tier, orders = ({"attribute": name, "exists": True} for name in ("city", "tier", "orders"))
     await shown(page, {"all": [city, {"any": [tier]}, orders]})
@@ -227,6 +228,7 @@ async def test_parts_are_moved_and_taken_out_by_keyboard(desks: Desks) -> None:
     await page.keyboard.press("Enter")
     assert json.loads(await as_json(page)) == {"all": [city, {"any": [tier, orders]}]}
     await part(rows(page).nth(2), "move -1").focus()
+    # What was moved keeps the focus, so that it can be moved on.
     await page.keyboard.press("Enter")
     await page.keyboard.press("Enter")
     assert json.loads(await as_json(page)) == {"all": [city, orders, {"any": [tier]}]}
@@ -235,6 +237,10 @@ async def test_parts_are_moved_and_taken_out_by_keyboard(desks: Desks) -> None:
     await expect(page.locator(".rule-group .rule-group")).to_contain_text(WORDS["en-GB"]["empty"])
     await page.locator(".rule-group .rule-group").locator('[data-part="way"]').first.select_option("none")
     assert json.loads(await as_json(page)) == {"all": [city, orders, {"not": {"any": []}}]}
+    await part(rows(page).nth(1), "copy").click()
+    await part(rows(page).nth(2), "not").click()
+    doubled = {"all": [city, orders, {"not": orders}, {"not": {"any": []}}]}
+    assert json.loads(await as_json(page)) == doubled
     # Enter in a field ends the value, and saves nothing.
     await part(rows(page).nth(0), "attribute").press("Enter")
     await expect(page.locator("#name-fault")).to_be_hidden()

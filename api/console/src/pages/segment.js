@@ -80,7 +80,10 @@ function editor(context, segment, { known, place, isOpen }) {
   async function look() {
     const made = rule.document();
     if (made === null) return;
-    const found = await satisfied(context, place, { rule: made }, (error) => rule.refused(error));
+    const found = await satisfied(context, place, { rule: made }, (error) => {
+      fill(place, el("p", { class: "soft" }, t("segment.uncounted")));
+      rule.refused(error);
+    });
     if (found) rule.clear();
   }
 

@@ -103,7 +103,7 @@ function comparison(form, subject, groups, { list, isTextOnly }) {
     },
     flag: () => null,
     bound: () => bound(form, value, box),
-    days: () => [amount(value, box), words(t("compose.days"))],
+    days: () => amount(value, box),
   };
   return [pick(shown, { part: "test", label: t("segment.test"), options, set: choose }), fields[shape]()];
 }
@@ -129,7 +129,7 @@ export const attribute = {
 
     /** A condition that asks nothing yet asks what is usual for the type. */
     function settle() {
-      const first = FIRST[known.typeOf([form.document.attribute].flat().join(STEP))];
+      const first = FIRST[known.kindOf([form.document.attribute].flat().join(STEP))];
       if (!first || testOf(form.document, "attribute") !== "is" || form.document.is !== "") return;
       form.replace({ attribute: form.document.attribute, [first]: BLANK[SHAPES[first]] });
       form.redraw();

@@ -40,8 +40,6 @@ export function bound(form, value, { part, label, set }) {
   return [
     pick(mode, { part: `${part} mode`, label: t("segment.bound"), options: BOUNDS.map((one) => [one, t(`segment.bound.${one}`)]), set: begin }),
     control(),
-    mode === "ago" && words(t("segment.bound.days_ago")),
-    mode === "ahead" && words(t("segment.bound.days_ahead")),
   ];
 }
 
@@ -75,7 +73,7 @@ export function span(form) {
     given.map((key) => {
       const said = t(`segment.span.key.${key}`);
       const box = { part: key, label: said, set: (value) => form.put({ [key]: value }) };
-      if (key === "in_last_days") return [amount(document[key], box), words(t("compose.days"))];
+      if (key === "in_last_days") return amount(document[key], box);
       return [given.length > 1 && words(said), bound(form, document[key], box)];
     }),
   ];

@@ -2,7 +2,7 @@
 import { el, fill } from "../dom.js";
 import { row } from "./row.js";
 import { tools } from "./tools.js";
-import { GROUPS, canMove, documentOf, findPlace, move, partOf, remove, walk } from "./tree.js";
+import { GROUPS, canMove, copy, documentOf, findPlace, move, partOf, remove, walk } from "./tree.js";
 
 /** The condition that a row begins as. */
 export const NEW = { attribute: "", is: "" };
@@ -34,7 +34,16 @@ export function builder(context, known, changed) {
     changed();
   }
 
-  const settings = { known, changed, redraw, move: moved, remove: removed, canMove: (part, by) => canMove(root, part, by) };
+  const settings = {
+    known,
+    changed,
+    redraw,
+    move: moved,
+    remove: removed,
+    copy: (part) => redraw(copy(root, part)),
+    canCopy: (part) => part !== root,
+    canMove: (part, by) => canMove(root, part, by),
+  };
 
   function moved(part, by) {
     move(root, part, by);
@@ -159,8 +168,6 @@ function lists(known) {
   return [
     list("rule-attributes", known.attributes),
     list("rule-events", known.events),
-    list("rule-event-attributes", known.eventAttributes),
     list("rule-purposes", known.purposes),
-    list("rule-patterns", known.patterns),
   ];
 }

@@ -27,7 +27,7 @@ export const event = {
   fits: (document) =>
     looks(document, { event: isTextOrTexts }, { ...WHEN, where: isPairs, recency: isEnds("at_least_days", "at_most_days") }) && isOneSpan(document),
   draw(form) {
-    const { t, document } = form;
+    const { t, document, known } = form;
     const types = [document.event].flat().filter((one) => one !== "");
     return [
       chips(form, types, { part: "event", label: t("segment.event.types"), list: "rule-events", hint: t("segment.event.hint"), set: (values) => form.put({ event: values.length ? oneOrMany(values) : "" }) }),
@@ -35,9 +35,9 @@ export const event = {
       span(form),
       document.recency !== undefined && [
         words(t("segment.recency")),
-        ends(form, "recency", ["at_least_days", "at_most_days"], { label: t("segment.recency"), unit: t("segment.bound.days_ago"), named: {}, begin: 7, absent: "segment.recency.none" }),
+        ends(form, "recency", ["at_least_days", "at_most_days"], { label: t("segment.recency"), unit: t("segment.recency.unit"), named: {}, begin: 7, absent: "segment.recency.none" }),
       ],
-      document.where !== undefined && [words(t("segment.where")), pairs(form, "where", { label: t("segment.where"), list: "rule-event-attributes" })],
+      document.where !== undefined && [words(t("segment.where")), pairs(form, "where", { label: t("segment.where"), names: known.attributesOf(types) })],
       more(form, t("segment.where.more"), ({ where }) => ({ where: { ...where, "": "" } })),
       document.recency === undefined && more(form, t("segment.recency.more"), () => ({ recency: { at_most_days: 30 } })),
     ];

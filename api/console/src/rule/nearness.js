@@ -1,4 +1,5 @@
 // How a person lies in the graph, or near others in meaning.
+import { el } from "../dom.js";
 import { amount, including, pick, text, words } from "./controls.js";
 import { more, pairs } from "./pairs.js";
 import { isAmount, isObject, isPairs, isText, looks } from "./shapes.js";
@@ -8,8 +9,9 @@ export const graph = {
   blank: () => ({ graph: "" }),
   fits: (document) => looks(document, { graph: (value) => isText(value) || looks(value, { cypher: isText }) }, { with: isPairs }),
   draw(form) {
-    const { t, document } = form;
+    const { t, document, known } = form;
     const isOwn = isObject(document.graph);
+    const found = known.patterns.find((one) => one.name === document.graph);
     const modes = ["named", "own"].map((one) => [one, t(`segment.graph.${one}`)]);
 
     function choose(mode) {
@@ -17,13 +19,23 @@ export const graph = {
       form.redraw();
     }
 
+    /** A pattern of the library says what it wants to be given. */
+    function chooseNamed(name) {
+      const parameters = known.patterns.find((one) => one.name === name)?.parameters ?? [];
+      const given = parameters.map((one) => [one, form.document.with?.[one] ?? ""]);
+      form.put({ graph: name, with: given.length ? Object.fromEntries(given) : undefined });
+      form.redraw();
+    }
+
     const label = t("segment.kind.graph");
+    const named = [["", t("compose.choose")], ...including(known.patterns.map((one) => [one.name, one.name]), document.graph)];
     return [
       pick(isOwn ? "own" : "named", { part: "graph mode", label: t("segment.graph"), options: modes, set: choose }),
       isOwn
         ? text(document.graph.cypher, { part: "graph.cypher", label, isLong: true, set: (typed) => form.put({ graph: { cypher: typed } }) })
-        : text(document.graph, { part: "graph", label, list: "rule-patterns", hint: t("segment.graph.hint"), set: (typed) => form.put({ graph: typed.trim() }) }),
-      document.with !== undefined && [words(t("segment.with")), pairs(form, "with", { label: t("segment.with") })],
+        : pick(document.graph, { part: "graph", label, options: named, set: chooseNamed }),
+      found && el("span", { class: "soft small", lang: "en" }, found.purpose),
+      document.with !== undefined && [words(t("segment.with")), pairs(form, "with", { label: t("segment.with"), names: found?.parameters ?? [] })],
       more(form, t("segment.with.more"), (was) => ({ with: { ...was.with, "": "" } })),
     ];
   },

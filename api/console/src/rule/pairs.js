@@ -2,9 +2,10 @@
 import { el } from "../dom.js";
 import { scalar, text, words } from "./controls.js";
 
-/** Show the pairs under `key` of a condition. */
-export function pairs(form, key, { label, list }) {
+/** Show the pairs under `key` of a condition; `names` are offered. */
+export function pairs(form, key, { label, names }) {
   const { t } = form;
+  const list = `rule-${key}-${form.id}`;
   const held = Object.entries(form.document[key] ?? {});
 
   function put(place, at, typed) {
@@ -31,6 +32,7 @@ export function pairs(form, key, { label, list }) {
         el("button", { type: "button", class: "quiet square", "aria-label": `${t("compose.remove")}: ${name || t("segment.pair.name")}`, onclick: () => drop(place) }, "×"),
       ),
     ),
+    el("datalist", { id: list }, names.map((one) => el("option", { value: one }))),
   );
 }
 

@@ -1,5 +1,6 @@
-// Buttons that move a part of the rule and take it out.
+// Buttons that move a part of the rule, double it, and take it out.
 import { el } from "../dom.js";
+import { icon } from "../parts/icon.js";
 
 export function tools({ t }, part, settings, name) {
   const tool = (key, mark, label, isOff, act) =>
@@ -9,6 +10,7 @@ export function tools({ t }, part, settings, name) {
     { class: "tools rule-tools" },
     tool("move -1", "↑", t("compose.up"), !settings.canMove(part, -1), () => settings.move(part, -1)),
     tool("move 1", "↓", t("compose.down"), !settings.canMove(part, 1), () => settings.move(part, 1)),
+    settings.canCopy(part) && tool("copy", icon("copy"), t("segment.copy"), false, () => settings.copy(part)),
     tool("remove", "×", t("compose.remove"), false, () => settings.remove(part)),
   );
 }

@@ -77,3 +77,11 @@ export function remove(root, part) {
   parent.parts.splice(place, 1);
   return parent.parts[place] ?? parent.parts[place - 1] ?? parent;
 }
+
+/** Put the same again behind a part; gives it. */
+export function copy(root, part) {
+  const again = partOf(documentOf(part));
+  const parent = parentOf(root, part);
+  parent.parts.splice(parent.parts.indexOf(part) + 1, 0, again);
+  return again;
+}
