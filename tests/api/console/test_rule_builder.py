@@ -278,4 +278,9 @@ async def test_every_form_fits_a_phone_in_the_dark_and_has_labels(desks: Desks) 
     await expect(page.locator("[data-count], .rule .fault:visible").first).to_be_visible()
     assert await page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
     assert await desk.faults() == []
+    bought = {"event": "purchase", "in_last_days": 90, "count": {"at_least": 2}}
+    either = {"any": [{"segment": "hue"}, {"not": {"reachable": "zalo_oa"}}]}
+    await shown(page, {"all": [{"attribute": "city", "is": "Huế"}, bought, either]})
+    await expect(page.locator("[data-count]")).to_have_attribute("data-count", "0")
+    await page.locator(".rule-views").evaluate("one => scrollTo(0, one.getBoundingClientRect().top + scrollY - 110)")
     await keep(page, "segment-rule-phone")
