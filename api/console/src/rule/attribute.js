@@ -2,7 +2,7 @@
 import { el } from "../dom.js";
 import { chips } from "./chips.js";
 import { bound } from "./bounds.js";
-import { amount, including, pick, scalar, text, words } from "./controls.js";
+import { amount, including, pick, scalar, text, together, words } from "./controls.js";
 import { STEP } from "./known.js";
 import { isAmount, isBound, isListOf, isScalar, isText } from "./shapes.js";
 
@@ -99,7 +99,7 @@ function comparison(form, subject, groups, { list, isTextOnly }) {
     number: () => amount(value, box),
     range: () => {
       const end = (place) => amount(value[place], { part: `${test}[${place}]`, label: t(place ? "segment.to" : "segment.from"), set: (typed) => form.put({ [test]: form.document[test].with(place, typed) }) });
-      return [end(0), words("–"), end(1)];
+      return together(end(0), words("–"), end(1));
     },
     flag: () => null,
     bound: () => bound(form, value, box),

@@ -1,7 +1,7 @@
 // When something was and how often: instants, spans of time, and ranges with one end or both.
 import { el } from "../dom.js";
 import { isNumber } from "../json.js";
-import { amount, marked, pick, words } from "./controls.js";
+import { amount, marked, pick, together, words } from "./controls.js";
 import { isDay, isObject, momentOf } from "./shapes.js";
 
 const BOUNDS = ["ago", "ahead", "day", "moment"];
@@ -110,7 +110,6 @@ export function ends(form, key, [low, high], { label, unit, named, begin, absent
   const modes = ["absent", ...Object.keys(named), "least", "most", "exactly", "between"].filter((one) => one !== "absent" || absent);
   return [
     pick(mode, { part: `${key} mode`, label, options: modes.map((one) => [one, t(one === "absent" ? absent : `segment.ends.${one}`)]), set: choose }),
-    shown.map((end, index) => [index > 0 && words("–"), amount(value[end], { part: `${key}.${end}`, label, set: put(end) })]),
-    shown.length > 0 && words(unit),
+    shown.length > 0 && together(shown.map((end, index) => [index > 0 && words("–"), amount(value[end], { part: `${key}.${end}`, label, set: put(end) })]), words(unit)),
   ];
 }

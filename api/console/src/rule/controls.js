@@ -6,6 +6,9 @@ import { isText } from "./shapes.js";
 /** Words between fields. */
 export const words = (text) => el("span", { class: "rule-words" }, text);
 
+/** Fields that stay in one line. */
+export const together = (...fields) => el("span", { class: "rule-together" }, fields);
+
 /** Mark a field with the part that it writes, by which faults and focus find it. */
 export function marked(control, part, label) {
   control.dataset.part = part;

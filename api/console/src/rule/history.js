@@ -1,7 +1,8 @@
 // What a person did, and what came of messages to them: of which kind, how often, when.
+import { el } from "../dom.js";
 import { chips } from "./chips.js";
 import { ends, isOneSpan, span } from "./bounds.js";
-import { including, pick, pills, words } from "./controls.js";
+import { including, pick, pills, together, words } from "./controls.js";
 import { more, pairs } from "./pairs.js";
 import { isAmount, isBound, isEnds, isPairs, isText, isTextOrTexts, looks } from "./shapes.js";
 
@@ -37,9 +38,13 @@ export const event = {
         words(t("segment.recency")),
         ends(form, "recency", ["at_least_days", "at_most_days"], { label: t("segment.recency"), unit: t("segment.recency.unit"), named: {}, begin: 7, absent: "segment.recency.none" }),
       ],
-      document.where !== undefined && [words(t("segment.where")), pairs(form, "where", { label: t("segment.where"), names: known.attributesOf(types) })],
-      more(form, t("segment.where.more"), ({ where }) => ({ where: { ...where, "": "" } })),
-      document.recency === undefined && more(form, t("segment.recency.more"), () => ({ recency: { at_most_days: 30 } })),
+      document.where !== undefined && together(words(t("segment.where")), pairs(form, "where", { label: t("segment.where"), names: known.attributesOf(types) })),
+      el(
+        "span",
+        { class: "rule-mores" },
+        more(form, t("segment.where.more"), ({ where }) => ({ where: { ...where, "": "" } })),
+        document.recency === undefined && more(form, t("segment.recency.more"), () => ({ recency: { at_most_days: 30 } })),
+      ),
     ];
   },
 };

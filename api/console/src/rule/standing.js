@@ -1,5 +1,5 @@
 // Where a person stands: what they agreed to, whether they can be reached, which segments they are in.
-import { including, pick, text, words } from "./controls.js";
+import { including, pick, text, together, words } from "./controls.js";
 import { isText, looks } from "./shapes.js";
 
 export const consent = {
@@ -14,8 +14,7 @@ export const consent = {
     return [
       pick(String(isGranted), { part: "granted", label: t("segment.granted"), options: answers, set: (one) => form.put({ granted: one === "true" ? undefined : false }) }),
       text(document.consent, { part: "consent", label: t("segment.purpose"), list: "rule-purposes", set: (typed) => form.put({ consent: typed }) }),
-      words(t("segment.through")),
-      pick(document.channel ?? "", { part: "channel", label: t("segment.channel"), options: covered, set: (one) => form.put({ channel: one || undefined }) }),
+      together(words(t("segment.through")), pick(document.channel ?? "", { part: "channel", label: t("segment.channel"), options: covered, set: (one) => form.put({ channel: one || undefined }) })),
     ];
   },
 };
@@ -26,10 +25,10 @@ export const reachable = {
   fits: (document) => looks(document, { reachable: isText }),
   draw(form) {
     const { t, document, channels } = form;
-    return [
+    return together(
       words(t("segment.through")),
       pick(document.reachable, { part: "reachable", label: t("segment.channel"), options: including(channels, document.reachable), set: (one) => form.put({ reachable: one }) }),
-    ];
+    );
   },
 };
 
