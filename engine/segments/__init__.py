@@ -1,4 +1,4 @@
-"""Segments: a rule that profiles satisfy, who satisfies it since the last refresh, and why."""
+"""Segments: a rule that profiles satisfy, who has satisfied it since the last refresh, and why."""
 
 from engine.segments.explain import Explanation, Moved, Preview, changes, explain, members, preview, texts
 from engine.segments.recheck import Rechecked, recheck_due
