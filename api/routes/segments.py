@@ -18,6 +18,7 @@ from api.schemas.segments import (
     SegmentPage,
     VersionList,
     VersionOut,
+    VocabularyOut,
 )
 from api.work import Work, Working, WorkRoute, needs
 from engine import segments
@@ -94,6 +95,12 @@ async def show_rule_schema(work: Working) -> Document:
     """Give the JSON Schema of a segment's rule."""
     del work
     return dict(JSON_SCHEMA)
+
+
+@router.get("/vocabulary", operation_id="getVocabulary", openapi_extra=needs(Scope.READ, may_be_late=True))
+async def get_vocabulary(work: Working) -> VocabularyOut:
+    """Name what rules can ask for: attributes and events as the newest people have them, purposes, graph patterns."""
+    return VocabularyOut.of(await segments.vocabulary(work.conn, tenant_id=work.tenant_id))
 
 
 @router.post("/segments/{key:path}/refresh", operation_id="refreshSegment", openapi_extra=needs(Scope.WRITE))

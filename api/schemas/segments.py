@@ -6,7 +6,7 @@ from pydantic import AwareDatetime, Field, model_validator
 
 from api.schemas.base import Document, Input, Key, LongText, Name, Output, Refused, example
 from engine.ingest.fieldmap import names
-from engine.segments import Diff, Segment, Version, texts
+from engine.segments import Diff, Segment, Version, Vocabulary, texts
 from rules.conditions import parse
 from rules.conditions.querybuilder import convert
 
@@ -194,3 +194,61 @@ class VersionList(Output):
 
     model_config = example({"items": [_VERSION]})
     items: list[VersionOut]
+
+
+class KnownAttribute(Output):
+    """An attribute by the names that lead to it, with values that several people share, the commonest first."""
+
+    path: list[str]
+    kind: str = Field(description="What most people have there: text, date, number, flag or list.")
+    values: list[str]
+
+
+class KnownEvent(Output):
+    """A type of event, and the attributes of the newest of them."""
+
+    type: str
+    attributes: list[str]
+
+
+class KnownPattern(Output):
+    """A graph pattern of the library, and what it is given under `with`."""
+
+    name: str
+    purpose: str
+    parameters: list[str]
+
+
+class VocabularyOut(Output):
+    """What rules can name. It is looked up among the newest 1,000 people: a name that is not here may still be one."""
+
+    model_config = example(
+        {
+            "attributes": [{"path": ["city"], "kind": "text", "values": ["Huế"]}],
+            "events": [{"type": "purchase", "attributes": ["currency", "value"]}],
+            "purposes": ["marketing"],
+            "patterns": [
+                {
+                    "name": "bought_product",
+                    "purpose": "People who bought the product with this key.",
+                    "parameters": ["product"],
+                }
+            ],
+        }
+    )
+    attributes: list[KnownAttribute]
+    events: list[KnownEvent]
+    purposes: list[str]
+    patterns: list[KnownPattern]
+
+    @classmethod
+    def of(cls, known: Vocabulary) -> Self:
+        return cls(
+            attributes=[KnownAttribute.model_validate(one) for one in known.attributes],
+            events=[KnownEvent.model_validate(one) for one in known.events],
+            purposes=list(known.purposes),
+            patterns=[
+                KnownPattern(name=one.name, purpose=one.purpose, parameters=sorted(one.parameters))
+                for one in known.patterns
+            ],
+        )
