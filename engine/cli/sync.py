@@ -46,8 +46,8 @@ def sync(
             console.print(_table(key, counts))
             if mode is Mode.CHANGES and counts.is_nothing:
                 console.print(
-                    f"Nothing is new there. Workers read {key} every {every_s[key]:,} s by themselves and may have been "
-                    "faster: leo sources list",
+                    f"Nothing is new there. Workers read {key} every {every_s[key]:,} s by themselves and may have "
+                    "been faster: leo sources list",
                     markup=False,
                     soft_wrap=True,
                 )
