@@ -69,4 +69,5 @@ async def test_an_instant_without_a_zone_is_refused(types: Types, at: str) -> No
 
 async def test_who_is_not_there_is_told_with_a_remedy(types: Types, decision_id: int) -> None:
     del decision_id
-    assert "POST /profiles" in await types("why-not", "nobody", "tet", ends_with=1)
+    assert "leo import" in await types("why-not", "nobody", "tet", ends_with=1)
+    assert "leo campaigns list lists them" in await types("why-not", "kh-1", "nowhere", ends_with=1)
