@@ -43,7 +43,7 @@ _LIMITS = {"most": 3, "title": 20, "answers": 13, "reply": 1000, "text": 640, "h
 
 
 class ContentIn(Input):
-    """What a template says in one language; MJML is made HTML when it is saved."""
+    """What a template says in one language; MJML is converted to HTML when it is saved."""
 
     model_config = example({"subject": "Your offer", "body_text": "Hello {{ profile.name | given_name }}"})
     subject: Annotated[str, Field(max_length=1000)] | None = None
@@ -66,10 +66,10 @@ class TemplateIn(ContentIn):
 
 
 class ButtonLimitsOut(Output):
-    """What a channel lets the buttons of a message be: how many, and how long.
+    """The limits of a message's buttons on a channel: how many, and how long.
 
-    `answers`: how many where all answer. `reply` are octets, 0 where no button answers; `text` are the characters
-    of the text above them, 0 where that has no limit of its own. `https` asks for addresses of that scheme.
+    `answers`: how many if all of them are answers. `reply` is in bytes, 0 if buttons cannot answer; `text` is in
+    characters of the text above them, 0 if that has no limit of its own. `https`: only addresses with that scheme.
     """
 
     model_config = example(_LIMITS)
@@ -111,7 +111,7 @@ class TemplatePage(Output):
 
 
 class PreviewIn(Input):
-    """For whom to write it; without a campaign it counts as advertising."""
+    """The person to render it for; without a campaign it counts as advertising."""
 
     model_config = example({"ext_id": "kh-1", "campaign": "uu-dai-thang-5"})
     ext_id: ExtId
@@ -157,7 +157,7 @@ _PREVIEW = {
 
 
 class PreviewOut(Output):
-    """What the person would get; what is missing stands in it as ⟦profile.tier⟧."""
+    """What the person would get; a missing value is shown in it as ⟦profile.tier⟧."""
 
     model_config = example(_PREVIEW)
     template_id: int
@@ -213,7 +213,7 @@ class PreviewOut(Output):
 
 
 class TrialIn(PreviewIn):
-    """The same, and an address in the sandbox; the person is not written to."""
+    """The same, with an address in the sandbox; the person receives nothing."""
 
     model_config = example({"ext_id": "kh-1", "address": "me@shop.example"})
     address: Annotated[str, Field(min_length=1, max_length=2048)]
