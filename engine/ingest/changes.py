@@ -18,7 +18,7 @@ from engine.queries import queries
 
 # By key a request carries so many: each is 22 characters.
 KEYS = 1_000
-# Nothing is written until the first page is ready, so that one is small; each after it is twice as large, up to a whole.
+# Nothing is written until the first page is ready, so that one is small; each after it is twice as large up to a whole.
 FIRST = 250
 log = logging.getLogger(__name__)
 
