@@ -1,6 +1,6 @@
 -- name: create
--- Header and members from one list in one statement; the header's truth is checked again at commit. In order from the
--- index on, so that nothing is sorted again.
+-- Header and members from one list in one statement; the header is checked against its members again at commit. The order
+-- comes from the index, so that nothing is sorted again.
 WITH members AS MATERIALIZED (
     SELECT profile_id FROM segment_member
     WHERE tenant_id = %(tenant_id)s AND segment_id = %(segment_id)s ORDER BY profile_id
@@ -18,7 +18,7 @@ WITH members AS MATERIALIZED (
 SELECT * FROM header
 
 -- name: lock_key
--- Until the transaction ends; two keys that hash alike only wait for each other.
+-- Until the transaction ends; two keys with the same hash merely wait for each other.
 SELECT pg_advisory_xact_lock(hashtextextended('snapshot ' || leo_tenant()::text || ' ' || %(key)s, 0))
 
 -- name: rule
