@@ -17,8 +17,9 @@ from engine.campaigns.content import (
     save_policy,
     save_template,
 )
+from engine.campaigns.names import Name, list_names
 from engine.campaigns.plan import Campaign, get_campaign, id_of_campaign, list_campaigns, save_campaign
-from engine.campaigns.preview import Preview, preview_template
+from engine.campaigns.preview import Preview, Tried, preview_draft, preview_template
 from engine.campaigns.runs import (
     Activated,
     Run,
@@ -36,12 +37,14 @@ __all__ = [
     "Activated",
     "Campaign",
     "Channel",
+    "Name",
     "Policy",
     "Preview",
     "Run",
     "RunFigures",
     "Template",
     "Trial",
+    "Tried",
     "activate_campaign",
     "approve_template",
     "ask_for_token",
@@ -52,10 +55,12 @@ __all__ = [
     "id_of_campaign",
     "list_campaigns",
     "list_channels",
+    "list_names",
     "list_runs",
     "list_templates",
     "pause_campaign",
     "pause_channel",
+    "preview_draft",
     "preview_template",
     "resume_campaign",
     "resume_channel",
