@@ -76,8 +76,9 @@ async def save_template(
 ) -> Template:
     """Keep the next version of a template, a draft; the newest is given back where it says the same.
 
-    `said` is what `drafted` takes; `by` is who saves it. Raises InvalidInput for an unknown channel, bad Liquid or MJML,
-    an unknown variable, or what the channel cannot carry, and Changed where the newest version is not as `expected`.
+    `said` is what `drafted` takes; `by` is who saves it. Raises InvalidInput for an unknown channel, bad Liquid or
+    MJML, an unknown variable, or what the channel cannot carry, and Changed where the newest version is not as
+    `expected`.
     """
     draft = drafted(**said)
     templates.check_version(draft.version)

@@ -60,7 +60,9 @@ def drafted(
     for tag, one in said.items():
         is_own = tag == locale
         try:
-            written[tag] = _with_html(key if is_own else f"{key} in {tag}", one, "" if is_own else f"translations.{tag}.")
+            written[tag] = _with_html(
+                key if is_own else f"{key} in {tag}", one, "" if is_own else f"translations.{tag}."
+            )
         except InvalidInput as error:
             refused.append(error)
     templates.refuse_together(refused)

@@ -113,7 +113,13 @@ async def preview_template(
 
 
 def _tried(
-    links: Links, version: Version, row: Mapping[str, Any], *, tenant_id: UUID, now: datetime, known: Sequence[Fault] = ()
+    links: Links,
+    version: Version,
+    row: Mapping[str, Any],
+    *,
+    tenant_id: UUID,
+    now: datetime,
+    known: Sequence[Fault] = (),
 ) -> Tried:
     """Write a version for the person of a row; `known` is what stands against it whoever reads it."""
     request = Request(tenant_id, row["profile_id"], version.channel)

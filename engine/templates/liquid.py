@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from liquid import BoundTemplate, Environment, RenderContext
 from liquid.exceptions import FilterValueError, LiquidError, ResourceLimitError, UndefinedError
 from liquid.filter import with_context
+from liquid.token import TOKEN_WORD, Token
 from liquid.undefined import FalsyStrictUndefined
 
 from engine.templates.filters import FILTERS, KEY, Reader, Unfit
@@ -221,7 +222,9 @@ def _names(source: str, is_html: bool) -> frozenset[str]:  # noqa: FBT001 - a ca
     found = (variable.segments for entries in analysis.globals.values() for variable in entries)
     unknown_filters = analysis.filters.keys() - _environment(is_html).filters.keys()
     if unknown_filters:
-        raise LiquidError(f"there is no filter {min(unknown_filters)}", token=None)
+        name = min(unknown_filters)
+        token = Token(TOKEN_WORD, name, analysis.filters[name][0].index, source)
+        raise LiquidError(f"there is no filter {name}", token=token)
     return frozenset(dotted(segments) for segments in found)
 
 

@@ -32,7 +32,9 @@ function rowsOf({ t, say, format }, names) {
       write(instead, locale, isMarkup) {
         const words = LINKS[one.writes];
         if (words && isMarkup) return `<a href="${said(one.writes)}">${words[locale.slice(0, 2)] ?? words.en}</a>`;
-        return said(instead && (isRare(one) || one.group === "event") ? `${one.writes} | default: ${quoted(instead)}${filter}` : `${one.writes}${filter}`);
+        if (!instead || !(isRare(one) || one.group === "event")) return said(`${one.writes}${filter}`);
+        // A filter would take the words for a value.
+        return filter ? `{% if ${one.writes} %}${said(`${one.writes}${filter}`)}{% else %}${instead}{% endif %}` : said(`${one.writes} | default: ${quoted(instead)}`);
       },
     })),
   );

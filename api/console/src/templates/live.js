@@ -34,10 +34,11 @@ export function live(context, { ask, locales, seen, told = () => {}, name }) {
 
   function soon() {
     clearTimeout(waiting);
-    waiting = setTimeout(look, SOON_MS);
+    waiting = setTimeout(() => look(), SOON_MS);
   }
 
-  async function look() {
+  /** Ask for it; `isSure`: whoever is named is meant, and not still being typed. */
+  async function look(isSure = false) {
     clearTimeout(waiting);
     asked?.abort();
     asked = new AbortController();
@@ -56,15 +57,15 @@ export function live(context, { ask, locales, seen, told = () => {}, name }) {
       told({ found, faults: found.faults.map((one) => ({ ...one, field: one.where })) });
     } catch (error) {
       if (error.name === "AbortError" || mine.signal.aborted) return;
-      refused(error);
+      refused(error, isSure);
       told({ found: null, faults: error.errors ?? [] });
     }
     shown.removeAttribute("aria-busy");
   }
 
-  function refused(error) {
+  function refused(error, isSure) {
     const isPerson = error.status === 404;
-    person.fault(isPerson ? sentence(t, error) : "");
+    if (isPerson && isSure) person.fault(sentence(t, error));
     shown.classList.toggle("old", letter.childElementCount > 0);
     if (isPerson) {
       fill(against);
@@ -97,8 +98,10 @@ export function live(context, { ask, locales, seen, told = () => {}, name }) {
   person.control.value = seen.ext_id;
   person.control.addEventListener("input", () => {
     seen.ext_id = person.control.value.trim();
+    person.fault("");
     soon();
   });
+  person.control.addEventListener("change", () => look(true));
   languages.control.addEventListener("change", () => {
     seen.read_in = languages.control.value;
     look();
