@@ -30,9 +30,9 @@ _ALWAYS = (
 class Name:
     """One value that a template can print.
 
-    `group` is profile, campaign, event or link; `writes` is how Liquid names it. `kind` is that of JSON (string, number,
-    boolean, array). `has` of `looked_at` people or events of the type `event` have it; both None where it is always
-    there. `is_attribute` tells what a shop records from what LEO knows by itself.
+    `group` is profile, campaign, event or link; `writes` is how Liquid names it. `kind` is that of JSON (string,
+    number, boolean, array). `has` of `looked_at` people or events of the type `event` have it; both None where it is
+    always there. `is_attribute` tells what a shop records from what LEO knows by itself.
     """
 
     group: str
@@ -46,7 +46,7 @@ class Name:
 
 
 async def list_names(conn: Transaction, *, tenant_id: UUID) -> list[Name]:
-    """Give what can be printed: LEO's own names first, then what the 1,000 newest people and events have, most first."""
+    """Give what can be printed: LEO's own names first, then what the 1,000 newest people and events have."""
     values = {"tenant_id": tenant_id, "most": MOST_LOOKED_AT, "few": MOST_NAMES}
     people = await (await conn.execute(_SQL["names_of_people"], values)).fetchall()
     events = await (await conn.execute(_SQL["names_of_events"], values)).fetchall()

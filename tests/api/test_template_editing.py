@@ -1,4 +1,4 @@
-"""What an editor of templates asks: what a channel carries, what can be printed, and how a text looks before it is saved."""
+"""What an editor of templates asks: what channels carry, what can be printed, how a text looks before it is saved."""
 
 from typing import Any
 

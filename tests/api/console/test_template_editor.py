@@ -1,4 +1,4 @@
-"""Writing a template whole in the console: texts a language, what is personal, how a real person gets it, every fault in place."""
+"""Writing a template whole in the console: each language, what is personal, a real person's message, every fault."""
 
 from typing import Any
 
@@ -15,10 +15,10 @@ EDIT = (Scope.READ, Scope.WRITE)
 WORDS: dict[str, dict[str, str]] = {
     "vi-VN": {
         "new": "Mẫu tin mới", "first": "Lưu bản nháp", "again": "Lưu thành phiên bản mới", "saved": "Đã lưu phiên bản",
-        "insert": "Chèn biến", "english": "Tiếng Anh", "own": "Tiếng Việt", "add": "Thêm ngôn ngữ…", "drop": "Bỏ Tiếng Anh",
-        "sure": "Bỏ", "copy": "Nhân bản", "taken": "mang tên đó", "line": "Dòng 3:", "shout": "Cú pháp Liquid",
-        "approve": "Duyệt", "sent": "cần duyệt lại", "subject": "cần có tiêu đề", "person": "với người đang xem",
-        "parameter": "Thêm tham số", "required": "Thiếu tham số bắt buộc", "declared": "Kiểm tra theo khai báo",
+        "insert": "Chèn biến", "english": "Tiếng Anh", "own": "Tiếng Việt", "add": "Thêm ngôn ngữ…",
+        "drop": "Bỏ Tiếng Anh", "sure": "Bỏ", "copy": "Nhân bản", "taken": "mang tên đó", "line": "Dòng 3:",
+        "shout": "Cú pháp Liquid", "approve": "Duyệt", "sent": "cần duyệt lại", "subject": "cần có tiêu đề",
+        "person": "với người đang xem", "parameter": "Thêm tham số", "required": "Thiếu tham số bắt buộc", "declared": "Kiểm tra theo khai báo",
         "json": "chưa phải là một đối tượng JSON", "refuse": "Thêm theo luật", "lacking": "Một số người thiếu",
     },
     "en-GB": {

@@ -16,7 +16,8 @@ SEE = {"title": "Xem giỏ hàng", "url": "https://shop.example/gio"}
 LATER = {"title": "Để sau", "reply": "later"}
 WORDS: dict[str, dict[str, str]] = {
     "vi-VN": {
-        "templates": "Mẫu tin", "add": "Thêm nút", "save": "Lưu thành phiên bản mới", "english": "Tiếng Anh", "own": "Tiếng Việt", "saved": "Đã lưu phiên bản 2",
+        "templates": "Mẫu tin", "add": "Thêm nút", "save": "Lưu thành phiên bản mới",
+        "english": "Tiếng Anh", "own": "Tiếng Việt", "saved": "Đã lưu phiên bản 2",
         "long": "có 24 ký tự, tối đa là 20", "address": "chưa đúng", "empty": "chưa có chữ", "up": "Đưa lên: Nút 2",
         "remove": "Bỏ: Nút 1", "later": "gửi một câu trả lời", "over": "Có 4 nút, tối đa là 3",
         "approve": "Duyệt", "approved": "đã duyệt", "used": "24 trên 20 ký tự", "liquid": "Cú pháp Liquid",
@@ -24,7 +25,8 @@ WORDS: dict[str, dict[str, str]] = {
         "draft": "bản nháp",
     },
     "en-GB": {
-        "templates": "Templates", "add": "Add a button", "save": "Save as a new version", "english": "English", "own": "Vietnamese", "saved": "Version 2 is saved",
+        "templates": "Templates", "add": "Add a button", "save": "Save as a new version",
+        "english": "English", "own": "Vietnamese", "saved": "Version 2 is saved",
         "long": "has 24 characters of 20", "address": "no http or https address", "empty": "has no title",
         "up": "Move up: Button 2", "remove": "Remove: Button 1", "later": "sends an answer",
         "over": "There are 4 buttons of 3", "approve": "Approve", "approved": "approved",
