@@ -18,8 +18,8 @@ WORDS: dict[str, dict[str, str]] = {
         "insert": "Chèn biến", "english": "Tiếng Anh", "own": "Tiếng Việt", "add": "Thêm ngôn ngữ…",
         "drop": "Bỏ Tiếng Anh", "sure": "Bỏ", "copy": "Nhân bản", "taken": "mang tên đó", "line": "Dòng 3:",
         "shout": "Cú pháp Liquid", "approve": "Duyệt", "sent": "cần duyệt lại", "subject": "cần có tiêu đề",
-        "person": "với người đang xem", "parameter": "Thêm tham số", "required": "Thiếu tham số bắt buộc", "declared": "Kiểm tra theo khai báo",
-        "json": "chưa phải là một đối tượng JSON", "refuse": "Thêm theo luật", "lacking": "Một số người thiếu",
+        "person": "với người đang xem", "parameter": "Thêm tham số", "required": "Thiếu tham số bắt buộc",
+        "declared": "Kiểm tra theo khai báo", "json": "chưa phải là một đối tượng JSON", "refuse": "Thêm theo luật", "lacking": "Một số người thiếu",
     },
     "en-GB": {
         "new": "New template", "first": "Save as a draft", "again": "Save as a new version", "saved": "Version",
