@@ -129,7 +129,7 @@ class Desk:
         await self.at(place)
 
     async def at(self, place: str) -> None:
-        """Wait until the page of a place stands there whole: what is looked for may be on the page before it as well."""
+        """Wait until the page of a place stands there whole: what is looked for may be on the one before as well."""
         await expect(self.page.locator("main")).to_have_attribute("data-address", f"#/{place}")
         await expect(self.page.locator("main h1")).to_be_visible()
 
