@@ -19,7 +19,8 @@ WORDS: dict[str, dict[str, str]] = {
         "drop": "Bỏ Tiếng Anh", "sure": "Bỏ", "copy": "Nhân bản", "taken": "mang tên đó", "line": "Dòng 3:",
         "shout": "Cú pháp Liquid", "approve": "Duyệt", "sent": "cần duyệt lại", "subject": "cần có tiêu đề",
         "person": "với người đang xem", "parameter": "Thêm tham số", "required": "Thiếu tham số bắt buộc",
-        "declared": "Kiểm tra theo khai báo", "json": "chưa phải là một đối tượng JSON", "refuse": "Thêm theo luật", "lacking": "Một số người thiếu",
+        "declared": "Kiểm tra theo khai báo", "json": "chưa phải là một đối tượng JSON",
+        "refuse": "Thêm theo luật", "frame": "Dùng khung có sẵn", "lacking": "Một số người thiếu",
     },
     "en-GB": {
         "new": "New template", "first": "Save as a draft", "again": "Save as a new version", "saved": "Version",
@@ -28,7 +29,7 @@ WORDS: dict[str, dict[str, str]] = {
         "shout": "no valid Liquid", "approve": "Approve", "sent": "approved again", "subject": "needs a subject",
         "person": "for the person beside", "parameter": "Add a parameter", "required": "is required and not given",
         "declared": "Hold them to what Zalo declares", "json": "not a JSON object", "refuse": "Added because the law",
-        "lacking": "Some people lack",
+        "frame": "Begin with a frame", "lacking": "Some people lack",
     },
 }  # fmt: skip
 
@@ -166,8 +167,11 @@ async def test_a_mail_is_seen_in_a_frame_as_it_is_typed_whichever_way_it_is_writ
     await expect(page.locator("#vi-body_html")).to_have_value(
         '<h2>Ở {{ profile.city }}</h2><a href="{{ unsubscribe_url }}">Từ chối nhận tin</a>'
     )
-    await expect(page.locator(".beside")).not_to_contain_text(words["refuse"] + ": cách")
-    await page.check("input[value=mjml]")
+    await expect(page.locator(".beside .facts p")).to_have_count(3)
+    await page.fill("#vi-body_html", "")
+    await page.get_by_role("button", name=words["frame"]).click()
+    await expect(page.locator("input[value=mjml]")).to_be_checked()
+    await expect(page.frame_locator("iframe.mail").frame_locator("iframe").locator("a").first).to_have_text("Xem ngay")
     await page.fill(
         "#vi-body_html",
         "<mjml><mj-body><mj-section><mj-column><mj-text><h2>Xin chào {{ profile.city }}</h2></mj-text>"

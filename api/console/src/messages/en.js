@@ -287,6 +287,7 @@ export default {
   "template.html": "HTML",
   "template.html.mail": "Open where the text is enough.",
   "template.html.chat": "Simple marks such as <b> and <a>, where the text alone is not enough.",
+  "template.frame": "Begin with a frame",
   "template.way": "Written as",
   "template.data": "Other data",
   "template.data.reply_to": "Answers go to",

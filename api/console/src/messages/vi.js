@@ -287,6 +287,7 @@ export default {
   "template.html": "HTML",
   "template.html.mail": "Để trống nếu phần chữ là đủ.",
   "template.html.chat": "Thẻ đơn giản như <b> và <a>, khi phần chữ chưa đủ.",
+  "template.frame": "Dùng khung có sẵn",
   "template.way": "Viết bằng",
   "template.data": "Dữ liệu khác",
   "template.data.reply_to": "Địa chỉ nhận thư trả lời",

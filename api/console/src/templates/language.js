@@ -5,6 +5,7 @@ import { buttons } from "./buttons.js";
 
 import { measured } from "./measured.js";
 import { parameters } from "./parameters.js";
+import { starter } from "./starter.js";
 
 const AREAS = { text: ["body_text", 8], html: ["body_html", 14] };
 
@@ -45,19 +46,40 @@ export function language(context, { locale, said, content, insert, changed }) {
   }
 
   function markup() {
-    const area = el("textarea", { class: "mono", rows: AREAS.html[1], spellcheck: "false", lang: locale, oninput: () => (said[`body_${said.way}`] = area.value) });
-    const place = el("div", { class: "column" });
+    const area = el("textarea", { class: "mono", rows: AREAS.html[1], spellcheck: "false", lang: locale, oninput: typed });
     const made = text("body_html", { label: t("template.html"), hint: t(`template.html.${content.channel === "email" ? "mail" : "chat"}`) }, area, { tool: tool(area, () => true) });
-    const stand = () => (area.value = said[`body_${said.way}`]);
-    stand();
     const isMail = content.channel === "email" || said.way === "mjml";
-    const ways = { name: `${locale}-way`, label: t("template.way"), options: [["html", "HTML"], ["mjml", "MJML"]], value: said.way };
-    fill(place, isMail && el("div", { class: "ways" }, radios(ways, (way) => {
+    const ways = el("div", { class: "ways" });
+    const frame = el("button", { type: "button", onclick: begin }, t("template.frame"));
+
+    function typed() {
+      said[`body_${said.way}`] = area.value;
+      frame.hidden = !isMail || area.value !== "";
+    }
+
+    function stand() {
+      area.value = said[`body_${said.way}`];
+      frame.hidden = !isMail || area.value !== "";
+      if (isMail) fill(ways, radios({ name: `${locale}-way`, label: t("template.way"), options: [["html", "HTML"], ["mjml", "MJML"]], value: said.way }, turn), frame);
+    }
+
+    function turn(way) {
       said.way = way;
       stand();
       changed();
-    })), made.node);
-    return place;
+      ways.querySelector(":checked").focus();
+    }
+
+    function begin() {
+      said.body_mjml = starter(locale);
+      said.way = "mjml";
+      stand();
+      changed();
+      area.focus();
+    }
+
+    stand();
+    return el("div", { class: "column tight" }, isMail && ways, made.node);
   }
 
   function own(one) {

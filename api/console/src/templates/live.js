@@ -20,7 +20,7 @@ export function live(context, { ask, locales, seen, told = () => {}, name }) {
   const letter = el("div");
   const pairs = el("div");
   const shown = el("div", { class: "seen" }, letter, pairs);
-  const facts = el("div", { class: "soft small" });
+  const facts = el("div", { class: "soft small facts" });
   const languages = field({ id: "read-in", label: t("template.read_in") }, el("select"));
   let waiting = 0;
   let asked = null;
