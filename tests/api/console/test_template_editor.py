@@ -23,7 +23,7 @@ WORDS: dict[str, dict[str, str]] = {
         "frame": "Dùng khung có sẵn", "lacking": "Một số người thiếu",
     },
     "en-GB": {
-        "new": "New template", "first": "Save as a draft", "again": "Save as a new version", "saved": "Version",
+        "new": "New template", "first": "Save as a draft", "again": "Save as a new version", "saved": "is saved",
         "insert": "Personalise", "english": "English", "own": "Vietnamese", "add": "Add a language…",
         "drop": "Remove English", "sure": "Remove", "copy": "Duplicate", "taken": "has this name", "line": "Line 3:",
         "shout": "no valid Liquid", "approve": "Approve", "sent": "approved again", "subject": "needs a subject",
@@ -175,8 +175,8 @@ async def test_a_mail_is_seen_in_a_frame_as_it_is_typed_whichever_way_it_is_writ
     await expect(page.frame_locator("iframe.mail").frame_locator("iframe").locator("a").first).to_have_text("Xem ngay")
     await page.fill(
         "#vi-body_html",
-        "<mjml><mj-body><mj-section><mj-column><mj-text><h2>Xin chào {{ profile.city }}</h2></mj-text>"
-        "</mj-column></mj-section></mj-body></mjml>",
+        '<mjml><mj-body><mj-section><mj-column><mj-text font-family="Arial"><h2>Xin chào {{ profile.city }}</h2>'
+        "</mj-text></mj-column></mj-section></mj-body></mjml>",
     )
     await expect(heading).to_have_text("Xin chào Huế")
     assert await desk.faults() == []
@@ -296,4 +296,7 @@ async def test_a_template_is_written_on_a_phone_in_the_dark(desks: Desks, shop: 
     await expect(page.locator("#vi-body_text")).to_be_focused()
     assert await page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
     assert await desk.faults() == []
+    await page.get_by_role("button", name="Xem thử").click()
+    await expect(page.locator(".beside .bubble")).to_be_in_viewport()
+    await page.evaluate("scrollTo(0, 0)")
     await keep(page, "template-editor-phone", whole=True)

@@ -72,7 +72,7 @@ export function buttons(context, { locale, rows, limits, changed, tool }) {
       one.kind = wanted;
       chosen();
     });
-    const tool = (by, mark, label, isOff) =>
+    const step = (by, mark, label, isOff) =>
       el("button", { type: "button", class: "quiet square", "data-by": String(by), "aria-label": `${label}: ${t("buttons.one", { number })}`, title: label, disabled: isOff, onclick: () => move(place, by) }, mark);
     chosen();
     return {
@@ -92,9 +92,9 @@ export function buttons(context, { locale, rows, limits, changed, tool }) {
             el(
               "span",
               { class: "tools" },
-              tool(-1, "↑", t("compose.up"), place === 0),
-              tool(1, "↓", t("compose.down"), place === rows.length - 1),
-              tool(null, "×", t("compose.remove"), false),
+              step(-1, "↑", t("compose.up"), place === 0),
+              step(1, "↓", t("compose.down"), place === rows.length - 1),
+              step(null, "×", t("compose.remove"), false),
             ),
           ),
           el(
@@ -129,7 +129,7 @@ export function buttons(context, { locale, rows, limits, changed, tool }) {
     },
     node: el(
       "div",
-      { class: "column", role: "group", "aria-labelledby": `buttons-${locale}-heading` },
+      { class: "column tight", role: "group", "aria-labelledby": `buttons-${locale}-heading` },
       el("h3", { id: `buttons-${locale}-heading` }, t("message.buttons")),
       el("p", { class: "soft small" }, limitsSaid(context, limits)),
       list,

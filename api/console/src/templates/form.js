@@ -87,6 +87,11 @@ export function form(context, { template, kept, contents, insert, note, saved, r
       else controls.push({ control, locale: isOwn ? null : locale, line: one.values?.line ?? null });
       if (control !== null && !isOwn) wrong.add(locale);
     }
+    for (const [locale, each] of draft.said) {
+      if (!isTried || isRest(each.rest)) continue;
+      parts.get(locale).fault("data", t("compose.not_json"));
+      wrong.add(locale);
+    }
     ways?.mark(wrong);
     return { controls, rest };
   }
@@ -101,7 +106,6 @@ export function form(context, { template, kept, contents, insert, note, saved, r
   }
 
   function refused(error) {
-    isTried = true;
     if (isOvertaken(error)) {
       const there = error.errors[0].values.record_id;
       if (!template) fields.key.fault(t("template.taken"));
@@ -123,7 +127,7 @@ export function form(context, { template, kept, contents, insert, note, saved, r
       return { control: fields.key.control, locale: null, line: null };
     }
     for (const [locale, said] of draft.said) {
-      if (!isRest(said.rest)) return { control: parts.get(locale).fault("data", t("compose.not_json")), locale, line: null };
+      if (!isRest(said.rest)) return { control: document.getElementById(`${locale}-rest`), locale, line: null };
     }
     return null;
   }
@@ -131,6 +135,7 @@ export function form(context, { template, kept, contents, insert, note, saved, r
   async function submit(event) {
     event.preventDefault();
     fill(told);
+    isTried = true;
     blame([]);
     for (const one of Object.values(fields)) one.fault("");
     const first = unready();
@@ -173,7 +178,7 @@ export function form(context, { template, kept, contents, insert, note, saved, r
     !template && heading,
     room,
     told,
-    el("div", { class: "between" }, save, el("p", { class: "soft small" }, note)),
+    el("div", { class: "save-bar" }, save, el("button", { type: "button", class: "to-preview", onclick: () => seen.node.scrollIntoView({ block: "start" }) }, t("compose.preview")), el("p", { class: "soft small" }, note)),
   );
 
   /** Note where somebody has typed: the names in `id`s are those of the document. */

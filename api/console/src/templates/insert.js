@@ -66,8 +66,8 @@ function choose(context, rows, control, locale, isMarkup) {
     { class: "insert-dialog", "aria-labelledby": "names-heading" },
     el(
       "form",
-      { method: "dialog", onsubmit: first },
-      el("div", { class: "between" }, el("h2", { id: "names-heading" }, t("template.insert.title")), el("button", { type: "button", class: "quiet square", "aria-label": t("template.close"), onclick: () => dialog.close() }, "×")),
+      { method: "dialog", onkeydown: first },
+      el("div", { class: "between close" }, el("h2", { id: "names-heading" }, t("template.insert.title")), el("button", { type: "button", class: "quiet square", "aria-label": t("template.close"), onclick: () => dialog.close() }, "×")),
       el("div", { class: "field" }, el("label", { for: "names-search" }, t("template.insert.search")), search),
       el("div", { class: "field" }, el("label", { for: "names-instead" }, t("template.insert.instead")), instead, el("p", { class: "soft small" }, t("template.insert.instead.hint"))),
       list,
@@ -81,7 +81,9 @@ function choose(context, rows, control, locale, isMarkup) {
     dialog.close();
   }
 
+  /** Enter in a field takes the first that was found. */
   function first(event) {
+    if (event.key !== "Enter" || event.target.tagName !== "INPUT") return;
     event.preventDefault();
     list.querySelector("button")?.click();
   }

@@ -76,7 +76,7 @@ export function parameters(context, { locale, said, most, changed, tool }) {
           said.isDeclared &&
             el(
               "div",
-              { class: "field-grid" },
+              { class: "field-grid tight" },
               field({ id: id("type"), label: t("template.parameters.type") }, kind).node,
               bound(id("least"), one, "minLength", t("template.parameters.least")),
               bound(id("most"), one, "maxLength", t("template.parameters.most")),
@@ -106,7 +106,7 @@ export function parameters(context, { locale, said, most, changed, tool }) {
     },
     node: el(
       "div",
-      { class: "column", role: "group", "aria-labelledby": `parameters-${locale}-heading` },
+      { class: "column tight", role: "group", "aria-labelledby": `parameters-${locale}-heading` },
       el("h3", { id: `parameters-${locale}-heading` }, t("template.parameters")),
       el("p", { class: "soft small" }, t("template.parameters.about", { most: format.count(most) })),
       list,
