@@ -21,6 +21,8 @@ from channels.http import REMEDY_RETRY, REMEDY_UNCERTAIN
 OK, START_INPUT, CLOSING = 250, 354, 421
 # Postfix, Exim and Exchange drop idle clients after 5 minutes; a connection is let go well before.
 IDLE_S = 60.0
+# Of a courtesy: a worker that ends has some seconds for all of its relays.
+QUIT_S = 1.0
 REMEDY_TLS = "Correct the TLS settings of the channel or the certificate of the mail server; nothing was sent."
 
 
@@ -94,16 +96,10 @@ class SmtpPool:
             self._slots.release()
 
     async def aclose(self) -> None:
-        """Say QUIT on the idle connections; those in use close when they are done."""
+        """Say QUIT on all idle connections at once, within a second; those in use close when they are done."""
         self._is_closed = True
         idle, self._idle = self._idle, deque()
-        for connection in idle:
-            try:
-                await connection.client.quit(timeout=1.0)
-            except (aiosmtplib.SMTPException, OSError):
-                pass
-            finally:
-                connection.client.close()
+        await asyncio.gather(*(_quit(connection.client) for connection in idle))
 
     def _take(self) -> _Connection | None:
         """Take the connection used last, so that in quiet times the others grow old and go."""
@@ -203,6 +199,15 @@ class SmtpPool:
                 self._idle.append(connection)
             else:
                 client.close()
+
+
+async def _quit(client: aiosmtplib.SMTP) -> None:
+    try:
+        await client.quit(timeout=QUIT_S)
+    except (aiosmtplib.SMTPException, OSError):
+        pass
+    finally:
+        client.close()
 
 
 async def _envelope(client: aiosmtplib.SMTP, *, sender: str, recipient: str) -> Reply | None:

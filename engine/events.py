@@ -5,12 +5,13 @@ Type and attributes are composed (NFC), so that a rule finds "Hà Nội" however
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, NoReturn
 from uuid import UUID
 
 from psycopg.types.json import Jsonb
 
+from engine import clock
 from engine.db import Transaction
 from engine.queries import queries
 from engine.text import Unstorable, settled_deep
@@ -62,7 +63,7 @@ async def record_events(
     An event whose `ext_id` is known is a duplicate: nothing is stored and nothing starts. Raises InvalidInput naming
     the event that is malformed or is of nobody we know; nothing of the call is stored then.
     """
-    latest = datetime.now(UTC) + CLOCK_TOLERANCE
+    latest = clock.now() + CLOCK_TOLERANCE
     rows = [_checked(place, event, latest) for place, event in enumerate(events, start=1)]
     values = {"tenant_id": tenant_id, "source": source, "events": Jsonb(rows)}
     found = await (await conn.execute(_SQL["record"], values)).fetchall()

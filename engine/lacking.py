@@ -54,15 +54,16 @@ def _asked(names: set[str]) -> frozenset[str]:
 
 async def all_needs(conn: Transaction, *, tenant_id: UUID, template_ids: Sequence[int]) -> dict[int, Needs]:
     """Give what approved templates need, by id, those that need nothing left out."""
-    missing = [one for one in template_ids if (tenant_id, one) not in _known]
+    # Taken at once: while the others are read, another batch may have all of them forgotten.
+    found = {one: _known[tenant_id, one] for one in template_ids if (tenant_id, one) in _known}
+    missing = [one for one in template_ids if one not in found]
     if missing:
         if len(_known) + len(missing) > MOST_KNOWN:
             _known.clear()
-            missing = list(template_ids)
         rows = await conn.execute(queries("dispatch")["templates"], {"template_ids": missing})
-        for row in await rows.fetchall():
-            _known[tenant_id, row["template_id"]] = needs_of(version_of(row))
-    found = {one: _known[tenant_id, one] for one in template_ids if (tenant_id, one) in _known}
+        read = {row["template_id"]: needs_of(version_of(row)) for row in await rows.fetchall()}
+        _known.update({(tenant_id, one): needs for one, needs in read.items()})
+        found |= read
     return {one: needs for one, needs in found.items() if any(needs.names.values())}
 
 

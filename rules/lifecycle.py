@@ -6,7 +6,8 @@ from rules.errors import Conflict
 
 TRANSITIONS: Mapping[str, Mapping[str, frozenset[str]]] = {
     "delivery": {
-        "queued": frozenset({"sending", "expired", "cancelled", "failed"}),
+        # Sent without being sent again: an answer tells that an attempt nobody was sure of arrived.
+        "queued": frozenset({"sending", "sent", "expired", "cancelled", "failed"}),
         # Back to queued: the provider asked to try later, or de-duplicates and its answer was lost.
         "sending": frozenset({"sent", "failed", "uncertain", "queued", "dead", "expired"}),
         "uncertain": frozenset({"sent", "failed", "queued"}),

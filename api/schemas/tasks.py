@@ -5,13 +5,27 @@ from typing import Annotated, Any, Self
 from annotated_types import Len
 from pydantic import AwareDatetime, Field, model_validator
 
-from api.schemas.base import Document, Input, Key, LongText, Output, Refused, example
+from api.schemas.base import Document, FaultOut, Input, Key, LongText, Output, Refused, example
 from engine.tasks import Kind, Step, Task, Told
 from rules.conditions import Language
 from rules.words import TaskStatus
 
 _CALL = {"name": "activate_campaign", "arguments": {"campaign": "tet"}}
-_ERROR = {"code": "not_found", "message": "There is no campaign 'tet'.", "remedy": "Check its key."}
+_ERROR = {
+    "code": "not_found",
+    "message": "There is no campaign 'tet'.",
+    "remedy": "Check its key.",
+    "faults": [
+        {
+            "kind": "campaign.unknown",
+            "where": "",
+            "text": {
+                "en": "There is no campaign 'tet'.",
+                "vi": "Không có chiến dịch “tet”. Hãy kiểm tra lại khoá của chiến dịch.",
+            },
+        }
+    ],
+}
 _TASK = {
     "task_id": 901,
     "kind": "text",
@@ -116,6 +130,15 @@ class TaskErrorOut(Output):
     code: str
     message: str
     remedy: str
+    faults: list[FaultOut] = Field(description="The same by kinds, in each language; empty where they are not known.")
+
+    @classmethod
+    def of(cls, task: Task) -> Self | None:
+        error = task.result.get("error")
+        if error is None:
+            return None
+        told = {name: error[name] for name in ("code", "message", "remedy")}
+        return cls(**told, faults=[FaultOut.of(one) for one in task.faults])
 
 
 class TaskOut(Output):
@@ -177,7 +200,6 @@ class WholeTask(TaskOut):
 
 def _fields(task: Task) -> dict[str, Any]:
     made = {one["place"] for one in task.made}
-    error = task.result.get("error")
     return {
         "task_id": task.task_id,
         "kind": task.kind,
@@ -191,7 +213,7 @@ def _fields(task: Task) -> dict[str, Any]:
         "plan": [PlannedOut(**one.to_document(), is_made=one.place in made) for one in task.plan],
         "approval": None if task.approval is None else ApprovalOut.of(dict(task.approval)),
         "results": [ResultOut(**one) for one in task.made],
-        "error": None if error is None else TaskErrorOut(**error),
+        "error": TaskErrorOut.of(task),
         "reasoning_summary": task.summary,
         "created_at": task.created_at,
         "finished_at": task.finished_at,

@@ -28,7 +28,8 @@ class Funnel:
     """People of a campaign, from all it aims at to those who bought.
 
     `decided` so far; `eligible`: no gate stood against all; `sends`: it was decided to write; `held` are those whom a
-    gate took out, each {gate, action, people}. `deliveries` counts messages by status, what follows is of messages.
+    gate took out, each {gate, action, people}. `deliveries` counts messages by status, those that are delivered as
+    sent, though their result may not be written yet: that is so of `unsent`. What follows is of messages.
     """
 
     campaign_id: int
@@ -41,6 +42,7 @@ class Funnel:
     sends: int
     held: Sequence[Mapping[str, Any]]
     deliveries: Mapping[str, int]
+    unsent: int
     delivered: int
     opened: int
     clicked: int
@@ -53,8 +55,7 @@ class Funnel:
     @property
     def is_moving(self) -> bool:
         """Whether something is still to be decided or sent without anybody doing anything."""
-        unsent = self.deliveries.get("queued", 0) + self.deliveries.get("sending", 0)
-        return self.status is CampaignStatus.ACTIVE and (self.batches_due > 0 or unsent > 0)
+        return self.status is CampaignStatus.ACTIVE and (self.batches_due > 0 or self.unsent > 0)
 
 
 async def funnel(conn: Transaction, *, campaign_id: int) -> Funnel:

@@ -19,6 +19,7 @@ from engine.embedded import Servers
 from engine.embedded.home import Home
 from engine.processes import background, supervise, table, track
 from engine.processes.background import Part
+from engine.processes.opening import Opening
 from engine.settings import Settings
 
 SERVER_NAMES = {"postgres": "PostgreSQL", "redis": "Redis"}
@@ -56,19 +57,35 @@ def _run_everything(settings: Settings, console: Console) -> None:
 
 def _watch(settings: Settings, servers: Servers, console: Console) -> None:
     parts = table.parts(settings, servers)
-    supervisor = supervise.Supervisor(
-        home=settings.home, parts=parts, say=lambda text: _say(console, text), look_after=_mend(settings, console)
-    )
-    with supervise.stopped_by_signals(supervisor.stopping):
+
+    def show() -> None:
         console.print(_where(settings, servers, parts), soft_wrap=True)
         console.print("End: Ctrl-C")
+
+    opening = Opening(
+        url=table.api_url(settings),
+        log=str(background.log_file(settings.home, "api")),
+        show=show,
+        say=lambda text: _say(console, text),
+    )
+    supervisor = supervise.Supervisor(
+        home=settings.home,
+        parts=parts,
+        say=lambda text: _say(console, text),
+        look_after=_mend(settings, console, opening),
+    )
+    with supervise.stopped_by_signals(supervisor.stopping):
         supervisor.run()
 
 
-def _mend(settings: Settings, console: Console) -> supervise.Round:
-    """Give the round that starts an embedded server again when it ended; it keeps its port unless that was taken."""
+def _mend(settings: Settings, console: Console, opening: Opening) -> supervise.Round:
+    """Give the round that starts an embedded server again when it ended; it keeps its port unless that was taken.
+
+    It also looks whether the API answers by now.
+    """
 
     def look() -> Sequence[Part] | None:
+        opening.look()
         missing = embedded.missing(settings)
         if not missing:
             return None

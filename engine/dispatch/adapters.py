@@ -4,7 +4,9 @@ A channel's settings and sealed credentials are read with every claim (a millise
 for the next message without telling any worker.
 """
 
+import asyncio
 import json
+import logging
 import time
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
@@ -23,7 +25,7 @@ from engine.queries import queries
 from engine.settings import Settings
 from engine.tracking import Marks, Tracked
 from engine.unsubscribe import Links
-from rules.errors import LeoError
+from rules.errors import LeoError, Misconfigured
 from rules.words import Channel
 
 # Each holds connections: more tenants' channels than this in turn are opened anew.
@@ -32,6 +34,9 @@ MOST_OPEN = 256
 CLOSE_AFTER_S = 60.0
 # The provider that is our own API.
 INBOX = "inbox"
+REMEDY = "Report it to who wrote the channel's adapter; the log has the traceback."
+
+log = logging.getLogger(__name__)
 
 
 class Make(Protocol):
@@ -118,6 +123,12 @@ class Adapters:
                 found[row["channel_id"]] = self._adapter(place, row["kind"], settings, sealed)
             except LeoError as error:
                 found[row["channel_id"]] = error
+            except Exception as error:
+                # Of another package, maybe: it must not keep the tenant's other channels from sending.
+                log.exception("an adapter could not be made", extra={"channel": row["kind"]})
+                found[row["channel_id"]] = Misconfigured(
+                    f"Making the adapter of the channel {row['kind']} raised {type(error).__name__}.", remedy=REMEDY
+                )
         await self._close_replaced(older_than_s=CLOSE_AFTER_S)
         return found
 
@@ -173,5 +184,6 @@ class Adapters:
         before = time.monotonic() - older_than_s
         closing = [adapter for at, adapter in self._replaced if at <= before]
         self._replaced = [(at, adapter) for at, adapter in self._replaced if at > before]
-        for adapter in closing:
-            await adapter.aclose()
+        for ended in await asyncio.gather(*(adapter.aclose() for adapter in closing), return_exceptions=True):
+            if isinstance(ended, Exception):
+                log.warning("an adapter could not be closed", exc_info=ended)

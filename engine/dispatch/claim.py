@@ -186,15 +186,17 @@ def _claimed(row: DictRow, gates: Gates, policy: Policy, now: datetime) -> Claim
 
 
 async def _load_policies(conn: Transaction, tenant_id: UUID, policy_ids: Collection[int]) -> Mapping[int, Policy]:
-    missing = [policy_id for policy_id in policy_ids if (tenant_id, policy_id) not in _policies]
+    # Taken at once: while the others are read, another claim may have all of them forgotten.
+    found = {one: _policies[tenant_id, one] for one in policy_ids if (tenant_id, one) in _policies}
+    missing = [one for one in policy_ids if one not in found]
     if missing:
         if len(_policies) + len(missing) > MOST_POLICIES:
             _policies.clear()
-            missing = list(policy_ids)
         rows = await (await conn.execute(_SQL["policies"], {"policy_ids": missing})).fetchall()
-        for row in rows:
-            _policies[tenant_id, row["policy_id"]] = _policy(row)
-    return {policy_id: _policies[tenant_id, policy_id] for policy_id in policy_ids}
+        read = {row["policy_id"]: _policy(row) for row in rows}
+        _policies.update({(tenant_id, one): policy for one, policy in read.items()})
+        found |= read
+    return found
 
 
 def _policy(row: DictRow) -> Policy:
@@ -206,12 +208,13 @@ def _policy(row: DictRow) -> Policy:
 
 
 async def _load_templates(conn: Transaction, tenant_id: UUID, template_ids: Sequence[int]) -> dict[int, Version]:
-    missing = [template_id for template_id in template_ids if (tenant_id, template_id) not in _templates]
+    found = {one: _templates[tenant_id, one] for one in template_ids if (tenant_id, one) in _templates}
+    missing = [one for one in template_ids if one not in found]
     if missing:
         if len(_templates) + len(missing) > MOST_TEMPLATES:
             _templates.clear()
-            missing = list(template_ids)
         rows = await conn.execute(_SQL["templates"], {"template_ids": missing})
-        for row in await rows.fetchall():
-            _templates[tenant_id, row["template_id"]] = version_of(row)
-    return {template_id: _templates[tenant_id, template_id] for template_id in template_ids}
+        read = {row["template_id"]: version_of(row) for row in await rows.fetchall()}
+        _templates.update({(tenant_id, one): version for one, version in read.items()})
+        found |= read
+    return found

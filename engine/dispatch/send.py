@@ -13,7 +13,7 @@ from uuid import UUID
 from channels.contract import Adapter, Receipt, Request, Unsupported
 from engine import clock, lines, tracing
 from engine.db import Database
-from engine.dispatch.adapters import Adapters
+from engine.dispatch.adapters import REMEDY, Adapters
 from engine.dispatch.claim import Claim, Claimed, claim
 from engine.dispatch.compose import compose
 from engine.dispatch.results import (
@@ -46,8 +46,6 @@ CALL_LIMIT_S = 45.0
 CALL_LIMIT = timedelta(seconds=CALL_LIMIT_S)
 # Results that come so close together are written at once: 30 instead of 15 a statement, which takes 8 ms either way.
 GATHER_S = 0.015
-
-REMEDY = "Report it to who wrote the channel's adapter; the log has the traceback."
 
 log = logging.getLogger(__name__)
 

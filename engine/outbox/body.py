@@ -44,6 +44,11 @@ class Event:
         """What makes it this event and no other, 64 hex digits."""
         return hashlib.sha256(f"{self.tenant_id}|{self.outcome_id}".encode()).hexdigest()
 
+    @property
+    def social(self) -> str | None:
+        """Name the person by the Zalo id, as the CDP writes it."""
+        return f"zalo:{self.zalo}" if self.zalo else None
+
 
 def metric(kind: OutcomeType, channel: Channel | None) -> str:
     """Give the CDP's name of an outcome."""
@@ -65,7 +70,7 @@ def body(event: Event) -> dict[str, Any]:
         "metric": metric(event.type, event.channel),
         "primary_email": event.email,
         "primary_phone": event.phone,
-        "social_media_ids": f"zalo:{event.zalo}" if event.zalo else None,
+        "social_media_ids": event.social,
         "user_device_uuid": device,
         "user_agent": USER_AGENT,
         "touchpoint_name": TOUCHPOINT,

@@ -185,12 +185,14 @@ async def _tell(http: HttpClient, tenant_id: UUID, row: DictRow, report: Report 
 
 
 async def _is_there(http: HttpClient, report: Report, event: Event) -> bool:
-    """Look for an event among the person's newest; one without an e-mail or phone cannot be looked for.
+    """Look for an event among the person's newest; one without e-mail, phone and Zalo id cannot be looked for.
 
     Raises MayHaveLeft where the CDP does not say what it has.
     """
     who = {"primary_email": event.email, "primary_phone": event.phone}
     asked = {name: value for name, value in who.items() if value}
+    if not asked and event.social is not None:
+        asked = {"social_media_ids": event.social}
     if not asked:
         return False
     query = urlencode({**asked, "start_index": 0, "number_result": LOOKED_THROUGH})

@@ -20,7 +20,7 @@ from rules.errors import Conflict, LeoError
 
 NAME = "up"
 LOOK_EVERY_S = 0.2
-STOP_GRACE_S = 60.0  # it ends four parts and two servers, each within its own grace
+STOP_GRACE_S = 90.0  # it ends four parts and two servers, each within its own grace
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 30.0
 STEADY_AFTER_S = 60.0  # a part that ran this long begins with the first pause again
 

@@ -2,7 +2,8 @@
 
 -- name: funnel
 -- Where the people of a campaign are now, as one row. Whoever was decided for again, because a wait was over or a message had
--- failed, is counted once, by the new decision. Of messages, `delivered` takes everybody who answered in any way, `opened` everybody who clicked or replied.
+-- failed, is counted once, by the new decision. Of messages, `delivered` takes everybody who answered in any way, `opened` everybody who clicked or replied;
+-- one that is delivered counts as sent, whatever its row says, and `unsent` are those on which somebody still works.
 WITH runs AS MATERIALIZED (
     SELECT r.tenant_id, r.run_id, r.parent_id, r.kind, r.status FROM campaign_run r
     WHERE r.tenant_id = leo_tenant() AND r.campaign_id = %(campaign_id)s
@@ -28,28 +29,37 @@ WITH runs AS MATERIALIZED (
            coalesce(jsonb_agg(jsonb_build_object('gate', reason, 'action', action, 'people', n) ORDER BY n DESC, reason)
                     FILTER (WHERE action <> 'send'), '[]') AS held
     FROM standing
-), sent AS (
-    SELECT coalesce(jsonb_object_agg(status, n), '{}') AS deliveries
-    FROM (SELECT l.status, count(*) AS n FROM all_delivery l
-          JOIN runs ON l.tenant_id = runs.tenant_id AND l.run_id = runs.run_id GROUP BY l.status) one
 ), answers AS (
     SELECT o.delivery_id, bool_or(o.type IN ('read', 'clicked', 'replied')) AS opened,
-           bool_or(o.type IN ('delivered', 'read', 'clicked', 'replied', 'visited', 'bought')) AS delivered,
+           bool_or(o.type IN ('read', 'clicked', 'replied', 'visited', 'bought'))
+           OR bool_or(o.type = 'delivered') AND NOT bool_or(o.type = 'bounced') AS delivered,
            bool_or(o.type IN ('clicked', 'visited')) AS clicked, bool_or(o.type = 'bought') AS bought,
            bool_or(o.type = 'unsubscribed') AS unsubscribed, bool_or(o.type = 'bounced') AS bounced,
            bool_or(o.type = 'complained') AS complained, sum(o.value) FILTER (WHERE o.type = 'bought') AS value
     FROM outcome o
     WHERE o.tenant_id = leo_tenant() AND o.campaign_id = %(campaign_id)s AND o.delivery_id IS NOT NULL
     GROUP BY o.delivery_id
+), messages AS MATERIALIZED (
+    -- Counted from the same rows, so that no more are delivered than sent: an answer may be told before the result is written.
+    SELECT CASE WHEN a.delivered THEN 'sent' ELSE l.status END AS shown, count(*) AS n,
+           count(*) FILTER (WHERE l.status IN ('queued', 'sending')) AS unsent,
+           count(*) FILTER (WHERE a.delivered) AS delivered, count(*) FILTER (WHERE a.opened) AS opened,
+           count(*) FILTER (WHERE a.clicked) AS clicked, count(*) FILTER (WHERE a.bought) AS bought,
+           count(*) FILTER (WHERE a.unsubscribed) AS unsubscribed, count(*) FILTER (WHERE a.bounced) AS bounced,
+           count(*) FILTER (WHERE a.complained) AS complained, sum(a.value) AS value
+    FROM all_delivery l JOIN runs ON l.tenant_id = runs.tenant_id AND l.run_id = runs.run_id
+    LEFT JOIN answers a ON a.delivery_id = l.delivery_id
+    GROUP BY 1
 ), came AS (
-    SELECT count(*) FILTER (WHERE delivered) AS delivered, count(*) FILTER (WHERE opened) AS opened,
-           count(*) FILTER (WHERE clicked) AS clicked, count(*) FILTER (WHERE bought) AS bought,
-           count(*) FILTER (WHERE unsubscribed) AS unsubscribed, count(*) FILTER (WHERE bounced) AS bounced,
-           count(*) FILTER (WHERE complained) AS complained, coalesce(sum(value), 0) AS value
-    FROM answers
+    SELECT coalesce(jsonb_object_agg(shown, n), '{}') AS deliveries, coalesce(sum(unsent), 0)::bigint AS unsent,
+           coalesce(sum(delivered), 0)::bigint AS delivered, coalesce(sum(opened), 0)::bigint AS opened,
+           coalesce(sum(clicked), 0)::bigint AS clicked, coalesce(sum(bought), 0)::bigint AS bought,
+           coalesce(sum(unsubscribed), 0)::bigint AS unsubscribed, coalesce(sum(bounced), 0)::bigint AS bounced,
+           coalesce(sum(complained), 0)::bigint AS complained, coalesce(sum(value), 0) AS value
+    FROM messages
 )
-SELECT c.campaign_id, c.status, aimed.*, decided.*, sent.*, came.*
-FROM campaign c, aimed, decided, sent, came
+SELECT c.campaign_id, c.status, aimed.*, decided.*, came.*
+FROM campaign c, aimed, decided, came
 WHERE c.tenant_id = leo_tenant() AND c.campaign_id = %(campaign_id)s
 
 -- name: groups

@@ -82,10 +82,11 @@ WITH given AS (
         WHERE one.tenant_id = new.tenant_id AND one.delivery_id = new.delivery_id LIMIT 1) d ON true
     LEFT JOIN campaign c ON c.tenant_id = new.tenant_id AND c.campaign_id = new.campaign_id
 ), settled AS (
-    -- A bounce comes after the provider took the message; any other answer shows that one nobody was sure of arrived. One
-    -- that overtakes its attempt's result is noted beside it, and settled when that is written (results, give_up_leases).
+    -- A bounce comes after the provider took the message; any other answer shows that one nobody was sure of arrived, though
+    -- it is to be sent again. One that overtakes its attempt's result is noted beside it, and settled when that is written
+    -- (results, give_up_leases).
     UPDATE delivery_log d
-    SET status = CASE WHEN NOT told.bounced THEN 'sent' WHEN d.status = 'sending' THEN 'sending' ELSE 'failed' END,
+    SET status = CASE WHEN d.status = 'sending' THEN 'sending' WHEN told.bounced THEN 'failed' ELSE 'sent' END,
         code = CASE WHEN told.bounced THEN 'bounced' ELSE 'told_by_outcome' END,
         class = CASE WHEN told.hard THEN 'invalid_address' WHEN told.bounced THEN 'blocked' ELSE 'accepted' END,
         sent_at = CASE d.status WHEN 'sending' THEN d.sent_at ELSE coalesce(d.sent_at, told.at) END
@@ -93,7 +94,10 @@ WITH given AS (
                  min(occurred_at) AS at
           FROM told WHERE delivery_id IS NOT NULL GROUP BY delivery_id) told
     WHERE d.delivery_id = told.delivery_id
-      AND (told.bounced AND d.status IN ('sending', 'sent', 'uncertain') OR NOT told.bounced AND d.status = 'uncertain')
+      AND (told.bounced AND d.status IN ('sending', 'sent', 'uncertain')
+           OR NOT told.bounced AND (d.status = 'uncertain'
+                                    -- What came back and is sent again is another attempt, of which this says nothing.
+                                    OR d.status IN ('sending', 'queued') AND d.attempts > 0 AND d.code IS DISTINCT FROM 'bounced'))
     RETURNING d.delivery_id, d.status
 ), suppressed AS (
     INSERT INTO suppression (tenant_id, profile_id, channel, address, reason, source)

@@ -17,7 +17,8 @@ WITH step AS (
 ), runs AS MATERIALIZED (
     SELECT r.tenant_id, r.run_id FROM campaign_run r WHERE r.tenant_id = leo_tenant() AND r.campaign_id = %(campaign_id)s
 ), answers AS (
-    SELECT min(o.occurred_at) FILTER (WHERE o.type IN ('delivered', 'read', 'clicked', 'replied', 'visited', 'bought')) AS delivered,
+    SELECT CASE WHEN bool_or(o.type IN ('read', 'clicked', 'replied', 'visited', 'bought')) OR NOT bool_or(o.type = 'bounced')
+                THEN min(o.occurred_at) FILTER (WHERE o.type IN ('delivered', 'read', 'clicked', 'replied', 'visited', 'bought')) END AS delivered,
            min(o.occurred_at) FILTER (WHERE o.type IN ('read', 'clicked', 'replied')) AS opened,
            min(o.occurred_at) FILTER (WHERE o.type IN ('clicked', 'visited')) AS clicked,
            min(o.occurred_at) FILTER (WHERE o.type = 'bought') AS bought

@@ -18,6 +18,7 @@ from engine.tasks.task import Kind, Planned, Step, Task
 from engine.tasks.think import scopes_of
 from engine.tools import Asking, Done, allowance, beyond, definitions, execute, limit_of
 from rules.errors import Conflict, Forbidden, LeoError
+from rules.faults import Fault
 from rules.words import Lane, TaskStatus
 
 Ring = Callable[[UUID, Mapping[Lane, tuple[int, ...]]], Awaitable[None]]
@@ -58,10 +59,8 @@ async def _make(db: Database, tenant_id: UUID, task: Task, owner: str, planned: 
 async def _check_scope(conn: Transaction, tenant_id: UUID, task: Task, planned: Planned) -> None:
     needed = definitions()[planned.call.name].scope
     if needed not in await scopes_of(conn, tenant_id=tenant_id, task=task):
-        raise Forbidden(
-            f"The key that asked for task {task.task_id} has not the scope {needed} any more.",
-            remedy="Ask again with a key that has it.",
-        )
+        fault = Fault("task.scope_gone", values={"task": str(task.task_id), "scope": needed})
+        raise Forbidden(fault.say().en, remedy="Ask again with a key that has it.", fault=fault)
 
 
 async def _check_reach(conn: Transaction, tenant_id: UUID, task: Task, done: Done) -> None:
@@ -71,7 +70,7 @@ async def _check_reach(conn: Transaction, tenant_id: UUID, task: Task, done: Don
     people = sum(one["people"] for one in task.made) + done.people
     if most is not None and people > most:
         error = beyond(people, most)
-        raise Beyond(error.message, remedy=error.remedy)
+        raise Beyond(error.message, remedy=error.remedy, fault=error.fault)
 
 
 def _add(change: Change, planned: Planned, done: Done, seconds: float) -> None:

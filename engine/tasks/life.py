@@ -14,8 +14,9 @@ from engine.db import Database, Transaction
 from engine.queries import queries
 from engine.tasks.store import storable, tell, unknown
 from engine.tasks.summary import summary
-from engine.tasks.task import FINAL, Step, Task
+from engine.tasks.task import FINAL, Step, Task, kept
 from rules.errors import Conflict
+from rules.faults import Fault
 from rules.lifecycle import advance
 from rules.words import TaskStatus
 
@@ -116,11 +117,8 @@ async def renew(db: Database, *, tenant_id: UUID, task_id: int, owner: str, now:
 
 
 def _give_up(change: Change) -> None:
-    error = {
-        "code": "workers_lost",
-        "message": f"{MOST_LOST} workers were lost while they worked on it.",
-        "remedy": "See the workers' logs, and ask again.",
-    }
+    lost = Fault("task.workers_lost", values={"most": MOST_LOST})
+    error = kept("workers_lost", [lost], remedy="See the workers' logs, and ask again.")
     change.set(result={**change.task.result, "error": error})
     change.move(TaskStatus.FAILED, why="workers_lost")
 

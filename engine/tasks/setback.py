@@ -1,13 +1,16 @@
 """What follows when a task goes wrong: it is tried again after a while, at most three times, or it has failed."""
 
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
 from engine import clock
 from engine.tasks.life import Change
+from engine.tasks.task import kept
+from engine.think.contract import ModelUnavailable
 from rules.errors import LeoError
+from rules.faults import Fault
 from rules.words import TaskStatus
 
 MOST_RETRIES = 3
@@ -20,14 +23,18 @@ LONGEST = timedelta(hours=1)
 def told(error: Exception) -> dict[str, Any]:
     """Give an error as it is kept; what is no error of ours is told by its kind alone, for it may hold anything."""
     if isinstance(error, LeoError):
-        return {"code": error.code, "message": error.message, "remedy": error.remedy}
+        return kept(error.code, _faults(error), remedy=error.remedy, message=error.message)
     if isinstance(error, TimeoutError):
-        return {"code": "timeout", "message": "It took too long.", "remedy": "Try again."}
-    return {
-        "code": "internal",
-        "message": f"Something failed that should not have ({type(error).__name__}).",
-        "remedy": "Tell the operator the task's id: the worker's log has it.",
-    }
+        return kept("timeout", [Fault("task.timeout")], remedy="Try again.")
+    fault = Fault("task.internal", values={"said": type(error).__name__})
+    return kept("internal", [fault], remedy="Tell the operator the task's id: the worker's log has it.")
+
+
+def _faults(error: LeoError) -> Sequence[Fault]:
+    if error.faults:
+        return error.faults
+    said = {"said": error.message.removesuffix(".")}
+    return [Fault("task.model" if isinstance(error, ModelUnavailable) else "task.other", values=said)]
 
 
 def set_back(

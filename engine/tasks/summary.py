@@ -61,11 +61,18 @@ def summary(task: Task) -> str:
     """Say what a finished task did: each call that was made, then how it ended where it did not succeed."""
     said = [_made(one, task.locale) for one in task.made]
     if task.status is TaskStatus.FAILED:
-        said.append(_FAILED[task.locale].format(**task.result["error"]))
+        said.append(_FAILED[task.locale].format(code=task.result["error"]["code"], message=_wrong(task)))
     if task.status is TaskStatus.CANCELLED:
         is_rejected = "rejected_by" in (task.approval or {})
         said.append((_REJECTED if is_rejected else _CANCELLED)[task.locale])
     return " ".join(said)
+
+
+def _wrong(task: Task) -> str:
+    faults = task.faults
+    if not faults:
+        return str(task.result["error"]["message"])
+    return " ".join(getattr(fault.say(), task.locale) for fault in faults)
 
 
 def _made(made: Mapping[str, Any], locale: Language) -> str:

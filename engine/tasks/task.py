@@ -8,6 +8,7 @@ from typing import Any, Self
 
 from engine.think.contract import Call
 from rules.conditions import Language
+from rules.faults import Fault
 from rules.words import TaskStatus
 
 FINAL = frozenset({TaskStatus.SUCCEEDED, TaskStatus.FAILED, TaskStatus.CANCELLED})
@@ -62,12 +63,19 @@ class Planned:
         return cls(document["place"], Call(document["name"], document["arguments"]), document["people"])
 
 
+def kept(code: str, faults: Sequence[Fault], *, remedy: str, message: str | None = None) -> dict[str, Any]:
+    """Write an error as it is kept: its faults by their kinds, to be said in any language, and as text beside them."""
+    said = " ".join(fault.say().en for fault in faults) if message is None else message
+    return {"code": code, "message": said, "remedy": remedy, "faults": [fault.document() for fault in faults]}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
     """`request` holds text or calls, and the scopes of who asked; `plan` is what is meant to be done by now.
 
     `result` is {"calls": [{"place", "name", "arguments", "result", "people"}], "errors": [...], "error": {...}}: what
-    was made, what went wrong in between, and why it failed; an error is {"code", "message", "remedy"}. `attempts`
+    was made, what went wrong in between, and why it failed; an error is {"code", "message", "remedy", "faults"}, the
+    same by its kinds (none in what an earlier version wrote). `attempts`
     counts tries that failed. `approval` tells whom it would reach, the limit, and who let it happen. `traceparent` is
     the span that asked for it, known to who works on it.
     """
@@ -95,6 +103,14 @@ class Task:
         """What its asker might do when it was asked for."""
         scopes: Sequence[str] = self.request["scopes"]
         return scopes
+
+    @property
+    def faults(self) -> tuple[Fault, ...]:
+        """Why it failed, by kinds; nothing where it did not, or where one of them is not known here."""
+        error = self.result.get("error") or {}
+        read = [Fault.read(one) for one in error.get("faults", ())]
+        known = tuple(one for one in read if one is not None)
+        return known if len(known) == len(read) else ()
 
     @property
     def made(self) -> Sequence[Mapping[str, Any]]:

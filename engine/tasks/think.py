@@ -17,10 +17,11 @@ from engine.queries import queries
 from engine.tasks.brief import INSTRUCTIONS, brief
 from engine.tasks.life import Change, held, places
 from engine.tasks.setback import set_back, told
-from engine.tasks.task import Kind, Planned, Step, Task
+from engine.tasks.task import Kind, Planned, Step, Task, kept
 from engine.think.contract import Call, ModelUnavailable, Reply, Request
 from engine.tools import Reach, Wrong, allowed, check, examine, limit_of
 from rules.errors import Forbidden, InvalidInput
+from rules.faults import Fault
 from rules.words import TaskStatus
 
 # A model of this size on two cores needs some seconds for a call, and Gemini as much when it is busy.
@@ -45,11 +46,11 @@ class Ground:
     context: str
 
 
-NO_MODEL = {
-    "code": ModelUnavailable.code,
-    "message": "No model is configured that could read a text.",
-    "remedy": "Configure one (docs/models.md), or send calls instead of a text.",
-}
+NO_MODEL = kept(
+    ModelUnavailable.code,
+    [Fault("task.no_model")],
+    remedy="Configure one (docs/models.md), or send calls instead of a text.",
+)
 
 
 async def think(
@@ -185,12 +186,7 @@ def _answered(reply: Reply) -> dict[str, Any]:
 def _said(wrong: Sequence[Wrong]) -> dict[str, Any]:
     """Say all that is wrong in one error, for the asker and for the model's next try."""
     first = wrong[0].error
-    message = " ".join(_sentence(one) for one in wrong)
-    return {"code": first.code, "message": message, "remedy": first.remedy}
-
-
-def _sentence(one: Wrong) -> str:
-    return one.error.message if one.place is None else f"calls[{one.place}]: {one.error.message}"
+    return kept(first.code, [one.fault() for one in wrong], remedy=first.remedy)
 
 
 def _is_hopeless(wrong: Sequence[Wrong]) -> bool:

@@ -6,6 +6,7 @@ wait for its commit and find nothing to do. Facebook's tokens go the same way.
 
 import asyncio
 import logging
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
@@ -48,20 +49,38 @@ class Renewal(StrEnum):
 
 
 async def renew_due(
-    db: Database, vault: Vault, *, tenant_id: UUID, now: datetime, egress: Egress
+    db: Database,
+    vault: Vault,
+    *,
+    tenant_id: UUID,
+    now: datetime,
+    egress: Egress,
+    is_stopping: Callable[[], bool] = bool,
 ) -> dict[int, Renewal]:
-    """Look at every token of the tenant whose time has come; what came of each, by channel."""
+    """Look at every token of the tenant whose time has come; what came of each, by channel.
+
+    None is begun once `is_stopping` says so: what ends in a few seconds has no time for another.
+    """
     async with db.transaction(tenant_id) as conn:
         rows = await (await conn.execute(_SQL["due"], {"now": now, "most": AT_ONCE})).fetchall()
-    return {
-        row["channel_id"]: await renew(db, vault, tenant_id=tenant_id, channel_id=row["channel_id"], egress=egress)
-        for row in rows
-    }
+    done: dict[int, Renewal] = {}
+    for row in rows:
+        if is_stopping():
+            break
+        channel_id = row["channel_id"]
+        done[channel_id] = await renew(db, vault, tenant_id=tenant_id, channel_id=channel_id, egress=egress)
+    return done
 
 
 async def renew(db: Database, vault: Vault, *, tenant_id: UUID, channel_id: int, egress: Egress) -> Renewal:
     """Look at one token if it is due, and renew it where that is wanted. Being cancelled, it ends first."""
-    return await asyncio.shield(asyncio.ensure_future(_renew(db, vault, tenant_id, channel_id, egress)))
+    renewing = asyncio.ensure_future(_renew(db, vault, tenant_id, channel_id, egress))
+    try:
+        return await asyncio.shield(renewing)
+    except asyncio.CancelledError:
+        # Whoever ends after us closes the database, and a new pair that is not stored is lost for good.
+        await asyncio.wait([renewing])
+        raise
 
 
 async def _renew(db: Database, vault: Vault, tenant_id: UUID, channel_id: int, egress: Egress) -> Renewal:

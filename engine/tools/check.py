@@ -13,6 +13,7 @@ from engine.tools.definitions import Definition, definitions
 from engine.tools.rule import RULED, rule_of
 from rules.conditions import parse
 from rules.errors import Forbidden, InvalidInput, LeoError
+from rules.faults import Fault
 
 MOST_CALLS = 10
 MOST_ERRORS = 10
@@ -35,16 +36,22 @@ class Wrong:
             "remedy": self.error.remedy,
         }
 
+    def fault(self) -> Fault:
+        """Say it by its kind, with the call that it is about."""
+        said = self.error.fault or Fault("task.other", values={"said": self.error.message.removesuffix(".")})
+        if self.place is None:
+            return said
+        return Fault("task.call", f"calls[{self.place}]", {"place": self.place, "said": said})
+
 
 def check(calls: Sequence[Call], scopes: Collection[str]) -> tuple[Wrong, ...]:
     """Give what is wrong with calls, nothing where each may be made by a key with `scopes`; looks at no record."""
     if not calls:
-        error = InvalidInput("No tool is called.", remedy="Call at least one of the tools, do_nothing where none fits.")
+        error = _invalid(Fault("task.no_call"), "Call at least one of the tools, do_nothing where none fits.")
         return (Wrong(None, error),)
     if len(calls) > MOST_CALLS:
-        error = InvalidInput(
-            f"{len(calls)} calls are more than {MOST_CALLS}.", remedy="Ask for less at once, in several tasks."
-        )
+        fault = Fault("task.many_calls", values={"count": len(calls), "most": MOST_CALLS})
+        error = _invalid(fault, "Ask for less at once, in several tasks.")
         return (Wrong(None, error),)
     found = [Wrong(place, error) for place, call in enumerate(calls) for error in _errors(call, scopes)]
     return tuple(found[:MOST_ERRORS])
@@ -54,18 +61,17 @@ def raise_wrong(found: Sequence[Wrong]) -> None:
     """Raise the first of what is wrong, naming the call."""
     for one in found:
         where = "" if one.place is None else f"calls[{one.place}]: "
-        raise type(one.error)(f"{where}{one.error.message}", remedy=one.error.remedy)
+        raise type(one.error)(f"{where}{one.error.message}", remedy=one.error.remedy, fault=one.fault())
 
 
 def _errors(call: Call, scopes: Collection[str]) -> list[LeoError]:
     definition = definitions().get(call.name)
     if definition is None:
         names = ", ".join(definitions())
-        return [InvalidInput(f"There is no tool {call.name[:100]!r}.", remedy=f"Use one of {names}.")]
+        return [_invalid(Fault("task.no_tool", values={"name": call.name[:100]}), f"Use one of {names}.")]
     if definition.scope not in scopes:
-        return [
-            Forbidden(f"The tool {call.name} needs the scope {definition.scope}.", remedy="Ask with a key that has it.")
-        ]
+        fault = Fault("task.no_scope", values={"tool": call.name, "scope": definition.scope})
+        return [Forbidden(fault.say().en, remedy="Ask with a key that has it.", fault=fault)]
     if (unstorable := _unstorable(call.arguments)) is not None:
         return [unstorable]
     wrong = [_said(definition, one) for one in _validator(call.name).iter_errors(dict(call.arguments))]
@@ -88,21 +94,21 @@ def _unstorable(arguments: Mapping[str, Any]) -> InvalidInput | None:
         text = json.dumps(arguments, allow_nan=False, ensure_ascii=False)
         size = len(text.encode())
     except (TypeError, ValueError, RecursionError):
-        return InvalidInput("The arguments are no JSON that can be kept.", remedy="Send plain text and finite numbers.")
+        return _invalid(Fault("task.no_json"), "Send plain text and finite numbers.")
     if size > LARGEST or "\\u0000" in text:
-        return InvalidInput(
-            f"The arguments are longer than {LARGEST} octets, or hold a NUL.", remedy="Send less, as plain text."
-        )
+        return _invalid(Fault("task.long", values={"most": LARGEST}), "Send less, as plain text.")
     return None
 
 
 def _said(definition: Definition, error: Any) -> InvalidInput:
     place = ".".join(str(step) for step in error.absolute_path) or "arguments"
     required = ", ".join(definition.tool.parameters["required"]) or "nothing"
-    return InvalidInput(
-        f"{definition.name}: {place}: {str(error.message)[:300]}.",
-        remedy=f"Correct it; {definition.name} requires {required}.",
-    )
+    values = {"tool": definition.name, "place": place, "said": str(error.message)[:300]}
+    return _invalid(Fault("task.argument", values=values), f"Correct it; {definition.name} requires {required}.")
+
+
+def _invalid(fault: Fault, remedy: str) -> InvalidInput:
+    return InvalidInput(fault.say().en, remedy=remedy, fault=fault)
 
 
 @cache

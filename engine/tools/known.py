@@ -8,6 +8,7 @@ from engine.db import Transaction
 from engine.queries import queries
 from engine.text import composed
 from rules.errors import NotFound
+from rules.faults import Fault
 
 _SQL = queries("tools")
 
@@ -16,7 +17,7 @@ async def campaign_named(conn: Transaction, *, tenant_id: UUID, key: str) -> Map
     """Give campaign_id, key, name, status, and key and rule of the segment it sends to, None where it has none."""
     row = await (await conn.execute(_SQL["campaign"], {"tenant_id": tenant_id, "key": composed("key", key)})).fetchone()
     if row is None:
-        raise NotFound(f"There is no campaign {key!r}.", remedy="Check its key: GET /campaigns lists them.")
+        raise _unknown(Fault("campaign.unknown", values={"key": key}), "Check its key: GET /campaigns lists them.")
     return row
 
 
@@ -24,7 +25,7 @@ async def segment_named(conn: Transaction, *, tenant_id: UUID, key: str) -> Mapp
     """Give segment_id, name and rule."""
     row = await (await conn.execute(_SQL["segment"], {"tenant_id": tenant_id, "key": composed("key", key)})).fetchone()
     if row is None:
-        raise NotFound(f"There is no segment {key!r}.", remedy="Check its key, or create the segment first.")
+        raise _unknown(Fault("segment.unknown", values={"key": key}), "Check its key, or create the segment first.")
     return row
 
 
@@ -33,7 +34,7 @@ async def profile_named(conn: Transaction, *, ext_id: str) -> int:
     values = {"ext_id": ext_id, "profile_id": None}
     row = await (await conn.execute(queries("activate")["profile"], values)).fetchone()
     if row is None:
-        raise NotFound(f"There is no profile {ext_id!r}.", remedy="Check its ext_id.")
+        raise _unknown(Fault("profile.unknown", values={"key": ext_id}), "Check its ext_id.")
     return int(row["profile_id"])
 
 
@@ -43,7 +44,10 @@ async def templates_named(conn: Transaction, *, tenant_id: UUID, keys: Sequence[
     rows = await (await conn.execute(_SQL["approved_templates"], {"tenant_id": tenant_id, "keys": wanted})).fetchall()
     missing = set(wanted) - {row["key"] for row in rows}
     if missing:
-        raise NotFound(
-            f"There is no approved template {min(missing)!r}.", remedy="Check its key, or approve the template first."
-        )
+        fault = Fault("template.unapproved", values={"key": min(missing)})
+        raise _unknown(fault, "Check its key, or approve the template first.")
     return list(dict.fromkeys(row["template_id"] for row in rows))
+
+
+def _unknown(fault: Fault, remedy: str) -> NotFound:
+    return NotFound(fault.say().en, remedy=remedy, fault=fault)

@@ -15,6 +15,7 @@ from engine.tools.definitions import definitions
 from engine.tools.known import campaign_named, profile_named, segment_named, templates_named
 from engine.tools.rule import rule_of
 from rules.errors import Conflict, InvalidInput, LeoError, NotFound
+from rules.faults import Fault
 
 # Without a human's word, where the tenant's settings name no other number: {"approval": {"people": 1000}}.
 MOST_PEOPLE = 1_000
@@ -127,7 +128,8 @@ async def _check_send(conn: Transaction, tenant_id: UUID, given: Mapping[str, An
         return
     campaign = await campaign_named(conn, tenant_id=tenant_id, key=key)
     if campaign["status"] != "active":
-        raise Conflict(f"The campaign {key!r} is {campaign['status']}.", remedy="Activate it before a message is sent.")
+        fault = Fault("campaign.not_active", values={"key": key, "status": campaign["status"]})
+        raise Conflict(fault.say().en, remedy="Activate it before a message is sent.", fault=fault)
 
 
 async def _check_segment(conn: Transaction, tenant_id: UUID, key: str, planned: _Planned) -> None:
@@ -142,7 +144,8 @@ async def refuse_other_rule(conn: Transaction, *, tenant_id: UUID, key: str, rul
     except NotFound:
         return
     if known["rule"] != rule:
-        raise Conflict(f"The segment {key!r} exists and has another rule.", remedy="Use it as it is, or another key.")
+        fault = Fault("segment.other_rule", values={"key": key})
+        raise Conflict(fault.say().en, remedy="Use it as it is, or another key.", fault=fault)
 
 
 async def refuse_known_campaign(conn: Transaction, *, tenant_id: UUID, key: str) -> None:
@@ -151,10 +154,10 @@ async def refuse_known_campaign(conn: Transaction, *, tenant_id: UUID, key: str)
         await campaign_named(conn, tenant_id=tenant_id, key=key)
     except NotFound:
         return
-    raise Conflict(f"The campaign {key!r} exists.", remedy="Use it as it is, or another key.")
+    fault = Fault("campaign.exists", values={"key": key})
+    raise Conflict(fault.say().en, remedy="Use it as it is, or another key.", fault=fault)
 
 
 def beyond(people: int, most: int) -> LeoError:
-    return Conflict(
-        f"It would reach {people:,} people, more than the {most:,} it may reach.", remedy="Let a human approve it."
-    )
+    fault = Fault("task.beyond", values={"people": people, "most": most})
+    return Conflict(fault.say().en, remedy="Let a human approve it.", fault=fault)

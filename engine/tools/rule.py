@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from rules.errors import InvalidInput
+from rules.faults import Fault
 
 # The tools whose arguments say a rule.
 RULED = frozenset({"create_segment", "preview_segment"})
@@ -16,7 +17,8 @@ _TRUE = frozenset({"", "true", "yes", "có"})
 def rule_of(arguments: Mapping[str, Any]) -> dict[str, Any]:
     """Give the rule that a call's arguments say, as a tree or in the simple form; raises InvalidInput."""
     if ("rule" in arguments) == ("conditions" in arguments):
-        raise InvalidInput("Say who is meant once.", remedy="Give either conditions or rule.")
+        fault = Fault("task.who_once", "rule")
+        raise InvalidInput(fault.say().en, remedy="Give either conditions or rule.", fault=fault)
     if "rule" in arguments:
         return dict(arguments["rule"])
     return {arguments.get("match", "all"): [_condition(one) for one in arguments["conditions"]]}
@@ -44,6 +46,7 @@ def _wanted(name: str, test: str, value: str) -> str | float | bool:
     if test not in _NUMERIC:
         return value
     if not _NUMBER.fullmatch(value.strip()):
-        raise InvalidInput(f"{name} {test} needs a number, not {value[:50]!r}.", remedy="Write digits, such as 500000.")
+        fault = Fault("task.no_number", "conditions", {"field": name, "test": test, "value": value[:50]})
+        raise InvalidInput(fault.say().en, remedy="Write digits, such as 500000.", fault=fault)
     number = float(value)
     return int(number) if number.is_integer() else number

@@ -9,6 +9,7 @@ import sys
 from engine import embedded, lanes, lines, tracing
 from engine.settings import Settings
 from engine.worker import cron
+from engine.worker.ending import Stop, end_in_time
 from engine.worker.run import run
 from rules.errors import LeoError, Misconfigured
 from rules.words import Lane
@@ -27,13 +28,15 @@ def main() -> int:
         settings = Settings.load()
         lines.configure(settings.log_level, settings.log_format)
         servers = embedded.ensure(settings)
+        stop = Stop()
+        end_in_time(stop)
         where = {"database_url": servers.database_url, "redis_url": servers.redis_url}
         with tracing.opened(settings, f"worker-{lane}"):
             if lane == cron.LANE:
-                asyncio.run(cron.run(settings, **where))
+                asyncio.run(cron.run(settings, **where, stop=stop))
                 return 0
             os.nice(lanes.PACES[Lane(lane)].nice)
-            asyncio.run(run(settings, **where, lane=Lane(lane)))
+            asyncio.run(run(settings, **where, lane=Lane(lane), stop=stop))
     except LeoError as error:
         sys.stderr.write(f"{error}\n")
         return USAGE if isinstance(error, Misconfigured) else UNAVAILABLE

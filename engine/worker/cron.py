@@ -10,7 +10,7 @@ from engine import lanes
 from engine.db import Database
 from engine.settings import Settings
 from engine.worker.beat import owner_name
-from engine.worker.run import stopped_by_signals
+from engine.worker.ending import Stop, stopped_by_signals
 from engine.worker.schedule import ONLY_SCHEDULES, Scheduler
 from rules.errors import LeoError
 
@@ -20,10 +20,10 @@ TICK_S = 1.0
 log = logging.getLogger("leo.worker")
 
 
-async def run(settings: Settings, *, database_url: str, redis_url: str) -> None:
-    """Schedule until SIGTERM or SIGINT; raises Unavailable or Misconfigured where it cannot start."""
+async def run(settings: Settings, *, database_url: str, redis_url: str, stop: Stop) -> None:
+    """Schedule until SIGTERM or SIGINT set `stop`; raises Unavailable or Misconfigured where it cannot start."""
     client = lanes.connect(redis_url)
-    owner, stop = owner_name(LANE), asyncio.Event()
+    owner = owner_name(LANE)
     try:
         await lanes.check(client)
         async with Database.open(database_url, settings) as db:

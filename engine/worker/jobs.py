@@ -26,6 +26,7 @@ from engine.memory import Embedder, LocalEmbedder
 from engine.metrics import count
 from engine.tasks import Reader
 from engine.think.gateway import Gateway
+from engine.worker.ending import Stop
 from engine.worker.line import Line
 from rules.errors import LeoError
 from rules.words import Lane
@@ -53,7 +54,7 @@ class Hands:
         self.gateway: Gateway | None = None
         # What templates and tasks are remembered with.
         self.embedder: Embedder = LocalEmbedder()
-        self.stop = asyncio.Event()
+        self.stop = Stop()
         # Who waits to be decided for, by tenant.
         self.lines: defaultdict[UUID, Line] = defaultdict(Line)
         self.deciding = asyncio.Semaphore(lanes.PACES[lane].deciding)

@@ -3,8 +3,6 @@
 import asyncio
 import contextlib
 import logging
-import signal
-from collections.abc import Iterator
 
 from arq.worker import Worker, func
 from redis.exceptions import RedisError
@@ -20,6 +18,7 @@ from engine.worker import graph_check, learn, tasks, upkeep
 from engine.worker.beat import beat_forever, owner_name, say_goodbye
 from engine.worker.deciding import decide
 from engine.worker.ear import Ear
+from engine.worker.ending import DRAIN_S, LET_GO_S, Stop, stopped_by_signals
 from engine.worker.jobs import Hands, after, dispatch
 from engine.worker.port import told
 from engine.worker.schedule import WORKS, Scheduler
@@ -28,15 +27,13 @@ from rules.words import Lane
 
 # The last call of a claim ends within its lease (60 s); what came of it is written within another.
 JOB_TIMEOUT_S = 120
-# Below the 10 s after which a supervisor kills: calls that last longer end as uncertain, and that is written down.
-DRAIN_S = 7.0
 RECONNECT_FIRST_S, RECONNECT_MOST_S = 0.1, 2.0
 
 log = logging.getLogger("leo.worker")
 
 
-async def run(settings: Settings, *, database_url: str, redis_url: str, lane: Lane) -> None:
-    """Work until SIGTERM or SIGINT; raises Unavailable or Misconfigured where it cannot start."""
+async def run(settings: Settings, *, database_url: str, redis_url: str, lane: Lane, stop: Stop) -> None:
+    """Work until SIGTERM or SIGINT set `stop`; raises Unavailable or Misconfigured where it cannot start."""
     client = lanes.connect(redis_url, lane=lane)
     adapters = Adapters.of(settings)
     embedder = embedder_of(settings)
@@ -46,11 +43,12 @@ async def run(settings: Settings, *, database_url: str, redis_url: str, lane: La
         opening = Database.open(database_url, settings, is_planned_once=is_realtime, nice=nice)
         async with opening as db, models.opened(settings) as gateway:
             hands = Hands(db, adapters, client, lane=lane, owner=owner_name(lane))
+            hands.stop = stop
             hands.embedder, hands.gateway = embedder, gateway
             hands.reader = gateway if gateway.models else None
             await clock.look(db)
             async with told(settings, db, lane=lane):
-                with stopped_by_signals(hands.stop), seldom_collected():
+                with stopped_by_signals(stop), seldom_collected():
                     await work(hands)
     finally:
         await embedder.close()
@@ -74,7 +72,7 @@ async def work(hands: Hands) -> None:
                 hands.begin_anew()
         if scheduler is not None:
             await scheduler.release()
-        await _drain(jobs)
+        await _drain(jobs, hands.stop)
     finally:
         beating.cancel()
         await asyncio.wait([beating])
@@ -117,7 +115,9 @@ async def _work_with_redis(hands: Hands, jobs: set[asyncio.Task[None]], schedule
     finally:
         for task in (stopping, *working):
             task.cancel()
-        await asyncio.wait({stopping, *working})
+        # Once asked to end, those in hand do not wait for a loop that is slow to let go.
+        within_s = hands.stop.left_s(LET_GO_S) if hands.stop.is_set() else None
+        await asyncio.wait({stopping, *working}, timeout=within_s)
         jobs |= {*worker.tasks.values(), *ear.tasks}
     for task in done - {stopping}:
         error = task.exception()
@@ -144,12 +144,15 @@ async def _await_redis(hands: Hands) -> None:
             return
 
 
-async def _drain(jobs: set[asyncio.Task[None]]) -> None:
-    """Wait for the jobs in hand; those that last too long are cut, and write down that they were."""
+async def _drain(jobs: set[asyncio.Task[None]], stop: Stop) -> None:
+    """Wait for the jobs in hand; those that last too long are cut, and write down that they were.
+
+    However long that takes: the process has ended `END_S` after the signal.
+    """
     pending = {job for job in jobs if not job.done()}
     if pending:
         log.info("worker drains", extra={"jobs": len(pending)})
-        _, pending = await asyncio.wait(pending, timeout=DRAIN_S)
+        _, pending = await asyncio.wait(pending, timeout=stop.left_s(DRAIN_S))
     for job in pending:
         job.cancel()
     if pending:
@@ -158,16 +161,3 @@ async def _drain(jobs: set[asyncio.Task[None]]) -> None:
         error = None if job.cancelled() else job.exception()
         if error is not None and not isinstance(error, RedisError | OSError):
             log.error("a job ended badly", exc_info=error)
-
-
-@contextlib.contextmanager
-def stopped_by_signals(stop: asyncio.Event) -> Iterator[None]:
-    """Let SIGTERM and SIGINT set `stop`."""
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    try:
-        yield
-    finally:
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.remove_signal_handler(number)

@@ -92,7 +92,12 @@ async def look_at_tokens(ctx: dict[str, Any], tenant_id: str) -> None:
     tenant = UUID(tenant_id)
     try:
         await tokens.renew_due(
-            hands.db, hands.adapters.vault, tenant_id=tenant, now=clock.now(), egress=hands.adapters.egress
+            hands.db,
+            hands.adapters.vault,
+            tenant_id=tenant,
+            now=clock.now(),
+            egress=hands.adapters.egress,
+            is_stopping=hands.stop.is_set,
         )
     except Exception as error:  # noqa: BLE001 - a worker goes on, and tells
         tell_failed(lanes.TOKENS, tenant, error)

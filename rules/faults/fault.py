@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Self, TypeAlias, Union
 
-from rules.faults import channels, conditions, cypher, policies, records, templates
+from rules.faults import channels, conditions, cypher, policies, records, tasks, templates
 from rules.faults.said import Said
 
 SENTENCES: Mapping[str, Said] = MappingProxyType(
@@ -16,6 +16,7 @@ SENTENCES: Mapping[str, Said] = MappingProxyType(
         **cypher.SENTENCES,
         **templates.SENTENCES,
         **channels.SENTENCES,
+        **tasks.SENTENCES,
     }
 )
 Value: TypeAlias = Union[str, int, float, "Fault"]

@@ -56,6 +56,36 @@ async def test_everybody_of_the_audience_is_somewhere_in_the_funnel(caller: http
     assert not found["is_moving"]
 
 
+async def test_no_more_are_delivered_than_sent_and_what_is_in_hand_still_moves(
+    caller: httpx.AsyncClient, services: Services, tenant: Tenant, sent: int
+) -> None:
+    """A callback may be quicker than the worker that writes the result."""
+    async with services.db.transaction(tenant.tenant_id) as conn:
+        await conn.execute(
+            "UPDATE delivery_log SET status = 'sending', lease_owner = 'worker', lease_until = now(), sent_at = NULL"
+        )
+    found = await ok(await caller.get(f"/campaigns/{sent}/funnel"))
+    assert (found["deliveries"], found["delivered"], found["clicked"]) == ({"sent": 1}, 1, 1)
+    assert found["is_moving"]
+
+
+async def test_a_message_that_was_delivered_and_came_back_is_not_delivered(
+    caller: httpx.AsyncClient, services: Services, tenant: Tenant, campaign_id: int
+) -> None:
+    await ok(await caller.post(f"/campaigns/{campaign_id}/activate"))
+    await decide_all(services, tenant)
+    async with services.db.transaction(tenant.tenant_id) as conn:
+        await conn.execute("UPDATE delivery_log SET status = 'failed', code = 'bounced', sent_at = now()")
+        for kind in ("delivered", "bounced"):
+            await conn.execute(
+                "INSERT INTO outcome (tenant_id, delivery_id, profile_id, campaign_id, type, dedup_key, occurred_at) "
+                "SELECT tenant_id, delivery_id, profile_id, campaign_id, %s, %s, now() FROM delivery_log",
+                (kind, kind),
+            )
+    found = await ok(await caller.get(f"/campaigns/{campaign_id}/funnel"))
+    assert (found["deliveries"], found["delivered"], found["bounced"]) == ({"failed": 1}, 0, 1)
+
+
 async def test_who_waited_and_was_decided_for_again_is_counted_once(
     caller: httpx.AsyncClient, services: Services, tenant: Tenant, campaign_id: int
 ) -> None:

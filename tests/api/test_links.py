@@ -8,7 +8,7 @@ import httpx
 
 from api.services import Services
 from engine.tracking import Mark
-from engine.unsubscribe import PREFERENCES_PATH, Request
+from engine.unsubscribe import PATH, PREFERENCES_PATH, Request
 from rules.words import Channel
 from tests.api.story import campaign, ok
 from tests.api.test_callbacks import _queued
@@ -102,6 +102,22 @@ async def test_a_person_chooses_per_channel_and_purpose_without_script(
     assert await consents(caller) == [(None, "marketing", True), ("email", "marketing", True)]
     await anybody.post(path, data={"stop": "all"})
     assert (await consents(caller))[1] == ("email", "marketing", False)
+
+
+async def test_who_withdraws_by_the_link_a_second_time_is_looked_at_again(
+    caller: httpx.AsyncClient, anybody: httpx.AsyncClient, services: Services, tenant: Tenant
+) -> None:
+    """The message has one outcome of it; segments that ask for consent hear of both."""
+    _, _, delivery_id, profile_id = await _queued(caller, services, tenant)
+    path = PATH + services.links.sign(Request(tenant.tenant_id, profile_id, Channel.EMAIL, delivery_id))
+    for _ in range(2):
+        async with services.db.transaction(tenant.tenant_id) as conn:
+            await conn.execute("DELETE FROM recheck")
+        assert (await anybody.post(path)).status_code == 200
+        async with services.db.transaction(tenant.tenant_id) as conn:
+            rows = await (await conn.execute("SELECT profile_id, event_types FROM recheck")).fetchall()
+        assert rows == [{"profile_id": profile_id, "event_types": []}]
+    assert await outcomes(services, tenant) == ["unsubscribed"]
 
 
 async def test_who_wants_nothing_more_gets_nothing_more_through_whatever_profile_or_channel(

@@ -87,6 +87,9 @@ async def test_a_text_without_any_model_fails_and_says_so(
     shown = await ok(await caller.get(f"/tasks/{asked['task_id']}"))
     assert (shown["status"], shown["error"]["code"]) == ("failed", "model_unavailable")
     assert "No model is configured" in shown["reasoning_summary"]
+    (fault,) = shown["error"]["faults"]
+    assert (fault["kind"], fault["text"]["en"]) == ("task.no_model", shown["error"]["message"])
+    assert fault["text"]["vi"].startswith("Chưa cấu hình mô hình nào")
 
 
 @pytest.mark.parametrize(

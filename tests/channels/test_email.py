@@ -211,6 +211,36 @@ async def test_the_mail_carries_the_time_it_was_sent() -> None:
     assert receipt.status is ReceiptStatus.UNCERTAIN  # this relay went away instead of answering
 
 
+async def test_idle_connections_to_a_relay_that_says_nothing_are_let_go_at_once() -> None:
+    """A worker that ends has some seconds for all of them."""
+    everybody = asyncio.Event()
+    busy = 0
+
+    async def relay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal busy
+        for answer in (b"220 hi", b"250 hi", b"250 ok", b"250 ok", b"354 go"):
+            writer.write(answer + b"\r\n")
+            await reader.readline()
+        await reader.readuntil(b"\r\n.\r\n")
+        busy += 1
+        if busy == 6:
+            everybody.set()
+        await everybody.wait()
+        writer.write(b"250 taken\r\n")
+        await reader.read()
+        writer.close()
+
+    server = await asyncio.start_server(relay, "127.0.0.1", 0)
+    speaker = adapter(EMAIL, smtp_port=server.sockets[0].getsockname()[1])
+    requests = [speaker.build(message(EMAIL, str(number))) for number in range(6)]
+    answers = await asyncio.gather(*(speaker.send(request) for request in requests))
+    assert {speaker.parse(one).status for one in answers} == {ReceiptStatus.ACCEPTED}
+    started = asyncio.get_running_loop().time()
+    await speaker.aclose()
+    assert asyncio.get_running_loop().time() - started < 3
+    server.close()
+
+
 async def test_a_connection_the_relay_closed_meanwhile_is_replaced_without_a_second_mail() -> None:
     first = await start_sandbox()
     speaker = adapter(EMAIL, smtp_port=first.smtp_port)

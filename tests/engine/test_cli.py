@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -16,6 +17,7 @@ from engine import embedded
 from engine.cli import run
 from engine.cli.app import COMMANDS
 from engine.processes import background, supervise, track
+from engine.processes.opening import refusal
 from tests.engine.embedded_places import ROOT, open_directory, settings_for
 
 LEO = [sys.executable, "-c", f"import sys; sys.path.insert(0, {str(ROOT)!r}); from engine.cli import main; main()"]
@@ -225,6 +227,10 @@ def wait_for_parts(home: Path) -> None:
 def test_up_runs_everything_until_it_is_told_to_end(home: Path, number: signal.Signals) -> None:
     with start_up() as process:
         shown = read_until(process, "End: Ctrl-C")
+        # Whoever follows a link that was just shown is answered.
+        found = re.search(r"http://127\.0\.0\.1:\d+(?=/docs)", shown)
+        assert found is not None
+        assert refusal(found.group()) is None
         assert all(
             name in shown
             for name in ("PostgreSQL", "Redis", "sandbox", "api", "worker-realtime", "worker-bulk", "console")

@@ -12,6 +12,7 @@ from channels.contract import Request, Response
 from channels.telegram import TelegramAdapter
 from engine.db import Database
 from engine.dispatch import Adapters, Dispatched, claim_within, dispatch_due, give_up_leases, put_aside
+from engine.dispatch import claim as claiming
 from engine.settings import Settings
 from rules.errors import Unavailable
 from rules.words import Channel, Lane
@@ -292,6 +293,20 @@ async def test_a_channel_that_cannot_be_used_holds_its_messages_and_no_others(ac
     await act.world.rows('UPDATE channel SET settings = settings || \'{"tls": "none"}\'')
     await act.due_again()
     assert (await act.send()).sent == 2
+
+
+async def test_claims_at_the_same_time_do_not_forget_each_others_templates(
+    act: Act, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(claiming, "_templates", {})
+    monkeypatch.setattr(claiming, "MOST_TEMPLATES", 3)
+    load, tenant_id, db = claiming._load_templates, act.world.tenant.tenant_id, act.world.db
+    ids = [await act.world.template(key=f"offer {number}") for number in range(5)]
+    async with db.transaction(tenant_id) as one, db.transaction(tenant_id) as other:
+        await load(one, tenant_id, ids[:1])
+        # The second has more than there is room for, while the first waits for what it lacks.
+        first, second = await asyncio.gather(load(one, tenant_id, ids[:2]), load(other, tenant_id, ids[2:]))
+    assert (sorted(first), sorted(second)) == (ids[:2], ids[2:])
 
 
 async def test_one_lane_never_takes_the_others_messages(act: Act) -> None:

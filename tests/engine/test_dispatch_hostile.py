@@ -2,21 +2,22 @@
 
 import math
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from psycopg.types.json import Jsonb
 
-from channels.contract import Message, Receipt, ReceiptClass, ReceiptStatus, Request
+from channels.contract import Adapter, Message, Receipt, ReceiptClass, ReceiptStatus, Request
 from channels.email import EmailAdapter
+from channels.registry import create
 from engine.db import Database
 from engine.dispatch import Adapters
 from engine.dispatch.claim import claim
 from engine.dispatch.results import of_receipt, write
 from engine.settings import Settings
-from rules.words import Lane
+from rules.words import Channel, Lane
 from tests.channels.sandbox_process import SandboxProcess, start_sandbox
 from tests.conftest import Tenant
 from tests.engine.acts import OWNER, Act
@@ -67,6 +68,29 @@ async def test_hostile_names_are_written_whole_or_refused_with_a_reason(act: Act
     for one in received:
         assert not set(one["text"]) & set("\x00\x1b\x07\u202e")
         assert len(str(one.get("subject", "")).splitlines()) <= 1
+
+
+async def test_an_adapter_that_cannot_be_made_keeps_no_other_channel_from_sending(act: Act, settings: Settings) -> None:
+    """Such as one of another package, with a mistake in it."""
+
+    def make(channel: Channel, given: Mapping[str, Any], **more: Any) -> Adapter:
+        if channel is Channel.TELEGRAM:
+            raise KeyError("token")
+        return create(channel, given, **more)
+
+    await act.adapters.aclose()
+    act.adapters = Adapters.of(settings, make=make)
+    await act.queue(2)
+    people = await act.world.people(1, first=100, channels=("telegram",))
+    await act.connect("telegram")
+    campaign_id = await act.world.campaign("other", templates=[await act.world.template("telegram", key="other")])
+    _, (batch_id,) = await act.world.run(campaign_id, people)
+    await act.world.decide(batch_id)
+    done = await act.send()
+    assert (done.claimed, done.sent, done.retried + done.released) == (3, 2, 1)
+    (waiting,) = await told(act)
+    assert "raised KeyError" in waiting
+    await act.adapters.aclose()
 
 
 async def test_no_provider_is_called_for_an_address_that_is_none(act: Act) -> None:

@@ -2,13 +2,14 @@
 
 import asyncio
 import unicodedata
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from engine import campaigns, events, profiles
+from engine import campaigns, clock, events, profiles
 from engine.db import Database
 from graph.mirror import compare
 from rules.errors import InvalidInput
@@ -48,6 +49,16 @@ async def _waiting_campaign(db: Database, tenant: Tenant, *, key: str = "cart", 
         )
         await campaigns.activate_campaign(conn, tenant_id=tenant.tenant_id, campaign_id=saved.campaign_id)
     return saved.campaign_id
+
+
+async def test_what_lies_in_the_future_is_told_by_the_databases_clock(
+    db: Database, tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """This host's own is two days behind it."""
+    now = datetime.now(UTC) + timedelta(days=2)
+    monkeypatch.setattr(clock, "now", lambda: now)
+    recorded = await _record(db, tenant, {"type": "visit", "occurred_at": now.isoformat()})
+    assert not recorded.events[0].duplicate
 
 
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -201,6 +201,21 @@ async def test_what_arrived_although_nobody_said_so_is_not_told_again(telling: T
     assert len(await telling.arrived()) == 1
 
 
+async def test_what_arrived_of_a_person_with_nothing_but_a_zalo_id_is_not_told_again(telling: Telling) -> None:
+    await telling.world.rows(
+        "INSERT INTO profile_address (tenant_id, profile_id, channel, value) "
+        "SELECT tenant_id, profile_id, 'zalo_oa', '2512' || profile_id FROM profile_address WHERE channel = 'email'"
+    )
+    await telling.world.rows("UPDATE profile_address SET valid = false, reason = 'gone' WHERE channel = 'email'")
+    await telling.cdp.sandbox.ask("faults", {"channel": "cdp", "mode": "cut", "keep": True})
+    await telling.happen("clicked")
+    at = datetime.now(UTC) + timedelta(seconds=1)
+    assert await telling.tell(at) == outbox.Told(claimed=1, failed=1)
+    assert await telling.tell(at + FIRST_PAUSE) == outbox.Told(claimed=1, found=1)
+    (event,) = await telling.arrived()
+    assert event["social_media_ids"].startswith("zalo:2512")
+
+
 async def test_what_a_lost_worker_held_is_due_again_and_looked_for_first(telling: Telling) -> None:
     await telling.happen("clicked")
     at = datetime.now(UTC) + timedelta(seconds=1)

@@ -1,4 +1,4 @@
-"""A bounce may be told before the result of its attempt is written: the fallback starts once, in either order."""
+"""What came of a message may be told before the result of its attempt is written: it counts once, in either order."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -77,6 +77,57 @@ async def test_a_bounce_told_before_the_result_of_a_message_that_was_read_is_fol
     await two_channels(act, 1, fallback={"hours": 24})
     await act.send()
     assert await fallbacks(act) == []
+
+
+async def test_a_message_that_was_answered_before_its_call_was_cut_is_sent(
+    act: Act, overtaken: type[Overtaken]
+) -> None:
+    overtaken.fails, overtaken.said = True, ("delivered",)
+    await two_channels(act, 1, fallback={"hours": 24})
+    await act.send()
+    row = await act.only()
+    assert (row["status"], row["code"], row["class"]) == ("sent", "told_by_outcome", "accepted")
+    assert row["sent_at"] is not None
+    assert await fallbacks(act) == []
+
+
+@pytest.mark.parametrize("resend", [False, True])
+async def test_a_message_that_was_answered_is_not_sent_again_for_a_worker_that_died(act: Act, *, resend: bool) -> None:
+    await two_channels(act, 1, fallback=None)
+    await act.world.rows("UPDATE campaign SET resend = %(resend)s", resend=resend)
+    await act.world.rows(
+        "UPDATE delivery_log SET status = 'sending', lease_owner = 'x', lease_until = now(), attempts = 1"
+    )
+    await tell(act, "delivered")
+    async with act.world.db.transaction(act.world.tenant.tenant_id) as conn:
+        assert await give_up_leases(conn, lane=Lane.BULK, now=datetime.now(UTC)) == GivenUp()
+    row = await act.only()
+    assert (row["status"], row["code"], row["lease_owner"]) == ("sent", "told_by_outcome", None)
+    assert row["sent_at"] is not None
+    assert (await act.send()).claimed == 0
+
+
+async def test_a_message_that_is_answered_while_it_waits_to_be_sent_again_is_not(act: Act) -> None:
+    await two_channels(act, 1, fallback=None)
+    await act.world.rows("UPDATE campaign SET resend = true")
+    await act.world.rows(
+        "UPDATE delivery_log SET status = 'sending', lease_owner = 'x', lease_until = now(), attempts = 1"
+    )
+    async with act.world.db.transaction(act.world.tenant.tenant_id) as conn:
+        assert await give_up_leases(conn, lane=Lane.BULK, now=datetime.now(UTC)) == GivenUp(requeued=1)
+    await tell(act, "read")
+    assert (await act.only())["status"] == "sent"
+    assert (await act.send()).claimed == 0
+
+
+async def test_a_late_answer_to_what_came_back_says_nothing_of_the_message_that_is_sent_again(act: Act) -> None:
+    await two_channels(act, 1, fallback=None)
+    await act.send()
+    await tell(act, "bounced", soft=True)
+    await act.world.rows("UPDATE delivery_log SET status = 'queued', due_at = now()")
+    await tell(act, "delivered", key="late")
+    assert (await act.only())["status"] == "queued"
+    assert (await act.send()).sent == 1
 
 
 async def test_a_bounce_of_a_message_whose_worker_died_starts_the_fallback_once(act: Act) -> None:

@@ -1,6 +1,8 @@
 """Background processes: started once, recognised for good, mended by `leo up`, stopped in order, no others touched."""
 
+import http.server
 import itertools
+import json
 import os
 import signal
 import socket
@@ -11,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import ClassVar
 
 import psutil
 import pytest
@@ -18,6 +21,7 @@ import pytest
 from engine.embedded.home import is_port_free
 from engine.processes import background, supervise, table, track
 from engine.processes.background import Part
+from engine.processes.opening import Opening, refusal
 from rules.errors import Conflict, Unavailable
 from tests.engine.embedded_places import settings_for
 
@@ -221,6 +225,47 @@ def test_only_one_up_at_a_time(home: Path) -> None:
         other.wait()
         supervise.claim(home)
         supervise.release(home)
+
+
+class Door(http.server.BaseHTTPRequestHandler):
+    """Answers as /readyz does: 503 with a reason twice, then 200."""
+
+    answers: ClassVar[list[int]] = []
+
+    def do_GET(self) -> None:
+        status = self.answers.pop(0)
+        self.send_response(status)
+        self.end_headers()
+        reasons = [] if status == 200 else ["PostgreSQL does not answer."]
+        self.wfile.write(json.dumps({"reasons": reasons}).encode())
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+def test_where_everything_is_comes_when_the_api_answers_and_a_late_one_is_told_of_once() -> None:
+    port = free_port()
+    said: list[str] = []
+    opening = Opening(
+        url=f"http://{LOOPBACK}:{port}",
+        log="api.log",
+        show=lambda: said.append("the table"),
+        say=said.append,
+        expected_s=0.0,
+    )
+    opening.look()
+    (late,) = said
+    assert "has not answered" in late
+    assert "refused" in late
+    assert "api.log" in late
+    Door.answers = [503, 200]
+    with http.server.HTTPServer((LOOPBACK, port), Door) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        assert refusal(opening.url) == "PostgreSQL does not answer."
+        opening.look()
+        opening.look()  # it is not asked again
+        server.shutdown()
+    assert said == [late, "the table"]
 
 
 def test_two_homes_do_not_fight_for_a_port(tmp_path: Path) -> None:

@@ -180,7 +180,9 @@ async def test_without_a_model_a_text_fails_and_says_what_is_needed(db: Database
     done = await at.work_to_the_end(await at.ask(text="lưu khách Hà Nội", locale=Language.VI))
     assert done.status is TaskStatus.FAILED
     assert done.result["error"]["code"] == "model_unavailable"
-    assert done.summary == "Không thực hiện được (model_unavailable): No model is configured that could read a text."
+    assert [one.kind for one in done.faults] == ["task.no_model"]
+    assert done.summary is not None
+    assert done.summary.startswith("Không thực hiện được (model_unavailable): Chưa cấu hình mô hình nào")
 
 
 async def test_a_call_that_fails_leaves_nothing_and_the_rest_is_planned_anew(db: Database, tenant: Tenant) -> None:

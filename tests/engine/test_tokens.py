@@ -158,6 +158,34 @@ async def test_eight_workers_race_and_the_refresh_token_is_used_once(hand: Hand,
     }
 
 
+async def test_a_renewal_that_is_cancelled_ends_first_and_its_pair_is_stored(hand: Hand) -> None:
+    """As where a worker stops: the provider gives the pair once."""
+    pair = await hand.sandbox.ask("social/apps", ZALO)
+    channel_id = await hand.zalo(refresh_token=pair["refresh_token"])
+    async with hand.db.transaction(hand.tenant.tenant_id) as conn:
+        assert await tokens.ask(conn, channel_id=channel_id, now=datetime.now(UTC) - timedelta(seconds=1))
+    async with hand.db.transaction(hand.tenant.tenant_id) as conn:
+        await conn.execute("SELECT FROM channel_token FOR UPDATE")
+        renewing = asyncio.create_task(hand.renew(channel_id, is_due=False))
+        await asyncio.sleep(0.1)
+        renewing.cancel()
+        await asyncio.sleep(0.1)
+        assert not renewing.done()
+    with pytest.raises(asyncio.CancelledError):
+        await renewing
+    stored = await hand.secrets(channel_id)
+    assert stored["refresh_token"] in {one["value"] for one in await hand.issued() if one["state"] == "live"}
+    assert stored["refresh_token"] != pair["refresh_token"]
+
+
+async def test_who_stops_begins_no_renewal(hand: Hand) -> None:
+    pair = await hand.sandbox.ask("social/apps", ZALO)
+    channel_id = await hand.zalo(refresh_token=pair["refresh_token"])
+    due = {"tenant_id": hand.tenant.tenant_id, "now": datetime.now(UTC) + timedelta(days=1), "egress": ANYWHERE}
+    assert await tokens.renew_due(hand.db, hand.vault, **due, is_stopping=lambda: True) == {}
+    assert (await hand.listed(channel_id)).renewed_at is None
+
+
 async def test_a_refused_token_is_renewed_and_the_message_goes_out(hand: Hand, lines: pytest.LogCaptureFixture) -> None:
     pair = await hand.sandbox.ask("social/apps", ZALO)
     channel_id = await hand.zalo(**{name: pair[name] for name in ("access_token", "refresh_token")})

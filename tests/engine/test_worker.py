@@ -7,6 +7,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -17,6 +18,7 @@ from psycopg.types.json import Jsonb
 
 from engine import lanes
 from engine.db import Database
+from engine.dispatch import give_up_leases
 from engine.embedded import redis as redis_server
 from engine.embedded.home import Home, load_secrets
 from engine.settings import Settings
@@ -234,6 +236,24 @@ async def test_sigterm_does_not_wait_for_a_provider_that_hangs(site: Site) -> No
     assert await worker.stop() == 0
     assert time.monotonic() - started < 10
     assert await site.world.statuses() == {"uncertain": 3}
+
+
+async def test_sigterm_ends_a_worker_in_time_whatever_holds_it(site: Site) -> None:
+    """Its results cannot be written, for somebody holds the rows: what it held is uncertain, as a killed worker's."""
+    await site.run(await site.world.people(3))
+    await site.sandbox.ask("faults", {"channel": "email", "mode": "hang", "times": 3})
+    worker = await site.worker()
+    await until(lambda: _is_sending(site))
+    async with site.world.db.transaction(site.world.tenant.tenant_id) as conn:
+        await conn.execute("SELECT 1 FROM delivery_log FOR UPDATE")
+        started = time.monotonic()
+        assert await worker.stop() == 0
+        assert time.monotonic() - started < 10
+    assert await site.world.statuses() == {"sending": 3}
+    (begun,) = worker.said("worker started")
+    async with site.world.db.transaction(site.world.tenant.tenant_id) as conn:
+        given_up = await give_up_leases(conn, lane=Lane.BULK, now=datetime.now(UTC), gone={begun["owner"]})
+    assert (given_up.uncertain, given_up.requeued) == (3, 0)
 
 
 async def _is_sending(site: Site) -> bool:

@@ -62,6 +62,6 @@ def test_a_message_that_may_have_left_is_never_sending_again_by_itself() -> None
     assert "sending" not in TRANSITIONS["delivery"]["uncertain"]
 
 
-def test_a_message_is_sending_before_it_is_sent() -> None:
+def test_a_message_is_sending_before_it_is_sent_or_waits_to_be_sent_again() -> None:
     before = {state for state, following in TRANSITIONS["delivery"].items() if "sent" in following}
-    assert before == {"sending", "uncertain"}
+    assert before == {"sending", "uncertain", "queued"}

@@ -18,7 +18,7 @@ from channels.sandbox.faults import Faults, PlannedFault
 BAD_TOKEN = "ACCESS_TOKEN_VALUE to the CDP API is not valid !"  # noqa: S105 - what LEO CDP answers
 NEEDED = "metric"
 MOST_KEPT = 100_000
-_WHO = ("primary_email", "primary_phone", "crm_ref_id")
+_WHO = ("primary_email", "primary_phone", "crm_ref_id", "social_media_ids")
 
 
 class Observer:

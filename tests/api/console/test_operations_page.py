@@ -43,6 +43,16 @@ async def test_a_task_that_waits_is_approved_and_followed_to_its_end(desks: Desk
     await expect(page.locator("header.head")).to_contain_text("Đã xem với nhóm thương hiệu.")
 
 
+async def test_why_a_task_failed_is_said_in_the_readers_language(desks: Desks, shop: Shop) -> None:
+    asked = await ok(await shop.caller.post("/activate/agent", json={"text": "Gửi ưu đãi cho khách ở Huế"}))
+    await shop.work_on_tasks()
+    desk = await desks.of(language="vi-VN", scopes=SCOPES, place=f"tasks/{asked['task_id']}")
+    told = desk.page.locator(".notice.bad")
+    await expect(told.locator("[data-kind='task.no_model']")).to_contain_text("Chưa cấu hình mô hình nào")
+    await expect(told).not_to_contain_text("No model")
+    assert await desk.faults() == []
+
+
 async def test_a_task_is_refused_by_whoever_may_and_only_shown_to_others(desks: Desks, shop: Shop) -> None:
     await _ask(shop)
     auditor = await desks.of(language="en-GB", scopes=(Scope.READ,), place="operations")

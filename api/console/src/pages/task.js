@@ -59,7 +59,7 @@ function head({ t, say, may, format }, task, settle) {
     task.text && el("p", { class: "lead" }, `“${task.text}”`),
     el("p", { class: "soft small" }, format.moment(task.created_at), task.asked_by && ` · ${t("task.asked_by", { who: task.asked_by })}`),
     task.reasoning_summary && el("p", { class: "notice" }, task.reasoning_summary),
-    task.error && el("p", { class: "notice bad" }, `${task.error.message} ${task.error.remedy}`),
+    task.error && wrong(t, task.error),
     waits &&
       task.approval &&
       el(
@@ -89,6 +89,12 @@ function head({ t, say, may, format }, task, settle) {
         task.approval.note && ` · ${task.approval.note}`,
       ),
   );
+}
+
+function wrong(t, error) {
+  // What an earlier version stored has no kinds; in English the remedy is beside the sentence, in Vietnamese inside.
+  if (t.language === "en" || !error.faults.length) return el("p", { class: "notice bad" }, `${error.message} ${error.remedy}`);
+  return el("div", { class: "notice bad" }, error.faults.map((one) => el("p", { "data-kind": one.kind }, one.text[t.language])));
 }
 
 function plan({ t, format }, task) {
