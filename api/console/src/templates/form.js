@@ -177,8 +177,9 @@ export function form(context, { template, kept, contents, insert, note, saved, r
     el("h2", { id: "texts-heading" }, t("template.texts")),
     !template && heading,
     room,
+    el("p", { class: "soft small" }, note),
     told,
-    el("div", { class: "save-bar" }, save, el("button", { type: "button", class: "to-preview", onclick: () => seen.node.scrollIntoView({ block: "start" }) }, t("compose.preview")), el("p", { class: "soft small" }, note)),
+    el("div", { class: "save-bar" }, save, el("button", { type: "button", class: "to-preview", onclick: () => seen.node.scrollIntoView({ block: "start" }) }, t("compose.preview"))),
   );
 
   /** Note where somebody has typed: the names in `id`s are those of the document. */
