@@ -8,10 +8,8 @@ from api.schemas.contents import ContentList, ContentOut, NameList, NameOut
 from api.schemas.previews import DraftIn, PreviewIn, PreviewOut, TrialIn, TrialOut, WrittenOut
 from api.schemas.templates import LackingList, LackingOut, TemplateIn, TemplateOut, TemplatePage
 from api.work import ActingNow, ActRoute, Working, WorkRoute, needs
-from channels import content
 from engine import campaigns, clock, lacking
 from engine.tenants import Scope
-from rules.words import Channel
 
 router = APIRouter(route_class=WorkRoute, tags=["templates"])
 trials = APIRouter(route_class=ActRoute, tags=["templates"])
@@ -41,7 +39,7 @@ async def list_templates(work: Working, after: After = 0, limit: Limit = 100) ->
 async def list_contents(work: Working) -> ContentList:
     """List what a template can carry on each channel: parts, limits and data."""
     del work
-    return ContentList(items=[ContentOut.of(content.of(channel)) for channel in Channel])
+    return ContentList(items=[ContentOut.of(one) for one in campaigns.list_contents()])
 
 
 @router.get("/templates/names", operation_id="listNames", openapi_extra=needs(Scope.READ))

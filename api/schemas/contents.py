@@ -6,7 +6,7 @@ from pydantic import Field
 
 from api.schemas.base import Output, example
 from api.schemas.templates import LIMITS, ButtonLimitsOut
-from channels.content import Content
+from engine.campaigns import Content
 from rules.words import Channel
 
 _MOST = {"part": "subject", "count": "octets", "most": 998}

@@ -9,10 +9,12 @@ from engine.campaigns.connect import (
     resume_channel,
 )
 from engine.campaigns.content import (
+    Content,
     Policy,
     Template,
     approve_template,
     get_template,
+    list_contents,
     list_templates,
     save_policy,
     save_template,
@@ -37,6 +39,7 @@ __all__ = [
     "Activated",
     "Campaign",
     "Channel",
+    "Content",
     "Name",
     "Policy",
     "Preview",
@@ -55,6 +58,7 @@ __all__ = [
     "id_of_campaign",
     "list_campaigns",
     "list_channels",
+    "list_contents",
     "list_names",
     "list_runs",
     "list_templates",

@@ -10,6 +10,7 @@ from psycopg.types.json import Jsonb
 
 from channels import buttons
 from channels import content as carried
+from channels.content import Content
 from engine import policies, templates
 from engine.campaigns.draft import drafted
 from engine.db import Transaction
@@ -98,6 +99,11 @@ async def save_template(
         newest = None if row is None else await get_template(conn, tenant_id=tenant_id, template_id=row["template_id"])
         expected.check(newest, record="template", key=draft.key)
     return _template(await (await conn.execute(_SQL["save_template"], values)).fetchone())
+
+
+def list_contents() -> list[Content]:
+    """Give what a template can carry on each channel."""
+    return [carried.of(channel) for channel in Channel]
 
 
 async def get_template(conn: Transaction, *, tenant_id: UUID, template_id: int) -> Template:
