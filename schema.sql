@@ -312,7 +312,7 @@ CREATE TABLE IF NOT EXISTS profile_relation (
              ELSE target_id IS NOT NULL AND target_profile_id IS NULL END)
 );
 ALTER TABLE profile_relation DROP CONSTRAINT IF EXISTS profile_relation_pkey;
-CREATE INDEX IF NOT EXISTS profile_relation_target_idx ON profile_relation (tenant_id, target_id) WHERE target_id IS NOT NULL;
+DROP INDEX IF EXISTS profile_relation_target_idx;
 CREATE INDEX IF NOT EXISTS profile_relation_knows_idx ON profile_relation (tenant_id, target_profile_id)
     WHERE target_profile_id IS NOT NULL;
 
@@ -1891,7 +1891,8 @@ UPDATE reference_kept r SET
         'SELECT %1$L AS name, count(*) AS strays '
         'FROM (SELECT DISTINCT %2$s FROM new_rows WHERE tenant_id = border AND (%2$s) IS NOT NULL) n '
         'WHERE ' || CASE WHEN r.cascades AND r.parent = 'cdp_profiles' THEN
-            'NOT EXISTS (SELECT FROM public.%3$I p WHERE p.tenant_id = border%4$s AND p.xmin = pg_current_xact_id()::xid OFFSET 0) AND ' ELSE '' END ||
+            'n.%2$s NOT IN (SELECT p.profile_id FROM public.%3$I p WHERE p.tenant_id = border '
+            'AND p.profile_id = ANY (ARRAY(SELECT DISTINCT %2$s FROM new_rows WHERE tenant_id = border)) AND p.xmin = pg_current_xact_id()::xid) AND ' ELSE '' END ||
         'NOT EXISTS (SELECT FROM public.%3$I p WHERE p.tenant_id = border%4$s FOR KEY SHARE) HAVING count(*) > 0',
         -- Not by the tenant as well: it is one here, and the first that would be sorted by.
         r.name, CASE r.columns WHEN '{}' THEN 'tenant_id' ELSE array_to_string(r.columns, ', ') END, r.parent,
@@ -2103,7 +2104,7 @@ BEGIN
              WITH ORDINALITY AS p(name, place)
         JOIN pg_attribute a ON a.attrelid = e.source::regclass AND a.attname = p.name;
         -- Left out where NULL: to Cypher a property that is null is a property that is not there.
-        map := CASE WHEN map IS NULL THEN 'ag_catalog.agtype_build_map()'
+        map := CASE WHEN map IS NULL THEN quote_literal('{}') || '::ag_catalog.agtype'
                     ELSE format('ag_catalog.agtype_build_map_nonull(%s)', map) END;
         own_id := format('ag_catalog._graphid(%s, s.%I)', e.label_id, e.id_column);
         ends := CASE WHEN e.kind = 'edge' THEN

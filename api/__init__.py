@@ -1,1 +1,1 @@
-"""HTTP only: requests in, problems or answers out; no SQL and no rule lives here."""
+"""HTTP only: requests in, answers or problems out; no SQL and no rules in here."""

@@ -1,4 +1,4 @@
-"""The API as a process: `python -m api`, where LEO_API_HOST and LEO_API_PORT say."""
+"""The API as a process: `python -m api`, listening where LEO_API_HOST and LEO_API_PORT say."""
 
 import asyncio
 import signal
@@ -22,7 +22,10 @@ BACKLOG = 512
 
 
 def main() -> int:
-    """Serve until told to stop; an error of ours is one sentence and its remedy, exit code 2 for a wrong setting."""
+    """Serve until told to stop.
+
+    An error of ours is printed as one sentence with its remedy; the exit code is 2 for a wrong setting.
+    """
     try:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
         settings = Settings.load()
@@ -40,10 +43,10 @@ def main() -> int:
 
 
 class _Server(uvicorn.Server):
-    """Ends on a signal as a function ends: uvicorn's own would raise the signal again, past every `finally`.
+    """Ends on a signal by returning: uvicorn's own server would raise the signal again, skipping every `finally`.
 
-    For `drain_s` before that /readyz says that it ends and everything is still answered, so that who spreads requests
-    over several processes sends no more here; a second signal ends it at once.
+    For `drain_s` before that, /readyz says that the process is ending while everything is still answered, so that a
+    load balancer sends no more requests here. A second signal ends it at once.
     """
 
     def __init__(self, config: uvicorn.Config, app: FastAPI, drain_s: float) -> None:
@@ -89,7 +92,7 @@ def _listening(settings: Settings) -> socket.socket:
     host, port = settings.api_host, settings.api_port
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-        # With its protocol named, asyncio turns Nagle's delay off: an answer takes 2 ms instead of 50.
+        # With the protocol named, asyncio turns Nagle's delay off: an answer takes 2 ms instead of 50.
         with ExitStack() as unless_it_listens:
             listener = unless_it_listens.enter_context(socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP))
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -1,4 +1,4 @@
-"""The application: routes, errors and contract put together; it opens what it needs when it starts."""
+"""The application: routes, errors and contract put together. What it needs is opened when it starts."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -54,7 +54,7 @@ ROUTERS = (
     consents.router,
     consents.finishing,
     consents.returning,
-    # Before profiles, whose keys may hold a slash.
+    # Before profiles, whose keys may contain a slash.
     explain.router,
     journeys.router,
     privacy.router,
@@ -90,7 +90,7 @@ Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
-    """Make the application; servers are reached, and started where none are named, when it starts up."""
+    """Make the application; servers are reached, or started if none are configured, when it starts up."""
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -102,14 +102,14 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
 
 def app_with(services: Services) -> FastAPI:
-    """Make the application around services that are open already."""
+    """Make the application around services that are already open."""
     app = _build(None)
     app.state.services = services
     return app
 
 
 def _build(lifespan: Lifespan | None) -> FastAPI:
-    # The documentation page is served from a wheel: on a machine without the Internet it works all the same.
+    # The documentation page is served from a wheel, so that it works on a machine without the Internet.
     app = FastAPIOffline(
         title="LEO Activation",
         version=version("leo-activation"),

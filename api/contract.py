@@ -1,4 +1,4 @@
-"""The contract: what OpenAPI says of this API, and docs/openapi.json held to it: `python -m api.contract --check`."""
+"""The contract: this API's OpenAPI document, which `python -m api.contract --check` compares with docs/openapi.json."""
 
 import argparse
 import json
@@ -113,7 +113,7 @@ def document(app: FastAPI) -> dict[str, Any]:
 
 
 def _complete(method: str, operation: dict[str, Any]) -> None:
-    """Say of one operation what holds for all of its kind."""
+    """Add to one operation what holds for all operations of its kind."""
     for name in ("x-secret", "x-key-field"):
         operation.pop(name, None)
     is_ours = "x-needs" in operation
@@ -143,7 +143,7 @@ def text(app: FastAPI) -> str:
 
 
 def main() -> int:
-    """Write the contract, or compare it with the committed one; exit code 1 where they differ."""
+    """Write the contract, or compare it with the committed one; exit code 1 if they differ."""
     from api.app import create_app  # noqa: PLC0415 - the application knows its contract, not the other way round
 
     parser = argparse.ArgumentParser(prog="python -m api.contract", description=(__doc__ or "").splitlines()[0])

@@ -1,4 +1,4 @@
-"""What surrounds every request, in one plain ASGI layer: its id, a limit on its body, no error left unanswered."""
+"""What surrounds every request, in one plain ASGI layer: its id, a limit on its body, and an answer to every error."""
 
 import asyncio
 import logging
@@ -16,9 +16,9 @@ from engine import lines, tracing
 from engine.metrics import count
 
 BODY_LIMIT = 1_048_576
-# Longer than a phone on a bad line takes for 1 MB; who drips bytes holds a connection no longer.
+# Longer than a phone on a bad line takes for 1 MB, and the longest that a client dripping bytes can hold a connection.
 BODY_S = 60.0
-# Browsers ask here from a web site of another origin; errors too have to be readable there.
+# Browsers call these paths from another origin (a tenant's web site), which has to be able to read errors too.
 OPEN_TO_SITES = "/inbox/"
 REQUEST_ID_HEADER = "X-Request-ID"
 _TOO_LARGE = f"The body is larger than {BODY_LIMIT} octets."
@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 
 
 class Envelope:
-    """Give each request an id (the caller's where it is usable), refuse bodies over 1 MB, answer what is unforeseen."""
+    """Give each request an id (the caller's if it is usable), refuse bodies over 1 MB, and answer unforeseen errors."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -53,7 +53,7 @@ class Envelope:
                 span.set_attribute("http.response.status_code", status)
 
     async def _answer(self, request: Request, receive: Receive, send: Send, began: float) -> int:
-        """Have the request answered, and give with which status; 0 where the caller was gone first."""
+        """Have the request answered; give the status of the answer, or 0 if the caller had left before."""
         scope, status = request.scope, 0
 
         async def send_with_id(message: Message) -> None:
@@ -85,17 +85,17 @@ class Envelope:
 
 
 def _route(scope: Scope) -> str:
-    """Name the route by its template: paths hold keys of people, and there is no end of them."""
+    """Name the route by its template: paths contain people's keys, and there are unboundedly many of them."""
     return str(getattr(scope.get("route"), "path", "unmatched"))
 
 
 def _method(scope: Scope) -> str:
-    """Name the method; any word may stand for one."""
+    """Name the method; a client may send any word as one."""
     return str(scope["method"]) if scope["method"] in _METHODS else "other"
 
 
 def _tell(scope: Scope, status: int, seconds: float) -> None:
-    """Count the answer and write its line; of what only watches us, where somebody wants to see all."""
+    """Count the answer and log it; requests that only monitor us are logged only if somebody wants to see all."""
     method, route = _method(scope), _route(scope)
     count.request(method=method, route=route, status=status, seconds=seconds)
     level = logging.DEBUG if route in _WATCHING else logging.INFO
@@ -115,7 +115,7 @@ def _limited(receive: Receive) -> Receive:
     async def limited() -> Message:
         nonlocal received, is_whole
         try:
-            # Once the body is there only the client's going is waited for.
+            # Once the body has arrived, only the caller's disconnecting is waited for.
             async with asyncio.timeout_at(None if is_whole else until):
                 message = await receive()
         except TimeoutError as error:

@@ -1,4 +1,4 @@
-"""The few pages that people without an account see: plain HTML, readable without style, script or cookie."""
+"""The few pages for people without an account: plain HTML, readable without styles, scripts or cookies."""
 
 from collections.abc import Mapping
 from html import escape
@@ -58,7 +58,7 @@ def page(title: str, body: str, *, locale: str = "vi", status: HTTPStatus = HTTP
 
 
 def unknown_link() -> HTMLResponse:
-    """Say, in both languages, that a link is none of ours."""
+    """Say, in both languages, that a link is not one of ours."""
     return page(
         "Liên kết không đúng",
         "<p>Liên kết này không hợp lệ. Hãy mở lại liên kết trong tin nhắn.</p>"

@@ -1,4 +1,4 @@
-"""Conditional requests (RFC 9110, 13.1): what who saves takes for granted of a record, and its revision as an ETag."""
+"""Conditional requests (RFC 9110, 13.1): the revision that a caller believes a record has, as an ETag."""
 
 import re
 from typing import Annotated
@@ -45,7 +45,7 @@ def tag(response: Response, revision: str) -> None:
 
 
 def _read(sent: str) -> frozenset[str]:
-    """Read the revisions of If-Match; a weak one matches nothing, as the standard has it."""
+    """Read the revisions of If-Match; a weak ETag matches nothing, as the standard says."""
     if sent.strip() == "*":
         return frozenset("*")
     parts = [part.strip() for part in sent.split(",")]

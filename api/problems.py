@@ -1,9 +1,8 @@
 """Every error as a problem document (RFC 9457): one table from the tree of errors to a status.
 
-`type` is `urn:problem-type:leo:<code>`; beside the standard members a problem has `code`, `remedy` and `request_id`,
-and what is about a field of the body has `errors`, each with the field and what is wrong with it, by its kind and in
-each language. What a server's failure is about stays
-in the log, under the request id.
+`type` is `urn:problem-type:leo:<code>`. Beside the standard members a problem has `code`, `remedy` and `request_id`;
+one about the body has `errors`, each with the field and what is wrong with it, as a kind and in each language. The
+details of a server's failure stay in the log, under the request id.
 """
 
 import json
@@ -91,7 +90,7 @@ def problem(
 
 
 def unexpected(request: Request) -> Response:
-    """Answer an error that nobody foresaw, telling nothing of it."""
+    """Answer an error that nobody foresaw, revealing nothing about it."""
     return problem(
         request,
         500,

@@ -1,4 +1,4 @@
-"""What every request shares: settings, database, queues, adapters and secrets, opened once a process."""
+"""What all requests share: settings, database, queues, adapters and secrets, opened once per process."""
 
 import asyncio
 import time
@@ -24,15 +24,15 @@ from engine.throttle import Throttle
 from engine.unsubscribe import Links
 from rules.words import Lane
 
-# Connecting to a host that swallows packets takes 2 s, and the workers look by themselves every second or two.
+# Connecting to a host that drops packets takes 2 s; the workers look for work themselves every second or two.
 SILENCE_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
 class Bell:
-    """What the workers of a lane are told once the transaction that made it is committed.
+    """What the workers of a lane are told after the transaction that caused it has committed.
 
-    Batches to be decided, that people's segments are to be looked at again, or that there is an agent task.
+    Batches to decide, segments of people to check again, or an agent task.
     """
 
     tenant_id: UUID
@@ -43,7 +43,10 @@ class Bell:
 
 
 class Ringer:
-    """Rings the workers' bells; a Redis that does not answer is left alone for a while: no request waits for it."""
+    """Rings the workers' bells.
+
+    A Redis that does not answer is left alone for a while, so that no request waits for it.
+    """
 
     def __init__(self, queues: ArqRedis) -> None:
         self._queues = queues
@@ -88,9 +91,9 @@ class Services:
     @classmethod
     @asynccontextmanager
     async def open(cls, settings: Settings) -> AsyncIterator["Services"]:
-        """Connect to the servers of these settings, starting embedded ones where none are named.
+        """Connect to the servers of these settings, starting embedded ones if none are named.
 
-        Raises Unavailable or Misconfigured where the database cannot be used; Redis may be away.
+        Raises Unavailable or Misconfigured if the database cannot be used; Redis may be away.
         """
         servers = await asyncio.to_thread(embedded.ensure, settings)
         async with (
@@ -122,6 +125,6 @@ class Services:
                 await queues.aclose()
 
     async def ring(self, bells: Sequence[Bell]) -> None:
-        """Tell the workers; where Redis is away they find the work by themselves within seconds."""
+        """Tell the workers; if Redis is away, they find the work by themselves within seconds."""
         for bell in bells:
             await self.ringer.ring(bell)

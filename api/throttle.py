@@ -1,6 +1,6 @@
-"""What a caller may ask a minute: each key, and each address where no key is needed or a credential was refused.
+"""How often a caller may ask per minute: per key, and per address if no key is needed or a credential was refused.
 
-A key is counted by its hash, before the database is asked whose it is, so that a flood costs no connection.
+A key is counted by its hash, before the database is asked whose it is, so that a flood uses no connections.
 """
 
 import hashlib
@@ -16,7 +16,7 @@ from engine.visitors import Visitor
 from rules.errors import TooMany
 
 _STATE = "leo.rate"
-# Whoever has an IPv6 address has the rest of its network too.
+# Whoever has one IPv6 address has the rest of its network too.
 _IPV6_NETWORK = 64
 
 
@@ -31,23 +31,23 @@ async def by_address(request: Request) -> None:
 
 
 async def reply(request: Request, visitor: Visitor) -> None:
-    """Count what a visitor of a web site writes; raises TooMany."""
+    """Count a message written by a visitor of a web site; raises TooMany."""
     who = f"{visitor.tenant_id}/{visitor.channel_id}/{visitor.address}"
     await _take(request, Limit("reply", _services(request).settings.rate_replies), who)
 
 
 async def may_guess(request: Request) -> None:
-    """Look whether this address was refused too often of late to be listened to; raises TooMany."""
+    """Check whether too many credentials from this address were refused lately; raises TooMany."""
     await _take(request, _refusals(request), address_of(request), weight=0)
 
 
 async def refused(request: Request) -> None:
-    """Count a credential that was refused; raises TooMany where this address has had enough of that."""
+    """Count a refused credential; raises TooMany if this address has had too many."""
     await _take(request, _refusals(request), address_of(request))
 
 
 def headers(scope: Mapping[str, object]) -> dict[str, str]:
-    """Say what was left of the quota that this request was counted against (draft-ietf-httpapi-ratelimit-headers)."""
+    """Give the headers that say what is left of this request's quota (draft-ietf-httpapi-ratelimit-headers)."""
     taken = scope.get(_STATE)
     if not isinstance(taken, Taken):
         return {}
@@ -59,7 +59,10 @@ def headers(scope: Mapping[str, object]) -> dict[str, str]:
 
 
 def address_of(request: Request) -> str:
-    """Give the caller's address as the server tells it, or its network; a proxy in front has to be trusted there."""
+    """Give the caller's address, or its network, as the server reports it.
+
+    A proxy in front has to be trusted by the server.
+    """
     host = request.client.host if request.client else "unknown"
     try:
         address = ipaddress.ip_address(host)

@@ -1,4 +1,4 @@
-"""What is wrong with a field, in each language, by its kind: ours (rules/faults/) and pydantic's."""
+"""What is wrong with a field, in each language, by kind: our own kinds (rules/faults/) and pydantic's."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -7,7 +7,8 @@ from typing import Any
 from api.schemas.base import Refused
 from rules.faults import Fault
 
-# The kinds of https://docs.pydantic.dev/2.12/errors/validation_errors/ that our schemas raise, and our validators'.
+# The kinds of https://docs.pydantic.dev/2.12/errors/validation_errors/ that our schemas raise, and those of our
+# validators.
 VIETNAMESE: Mapping[str, str] = MappingProxyType(
     {
         "missing": "Trường này là bắt buộc.",
@@ -60,7 +61,7 @@ _BODY = "body"
 
 
 def of_fault(fault: Fault) -> dict[str, Any]:
-    """Write a fault of ours as one of a problem's `errors`."""
+    """Convert a fault of ours into one of a problem's `errors`."""
     said = fault.say()
     place = f"{_BODY}.{fault.where}" if fault.where else _BODY
     values = {name: value for name, value in fault.values.items() if not isinstance(value, Fault)}
@@ -68,7 +69,7 @@ def of_fault(fault: Fault) -> dict[str, Any]:
 
 
 def of_pydantic(error: Mapping[str, Any]) -> dict[str, Any]:
-    """Write an error of pydantic's as one of a problem's `errors`."""
+    """Convert an error of pydantic into one of a problem's `errors`."""
     kind, message = str(error["type"]), str(error["msg"])
     cause = (error.get("ctx") or {}).get("error")
     if isinstance(cause, Refused):
@@ -82,7 +83,7 @@ def of_pydantic(error: Mapping[str, Any]) -> dict[str, Any]:
 
 
 class _Values(dict[str, str]):
-    """What an error came with; what it lacks is written as an ellipsis."""
+    """The values that an error came with; a missing one is written as an ellipsis."""
 
     def __missing__(self, key: str) -> str:
         return "…"

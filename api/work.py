@@ -1,7 +1,7 @@
-"""One request, one transaction: who asks, what the key allows, the work once, the answer kept; then the bells.
+"""One request, one transaction: authenticate, authorise, do the work once, keep the answer; then ring the bells.
 
-A route declares what it needs with `needs(...)`; `WorkRoute` does the rest around the endpoint. The answer is sent, and
-workers are told, after the commit alone.
+A route declares what it needs with `needs(...)`; `WorkRoute` does the rest around the endpoint. The answer is sent and
+workers are told only after the commit.
 """
 
 import hmac
@@ -31,14 +31,14 @@ SOURCE_HEADER = "LEO-Read-From"
 KEY_FIELD = "x-key-field"
 LATE_FIELD = "x-may-be-late"
 OWNER = "platform"
-"""What a route needs instead of a scope where only the platform's operator may use it."""
+"""Needed instead of a scope by routes that only the platform's operator may use."""
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
 @dataclass(slots=True)
 class Work:
-    """What an endpoint works with. `caller` is None where the platform's key was sent."""
+    """What an endpoint works with. `caller` is None if the platform's key was sent."""
 
     conn: Transaction
     services: Services
@@ -52,11 +52,11 @@ class Work:
 
     @property
     def who(self) -> str:
-        """Name who asks, for the record: the key, not its secret."""
+        """Name the caller for the record: the key, not its secret."""
         return "platform" if self.caller is None else f"API key {self.caller.api_key_id}"
 
     async def author(self) -> str:
-        """Name who asks as people know them: the key by its name too."""
+        """Name the caller as people know them: with the name of the key."""
         if self.caller is None:
             return self.who
         name = await tenants.name_of_key(self.conn, api_key_id=self.caller.api_key_id)
@@ -73,7 +73,7 @@ class Work:
             self.ring(lane, started.of(lane))
 
     def ring_recheck(self) -> None:
-        """Tell the workers, after the commit, that people's segments are to be looked at again."""
+        """Tell the workers, after the commit, that people's segments have to be checked again."""
         self.bells.append(Bell(self.tenant_id, Lane.REALTIME, is_recheck=True))
 
     def ring_tasks(self) -> None:
@@ -83,7 +83,7 @@ class Work:
 
 @dataclass(frozen=True, slots=True)
 class Acting:
-    """What an endpoint works with that calls a provider."""
+    """What an endpoint that calls a provider works with."""
 
     services: Services
     tenant_id: UUID
@@ -108,11 +108,11 @@ ActingNow = Annotated[Acting, Depends(_acting)]
 def needs(
     *allowed: Scope | str, is_secret: bool = False, key_field: str | None = None, may_be_late: bool = False
 ) -> dict[str, Any]:
-    """Declare a route's scope, or OWNER; the one place that both the check and the contract read.
+    """Declare a route's scope, or OWNER; both the check and the contract read it from here.
 
-    `is_secret`: the answer holds a secret, so what is kept of it for a repeated request is sealed. `key_field`: the
-    field of the body that may hold the API key where no header does, for a caller that cannot send one. `may_be_late`:
-    it only reads, and a replica may answer.
+    `is_secret`: the answer contains a secret, so the copy kept for a repeated request is encrypted. `key_field`: the
+    field of the body that may hold the API key, for a caller that cannot send a header. `may_be_late`: the route only
+    reads, and a replica may answer.
     """
     security: list[dict[str, list[str]]] = []
     for one in allowed:
@@ -121,7 +121,7 @@ def needs(
     needed: dict[str, Any] = {"security": security, "x-needs": [str(one) for one in allowed], "x-secret": is_secret}
     if may_be_late:
         needed[LATE_FIELD] = True
-    # An empty requirement: OpenAPI has no word for a key in the body.
+    # An empty requirement, because OpenAPI cannot express a key in the body.
     return needed if key_field is None else {**needed, "security": [*security, {}], KEY_FIELD: key_field}
 
 
@@ -136,7 +136,7 @@ class WorkRoute(APIRoute):
 
         async def handle(request: Request) -> Response:
             await _count(request, allowed)
-            # Before a connection is taken: a slow sender holds none.
+            # Before a connection is taken, so that a slow sender does not hold one.
             body = await request.body()
             services: Services = request.app.state.services
             if LATE_FIELD in extra and request.headers.get("Cache-Control") != "no-cache":
@@ -159,9 +159,9 @@ class WorkRoute(APIRoute):
 
 
 class ActRoute(APIRoute):
-    """A route whose endpoint calls a provider: it commits what it does before and after by itself.
+    """A route whose endpoint calls a provider and commits before and after the call by itself.
 
-    No connection is held meanwhile, so an Idempotency-Key is reserved first and completed at the end.
+    No connection is held during the call, so an Idempotency-Key is reserved first and completed at the end.
     """
 
     def get_route_handler(self) -> Handler:
@@ -196,9 +196,9 @@ class ActRoute(APIRoute):
 async def _from_replica(
     request: Request, services: Services, allowed: frozenset[str], endpoint: Handler
 ) -> Response | None:
-    """Answer from the replica; None where there is none to be read from, or it failed meanwhile.
+    """Answer from the replica; None if there is none to read from, or if it failed meanwhile.
 
-    Who asks is asked of the primary: a key that was revoked opens nothing a moment longer.
+    The caller is authenticated on the primary, so that a revoked key opens nothing a moment longer.
     """
     replica = services.db.replica
     if replica is None:
@@ -223,7 +223,7 @@ async def _reserved(services: Services, once: idempotency.Once | None, endpoint:
     try:
         response = await endpoint(request)
     except Exception:
-        # Where the database is away the key is held for its minute: what went wrong is still what is told.
+        # If the database is away, the key stays reserved for its minute; the first error is the one to report.
         with suppress(Unavailable):
             async with services.db.transaction(once.tenant_id) as conn:
                 await idempotency.release(conn, once)
@@ -241,14 +241,14 @@ async def _once(
     if given is not None:
         return _replayed(given)
     response = await endpoint(request)
-    if work.caller is None:  # the platform's work may have gone inside a tenant
+    if work.caller is None:  # The platform's work may have entered a tenant.
         await tenants.enter(work.conn, PLATFORM)
     await idempotency.remember(work.conn, once, _answer(response), vault, is_secret=is_secret)
     return response
 
 
 def _named(request: Request, work: Work, operation: str, key: str, body: bytes) -> idempotency.Once:
-    # The query too: a dry run is not the run.
+    # With the query, because a dry run is not the run.
     place = request.url.path + (f"?{request.url.query}" if request.url.query else "")
     asked = b"\n".join((request.method.encode(), place.encode(), body))
     return idempotency.once(tenant_id=work.tenant_id, operation=operation, key=key, asked=asked)
@@ -263,7 +263,7 @@ def _replayed(given: idempotency.Answer) -> Response:
 
 
 async def _count(request: Request, allowed: frozenset[str], *, told: str | None = None) -> None:
-    """Count the request before anything is done for it: by its key, or as a guess at the platform's."""
+    """Count the request before anything is done for it: by its key, or as a guess at the platform's key."""
     if request.headers.get(PLATFORM_HEADER) is not None and OWNER in allowed:
         await throttle.may_guess(request)
     else:
@@ -273,7 +273,7 @@ async def _count(request: Request, allowed: frozenset[str], *, told: str | None 
 async def _admit(
     request: Request, conn: Transaction, services: Services, allowed: frozenset[str], *, told: str | None = None
 ) -> Work:
-    """Let the caller in or raise; `told` is the key that the body holds, on a route that reads one there."""
+    """Let the caller in or raise; `told` is the key from the body, on a route that accepts one there."""
     platform_key = request.headers.get(PLATFORM_HEADER)
     if platform_key is not None and OWNER in allowed:
         if not hmac.compare_digest(platform_key.encode(), services.platform_key.encode()):
@@ -299,7 +299,7 @@ def _key_of(request: Request, allowed: frozenset[str], told: str | None) -> str:
 
 
 def _key_in(body: bytes, field_name: str) -> str | None:
-    """Read a key out of a body that nothing is known of yet."""
+    """Read a key out of a body that has not been validated yet."""
     try:
         document = json.loads(body)
     except (ValueError, RecursionError):

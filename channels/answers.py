@@ -1,6 +1,7 @@
-"""Answers over HTTP, as every adapter that posts JSON or a form reads them."""
+"""Answers over HTTP, as read by every adapter that posts JSON or a form."""
 
 from collections.abc import Mapping, Sequence
+from http import HTTPStatus
 from typing import Any
 
 from channels.contract import (
@@ -20,7 +21,7 @@ from channels.facts import Answer
 from channels.http import HttpClient
 
 DETAIL_LIMIT = 500
-# What of the headers an adapter may need: when to try again, and how the provider calls the message.
+# The headers that an adapter may need: when to try again, and the provider's name for the message.
 KEPT_HEADERS = ("retry-after", "x-message-id", "location", "x-ratelimit-reset", "x-business-use-case-usage")
 
 
@@ -55,12 +56,12 @@ def refused(
     wait_s: float | None = None,
     is_refusal: bool = False,
 ) -> Receipt:
-    """Give the receipt of an answer that is no acceptance; one that the facts do not know is kept whole.
+    """Give the receipt of an answer that did not accept the message; an answer unknown to the facts is kept whole.
 
-    `wait_s` is how long to wait where the provider limits us and names no time; `is_refusal` says that it refused where
-    the HTTP status does not.
+    `wait_s` is how long to wait if the provider limits us without naming a time; `is_refusal` says that it refused
+    although the HTTP status does not.
     """
-    is_client_error = is_refusal or 400 <= response.status <= 499  # noqa: PLR2004 - RFC 9110: refused as it stands
+    is_client_error = is_refusal or HTTPStatus.BAD_REQUEST <= response.status < HTTPStatus.INTERNAL_SERVER_ERROR
     unknown = ReceiptStatus.REJECTED if is_client_error else ReceiptStatus.UNCERTAIN
     klass = answer.klass if answer else ReceiptClass.UNKNOWN
     status = answer.status if answer else unknown
@@ -78,6 +79,6 @@ def refused(
 
 
 def retry_after(ids: Mapping[str, str]) -> float | None:
-    """Seconds of the header Retry-After; at most a day, whatever was said."""
+    """Give the seconds of the header Retry-After; at most a day, whatever it says."""
     text = ids.get("retry-after", "")
     return min(float(text), DAY_S) if text.isascii() and text.isdigit() else None

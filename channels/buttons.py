@@ -1,7 +1,8 @@
-"""Buttons of a message, the same on every channel: a title, and where a press leads or what it answers.
+"""Buttons of a message, the same on every channel: a title, and what a press opens or answers.
 
-A template says `data.buttons`: [{"title": "Xem", "url": "https://..."}, {"title": "Có", "reply": "yes"}]. How many and
-how long is the provider's matter (`facts/*.toml`); where a reply is no button of its own it is refused.
+A template has them in `data.buttons`: [{"title": "Xem", "url": "https://..."}, {"title": "Có", "reply": "yes"}]. How
+many there may be and how long is up to the provider (`facts/*.toml`). A reply is refused on a channel whose buttons
+cannot answer.
 """
 
 import json
@@ -20,29 +21,29 @@ _PLACE = f"data.{NAME}"
 _ORDER = ("title", "url", "reply")
 KEYS = frozenset(_ORDER)
 LONGEST_URL = 2048
-# What is not filled yet can only be judged when it is.
+# A value that is not filled in yet can only be judged once it is.
 _LIQUID = re.compile(r"\{[{%]")
 
 
 @dataclass(frozen=True, slots=True)
 class Button:
-    """What a person sees and presses; one of `url` and `reply` is there."""
+    """What a person sees and presses; it has either `url` or `reply`."""
 
     title: str
     url: str | None = None
     reply: str | None = None
 
     def document(self) -> dict[str, str]:
-        """Write it as a template has it."""
+        """Give the button in the form a template has it."""
         return {"title": self.title, **({"url": self.url} if self.url else {"reply": self.reply or ""})}
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a provider lets buttons be: how many (`answers`: where all of them are replies), and how long.
+    """A provider's limits on buttons: how many (`answers`: if all of them are replies), and how long.
 
-    `reply` are octets, 0 where no button answers; `text` are the characters of the text above them, 0 where that has no
-    limit of its own; `https` asks for addresses of that scheme.
+    `reply` is in bytes, 0 if no button can answer; `text` is in characters of the text above them, 0 if that has no
+    limit of its own; `https`: only addresses with that scheme.
     """
 
     most: int
@@ -54,7 +55,7 @@ class Limits:
 
     @classmethod
     def of(cls, known: ProviderFacts, *, https: bool = False) -> Self:
-        """Read them from a provider's facts."""
+        """Read the limits from a provider's facts."""
         most, found = known.limit("buttons"), known.limits
         return cls(
             most=most,
@@ -67,7 +68,7 @@ class Limits:
 
 
 def problems(value: Any, limits: Limits, *, is_source: bool = False) -> Iterator[Fault]:
-    """Say what is wrong with them; of a source whatever has Liquid in it is judged when it is filled."""
+    """Say what is wrong with buttons; in a template's source, anything with Liquid is judged only when filled in."""
     if not isinstance(value, list) or not all(isinstance(one, Mapping) for one in value):
         yield Fault("buttons.no_list", _PLACE)
         return
@@ -79,18 +80,18 @@ def problems(value: Any, limits: Limits, *, is_source: bool = False) -> Iterator
 
 
 def text_problems(value: Any, text: str, limits: Limits) -> Iterator[Fault]:
-    """Say what is wrong with the filled text above them."""
+    """Say what is wrong with the filled-in text above them."""
     if value and limits.text and not are_replies(value) and len(text) > limits.text:
         yield Fault("buttons.long_text", "body_text", {"count": len(text), "most": limits.text})
 
 
 def are_replies(value: Sequence[Mapping[str, Any]]) -> bool:
-    """Whether every one answers and none leads anywhere."""
+    """Whether all of them answer and none opens an address."""
     return bool(value) and all("reply" in one for one in value)
 
 
 def read(data: Mapping[str, Any], limits: Limits, *, text: str = "") -> tuple[Button, ...]:
-    """Take the buttons of a filled message; raises Unsupported for what the provider would not take."""
+    """Take the buttons of a filled-in message; raises Unsupported for what the provider would not take."""
     value = data.get(NAME) or []
     for problem in problems(value, limits):
         raise Unsupported(
@@ -109,7 +110,7 @@ def read(data: Mapping[str, Any], limits: Limits, *, text: str = "") -> tuple[Bu
 
 
 def written(text: Any) -> list[dict[str, str]]:
-    """Read buttons out of a text of JSON, as an app or a browser does; none where it is no such text."""
+    """Read buttons from a JSON text, as an app or a browser does; none if it is not such a text."""
     try:
         found = json.loads(text) if isinstance(text, str) else text
     except (ValueError, RecursionError):
@@ -120,7 +121,7 @@ def written(text: Any) -> list[dict[str, str]]:
 
 
 def is_web(address: str, *, https: bool = False) -> bool:
-    """Whether it is an http or https address with a host, written in plain characters."""
+    """Whether it is an http or https address with a host, in plain characters."""
     try:
         parts = urlsplit(address)
         host = parts.hostname
@@ -172,7 +173,7 @@ def _reply_problems(number: int, reply: Any, limits: Limits, is_open: Callable[[
 
 
 def _place(number: int, key: str = "") -> str:
-    """Name the place of a button, counted from 1, in a template's document."""
+    """Name a button's place, counted from 1, in a template's document."""
     return f"{_PLACE}[{number - 1}]{'.' if key else ''}{key}"
 
 

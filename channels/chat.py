@@ -1,9 +1,10 @@
-"""The inbox on a tenant's web site: a message posted to our own API, which keeps it until the visitor has seen it."""
+"""The inbox on a tenant's web site: a message is posted to our own API, which keeps it until the visitor sees it."""
 
 import json
 import re
 import time
 from collections.abc import Callable, Mapping
+from http import HTTPStatus
 from typing import Any, ClassVar
 from urllib.parse import quote
 
@@ -32,8 +33,8 @@ FACTS = facts.load("chat")
 BUTTONS = Limits.of(FACTS)
 DATA_KEYS = frozenset({"link", "buttons"})
 KEY = re.compile(r"[A-Za-z0-9_.+/=-]{32,256}")
-TAKEN = (200, 201)
-"""Kept now, or kept before: an event id is taken once."""
+TAKEN = (HTTPStatus.OK, HTTPStatus.CREATED)
+"""Stored now, or stored before: an event id is stored once."""
 LONGEST_LINK = 2048
 
 
@@ -41,7 +42,7 @@ class ChatAdapter(ToldByOwnServer):
     """The inbox of one web site.
 
     Settings: visitor_key (32 characters or more), timeout_s (15), connections (32), webhook_secret, webhook_max_age_s
-    (300); base_url and inbox, which say where the inbox is, are filled in by whoever sends.
+    (300). The sender fills in base_url and inbox, which say where the inbox is.
     """
 
     channel: ClassVar[Channel] = Channel.CHAT

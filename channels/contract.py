@@ -25,14 +25,14 @@ from rules.words import Channel, OutcomeType
 
 REDACTED = "***"
 EVIDENCE_LIMIT = 4096
-"""Characters of a provider's answer kept with an attempt: enough for any error document seen, small in a table."""
+"""Characters of a provider's answer stored with an attempt: enough for any error document seen, small in a table."""
 
 
 class ReceiptStatus(StrEnum):
     """What became of one attempt."""
 
     ACCEPTED = "accepted"
-    """The provider took the message and answers for it."""
+    """The provider took the message and is responsible for it."""
     REJECTED = "rejected"
     """The provider refused it for good; sending the same again cannot help."""
     RETRY = "retry"
@@ -42,22 +42,22 @@ class ReceiptStatus(StrEnum):
 
 
 class ReceiptClass(StrEnum):
-    """Why, in words that are the same for every provider."""
+    """Why, in words that are the same for all providers."""
 
     ACCEPTED = "accepted"
     INVALID_ADDRESS = "invalid_address"
     """No such person there, or the address is malformed."""
     BLOCKED = "blocked"
-    """The person, or the provider for the person, wants nothing from us."""
+    """The person, or the provider on their behalf, wants nothing from us."""
     NOT_RECEIVING = "not_receiving"
-    """The person cannot be written to now (away, an old app, has had enough today); nothing lasting is known."""
+    """The person cannot be written to now (away, an old app, had enough for today); this need not last."""
     WINDOW_CLOSED = "window_closed"
-    """The person was not heard of for so long that the provider lets nobody write first."""
+    """The person has not been heard of for so long that the provider lets nobody write first."""
     RATE_LIMITED = "rate_limited"
     TOKEN_EXPIRED = "token_expired"  # noqa: S105 - the name of a reason
-    """Our credential is refused: every message of the channel would be."""
+    """Our credential is refused, so every message of the channel would be."""
     PERMISSION_DENIED = "permission_denied"
-    """Our sender may not do this (policy, TLS, scope): the person is not to blame."""
+    """Our sender may not do this (policy, TLS, scope); it is not about the person."""
     TOO_LARGE = "too_large"
     BAD_REQUEST = "bad_request"
     PROVIDER_DOWN = "provider_down"
@@ -69,18 +69,18 @@ UNSENT: Mapping[str, ReceiptClass] = {
     "no_token": ReceiptClass.TOKEN_EXPIRED,
     "inside": ReceiptClass.PERMISSION_DENIED,
 }
-"""Causes of a request without an answer that are not the provider being away."""
+"""Why a request got no answer, if it is not that the provider is away."""
 
 
 class Fault(StrEnum):
-    """How a request ended that got no answer."""
+    """How a request without an answer ended."""
 
     NEVER_LEFT = "never_left"
     MAY_HAVE_LEFT = "may_have_left"
 
 
 class ProviderError(LeoError):
-    """A provider could not be asked, or could not be asked this; `code` is one word for the cause."""
+    """The provider could not be asked, or not asked this; `code` is one word for the cause."""
 
     code = "provider_error"
     retryable = False
@@ -136,7 +136,7 @@ class SignatureInvalid(Unauthorized):
 
 
 class Secret:
-    """A credential that no log, repr, pickle or JSON shows."""
+    """A credential that logs, repr, pickle and JSON do not show."""
 
     __slots__ = ("_value",)
 
@@ -160,7 +160,7 @@ class Secret:
 class Message:
     """One rendered message to one address; `event_id` is the delivery's 64 hex digits.
 
-    `html` is markup in the channel's own dialect, already escaped; `data` holds what only this channel knows.
+    `html` is markup in the channel's own dialect, already escaped; `data` is what only this channel understands.
     """
 
     delivery_id: int
@@ -177,10 +177,10 @@ class Message:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """What will go over the wire, without any credential.
+    """What goes over the wire, without any credential.
 
-    `target` is the mailbox for e-mail and the path below the provider's base URL for HTTP;
-    `sender` is the SMTP envelope sender; `ids` are the identifiers known before sending.
+    `target` is the mailbox for e-mail and the path below the provider's base URL for HTTP; `sender` is the SMTP
+    envelope sender; `ids` are the identifiers known before sending.
     """
 
     event_id: str
@@ -193,7 +193,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Response:
-    """The provider's answer: HTTP status or SMTP reply code, or 0 with a `fault` and the cause as `body`."""
+    """The provider's answer: HTTP status or SMTP reply code; or 0, with a `fault` and its cause as `body`."""
 
     status: int
     body: Mapping[str, Any] | str
@@ -208,9 +208,9 @@ class Response:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Receipt:
-    """One attempt's result; `retry_after` is in seconds, `raw` the answer with credentials removed.
+    """The result of one attempt; `retry_after` is in seconds, `raw` is the answer without credentials.
 
-    `provider_id` is unique per channel, and is what an `Incoming.delivery_ref` may name.
+    `provider_id` is unique per channel and may be named by an `Incoming.delivery_ref`.
     """
 
     status: ReceiptStatus
@@ -224,11 +224,11 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Incoming:
-    """One thing a provider told us.
+    """One thing that a provider told us.
 
-    `provider_id` is unique per told event: one told twice is stored once; `type` is None where it is no outcome;
-    `delivery_ref` is the delivery's event_id (64 hex digits) or the `Receipt.provider_id`, where the provider says it;
-    `event` is what the person did there (message, click, follow), kept as the event `<channel>.<event>` too;
+    `provider_id` is unique per event, so that a repeated event is stored once; `type` is None if it is not an outcome;
+    `delivery_ref` is the delivery's event_id (64 hex digits) or the `Receipt.provider_id`, if the provider names it;
+    `event` is what the person did there (message, click, follow), also stored as the event `<channel>.<event>`;
     `up_to`: it is about everything sent to `address` until `at`; `soft`: a bounce that is not the address's fault.
     """
 
@@ -260,7 +260,7 @@ class Adapter(Protocol):
         ...
 
     def parse(self, response: Response) -> Receipt:
-        """Read any answer, purely; never raises: what is not understood is UNKNOWN with the raw answer kept."""
+        """Read any answer, purely; never raises: what is not understood is UNKNOWN, with the raw answer kept."""
         ...
 
     def verify(self, headers: Mapping[str, str], body: bytes) -> None:
@@ -268,7 +268,7 @@ class Adapter(Protocol):
         ...
 
     def parse_webhook(self, headers: Mapping[str, str], body: bytes) -> Sequence[Incoming]:
-        """Read a verified callback; raises InvalidInput. Events we have no word for are left out."""
+        """Read a verified callback; raises InvalidInput. Events that we have no word for are left out."""
         ...
 
     async def aclose(self) -> None:
@@ -277,7 +277,7 @@ class Adapter(Protocol):
 
 
 def fault_receipt(response: Response) -> Receipt | None:
-    """Give the receipt of a request that got no answer; None where there is an answer."""
+    """Give the receipt of a request without an answer; None if there is an answer."""
     if response.fault is None:
         return None
     body = response.body if isinstance(response.body, Mapping) else {"detail": response.body}
@@ -294,9 +294,9 @@ def fault_receipt(response: Response) -> Receipt | None:
 
 
 def evidence(response: Response, secrets: Sequence[Secret]) -> dict[str, Any]:
-    """Give what of an answer is stored with the attempt: bounded, JSON, and without credentials.
+    """Give the part of an answer that is stored with the attempt: bounded, JSON, and without credentials.
 
-    An error page may echo the URL it was asked for, and a URL may hold a credential.
+    An error page may repeat the URL it was asked for, and a URL may contain a credential.
     """
     try:
         text = json.dumps(response.body, ensure_ascii=False, default=str)
@@ -308,7 +308,7 @@ def evidence(response: Response, secrets: Sequence[Secret]) -> dict[str, Any]:
 
 
 def redact(text: str, secrets: Sequence[Secret]) -> str:
-    """Replace each credential, as it is and as JSON writes it."""
+    """Replace each credential, in plain form and as JSON writes it."""
     for secret in secrets:
         if secret:
             text = text.replace(secret.reveal(), REDACTED)

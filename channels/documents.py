@@ -1,4 +1,4 @@
-"""JSON of providers, read so that nothing in it can raise: what is missing or of another type is empty."""
+"""Reading providers' JSON without ever raising: what is missing or of another type counts as empty."""
 
 import json
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ CONTROL_CHARACTERS = frozenset(map(chr, range(32))) - frozenset("\n\t\r")
 
 
 def document(answer: HttpResponse) -> Mapping[str, Any] | str:
-    """Give the JSON object of an answer, or its text where it is none."""
+    """Give an answer's JSON object, or its text if it is not one."""
     text = answer.body.decode("utf-8", "replace")
     try:
         found = json.loads(text)
@@ -27,7 +27,7 @@ def part(whole: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 
 
 def text_of(whole: Mapping[str, Any], name: str) -> str:
-    """Give a text, or a whole number as one; empty for anything else."""
+    """Give a text, or a whole number as text; empty for anything else."""
     found = whole.get(name)
     return str(found) if isinstance(found, str | int) and not isinstance(found, bool) else ""
 
@@ -42,7 +42,7 @@ def whole_number(value: Any) -> int | None:
 
 
 def plain_text(text: str | None, *, channel: str) -> str:
-    """Give a text that is more than blanks and has no control characters; raises Unsupported."""
+    """Give a text that is not blank and has no control characters; raises Unsupported."""
     if text is None or not text.strip():
         raise Unsupported(
             f"The {channel} message has no text, and the channel shows no HTML.",

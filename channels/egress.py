@@ -1,9 +1,9 @@
-"""Where a channel may call: anywhere outside, and inside only what the operator named.
+"""Which hosts a channel may call: any on the Internet, but inside our network only those that the operator named.
 
-A tenant names hosts in the settings of its channels, and people name push services: without a border any could have a
-worker call what stands beside it in its network, or the cloud's own metadata. A name is resolved here, once, and the
-connection goes to the very addresses that were looked at, so that a name which answers differently a second time gains
-nothing.
+A tenant names hosts in the settings of its channels, and people's data names push services. Without this border, either
+could make a worker call its neighbours in the network or the cloud's metadata service. A name is resolved here, once,
+and the connection goes to exactly the addresses that were checked, so a name that resolves differently the second time
+gains nothing.
 """
 
 import asyncio
@@ -20,18 +20,18 @@ from rules.errors import InvalidInput, Misconfigured
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
-"""Gives the addresses of a name; raises OSError where it has none."""
+"""Gives the addresses of a name; raises OSError if it has none."""
 
 WEB_PORTS = frozenset({80, 443, 8443})
 MAIL_PORTS = frozenset({25, 465, 587, 2525})
 INSIDE = "inside"
-# Settings that name a file of the machine that this runs on.
+# Settings that name a file of the machine this runs on.
 FILES = frozenset({"ca_file"})
 SETTING = "LEO_ALLOWED_HOSTS"
 REMEDY = f"Give an address on the Internet, and a usual port. The operator can let a place inside through: {SETTING}."
 # Addresses that hold an IPv4 address in their last 32 bits: mapped, compatible, translated (RFC 6052).
 _HOLD_IPV4 = tuple(ipaddress.IPv6Network(one) for one in ("::ffff:0:0/96", "::/96", "::ffff:0:0:0/96", "64:ff9b::/96"))
-# Whatever Python's table says: translated locally (RFC 8215), site-local, shared (RFC 6598), of protocols (RFC 6890).
+# In addition to Python's table: translated locally (RFC 8215), site-local, shared (RFC 6598), for protocols (RFC 6890).
 _INSIDE = tuple(ipaddress.ip_network(one) for one in ("64:ff9b:1::/48", "fec0::/10", "100.64.0.0/10", "192.0.0.0/24"))
 
 
@@ -41,7 +41,7 @@ class Inside(OSError):
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """What the operator let through: a host by name, or a network; on any port where `port` is None."""
+    """A place that the operator allowed: a host by name, or a network; on any port if `port` is None."""
 
     host: str | None
     network: Network | None
@@ -65,31 +65,32 @@ async def system(host: str, port: int) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class Egress:
-    """Where may be called; `is_open` lets everything through, for what the operator alone names."""
+    """What may be called; `is_open` allows everything, for addresses that only the operator chooses."""
 
     places: tuple[Place, ...] = ()
     is_open: bool = False
     resolve: Resolve = system
 
     def beside(self, host: str, *ports: int) -> "Egress":
-        """Give a egress with these ports of one host too."""
+        """Give an egress that also allows these ports of one host."""
         return replace(self, places=(*self.places, *(_place(_joined(host, port)) for port in ports)))
 
     def check(self, host: str, port: int, usual: frozenset[int]) -> None:
-        """Refuse what can be refused without asking for a name's addresses; raises Inside."""
+        """Refuse what can be refused without resolving a name; raises Inside."""
         if self.is_open or self._is_named(host, port):
             return
         address = _address(host)
         if address is not None and not self._may_call(address, port, usual):
             raise Inside
-        # What a name leads to is seen when it is called; some port it must be that anything there may be called on.
+        # Where a name leads is checked when it is called; all that can be checked now is whether its port may be called
+        # at all.
         if address is None and (
             _is_local_name(host) or not (port in usual or any(place.opens(port) for place in self.places))
         ):
             raise Inside
 
     async def addresses(self, host: str, port: int, usual: frozenset[int]) -> list[str]:
-        """Give the addresses to connect to, all of them looked at; raises Inside, OSError where there are none."""
+        """Give the addresses to connect to, all of them checked; raises Inside, or OSError if there are none."""
         self.check(host, port, usual)
         if _address(host) is not None:
             return [host]
@@ -97,15 +98,15 @@ class Egress:
         if not (self.is_open or self._is_named(host, port)):
             for one in found:
                 address = _address(one)
-                # One inside is enough: which of them is called is the library's choice.
+                # One address inside is enough to refuse, because the library chooses which one it calls.
                 if address is None or not self._may_call(address, port, usual):
                     raise Inside
         return found
 
     def check_settings(self, settings: Mapping[str, Any]) -> None:
-        """Refuse settings of a channel that lead inside as they stand; raises InvalidInput naming the setting.
+        """Refuse a channel's settings that lead inside as they are written; raises InvalidInput naming the setting.
 
-        A name is looked at when it is called: what it leads to may be another place by then.
+        A name is checked when it is called, because it may lead elsewhere by then.
         """
         for name, value in settings.items():
             if name in FILES:
@@ -136,7 +137,7 @@ OUTSIDE = Egress()
 
 
 def read(text: str | None) -> Egress:
-    """Read LEO_ALLOWED_HOSTS: names, addresses and networks with commas between, each with `:port` or without.
+    """Read LEO_ALLOWED_HOSTS: names, addresses and networks, comma-separated, each with or without `:port`.
 
     Raises Misconfigured.
     """
@@ -144,7 +145,7 @@ def read(text: str | None) -> Egress:
 
 
 def is_outside(address: Address) -> bool:
-    """Whether an address is on the Internet; one that holds another is judged by that one too."""
+    """Whether an address is on the Internet; one that embeds another address is judged by that one too."""
     if isinstance(address, ipaddress.IPv6Address):
         held = [ipaddress.IPv4Address(int(address) & 0xFFFFFFFF) for network in _HOLD_IPV4 if address in network]
         held += [one for one in (address.sixtofour, *(address.teredo or ())) if one is not None]
@@ -156,12 +157,12 @@ def is_outside(address: Address) -> bool:
 
 
 def refused() -> NeverLeft:
-    """Say that a call was not made; not where the name led, which would tell of the network."""
+    """Say that a call was not made, but not where the name led, which would reveal the network."""
     return NeverLeft("The channel's address leads inside the network that this runs in.", remedy=REMEDY, cause=INSIDE)
 
 
 def host_and_port(url: str) -> tuple[str, int]:
-    """Give both of a URL; raises Inside where it is none, for what cannot be read cannot be judged."""
+    """Give both parts of a URL; raises Inside if it cannot be read, because then it cannot be judged."""
     try:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port or {"http": 80, "https": 443}[parts.scheme]

@@ -1,4 +1,4 @@
-"""E-mail over SMTP: one message to one mailbox, with one-click unsubscribe, and signed callbacks of what came of it."""
+"""E-mail over SMTP: one message to one mailbox, with one-click unsubscribe, and signed callbacks with its outcomes."""
 
 import re
 import time
@@ -36,16 +36,16 @@ FACTS = facts.load("email")
 TLS_WAYS = ("starttls", "starttls_if_offered", "implicit", "none")
 BEFORE_MESSAGE = frozenset({"connect", "helo", "auth"})
 ENHANCED = re.compile(r"\s*([245]\.\d{1,3}\.\d{1,3})\b")
-# The event id takes 52 of the 64 characters that may stand before the @, and a + one.
+# The event id takes 52 of the 64 characters allowed before the @, and a + takes one more.
 _RETURN_PATH = re.compile(r"[A-Za-z0-9._=-]{1,11}@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*")
 
 
 class EmailAdapter:
     """A tenant's mail relay.
 
-    Settings: host, port (587), tls (starttls; starttls_if_offered, implicit, none), username, password, sender
-    ("Name <mailbox>"), bounces (a mailbox that bounces come back to), verify_certificates (true), ca_file,
-    timeout_s (30), connections (32), messages_per_connection (500), webhook_secret, webhook_max_age_s (300).
+    Settings: host, port (587), tls (starttls; starttls_if_offered, implicit, none), username, password, sender ("Name
+    <mailbox>"), bounces (a mailbox that bounces are returned to), verify_certificates (true), ca_file, timeout_s (30),
+    connections (32), messages_per_connection (500), webhook_secret, webhook_max_age_s (300).
     """
 
     channel: ClassVar[Channel] = Channel.EMAIL
@@ -86,7 +86,7 @@ class EmailAdapter:
         self._clock = clock
 
     def build(self, message: Message) -> Request:
-        """Write the mail; the Date is set when it is sent, so the same message always gives the same octets."""
+        """Write the mail. The Date is set when it is sent, so that the same message always gives the same bytes."""
         mail = letter.read(message, sender=self._sender)
         sender = mail.sender[1]
         message_id = f"{message.event_id}@{sender.rpartition('@')[2]}"
@@ -109,7 +109,7 @@ class EmailAdapter:
         )
 
     async def send(self, request: Request) -> Response:
-        """Deliver to the relay with the time of sending; see the protocol."""
+        """Deliver to the relay, with the time of sending; see the protocol."""
         sent_at = format_datetime(datetime.fromtimestamp(self._clock(), UTC))
         content = f"Date: {sent_at}\r\n".encode("ascii") + request.body
         try:
@@ -145,7 +145,7 @@ class EmailAdapter:
         signature.verify(self._webhook_secret, headers, body, now=self._clock(), max_age_s=self._webhook_max_age_s)
 
     def parse_webhook(self, headers: Mapping[str, str], body: bytes) -> Sequence[Incoming]:
-        """Read a mail that came back, or the outcomes of the relay or of what watches it; see `channels.told`."""
+        """Read a mail that came back, or the outcomes that the relay or its monitor tells; see `channels.told`."""
         kind = signature.lowered(headers).get("content-type", "")
         if kind.partition(";")[0].strip().casefold() == returned.MEDIA_TYPE:
             return returned.read(body, now=self._clock())

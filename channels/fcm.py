@@ -1,12 +1,14 @@
 """App push over Firebase Cloud Messaging, HTTP v1: one message to one registration token.
 
-FCM has no idempotency key and tells nothing later; the delivery's id travels in the data, for the app to report opens.
+FCM has no idempotency key and reports nothing later; the delivery's id is part of the data, so that the app can report
+opens.
 """
 
 import json
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
+from http import HTTPStatus
 from typing import Any, ClassVar
 
 from channels import facts, notice, service_account
@@ -36,16 +38,15 @@ from rules.words import Channel
 FACTS = facts.load("fcm")
 BUTTONS = Limits.of(FACTS, https=True)
 DELIVERY_KEY = "leo_delivery"
-# FCM carries no buttons of its own: the app reads them here, as JSON.
+# FCM has no buttons of its own: the app reads them from here, as JSON.
 BUTTONS_KEY = "leo_buttons"
 TOKEN = re.compile(r"[\x21-\x7e]{1,4096}")
-# Words that FCM keeps for itself as keys of data (C1).
+# Keys of `data` that FCM reserves (C1).
 RESERVED_KEY = re.compile(r"from|message_type|gcm.*|google.*", re.IGNORECASE | re.DOTALL)
-# Google's own library calls `token` deprecated in favour of `fid` (C4); both are taken.
+# Google's own library calls `token` deprecated in favour of `fid` (C4); both are accepted.
 RECIPIENTS = ("token", "fid")
 PRIORITIES = ("high", "normal")
 DATA_KEYS = frozenset({"link", "image", "extra", "collapse_key", "priority", "ttl_s", "buttons"})
-HTTP_OK, UNAUTHORIZED = 200, 401
 FCM_ERROR = "type.googleapis.com/google.firebase.fcm.v1.FcmError"
 
 
@@ -81,7 +82,7 @@ class FcmAdapter(ToldByOwnServer):
         )
 
     def build(self, message: Message) -> Request:
-        """Write the message; the bearer token is no part of it."""
+        """Write the message; the bearer token is not part of it."""
         shown = notice.read(message, keys=DATA_KEYS, pressed=BUTTONS)
         if TOKEN.fullmatch(message.address) is None:
             raise Unsupported(
@@ -98,9 +99,9 @@ class FcmAdapter(ToldByOwnServer):
         )
 
     async def send(self, request: Request) -> Response:
-        """Send once with a token that holds; one that is refused is fetched anew once. See the protocol."""
+        """Send once with a valid token; if it is refused, fetch a new one, once. See the protocol."""
         answer = await self._once(request)
-        if answer.status == UNAUTHORIZED and answer.ids.get("stage") == "plain":
+        if answer.status == HTTPStatus.UNAUTHORIZED and answer.ids.get("stage") == "plain":
             answer = await self._once(request)
         return answer
 
@@ -116,18 +117,18 @@ class FcmAdapter(ToldByOwnServer):
             self._http, f"{self._base_url}{request.target}", request, body=request.body, headers=headers
         )
         stage = "fcm" if _error_code(answer.body) else "plain"
-        if answer.status == UNAUTHORIZED and stage == "plain":
+        if answer.status == HTTPStatus.UNAUTHORIZED and stage == "plain":
             self._account.drop(token)
         return Response(status=answer.status, body=answer.body, ids={**answer.ids, "stage": stage}, fault=answer.fault)
 
     def parse(self, response: Response) -> Receipt:
-        """Read the answer by the errorCode of its details first, then by its status; `provider_id` is FCM's name."""
+        """Read the answer by the errorCode in its details, else by its status; `provider_id` is FCM's message name."""
         if (unanswered := fault_receipt(response)) is not None:
             return unanswered
         body = response.body if isinstance(response.body, Mapping) else {}
         stage = response.ids.get("stage", "plain")
         name = body.get("name")
-        if response.status == HTTP_OK and isinstance(name, str) and name and stage != "token":
+        if response.status == HTTPStatus.OK and isinstance(name, str) and name and stage != "token":
             return accepted(response, provider_id=name, raw={"name": name})
         error = part(body, "error")
         code = _error_code(body) or str(error.get("status") or body.get("error") or "")
@@ -148,7 +149,7 @@ class FcmAdapter(ToldByOwnServer):
 
 
 def _document(message: Message, shown: Notice) -> dict[str, Any]:
-    """Write FCM's message; raises Unsupported where it is too large or holds what FCM refuses."""
+    """Write FCM's message; raises Unsupported if it is too large or contains what FCM refuses."""
     data = {**_extra(message.data.get("extra")), DELIVERY_KEY: message.event_id}
     if shown.link is not None:
         data["link"] = shown.link
@@ -201,7 +202,7 @@ def _ttl(value: Any) -> int | None:
 
 
 def _error_code(body: Mapping[str, Any] | str) -> str:
-    """Give FCM's own errorCode; empty where the answer has none."""
+    """Give FCM's own errorCode; empty if the answer has none."""
     details = part(body, "error").get("details") if isinstance(body, Mapping) else None
     for one in details if isinstance(details, list) else ():
         if isinstance(one, Mapping) and one.get("@type") == FCM_ERROR:

@@ -1,7 +1,7 @@
 """The one place that speaks HTTP to providers: bounded in time, connections and response size.
 
-It tells two failures apart: the request never left (refused, unknown host, TLS), or it may have. Answers of any
-status are answers, not errors. No other module imports httpx or knows its errors.
+It distinguishes two failures: the request never left (refused, unknown host, TLS), or it may have left. An answer with
+any status is an answer and not an error. No other module imports httpx or knows its errors.
 """
 
 import asyncio
@@ -21,13 +21,13 @@ from channels.egress import WEB_PORTS, Egress, Inside
 
 USER_AGENT = "leo-activation"
 RESPONSE_LIMIT = 262_144
-# Below the idle timeout of common front servers (60 to 75 s): a POST on a connection the server is just closing
-# cannot be told from one it processed, and would become an uncertain delivery.
+# Below the idle timeout of common front servers (60 to 75 s). A POST on a connection that the server is just closing
+# cannot be told from one that it processed, and would become an uncertain delivery.
 KEEPALIVE_S = 15.0
 REMEDY_RETRY = "Nothing was sent; it is tried again. If it lasts, check the address of the provider and the network."
 REMEDY_UNCERTAIN = "Compare with the provider's own log before sending again: it may have been delivered."
 
-# httpx-aiohttp maps a cut connection to ConnectTimeout, as if nothing had left, so the cause itself is looked at.
+# httpx-aiohttp maps a cut connection to ConnectTimeout, as if nothing had left, so the original cause is looked at.
 NEVER_LEFT: Mapping[type[Exception], str] = {
     aiohttp.ClientConnectorCertificateError: "tls",
     aiohttp.ClientSSLError: "tls",
@@ -41,18 +41,17 @@ NEVER_LEFT: Mapping[type[Exception], str] = {
 
 @dataclass(frozen=True, slots=True)
 class HttpResponse:
-    """An answer; header names in lower case, `body` cut at the limit where `truncated`."""
+    """An answer; header names are in lower case, `body` is cut at RESPONSE_LIMIT."""
 
     status: int
     headers: Mapping[str, str]
     body: bytes = field(repr=False)
-    truncated: bool = False
 
 
 class HttpClient:
-    """A pool of connections for one adapter; `total_timeout_s` bounds a whole call, whatever the server drips.
+    """A pool of connections for one adapter; `total_timeout_s` bounds a whole call, however slowly the server answers.
 
-    `egress` says where it may call; who builds the address says with `ANYWHERE` that no tenant had a word in it.
+    `egress` says what may be called; ANYWHERE is for addresses in which no tenant had a say.
     """
 
     def __init__(
@@ -68,7 +67,7 @@ class HttpClient:
         self._slots = asyncio.Semaphore(connections)
         self._connections = connections
         self._client = httpx.AsyncClient(
-            # The session is made inside the loop that uses it.
+            # The session is made inside the event loop that uses it.
             transport=AiohttpTransport(client=self._session),
             timeout=httpx.Timeout(total_timeout_s, connect=connect_timeout_s, pool=connect_timeout_s),
             headers={"User-Agent": USER_AGENT, "Accept-Encoding": "identity"},
@@ -76,9 +75,9 @@ class HttpClient:
         )
 
     async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> HttpResponse:
-        """Send once; raises NeverLeft or MayHaveLeft where no complete answer came. Redirects are not followed.
+        """Send once; raises NeverLeft or MayHaveLeft if no complete answer came. Redirects are not followed.
 
-        Waiting for a free connection has its own time: whoever waited in vain has sent nothing.
+        Waiting for a free connection has its own time limit: a call that only waited has sent nothing.
         """
         return await self._in_turn("POST", url, body, headers)
 
@@ -113,7 +112,7 @@ class HttpClient:
             raise NeverLeft("The address of the provider is no URL.", remedy=REMEDY_RETRY, cause="bad_url") from error
 
     async def _answer(self, method: str, url: str, body: bytes | None, headers: Mapping[str, str]) -> HttpResponse:
-        # An address that stands in the URL itself is asked of no resolver. As the library reads it, not as we would.
+        # An address written in the URL itself is not resolved, so it is checked here, as the library reads it.
         called = URL(str(httpx.URL(url)))
         self._egress.check(called.host or "", called.port or 0, WEB_PORTS)
         async with self._client.stream(method, url, content=body, headers=dict(headers)) as response:
@@ -126,7 +125,6 @@ class HttpClient:
                 status=response.status_code,
                 headers={name.lower(): value for name, value in response.headers.items()},
                 body=bytes(content[:RESPONSE_LIMIT]),
-                truncated=len(content) > RESPONSE_LIMIT,
             )
 
     def _session(self) -> aiohttp.ClientSession:
@@ -136,7 +134,7 @@ class HttpClient:
                 keepalive_timeout=KEEPALIVE_S,
                 ssl=httpx.create_ssl_context(trust_env=False),
                 resolver=_Resolver(self._egress),
-                # What was looked at is what is called, each time.
+                # Exactly the checked addresses are called, every time.
                 use_dns_cache=False,
             )
         )
@@ -146,7 +144,7 @@ class HttpClient:
 
 
 class _Resolver(AbstractResolver):
-    """Gives a name's addresses where all of them may be called."""
+    """Gives a name's addresses if all of them may be called."""
 
     def __init__(self, egress: Egress) -> None:
         self._egress = egress
@@ -168,11 +166,11 @@ class _Resolver(AbstractResolver):
         ]
 
     async def close(self) -> None:
-        """Nothing is held."""
+        """Nothing to close."""
 
 
 def _unanswered(cause: BaseException) -> NeverLeft | MayHaveLeft:
-    """Only the kind of the cause is told: its text may hold the URL, and the URL a credential."""
+    """Only the type of the cause is told: its text may contain the URL, and the URL a credential."""
     if isinstance(getattr(cause, "os_error", None), Inside):
         return egress.refused()
     for kind, word in NEVER_LEFT.items():

@@ -27,12 +27,12 @@ def rsa_key(pem: str) -> rsa.RSAPrivateKey:
     except (TypeError, UnsupportedAlgorithm) as error:
         raise ValueError("the key cannot be read") from error
     if not isinstance(key, rsa.RSAPrivateKey):
-        raise ValueError("the key is not RSA")  # noqa: TRY004 - what was given is of the right type and the wrong kind
+        raise ValueError("the key is not RSA")  # noqa: TRY004 - it has the right type and is the wrong kind of key
     return key
 
 
 def p256_key(text: str) -> ec.EllipticCurvePrivateKey:
-    """Read a private key as makers of VAPID keys write it: 32 octets or DER in base64url, or PEM.
+    """Read a private key as generators of VAPID keys write it: 32 bytes or DER in base64url, or PEM.
 
     Raises ValueError for anything else.
     """
@@ -61,7 +61,7 @@ def rs256(key: rsa.RSAPrivateKey, claims: Mapping[str, Any], *, key_id: str) -> 
 
 
 def es256(key: ec.EllipticCurvePrivateKey, claims: Mapping[str, Any]) -> str:
-    """Sign; the signature is the two numbers in 32 octets each, not DER (RFC 7518, 3.4)."""
+    """Sign; the signature is the two numbers in 32 bytes each, not DER (RFC 7518, 3.4)."""
     signed = _unsigned({"alg": "ES256", "typ": "JWT"}, claims)
     r, s = decode_dss_signature(key.sign(signed.encode(), ec.ECDSA(hashes.SHA256())))
     return f"{signed}.{base64url(r.to_bytes(P256_OCTETS) + s.to_bytes(P256_OCTETS))}"

@@ -1,4 +1,4 @@
-"""What any mail has, whichever way it goes: a subject, a sender, a mailbox, bodies, one-click unsubscribe."""
+"""What every mail has, whichever way it is sent: a subject, a sender, a mailbox, bodies, one-click unsubscribe."""
 
 import re
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ DELIVERY_HEADER = "X-LEO-Delivery"
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """One mail; each mailbox is (name, address), the name in one line and maybe empty, the address in ASCII."""
+    """One mail; each mailbox is (name, address): the name on one line and possibly empty, the address in ASCII."""
 
     subject: str
     sender: tuple[str, str]
@@ -27,11 +27,11 @@ class Letter:
     text: str | None
     html: str | None
     unsubscribe: Mapping[str, str]
-    """The two headers of RFC 8058, with which a mail program unsubscribes by one POST; empty where there is no URL."""
+    """The two headers of RFC 8058, with which a mail program unsubscribes by one POST; empty if there is no URL."""
 
 
 def read(message: Message, *, sender: str | None) -> Letter:
-    """Take a mail out of a message; `sender` is "Name <mailbox>" where the message names none. Raises Unsupported."""
+    """Make a mail from a message; `sender` is "Name <mailbox>" if the message names none. Raises Unsupported."""
     subject = _subject(message)
     if message.text is None and message.html is None:
         raise Unsupported("The mail has neither text nor HTML.", remedy="Give the template a body.")
@@ -56,7 +56,7 @@ def read(message: Message, *, sender: str | None) -> Letter:
 
 
 def named(given: str) -> tuple[str, str]:
-    """Read `Name <mailbox>`; raises Unsupported, for line breaks too: parseaddr would drop what follows them."""
+    """Read `Name <mailbox>`; raises Unsupported, also for line breaks: parseaddr would drop what follows them."""
     name, address = parseaddr(given)
     if any(ord(letter) < ord(" ") for letter in given) or not address:
         raise Unsupported(f"{given!r} is no sender.", remedy='Write it as "Name <mailbox>".')

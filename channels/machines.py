@@ -1,6 +1,6 @@
-"""Who fetches a link or a picture of a mail: a person's program, or a machine that looks at every mail that comes in.
+"""Who fetches a link or a picture of a mail: a person's program, or a machine that scans incoming mail.
 
-What is known is in `facts/machines.toml`; what is not told apart there counts as a person.
+What is known is in `facts/machines.toml`; a visit that it does not recognise counts as a person's.
 """
 
 import tomllib
@@ -14,7 +14,7 @@ from channels.signature import lowered
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """One fetch; `machine` names the one that did it, None for a person."""
+    """One fetch; `machine` names the machine that did it, None for a person."""
 
     user_agent: str
     machine: str | None = None
@@ -35,7 +35,7 @@ class _Sign:
 
 
 def visit(method: str, headers: Mapping[str, str], *, is_picture: bool) -> Visit:
-    """Say who fetched; the first sign that fits holds."""
+    """Say who fetched; the first matching sign counts."""
     given = lowered(headers)
     user_agent = given.get("user-agent", "")
     if method != "GET":

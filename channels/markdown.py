@@ -1,15 +1,13 @@
-"""Telegram's MarkdownV2: escaping for each place in it, and what a reader sees of it, by the official server's rules.
+"""Telegram's MarkdownV2: escaping ordinary text, and what a reader sees of it, by the official server's rules.
 
-The rules and the words of errors follow td/telegram/MessageEntity.cpp (channels/facts/telegram.toml, T3).
+The rules and the wording of errors follow td/telegram/MessageEntity.cpp (channels/facts/telegram.toml, T3).
 """
 
 import re
 
-# Any of these stands for itself in ordinary text only behind a backslash (T1, section MarkdownV2 style).
+# Each of these needs a backslash to stand for itself in ordinary text (T1, section MarkdownV2 style).
 RESERVED = frozenset("_*[]()~`>#+-=|{}.!")
 _TEXT = re.compile(r"([_*\[\]()~`>#+\-=|{}.!\\])")
-_CODE = re.compile(r"([`\\])")
-_LINK = re.compile(r"([)\\])")
 _PLAIN = re.compile(r"[^_*\[\]()~`>#+\-=|{}.!\\]+")
 _LANGUAGE = re.compile(r"[^\s`]*\n")
 _NAMES = {
@@ -26,22 +24,12 @@ class MarkupError(ValueError):
 
 
 def escape(text: str) -> str:
-    """Make ordinary text read as it is."""
+    """Make ordinary text appear as it is written."""
     return _TEXT.sub(r"\\\1", text)
 
 
-def escape_code(text: str) -> str:
-    """The same between backticks."""
-    return _CODE.sub(r"\\\1", text)
-
-
-def escape_link(url: str) -> str:
-    """The same inside the round brackets of a link."""
-    return _LINK.sub(r"\\\1", url)
-
-
 def read(markup: str) -> str:
-    """Give the text that is left when entities are parsed; raises MarkupError."""
+    """Give the text that is left after entities are parsed; raises MarkupError."""
     return _Reader(markup).read()
 
 
@@ -104,14 +92,14 @@ class _Reader:
             raise MarkupError(f"Character '{letter}' is reserved and must be escaped with the preceding '\\'")
 
     def _mark_here(self) -> str | None:
-        """Give the longest mark that begins here; two underscores are read as one mark, greedily."""
+        """Give the longest mark that begins here; two underscores are greedily read as one mark."""
         for mark in ("```", "__", "||", "![", "*", "_", "~", "[", "`", "]"):
             if self.markup.startswith(mark, self.at):
                 return mark
         return None
 
     def _skip_link(self) -> None:
-        """Pass over `(address)`, which no reader sees; without it the text is the address."""
+        """Skip `(address)`, which no reader sees; without it the text is the address."""
         if not self.markup.startswith("(", self.at):
             return
         start = self.at

@@ -1,4 +1,4 @@
-"""What a reader sees of HTML: for the text part of a mail and for limits that count after parsing."""
+"""What a reader sees of HTML: for the text part of a mail, and for limits that count after parsing."""
 
 from html.parser import HTMLParser
 
@@ -38,7 +38,7 @@ class _Reader(HTMLParser):
 
 
 def as_text(html: str) -> str:
-    """Read the text of a page with its links written out, one blank line between blocks at most."""
+    """Give the text of a page, with links written out and at most one blank line between blocks."""
     reader = _Reader()
     reader.feed(html)
     reader.close()
@@ -48,7 +48,7 @@ def as_text(html: str) -> str:
 
 
 def utf16_length(text: str) -> int:
-    """Count as Telegram counts entities: a character beyond U+FFFF is two."""
+    """Count as Telegram counts entities: a character beyond U+FFFF counts as two."""
     return len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
@@ -62,7 +62,7 @@ class _Length(HTMLParser):
 
 
 def visible_length(html: str) -> int:
-    """Count the UTF-16 units left when tags are gone and references are decoded."""
+    """Count the UTF-16 units that are left after tags are removed and references decoded."""
     counter = _Length()
     counter.feed(html)
     counter.close()

@@ -1,7 +1,7 @@
-"""Writing a mail, purely: the same arguments give the same octets, and every line is within RFC 5322.
+"""Writing a mail, purely: the same arguments give the same bytes, and every line obeys RFC 5322.
 
-Written by hand because the standard library draws a random boundary and takes about ten times as long;
-the tests read every mail back with the standard library's parser.
+Written by hand because the standard library draws a random boundary and takes about ten times as long; the tests read
+every mail back with the standard library's parser.
 """
 
 import base64
@@ -9,23 +9,23 @@ import re
 from collections.abc import Mapping, Sequence
 
 CRLF = "\r\n"
-# RFC 2047: an encoded word has at most 75 characters; 12 are its frame, and 60 of base64 carry 45 octets.
+# RFC 2047: an encoded word has at most 75 characters, 12 of them for its frame; 60 of base64 carry 45 bytes.
 WORD_OCTETS = 45
-# A header line is not folded here, so what is longer than this (of the 998 allowed) is written as encoded words.
+# Header lines are not folded here, so a longer text (998 are allowed) is written as encoded words.
 PLAIN_HEADER = 200
-# One for all mails, checked against the content: "=_" stands in no base64 or quoted-printable text, and a parser
-# that caches its expressions by boundary (Python's does) reads a mail in half the time.
+# One boundary for all mails, checked against the content: "=_" occurs in no base64 or quoted-printable text, and a
+# parser that caches its expressions by boundary (Python's does) reads a mail in half the time.
 BOUNDARY = "=_LEO_Activation"
 PLAIN_BODY = re.compile(r"[\t\n\x20-\x7e]*")
 
 
 def header(name: str, value: str) -> str:
-    """One header line, unfolded or folded between encoded words."""
+    """Give one header line, unfolded, or folded between encoded words."""
     return f"{name}: {encoded(value)}{CRLF}"
 
 
 def encoded(text: str) -> str:
-    """Give the text as it is where ASCII allows, else as RFC 2047 encoded words."""
+    """Give the text as it is if it is ASCII, otherwise as RFC 2047 encoded words."""
     if text.isascii() and text.isprintable() and "=?" not in text and len(text) <= PLAIN_HEADER:
         return text
     words = (base64.b64encode(piece).decode() for piece in _pieces(text))
@@ -33,7 +33,7 @@ def encoded(text: str) -> str:
 
 
 def mailbox(name: str, address: str) -> str:
-    """`name <address>` for a header; the address is ASCII and already checked."""
+    """Give `name <address>` for a header; the address is ASCII and already checked."""
     if not name:
         return address
     if name.isascii() and name.isprintable() and "=?" not in name and len(name) <= PLAIN_HEADER:
@@ -72,7 +72,7 @@ def _headers(kind: str, encoding: str) -> str:
 
 
 def _pieces(text: str) -> list[bytes]:
-    """Cut between characters: an encoded word must decode by itself."""
+    """Cut between characters, because each encoded word must decode by itself."""
     pieces = [b""]
     for letter in text:
         octets = letter.encode("utf-8", "replace")

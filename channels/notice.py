@@ -1,4 +1,4 @@
-"""What a push shows, whichever provider carries it: a title, a text, where a tap leads, a picture."""
+"""What a push shows, whichever provider carries it: a title, a text, a link, a picture."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ LONGEST_URL = 2048
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """The visible part of a push; a `text` is always there."""
+    """The visible part of a push; there is always a `text`."""
 
     title: str | None
     text: str
@@ -25,10 +25,10 @@ class Notice:
 
 
 def read(message: Message, *, keys: frozenset[str], pressed: Limits, link: str | None = None) -> Notice:
-    """Take a notice out of a message; `keys` is what of `data` the provider can carry, `link` where a tap leads else.
+    """Make a notice from a message.
 
-    `pressed` bounds its buttons. Raises Unsupported for an empty text, a link that is no https address, and data that
-    cannot be carried.
+    `keys` are the keys of `data` that the provider can carry, `link` is the default link, `pressed` bounds its buttons.
+    Raises Unsupported for an empty text, a link that is not an https address, and data that cannot be carried.
     """
     if unknown := message.data.keys() - keys:
         raise Unsupported(
@@ -51,7 +51,7 @@ def read(message: Message, *, keys: frozenset[str], pressed: Limits, link: str |
 
 
 def octets(text: str) -> bytes:
-    """UTF-8, where half a character becomes a question mark."""
+    """Encode as UTF-8; an unpaired surrogate becomes a question mark."""
     return text.encode("utf-8", "replace")
 
 

@@ -1,4 +1,4 @@
-"""Reading a channel's settings: plain values in, checked values out, each mistake named with its remedy."""
+"""Reading a channel's settings: plain values in, checked values out; every mistake is named with its remedy."""
 
 import difflib
 from collections.abc import Mapping, Sequence
@@ -10,7 +10,7 @@ from rules.words import Channel
 
 
 class Options:
-    """The settings of one channel; after the last read, `finish` refuses the names nobody asked for."""
+    """The settings of one channel; `finish`, after the last read, refuses names that nobody asked for."""
 
     def __init__(self, channel: Channel, settings: Mapping[str, Any]) -> None:
         self._channel = channel
@@ -18,14 +18,14 @@ class Options:
         self._known: set[str] = set()
 
     def text(self, name: str, default: str | None = None) -> str:
-        """Take a non-empty text without control characters; required where `default` is None."""
+        """Take a non-empty text without control characters; required if `default` is None."""
         value = self._take(name, default)
         if not isinstance(value, str) or not value or any(ord(letter) < ord(" ") for letter in value):
             raise self._wrong(name, "a text without line breaks")
         return value
 
     def required(self, name: str) -> Any:
-        """Take a value of any kind, for a reader of its own."""
+        """Take a value of any type, for a reader of its own."""
         return self._take(name, None)
 
     def optional_text(self, name: str) -> str | None:
@@ -65,7 +65,7 @@ class Options:
         return value
 
     def finish(self) -> None:
-        """Raise Misconfigured for a setting that does not exist, with the closest that does."""
+        """Raise Misconfigured for an unknown setting, suggesting the closest known one."""
         for name in self._settings:
             if name not in self._known:
                 near = difflib.get_close_matches(name, self._known, n=1)

@@ -4,6 +4,7 @@ import json
 import re
 import time
 from collections.abc import Callable, Mapping
+from http import HTTPStatus
 from typing import Any, ClassVar
 from urllib.parse import urlencode
 
@@ -31,15 +32,13 @@ BUTTONS = Limits.of(FACTS, https=True)
 SUBSCRIBER = re.compile(r"[A-Za-z0-9_=.:-]{1,512}")
 DATA_KEYS = frozenset({"link", "image", "icon", "buttons"})
 DELIVERY_HEADER = "X-LEO-Delivery"
-HTTP_OK = 200
 
 
 class PushAlertAdapter(ToldByOwnServer):
     """A site at PushAlert.
 
-    Settings: api_key, link (where a click leads, where a message names nothing), title (where a message has no
-    subject), icon, base_url (https://api.pushalert.co), timeout_s (15), connections (32), webhook_secret,
-    webhook_max_age_s (300).
+    Settings: api_key, link (opened by a click, if a message names none), title (if a message has no subject), icon,
+    base_url (https://api.pushalert.co), timeout_s (15), connections (32), webhook_secret, webhook_max_age_s (300).
     """
 
     channel: ClassVar[Channel] = Channel.WEB_PUSH
@@ -63,7 +62,7 @@ class PushAlertAdapter(ToldByOwnServer):
         self._secrets = [secret for secret in (self._api_key, self._webhook_secret) if secret]
 
     def build(self, message: Message) -> Request:
-        """Write the form; title, message and address are what PushAlert demands."""
+        """Write the form; PushAlert demands title, message and address."""
         shown = notice.read(message, keys=DATA_KEYS, pressed=BUTTONS, link=self._link)
         title = shown.title or self._title
         if title is None or shown.link is None:
@@ -111,15 +110,15 @@ class PushAlertAdapter(ToldByOwnServer):
         return await call(self._http, f"{self._base_url}{request.target}", request, body=request.body, headers=headers)
 
     def parse(self, response: Response) -> Receipt:
-        """Read `success` first: PushAlert says no with 200 as well."""
+        """Read `success` first: PushAlert refuses with status 200 as well."""
         if (unanswered := fault_receipt(response)) is not None:
             return unanswered
         body = response.body if isinstance(response.body, Mapping) else {}
-        if body.get("success") is True and response.status == HTTP_OK:
+        if body.get("success") is True and response.status == HTTPStatus.OK:
             number = text_of(body, "id")
             return accepted(response, provider_id=number or None, raw={"id": number})
-        # 200 with something that is no answer of PushAlert's says nothing of the message.
-        found = FACTS.classify(code=response.status) if "success" in body or response.status != HTTP_OK else None
+        # A 200 that is not an answer of PushAlert's says nothing about the message.
+        found = FACTS.classify(code=response.status) if "success" in body or response.status != HTTPStatus.OK else None
         return refused(
             response,
             found,

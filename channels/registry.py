@@ -1,7 +1,7 @@
-"""Which adapter speaks for which channel and provider: built-in ones, others through the entry points `leo.channels`.
+"""Which adapter serves which channel and provider: built-in adapters, and others by the entry points `leo.channels`.
 
-A channel may be reached through several providers (e-mail by SMTP or by SendGrid); the setting `provider` says through
-which, and the first one listed is taken where it says nothing.
+A channel may be reached through several providers (e-mail by SMTP or by SendGrid); the setting `provider` chooses, and
+without it the first one listed is taken.
 """
 
 import time
@@ -27,13 +27,14 @@ from rules.limits import UNLIMITED, Pace, read_pace
 from rules.words import Channel
 
 GROUP = "leo.channels"
-# Settings of every channel, which no adapter sees: links and a picture of a mail that tell of it are two of them.
+# Settings that any channel may have and no adapter sees. TRACKING are two of them: whether links and a picture in a
+# mail report clicks and opens.
 TRACKING = ("track_clicks", "track_opens")
 OURS = frozenset({"provider", "limits", *TRACKING})
 
 
 class Factory(Protocol):
-    """Makes an adapter from a channel's settings, which calls nothing that `egress` refuses; raises Misconfigured."""
+    """Makes an adapter from a channel's settings; it calls nothing that `egress` refuses. Raises Misconfigured."""
 
     def __call__(self, settings: Mapping[str, Any], *, clock: Callable[[], float], egress: Egress) -> Adapter: ...
 
@@ -52,7 +53,7 @@ BUILT_IN: Mapping[Channel, Mapping[str, Factory]] = {
 
 @cache
 def factories() -> Mapping[tuple[Channel, str], Factory]:
-    """All adapters installed, by channel and provider.
+    """Give all installed adapters, by channel and provider.
 
     An entry point is named after its channel, or `<channel>.<provider>`, and cannot replace a built-in adapter.
     """
@@ -70,12 +71,12 @@ def factories() -> Mapping[tuple[Channel, str], Factory]:
 
 
 def providers(channel: Channel) -> list[str]:
-    """Name the providers of a channel; the first is the one taken where the settings name none."""
+    """Name the providers of a channel; the first is the one taken if the settings name none."""
     return [provider for kind, provider in factories() if kind is channel]
 
 
 def factory(channel: Channel, settings: Mapping[str, Any]) -> Factory:
-    """Give what makes the adapter that these settings ask for; raises Misconfigured."""
+    """Give the factory of the adapter that these settings ask for; raises Misconfigured."""
     known = providers(channel)
     if not known:
         raise Misconfigured(
@@ -92,7 +93,7 @@ def factory(channel: Channel, settings: Mapping[str, Any]) -> Factory:
 
 
 def pace(channel: Channel, settings: Mapping[str, Any]) -> Pace:
-    """Give how fast it may be called: the setting `limits` over the adapter's `pace`. Raises Misconfigured."""
+    """Give how fast the channel may be called: the setting `limits` over the adapter's `pace`. Raises Misconfigured."""
     default: Pace = getattr(factory(channel, settings), "pace", UNLIMITED)
     try:
         return read_pace(settings.get("limits"), default)
@@ -103,7 +104,10 @@ def pace(channel: Channel, settings: Mapping[str, Any]) -> Pace:
 def create(
     channel: Channel, settings: Mapping[str, Any], *, clock: Callable[[], float] = time.time, egress: Egress = OUTSIDE
 ) -> Adapter:
-    """Make the adapter of a channel; `clock` gives Unix seconds, `egress` where it may call. Raises Misconfigured."""
+    """Make the adapter of a channel; `clock` gives Unix seconds, `egress` says what it may call.
+
+    Raises Misconfigured.
+    """
     for name in TRACKING:
         if not isinstance(settings.get(name, True), bool):
             raise Misconfigured(f"The setting {name} of the channel {channel} is wrong.", remedy="It is true or false.")

@@ -1,8 +1,9 @@
-"""E-mail through SendGrid's Mail Send, v3: one call for each delivery, whose id every event tells back."""
+"""E-mail through SendGrid's Mail Send, v3: one call per delivery, whose id comes back with every event."""
 
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
+from http import HTTPStatus
 from typing import Any, ClassVar
 
 from channels import facts, letter, signature
@@ -24,7 +25,6 @@ from channels.told import read_outcomes
 from rules.words import Channel
 
 FACTS = facts.load("sendgrid")
-ACCEPTED, TOO_MANY = 202, 429
 
 
 class SendGridAdapter:
@@ -60,7 +60,7 @@ class SendGridAdapter:
         self._clock = clock
 
     def build(self, message: Message) -> Request:
-        """Write the call; the key is no part of it."""
+        """Write the call; the key is not part of it."""
         mail = letter.read(message, sender=self._sender)
         document: dict[str, Any] = {
             "personalizations": [
@@ -86,21 +86,25 @@ class SendGridAdapter:
         )
 
     async def send(self, request: Request) -> Response:
-        """Call Mail Send once; see the protocol. The end of a rate limit's window counts as Retry-After."""
+        """Call Mail Send once; see the protocol. The end of a rate limit's window is used as Retry-After."""
         headers = {**request.headers, "Authorization": f"Bearer {self._api_key.reveal()}"}
         url = f"{self._base_url}{request.target}"
         answer = await call(self._http, url, request, body=request.body, headers=headers)
         reset = answer.ids.get("x-ratelimit-reset", "")
-        if answer.status != TOO_MANY or "retry-after" in answer.ids or not (reset.isascii() and reset.isdigit()):
+        if (
+            answer.status != HTTPStatus.TOO_MANY_REQUESTS
+            or "retry-after" in answer.ids
+            or not (reset.isascii() and reset.isdigit())
+        ):
             return answer
         wait_s = max(1, min(int(reset) - int(self._clock()), int(DAY_S)))
         return Response(status=answer.status, body=answer.body, ids={**answer.ids, "retry-after": str(wait_s)})
 
     def parse(self, response: Response) -> Receipt:
-        """Read the answer by its status and its first error; `provider_id` is X-Message-Id, else the delivery's id."""
+        """Read the answer by its status and first error; `provider_id` is X-Message-Id, otherwise the delivery's id."""
         if (unanswered := fault_receipt(response)) is not None:
             return unanswered
-        if response.status == ACCEPTED:
+        if response.status == HTTPStatus.ACCEPTED:
             number = response.ids.get("x-message-id") or response.ids.get("provider_id")
             return accepted(response, provider_id=number, raw={"message_id": number})
         detail = _first_error(response.body)
@@ -114,7 +118,7 @@ class SendGridAdapter:
         )
 
     def verify(self, headers: Mapping[str, str], body: bytes) -> None:
-        """Check SendGrid's own signature where it is there, else that of the tenant's systems."""
+        """Check SendGrid's own signature if there is one, otherwise that of the tenant's systems."""
         if self._is_theirs(headers):
             callbacks.verify(headers, body, key=self._public_key, now=self._clock())
         else:

@@ -1,12 +1,13 @@
-"""Google's service accounts: a signed assertion is exchanged for a token that every call carries for an hour.
+"""Google's service accounts: a signed assertion is exchanged for a token that is valid for an hour of calls.
 
-One exchange at a time for each adapter: whoever waits meanwhile gets the token that another one fetched.
+Each adapter does one exchange at a time; calls that wait meanwhile get the token that it fetched.
 """
 
 import asyncio
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
@@ -18,25 +19,24 @@ from rules.errors import Misconfigured
 
 SCOPE = "https://www.googleapis.com/auth/firebase.messaging"
 GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
-# A token is not used in its last minutes: a call that waits for its connection must not arrive too late.
+# A token is not used in its last minutes, because a call that waits for a connection must not arrive too late.
 SPARE_S = 300.0
-HTTP_OK = 200
 REMEDY = "Paste the whole JSON key file of a service account of the Firebase project."
 
 
 @dataclass(frozen=True, slots=True)
 class Denied:
-    """What the token endpoint answered in place of a token."""
+    """The token endpoint answered, but not with a token."""
 
     status: int
     body: Mapping[str, Any] | str
 
 
 class ServiceAccount:
-    """The key of one account and the token it has now."""
+    """The key of one account and its current token."""
 
     def __init__(self, document: Mapping[str, Any], *, token_url: str | None, life_s: int) -> None:
-        """Raise Misconfigured where the document is no key file."""
+        """Raise Misconfigured if the document is not a key file."""
         needed = ("project_id", "client_email", "private_key")
         texts = {name: document.get(name) for name in needed}
         missing = [name for name, value in texts.items() if not isinstance(value, str) or not value]
@@ -63,7 +63,7 @@ class ServiceAccount:
         return [secret for secret in (self.private_key, self._token) if secret]
 
     async def token(self, http: HttpClient, *, now: float) -> Secret | Denied:
-        """Give a token that lives long enough; raises NeverLeft where the endpoint gave no answer.
+        """Give a token that is valid for long enough; raises NeverLeft if the endpoint gave no answer.
 
         Whatever happens to this call, no message has left yet.
         """
@@ -73,7 +73,7 @@ class ServiceAccount:
             return await self._fetch(http, now=now)
 
     def drop(self, token: Secret) -> None:
-        """Forget a token that was refused, unless another has taken its place."""
+        """Forget a token that was refused, unless another has already replaced it."""
         if self._token is token:
             self._token = None
 
@@ -85,7 +85,7 @@ class ServiceAccount:
             raise NeverLeft(error.message, remedy=error.remedy, cause=error.cause) from error
         body = document(answer)
         token = body.get("access_token") if isinstance(body, Mapping) else None
-        if answer.status != HTTP_OK or not isinstance(body, Mapping) or not isinstance(token, str) or not token:
+        if answer.status != HTTPStatus.OK or not isinstance(body, Mapping) or not isinstance(token, str) or not token:
             return Denied(answer.status, body)
         life = body.get("expires_in")
         life_s = float(life) if isinstance(life, int | float) and not isinstance(life, bool) else self._life_s
@@ -98,7 +98,7 @@ class ServiceAccount:
 
 
 def read(value: Any) -> Mapping[str, Any]:
-    """Take a key file as an object or as its text; raises Misconfigured."""
+    """Read a key file, given as an object or as text; raises Misconfigured."""
     found = value
     if isinstance(value, str):
         try:

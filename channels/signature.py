@@ -1,4 +1,4 @@
-"""Signed callbacks: an HMAC-SHA256 over the time and the body, so that neither can be changed or replayed late."""
+"""Signed callbacks: an HMAC-SHA256 over the time and the body, so that neither can be changed, nor replayed later."""
 
 import hashlib
 import hmac
@@ -37,7 +37,7 @@ def is_same(given: str, expected: str) -> bool:
 
 
 def lowered(headers: Mapping[str, str]) -> dict[str, str]:
-    """Header names in lower case: servers differ in what they hand on."""
+    """Give header names in lower case, because servers differ in what they pass on."""
     return {name.lower(): value for name, value in headers.items()}
 
 

@@ -1,7 +1,7 @@
-"""Delivering mail over a bounded pool of SMTP connections, step by step, so that it is known how far each one came.
+"""Delivering mail over a bounded pool of SMTP connections, step by step, so that it is known how far each one got.
 
-Everything before the content is answered or lost without harm; only while the content's reply is awaited may the
-message have left. No other module imports aiosmtplib or knows its errors.
+Before the content is sent, a lost reply does no harm; only while the reply to the content is awaited may the message
+have left. No other module imports aiosmtplib or knows its errors.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ from channels.egress import MAIL_PORTS, Egress, Inside
 from channels.http import REMEDY_RETRY, REMEDY_UNCERTAIN
 
 OK, START_INPUT, CLOSING = 250, 354, 421
-# Postfix, Exim and Exchange drop idle clients after 5 minutes; a connection is let go well before.
+# Postfix, Exim and Exchange drop idle clients after 5 minutes; a connection is closed well before that.
 IDLE_S = 60.0
 # Of a courtesy: a worker that ends has some seconds for all of its relays.
 QUIT_S = 1.0
@@ -28,7 +28,7 @@ REMEDY_TLS = "Correct the TLS settings of the channel or the certificate of the 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SmtpSettings:
-    """Where and how to connect; `tls` is implicit, starttls, starttls_if_offered or none; times are seconds."""
+    """Where and how to connect; `tls` is implicit, starttls, starttls_if_offered or none; times are in seconds."""
 
     host: str
     port: int
@@ -59,7 +59,7 @@ class _Connection:
 
 
 class SmtpPool:
-    """Connections to one relay, opened when needed and used again."""
+    """Connections to one relay, opened when needed and reused."""
 
     def __init__(self, settings: SmtpSettings, *, egress: Egress) -> None:
         self._settings = settings
@@ -71,9 +71,9 @@ class SmtpPool:
         self._is_closed = False
 
     async def deliver(self, *, sender: str, recipient: str, content: bytes) -> Reply:
-        """Send one message; raises NeverLeft or MayHaveLeft where a reply is missing.
+        """Send one message; raises NeverLeft or MayHaveLeft if a reply is missing.
 
-        A connection the server closed while idle is replaced once: nothing had left.
+        A connection that the server closed while it was idle is replaced once, because nothing had left.
         """
         try:
             async with asyncio.timeout(self._settings.timeout_s):
@@ -102,7 +102,7 @@ class SmtpPool:
         await asyncio.gather(*(_quit(connection.client) for connection in idle))
 
     def _take(self) -> _Connection | None:
-        """Take the connection used last, so that in quiet times the others grow old and go."""
+        """Take the connection that was used last, so that in quiet times the others age and are closed."""
         fresh_after = time.monotonic() - IDLE_S
         while self._idle and (self._idle[0].idle_since < fresh_after or not self._idle[0].client.is_connected):
             self._idle.popleft().client.close()
@@ -125,11 +125,11 @@ class SmtpPool:
             raise _connect_failure(error) from error
         try:
             tls_context = self._tls_context()
-        except OSError as error:  # of the file that the channel names
+        except OSError as error:  # The file that the channel's settings name.
             wire.close()
             raise _connect_failure(ssl.SSLError()) from error
         client = aiosmtplib.SMTP(
-            # For the certificate: the connection is there already.
+            # For checking the certificate; the connection is already open.
             hostname=settings.host,
             sock=wire,
             username=settings.username,
@@ -153,7 +153,7 @@ class SmtpPool:
         return _Connection(client)
 
     async def _connect(self) -> socket.socket:
-        """Connect to the first address of the relay that answers, of those that were looked at."""
+        """Connect to the first of the relay's checked addresses that answers."""
         loop = asyncio.get_running_loop()
         failed: OSError = ConnectionRefusedError()
         for address in await self._egress.addresses(self._settings.host, self._settings.port, MAIL_PORTS):
@@ -211,7 +211,7 @@ async def _quit(client: aiosmtplib.SMTP) -> None:
 
 
 async def _envelope(client: aiosmtplib.SMTP, *, sender: str, recipient: str) -> Reply | None:
-    """Say whom from and whom to; None where the server now waits for the content, else its refusal."""
+    """Name sender and recipient; give None if the server now waits for the content, otherwise its refusal."""
     commands = (
         ("mail", b"MAIL", f"FROM:<{sender}>".encode("ascii"), OK),
         ("rcpt", b"RCPT", f"TO:<{recipient}>".encode("ascii"), OK),
@@ -230,7 +230,7 @@ async def _envelope(client: aiosmtplib.SMTP, *, sender: str, recipient: str) -> 
 
 
 async def _content(client: aiosmtplib.SMTP, content: bytes, *, timeout_s: float) -> Reply:
-    """Send the message and wait for the one reply that counts; `content` starts with a header, so with no dot."""
+    """Send the message and wait for the reply that counts; `content` starts with a header, so with no dot."""
     protocol = client.protocol
     if protocol is None:
         raise _never_left("cut")
@@ -250,7 +250,7 @@ async def _content(client: aiosmtplib.SMTP, content: bytes, *, timeout_s: float)
 
 
 async def _reset(client: aiosmtplib.SMTP) -> None:
-    """Forget the refused envelope; a connection that cannot is not used again."""
+    """Forget the refused envelope; a connection that fails to is not reused."""
     try:
         await client.execute_command(b"RSET")
     except (aiosmtplib.SMTPException, OSError):

@@ -1,4 +1,4 @@
-"""A browser's push subscription: where to post, and the keys that only this browser can read with."""
+"""A browser's push subscription: where to post, and the keys that let only this browser read."""
 
 import json
 import re
@@ -15,21 +15,21 @@ from channels.documents import part, text_of
 
 POINT_OCTETS, AUTH_OCTETS = 65, 16
 HOST = re.compile(r"[a-z0-9.-]+")
-# The services of the browsers. Addresses come with people's data: whatever else they name is not called, or anybody who
-# may import people could make a worker post into the network it runs in.
+# The push services of the browsers. The addresses come with people's data, so nothing else is called; otherwise anybody
+# who may import people could make a worker post into the network it runs in.
 SERVICES = frozenset(
     {
         "fcm.googleapis.com",  # Chrome, Edge on Android, Opera, Samsung
         "updates.push.services.mozilla.com",
         "web.push.apple.com",
-        "notify.windows.com",  # Edge, below a name of its region
+        "notify.windows.com",  # Edge, below a regional name
     }
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Subscription:
-    """`endpoint` is the whole URL, `origin` what a VAPID token is made for; the keys are octets."""
+    """`endpoint` is the whole URL, `origin` what a VAPID token is made for; the keys are bytes."""
 
     endpoint: str
     origin: str
@@ -37,13 +37,13 @@ class Subscription:
     auth: bytes
 
     def encrypt(self, plaintext: bytes) -> bytes:
-        """Write the body that only the browser reads (RFC 8291, aes128gcm), with a key of its own for each message."""
+        """Encrypt a body that only the browser can read (RFC 8291, aes128gcm), with a new key for each message."""
         keys = {"p256dh": jwt.base64url(self.point), "auth": jwt.base64url(self.auth)}
         return bytes(WebPusher({"endpoint": self.endpoint, "keys": keys}).encode(plaintext)["body"])
 
 
 def read(address: str, *, services: Collection[str]) -> Subscription:
-    """Read what `PushSubscription.toJSON()` gives; `services` are hosts that may be called, and hosts below them.
+    """Read what `PushSubscription.toJSON()` gives; `services` are hosts that may be called, including hosts below them.
 
     Raises Unsupported for anything else.
     """

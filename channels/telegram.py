@@ -1,7 +1,7 @@
-"""Telegram: one Bot API `sendMessage` for each delivery, and the updates a bot's webhook receives.
+"""Telegram: one Bot API `sendMessage` for each delivery, and the updates that a bot's webhook receives.
 
-Telegram has no idempotency key and no receipts: an attempt without an answer stays uncertain, and what is learned
-later is a reply, a press of a button or a block.
+Telegram has no idempotency key and no receipts: an attempt without an answer stays uncertain. Later only a reply, a
+pressed button or a block can be learned.
 """
 
 import json
@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from html import escape
+from http import HTTPStatus
 from typing import Any, ClassVar
 
 from channels import buttons, facts, markdown, signature
@@ -51,8 +52,7 @@ DATA_KEYS = frozenset(
 )
 MARKDOWN = "MarkdownV2"
 MODES = ("HTML", MARKDOWN)
-HTTP_OK, TOO_MANY = 200, 429
-# What a person does in their chat with the bot counts as heard there.
+# Anything a person does in their chat with the bot counts as being heard there.
 _EVENTS: Mapping[OutcomeType, str] = {OutcomeType.REPLIED: "message", OutcomeType.CLICKED: "click"}
 
 
@@ -86,11 +86,11 @@ class TelegramAdapter:
         self._clock = clock
 
     def build(self, message: Message) -> Request:
-        """Write the call; the token is no part of it.
+        """Write the call; the token is not part of it.
 
-        HTML is taken as escaped, plain text is escaped here; with `parse_mode` MarkdownV2 among the data the text is
-        markup, escaped by whoever wrote it. A subject becomes a bold first line. The unsubscribe address has no header
-        of its own on Telegram: the template shows it.
+        HTML is expected to be escaped, plain text is escaped here; with `parse_mode` MarkdownV2 in the data, the text
+        is markup that its author escaped. A subject becomes a bold first line. Telegram has no header for the
+        unsubscribe address, so the template has to show it.
         """
         if unknown := message.data.keys() - DATA_KEYS:
             raise Unsupported(
@@ -139,20 +139,20 @@ class TelegramAdapter:
         if (unanswered := fault_receipt(response)) is not None:
             return unanswered
         body = response.body if isinstance(response.body, Mapping) else {}
-        if body.get("ok") is True and response.status == HTTP_OK:
+        if body.get("ok") is True and response.status == HTTPStatus.OK:
             return _accepted(body, response)
         code = body.get("error_code")
         code = code if isinstance(code, int) else response.status
         text = str(body.get("description", "")) if body else str(response.body)
         answer = FACTS.classify(code=code, text=text)
-        is_client_error = 400 <= code <= 499  # noqa: PLR2004 - RFC 9110: refused as it stands
+        is_client_error = HTTPStatus.BAD_REQUEST <= code < HTTPStatus.INTERNAL_SERVER_ERROR
         unknown = ReceiptStatus.REJECTED if is_client_error else ReceiptStatus.UNCERTAIN
         return Receipt(
             status=answer.status if answer else unknown,
             klass=answer.klass if answer else ReceiptClass.UNKNOWN,
             code=str(code),
             detail=redact(text, self._secrets)[:500],
-            retry_after=_retry_after(body, response.ids) if code == TOO_MANY else None,
+            retry_after=_retry_after(body, response.ids) if code == HTTPStatus.TOO_MANY_REQUESTS else None,
             raw=evidence(response, self._secrets),
         )
 
@@ -189,7 +189,7 @@ def _html(message: Message) -> tuple[str, int]:
 
 
 def _markdown(message: Message) -> tuple[str, int]:
-    """The same of MarkdownV2; raises Unsupported where Telegram would not take the markup."""
+    """The same for MarkdownV2; raises Unsupported if Telegram would not take the markup."""
     if message.html is not None:
         raise Unsupported(
             "A Telegram message in MarkdownV2 has no HTML.", remedy="Give the template a text alone, or no parse_mode."
@@ -207,7 +207,7 @@ def _markdown(message: Message) -> tuple[str, int]:
 
 
 def _keyboard(pressed: Sequence[Button], *, given: Any) -> dict[str, Any]:
-    """Write one button a row; raises Unsupported where the template writes a keyboard of its own."""
+    """Write one button per row; raises Unsupported if the template brings a keyboard of its own."""
     if given is not None:
         raise Unsupported(
             "The Telegram message has buttons and a reply_markup.", remedy="Leave one of them out of the template."
@@ -230,7 +230,7 @@ def _chat(address: str) -> int | str:
 
 
 def _accepted(body: Mapping[str, Any], response: Response) -> Receipt:
-    """Keep the identifiers, not the message: the answer repeats its whole text and the person's name."""
+    """Keep the identifiers but not the message: the answer repeats its whole text and the person's name."""
     result = body.get("result")
     result = result if isinstance(result, Mapping) else {}
     message_id = result.get("message_id")
@@ -247,7 +247,7 @@ def _accepted(body: Mapping[str, Any], response: Response) -> Receipt:
 
 
 def _retry_after(body: Mapping[str, Any], ids: Mapping[str, str]) -> float | None:
-    """Seconds from `parameters.retry_after`, else from the header; at most a day, whatever was said."""
+    """Give the seconds of `parameters.retry_after`, otherwise of the header; at most a day, whatever they say."""
     parameters = body.get("parameters")
     value = parameters.get("retry_after") if isinstance(parameters, Mapping) else None
     text = str(value if value is not None else ids.get("retry_after", ""))
@@ -255,7 +255,7 @@ def _retry_after(body: Mapping[str, Any], ids: Mapping[str, str]) -> float | Non
 
 
 def _outcome(update: Mapping[str, Any]) -> tuple[OutcomeType, Mapping[str, Any], Mapping[str, Any]] | None:
-    """Find the kind of outcome, the part of the update that happened, and the message it is about."""
+    """Give the kind of outcome, the part of the update that it is in, and the message it is about."""
     message = part(update, "message")
     if message and part(message, "chat").get("type") == "private":
         return OutcomeType.REPLIED, message, part(message, "reply_to_message")

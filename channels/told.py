@@ -1,4 +1,4 @@
-"""Outcomes that a sender's own systems tell: a JSON array, signed as `channels.signature` does it."""
+"""Outcomes that a sender's own systems tell: a JSON array, signed as in `channels.signature`."""
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -12,7 +12,7 @@ from channels.options import Options
 from rules.errors import InvalidInput
 from rules.words import OutcomeType
 
-# The words of the sandbox and of the common senders; what is not here (deferred, processed) is no outcome.
+# The words of the sandbox and of common senders; others (deferred, processed) are not outcomes.
 OUTCOMES: Mapping[str, OutcomeType] = {
     "delivered": OutcomeType.DELIVERED,
     "read": OutcomeType.READ,
@@ -33,7 +33,7 @@ OUTCOMES: Mapping[str, OutcomeType] = {
 
 
 class ToldByOwnServer:
-    """The half of an adapter whose provider tells nothing: clicks and opens come from the sender's own server."""
+    """Half of an adapter, for a provider that reports nothing: clicks and opens come from the sender's own server."""
 
     deduplicates: ClassVar[bool] = False
     _http: HttpClient
@@ -47,7 +47,7 @@ class ToldByOwnServer:
         signature.verify(self._webhook_secret, headers, body, now=self._clock(), max_age_s=self._webhook_max_age_s)
 
     def parse_webhook(self, headers: Mapping[str, str], body: bytes) -> Sequence[Incoming]:  # noqa: ARG002
-        """Read what the own server tells, in the form of `read_outcomes`."""
+        """Read what the sender's own server tells, in the form of `read_outcomes`."""
         return read_outcomes(body)
 
     async def aclose(self) -> None:

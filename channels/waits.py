@@ -1,4 +1,4 @@
-"""When a provider that names no time lets a message through again: Zalo counts by its own clock, Vietnam's."""
+"""When a provider that names no time lets a message through again: Zalo goes by Vietnam's clock."""
 
 from datetime import UTC, datetime, timedelta, timezone
 
@@ -9,9 +9,9 @@ WAITS = ("minute", "morning", "day")
 
 
 def seconds_until(wait: str, now: float) -> float:
-    """Give the seconds from `now` (Unix) to the next minute, the next 6:00, or the next day in Vietnam; at most a day.
+    """Give the seconds from `now` (Unix) to the next minute, the next 6:00 or the next day in Vietnam; at most a day.
 
-    The first instant of the next is meant, so the answer is above zero.
+    It is the next such instant after `now`, so the answer is above zero.
     """
     here = datetime.fromtimestamp(now, UTC).astimezone(VIETNAM)
     if wait == "minute":

@@ -1,6 +1,6 @@
 """Web push: one encrypted message to one browser, signed with the sender's VAPID key (RFC 8030, 8291, 8292).
 
-The push service cannot read it and tells no receipts; the message carries its delivery's id for the site to report.
+The push service cannot read it and gives no receipts; the message contains its delivery's id, for the site to report.
 """
 
 import hashlib
@@ -39,17 +39,17 @@ URGENCIES = ("normal", "very-low", "low", "high")
 DATA_KEYS = frozenset({"link", "image", "icon", "topic", "ttl_s", "urgency", "buttons"})
 DELIVERY_HEADER = "X-LEO-Delivery"
 DAY_S = 86_400
-# A token is not used in its last minutes: a call that waits must not arrive too late.
+# A token is not used in its last minutes, because a waiting call must not arrive too late.
 SPARE_S = 600
 
 
 class WebPushAdapter(ToldByOwnServer):
     """A site's VAPID key.
 
-    Settings: vapid_private_key (base64url of 32 octets or of DER, or PEM), subject (mailto: or https:), link (where a
-    click leads else), icon, ttl_s (86400), urgency (normal), more_services (hosts, with commas), base_url and stand_in
-    (send everything there, encrypted for these keys: a sandbox), timeout_s (15), connections (32), webhook_secret,
-    webhook_max_age_s (300).
+    Settings: vapid_private_key (base64url of 32 bytes or of DER, or PEM), subject (mailto: or https:), link (opened by
+    a click, if a message names none), icon, ttl_s (86400), urgency (normal), more_services (hosts, comma-separated),
+    base_url and stand_in (send everything there, encrypted for these keys: a sandbox), timeout_s (15), connections
+    (32), webhook_secret, webhook_max_age_s (300).
     """
 
     channel: ClassVar[Channel] = Channel.WEB_PUSH
@@ -82,11 +82,11 @@ class WebPushAdapter(ToldByOwnServer):
 
     @property
     def public_key(self) -> str:
-        """What a site hands to `pushManager.subscribe` as applicationServerKey."""
+        """What a site passes to `pushManager.subscribe` as applicationServerKey."""
         return jwt.public_point(self._key)
 
     def build(self, message: Message) -> Request:
-        """Write what the browser's worker will read; it is encrypted when it is sent, each time anew."""
+        """Write what the browser's worker will read; it is encrypted anew each time it is sent."""
         shown = notice.read(message, keys=DATA_KEYS, pressed=BUTTONS, link=self._link)
         subscription.read(message.address, services=self._services)
         fields = {
@@ -128,7 +128,7 @@ class WebPushAdapter(ToldByOwnServer):
         return await call(self._http, url, request, body=reader.encrypt(request.body), headers=headers)
 
     def parse(self, response: Response) -> Receipt:
-        """Read the answer by its status; `provider_id` is the Location of the message, else the delivery's id."""
+        """Read the answer by its status; `provider_id` is the Location of the message, otherwise the delivery's id."""
         if (unanswered := fault_receipt(response)) is not None:
             return unanswered
         found = FACTS.classify(code=response.status)
@@ -159,7 +159,7 @@ class WebPushAdapter(ToldByOwnServer):
             raise Unsupported("The urgency of the push is wrong.", remedy=f"Use one of {', '.join(URGENCIES)}.")
         headers = {"TTL": str(ttl_s), "Urgency": str(urgency), DELIVERY_HEADER: message.event_id}
         if (topic := message.data.get("topic")) is not None:
-            # A service takes 32 characters of base64url; any words of a template become such.
+            # A service takes 32 characters of base64url; any words of a template are turned into such.
             digest = jwt.base64url(hashlib.sha256(str(topic).encode("utf-8", "replace")).digest())
             headers["Topic"] = digest[: FACTS.limit("topic_characters")]
         return headers

@@ -1,1 +1,1 @@
-"""The shell around the rules: gather, decide, store, act; settings, servers, workers and the command line."""
+"""The shell around the rules: gather, decide, store, act; and settings, servers, workers and the command line."""

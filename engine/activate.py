@@ -1,4 +1,4 @@
-"""Decide and act for one person now: a run of one, decided and sent before the answer is given."""
+"""Decide and act for one person now: a run of one person, decided and sent before the answer is given."""
 
 import os
 import socket
@@ -23,9 +23,9 @@ _SQL = queries("activate")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Activated:
-    """The decision for one person and what became of it.
+    """The decision for one person and its result.
 
-    `status` is the delivery's, None where nothing is sent; `due_at` says when it is tried again while it is `queued`.
+    `status` is the delivery's, None if nothing is sent; `due_at` says when it is tried again while it is `queued`.
     """
 
     decision_id: int
@@ -58,14 +58,14 @@ async def activate_profile(
     gateway: Gateway | None = None,
     reserved: Reserved | None = None,
 ) -> Activated:
-    """Decide for one person, named by either key, and send at once what was decided.
+    """Decide for one person, named by either key, and send the result at once.
 
-    Where the policy wants a model, `gateway` is asked; without one the score chooses, and the decision says so.
-    `reserved` is the key that the request came with: the run is noted with it, and one that it has begun before is gone
-    on with, so that a request that was cut off anywhere sends once however often it is made.
+    If the policy wants a model, `gateway` is asked; without a gateway the score chooses, and the decision says so.
+    `reserved` is the key that came with the request: the run is noted with it, and a run that the key has begun before
+    is continued, so that a request that was interrupted anywhere sends once, however often it is repeated.
 
-    Raises NotFound for an unknown person or campaign, Conflict for a campaign that is not active, InvalidInput where
-    none or both keys are given. A message that cannot leave now stays queued for the realtime lane.
+    Raises NotFound for an unknown person or campaign, Conflict for a campaign that is not active, InvalidInput if none
+    or both keys are given. A message that cannot leave now stays queued for the realtime lane.
     """
     started = perf_counter()
     if (ext_id is None) == (profile_id is None):
@@ -88,7 +88,7 @@ async def activate_profile(
 
 
 async def _think(db: Database, gateway: Gateway, *, tenant_id: UUID, batch_id: int) -> Decided:
-    """Ask, then decide; a worker that found the batch meanwhile may have done so (TAKEN)."""
+    """Ask a model, then decide. A worker that found the batch in the meantime may have decided already (TAKEN)."""
     thought = await think(db, gateway, tenant_id=tenant_id, batch_id=batch_id, clock=clock.now)
     async with db.transaction(tenant_id) as conn:
         return await decide_batch(conn, tenant_id=tenant_id, batch_id=batch_id, now=clock.now(), thought=thought)
@@ -106,7 +106,7 @@ async def _profile(conn: Transaction, *, ext_id: str | None, profile_id: int | N
 
 
 async def _begun(conn: Transaction, reserved: Reserved | None) -> tuple[int, int, int] | None:
-    """Give person, run and batch of what the request has begun before."""
+    """Give person, run and batch of what the request has already begun."""
     if reserved is None or reserved.run_id is None:
         return None
     row = await (await conn.execute(_SQL["begun"], {"run_id": reserved.run_id})).fetchone()
@@ -156,5 +156,5 @@ async def _result(conn: Transaction, *, run_id: int, profile_id: int, started: f
 
 
 def _owner() -> str:
-    """Name this process as the holder of a lease; it has no heartbeat, so it is believed until the lease ends."""
+    """Name this process as the holder of a lease. It has no heartbeat, so it is believed until the lease ends."""
     return f"request@{socket.gethostname()}:{os.getpid()}"

@@ -1,7 +1,9 @@
-"""Clean addresses: one spelling of each, or why it cannot be written to. Only the form is looked at, nothing is asked.
+"""Clean addresses: the one spelling of each, or why nobody can write to it.
 
-What people type most is recognised by a pattern; everything else goes to email-validator and phonenumbers. The patterns
-are narrower than the libraries and give what they give (tests/engine/test_addresses.py compares them).
+Only the form is checked, no server is asked.
+
+The most common spellings are recognised by a pattern; everything else goes to email-validator and phonenumbers. The
+patterns are narrower than the libraries and give the same results (tests/engine/test_addresses.py compares them).
 """
 
 import re
@@ -22,17 +24,18 @@ LONGEST = 2048
 
 @dataclass(frozen=True, slots=True)
 class Cleaned:
-    """An address as it is kept; `reason` says in a sentence why it cannot be written to, None where it can."""
+    """An address as it is stored; `reason` says in a sentence why nobody can write to it, None if one can."""
 
     value: str
     reason: str | None = None
 
 
 def clean(channel: Channel, value: str) -> Cleaned:
-    """Give the one spelling of an address; what is none stays as it was, composed (NFC) and trimmed. Never raises.
+    """Give the one spelling of an address; what is not an address only gets composed (NFC) and trimmed. Never raises.
 
-    A mail address is in lower case, its domain in ASCII form (IDNA); a phone number is E.164 with its plus, Vietnamese
-    where it names no country. Why the part before the @ is lowered too: docs/decisions/0009-lower-case-addresses.md.
+    A mail address becomes lower case, with its domain in ASCII form (IDNA); a phone number becomes E.164 with its plus,
+    and is Vietnamese if it names no country. Why the part before the @ becomes lower case too:
+    docs/decisions/0009-lower-case-addresses.md.
     """
     text = value.strip() if value.isascii() else unicodedata.normalize("NFC", value).strip(_EDGES)
     if not text:
@@ -44,7 +47,7 @@ def clean(channel: Channel, value: str) -> Cleaned:
 
 # --- mail ---
 
-# A domain of one label's longest length has no label that is too long. Two hyphens in a row may be Punycode.
+# A domain no longer than one label may be has no label that is too long. Two hyphens in a row may be Punycode.
 _LOCAL = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
 _LABEL = r"[A-Za-z0-9]+(?:-[A-Za-z0-9]+)*"
 _PLAIN_MAIL = re.compile(rf"(?=.{{1,64}}@.{{4,63}}\Z){_LOCAL}(?:\.{_LOCAL})*@(?:{_LABEL}\.)+[A-Za-z]{{2,}}")
@@ -63,18 +66,18 @@ def _mail(text: str) -> Cleaned:
 
 def _mail_by_library(text: str) -> Cleaned:
     try:
-        # No relay that speaks plain SMTP takes letters beyond ASCII before the @, and our mail channel offers no other.
+        # A relay that speaks plain SMTP takes only ASCII before the @, and our mail channel speaks nothing else.
         found = validate_email(
             text, check_deliverability=False, test_environment=True, strict=True, allow_smtputf8=False
         )
-    except ValueError as error:  # EmailNotValidError, and the UnicodeError of what IDNA cannot read
+    except ValueError as error:  # EmailNotValidError, and the UnicodeError of a domain that IDNA cannot encode
         return Cleaned(text, str(error) or "It is no e-mail address.")
     return Cleaned((found.ascii_email or found.normalized).lower())
 
 
 # --- phone numbers ---
 
-# Mobile prefixes of libphonenumber 9.0 for Vietnam; those of machines (0121, 0140, 0160) are left to the library.
+# Vietnam's mobile prefixes in libphonenumber 9.0; those of machines (0121, 0140, 0160) are left to the library.
 _WRITTEN = r"(?:(?:\+|00)?840?|0)?"
 _PLAIN_MOBILE = re.compile(
     rf"{_WRITTEN}((?:3\d\d|5[1689]\d|52[238]|559|7[06-9]\d|8[1-8]\d|89[6-9]|9[0-8]\d|99[013-9])\d{{6}})", re.ASCII
@@ -89,7 +92,7 @@ RENUMBERED: Mapping[str, str] = {
 }  # fmt: skip
 _OLD_MOBILE = re.compile(rf"{_WRITTEN}(1\d\d)(\d{{7}})", re.ASCII)
 _DIGITS = re.compile(r"\+?[0-9]+")
-# What a spreadsheet makes of a number.
+# What a spreadsheet turns a number into.
 _AS_FRACTION = re.compile(r"([0-9]{9,12})\.0")
 _INVISIBLE = "\ufeff\u200b\u200c\u200d\u200e\u200f\u2060"
 _EDGES = "".join(one for one in map(chr, range(0x3001)) if one.isspace()) + _INVISIBLE
@@ -130,7 +133,7 @@ def _phone(text: str) -> Cleaned:
 
 
 def _number(text: str) -> str:
-    """Give the digits, and the plus before them; whatever else is neither digit nor separator stays."""
+    """Give the digits, with the plus before them; any other character that is not a separator stays."""
     if not text.isascii():
         text = "".join(str(unicodedata.decimal(one, one)) for one in unicodedata.normalize("NFKC", text))
     text = text.lower().removeprefix("tel:")
@@ -161,7 +164,7 @@ def _phone_by_library(text: str, number: str) -> Cleaned:
 # --- what providers call their users ---
 
 _TELEGRAM = re.compile(r"-?[0-9]{1,20}|@[A-Za-z][A-Za-z0-9_]{3,31}")
-# Never taken for a phone number, which has at most 15 digits (E.164).
+# Never mistaken for a phone number, which has at most 15 digits (E.164).
 _ZALO_LEAST, _ZALO_MOST = (facts.load("zalo_oa").limit(f"user_id_{end}_digits") for end in ("least", "most"))
 _ZALO_USER = re.compile(rf"[0-9]{{{_ZALO_LEAST},{_ZALO_MOST}}}")
 _PAGE_SCOPED = re.compile(r"[A-Za-z0-9_-]{1,64}")

@@ -1,4 +1,4 @@
-"""Everything that a decision looks at: facts, rivals for a person's attention, and whom the policy's conditions ask."""
+"""Everything that a decision looks at: facts, rivals for a person's attention, and what a policy's conditions ask."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -28,9 +28,9 @@ async def gather_all(
     is_past: bool = False,
     is_rehearsed: bool = False,
 ) -> list[Facts]:
-    """Give everything that a decision for these people may look at, but twins and budget; see `facts.gather`.
+    """Give everything that a decision for these people may look at, except twins and budget; see `facts.gather`.
 
-    `events` and `is_rehearsed` are those of `find_lacks`.
+    `events` and `is_rehearsed` are passed to `find_lacks`.
     """
     policy = frame.policy
     known = await gather(
@@ -64,7 +64,7 @@ async def gather_all(
 
 
 async def _people(conn: Transaction, frame: Frame, known: Sequence[Facts], now: datetime) -> Mapping[int, Person]:
-    """Read what the policy's conditions look at, of those alone that concern this campaign."""
+    """Read what the policy's conditions look at, only for those that concern this campaign."""
     campaign = frame.campaign
     rules = [one.rule for one in frame.policy.requirements if one.scope.concerns(campaign.key, campaign.purpose)]
     if not rules:
@@ -76,7 +76,7 @@ async def _people(conn: Transaction, frame: Frame, known: Sequence[Facts], now: 
 async def _rivals(
     conn: Transaction, frame: Frame, known: Sequence[Facts], now: datetime
 ) -> Mapping[int, Sequence[Rival]]:
-    """Ask only where a cap that several campaigns share could leave room for one of them."""
+    """Ask only if a cap that several campaigns share could leave room for just one of them."""
     policy, campaign = frame.policy, frame.campaign
     shared = any(cap.scope is not CapScope.CAMPAIGN for cap in policy.caps)
     if policy.yields is None or not frame.has_rivals or not shared:
@@ -96,7 +96,7 @@ async def _rivals(
 
 
 async def _failed(conn: Transaction, frame: Frame, known: Sequence[Facts]) -> Mapping[int, Sequence[Failed]]:
-    """Ask where messages failed in the runs that this one follows."""
+    """Ask where messages failed in the runs that this one is a fallback for."""
     if not frame.is_fallback:
         return {}
     asked = {"run_id": frame.run_id, "profile_ids": [facts.profile_id for facts in known]}

@@ -13,7 +13,7 @@ from engine.db import APP_ROLE, admin
 from engine.failures import where
 from rules.errors import Misconfigured
 
-# One at a time, whoever else starts a process now: 0x1e0 is an arbitrary key of ours.
+# One at a time, whichever other process starts now; 0x1e0 is an arbitrary key of ours.
 _LOCK = "SELECT pg_advisory_xact_lock(480)"
 _AS_OWNER = "SET ROLE leo_owner"
 _PASSWORD = "ALTER ROLE {} LOGIN PASSWORD {}"  # noqa: S105 - a statement, no secret
@@ -32,9 +32,9 @@ class Applied:
 
 
 def bootstrap(admin_url: str, *, app_password: str | None = None) -> None:
-    """Make extensions and roles in the database of `admin_url`; give leo_app a login where a password is given.
+    """Create extensions and roles in the database of `admin_url`; leo_app gets a login if a password is given.
 
-    It is idempotent. Raises Misconfigured where the login is no superuser or an extension is missing.
+    It is idempotent. Raises Misconfigured if the login is not a superuser or an extension is missing.
     """
     with admin(admin_url) as connection:
         connection.execute(_LOCK)
@@ -44,15 +44,15 @@ def bootstrap(admin_url: str, *, app_password: str | None = None) -> None:
 
 
 def _give_password(connection: Connection[tuple[Any, ...]], password: str) -> None:
-    # Hashed here (SCRAM), so that the password itself is in no server log.
+    # Hashed here (SCRAM), so that no server log contains the password itself.
     hashed = connection.pgconn.encrypt_password(password.encode(), APP_ROLE.encode(), b"scram-sha-256").decode()
     connection.execute(sql.SQL(_PASSWORD).format(sql.Identifier(APP_ROLE), sql.Literal(hashed)))
 
 
 def upgrade(admin_url: str) -> Applied:
-    """Apply schema.sql as leo_owner, in one transaction, unless it is the one that was applied last.
+    """Apply schema.sql as leo_owner, in one transaction, unless it was already the last one applied.
 
-    Raises Misconfigured where `bootstrap` has not run, or a newer release has been at this database.
+    Raises Misconfigured if `bootstrap` has not run, or a newer release has already upgraded this database.
     """
     text = queries.schema()
     source_hash = hashlib.sha256(text.encode()).digest()
@@ -74,12 +74,12 @@ def upgrade(admin_url: str) -> Applied:
 
 
 def expected_schema() -> int:
-    """Read the version that this release's schema.sql writes down."""
+    """Read the version that this release's schema.sql records."""
     return max(map(int, _VERSIONS.findall(queries.schema())))
 
 
 def schema_version(connection: Connection[tuple[Any, ...]]) -> int | None:
-    """Give the version of the schema in this database, None where there is none."""
+    """Give the version of the schema in this database; None if there is no schema."""
     return _applied(connection)[0]
 
 
@@ -90,13 +90,13 @@ def _applied(connection: Connection[tuple[Any, ...]]) -> tuple[int | None, bytes
 
 
 def set_up_roles(admin_url: str, *, app_url: str) -> None:
-    """Bootstrap, leo_app logging in with the password of `app_url` where that is its user."""
+    """Bootstrap; leo_app logs in with the password of `app_url`, if that is its user."""
     login = conninfo_to_dict(app_url)
     password = login.get("password") if login.get("user") == APP_ROLE else None
     bootstrap(admin_url, app_password=str(password) if password else None)
 
 
 def set_up(admin_url: str, *, app_url: str) -> Applied:
-    """Bootstrap and upgrade in one go, leo_app logging in with the password of `app_url` where that is its user."""
+    """Bootstrap and upgrade in one go; leo_app logs in with the password of `app_url`, if that is its user."""
     set_up_roles(admin_url, app_url=app_url)
     return upgrade(admin_url)

@@ -1,8 +1,8 @@
-"""A campaign's budget: what it may use up, what it has used up, and using it up so that it is never overspent.
+"""A campaign's budget: what it may spend, what it has spent, and spending without ever overspending.
 
-A batch that is far from the limit reads what is left and writes what it used at its end: batches of a campaign go side
-by side. Near the limit a batch locks what is left before it reads, and batches go one after the other. Either way the
-last word is the locked sum at the end, in the transaction that queues the messages.
+A batch that is far from the limit reads what is left at its start and writes what it spent at its end, so batches of a
+campaign run in parallel. Near the limit, a batch locks what is left before it reads, and batches run one after the
+other. Either way the final check is the locked sum at the end, in the transaction that queues the messages.
 """
 
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ from rules.errors import Unavailable
 from rules.facts import Budget
 
 _SQL = queries("decide")
-# So many batches as this one may be under way without one of them overspending unseen.
+# This many batches of the same size may run at once without one of them overspending unseen.
 AHEAD = 50
 # As in rules/gates/campaign.py: sums of floats.
 _NEGLIGIBLE = 1e-6
@@ -25,7 +25,7 @@ _NEGLIGIBLE = 1e-6
 
 @dataclass(slots=True)
 class Purse:
-    """What one batch may use up: `budget` falls with each `spend`. `is_locked`: nobody else uses it up meanwhile."""
+    """What one batch may spend: `budget` falls with each `spend`. `is_locked`: nobody else can spend meanwhile."""
 
     campaign_id: int
     day: date
@@ -52,9 +52,9 @@ async def open_purse(
     people: int,
     highest_cost: float,
 ) -> Purse:
-    """Read what is left of the campaign's budget; `zone` is the tenant's, whose days a daily budget counts.
+    """Read what is left of the campaign's budget; `zone` is the tenant's, in whose days a daily budget counts.
 
-    `people` and `highest_cost` say how much the batch may use at most: where that may be too much, it is locked.
+    `people` and `highest_cost` bound what the batch can spend; if that may be too much, the budget is locked.
     """
     purse = await read_purse(conn, campaign_id=campaign_id, document=document, zone=zone, now=now)
     if not _is_tight(purse.budget, people * AHEAD, highest_cost):
@@ -65,7 +65,7 @@ async def open_purse(
 async def read_purse(
     conn: Transaction, *, campaign_id: int, document: Mapping[str, Any], zone: str, now: datetime
 ) -> Purse:
-    """Read what is left of the campaign's budget and lock nothing, for who only wants to know."""
+    """Read what is left of the campaign's budget without a lock, for callers that only want to know."""
     day = now.astimezone(ZoneInfo(zone)).date()
     is_daily = document.get("per") == "day"
     limits = Budget(
@@ -78,9 +78,9 @@ async def read_purse(
 
 
 async def close_purse(conn: Transaction, purse: Purse, *, messages: int, amount: float) -> None:
-    """Write down what was used: that of messages that are new, at most what `spend` was told.
+    """Write down what was spent on messages that are new, at most what `spend` was told.
 
-    Raises Unavailable where others used up the rest meanwhile: the batch has to be decided again, and is locked then.
+    Raises Unavailable if others have spent the rest meanwhile: the batch has to be decided again, with the lock.
     """
     if not messages:
         return
@@ -96,7 +96,7 @@ async def close_purse(conn: Transaction, purse: Purse, *, messages: int, amount:
 
 
 async def _locked(conn: Transaction, purse: Purse) -> Budget:
-    """Give what is used up, which nobody else changes until the transaction ends."""
+    """Give what is spent; nobody else can change it until the transaction ends."""
     values = _values(purse)
     if not purse.is_daily:
         await conn.execute(_SQL["spend_in_turn"], values)

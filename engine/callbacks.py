@@ -1,7 +1,7 @@
-"""Callbacks as they were posted: each kept once before a word of it is read, so that it can be read again.
+"""Callbacks as they were posted: each is stored once before any of it is read, so that it can be read again.
 
-A callback about a message that is not there yet (the provider was faster than our own log) is read again by itself, and
-any of them when somebody asks for it: what is known already is not stored twice.
+A callback about a message that is not there yet (the provider was faster than our own log) is read again automatically,
+and any of them on request: what is already known is not stored twice.
 """
 
 import hashlib
@@ -25,18 +25,19 @@ from engine.outcomes import Recorded, record_outcomes
 from engine.queries import queries
 from rules.errors import InvalidInput, LeoError, NotFound
 
-# What reading a body may depend on. Of other headers of a provider's own the names are kept, for they say which of its
-# callbacks it is; no signature and no token is.
+# The headers that reading a body may depend on. Of a provider's other own headers only the names are kept, because they
+# tell which of its callbacks it is; no signature and no token is kept.
 KEPT_HEADERS = ("content-type", "x-zevent-server")
 MOST_HEADERS = 50
-# After 15 s, 1 min, 4 min, ... and 17 h a callback about nobody is about nobody.
+# After 15 s, 1 min, 4 min, ... and 17 h, a callback about an unknown message is given up.
 AGAIN_AFTER = timedelta(seconds=15)
 MOST_READINGS = 8
-# They hold what people wrote: a month is enough to find a mistake in.
+# They contain what people wrote, and a month is enough to find a mistake in.
 KEPT = timedelta(days=30)
 ERROR_LIMIT = 500
-# What PostgreSQL says of a body that it cannot hold: a value that is none, one that no column takes, a key longer than
-# an index keeps. A broken reference is none of them: its row went meanwhile, and the provider is to tell it again.
+# What PostgreSQL says about a body that it cannot store: an invalid value, one too large for its column, a key too long
+# for an index. A broken reference is not among them: its row was removed meanwhile, and the provider should repeat the
+# callback.
 _UNHELD = (psycopg.DataError, errors.CheckViolation, errors.NotNullViolation, errors.ProgramLimitExceeded)
 
 _SQL = queries("callbacks")
@@ -47,11 +48,11 @@ class Status(StrEnum):
     """What became of a callback."""
 
     READ = "read"
-    """All of it that we have a word for is kept."""
+    """Everything in it that we have a word for is stored."""
     UNKNOWN = "unknown"
-    """Some of it is about a message or person that is not here (yet)."""
+    """Some of it is about a message or a person that is not here (yet)."""
     UNREADABLE = "unreadable"
-    """It was signed, and is not what the provider's callbacks look like."""
+    """It was signed, but does not look like the provider's callbacks."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +76,7 @@ class Callback:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What reading one callback came to."""
+    """The result of reading a callback once."""
 
     status: Status
     recorded: Recorded
@@ -92,7 +93,7 @@ async def keep(
     body: bytes,
     now: datetime,
 ) -> Reading:
-    """Keep a verified callback and read it; one that was posted before is not read again where all of it is known."""
+    """Store a verified callback and read it; a repeated one is not read again if everything in it is known."""
     kept_headers = _kept(headers)
     values = {
         "channel_id": channel_id,
@@ -114,7 +115,7 @@ async def keep(
 async def take_mail(
     conn: Transaction, adapters: Adapters, *, tenant_id: UUID, channel: str, body: bytes, now: datetime
 ) -> Reading:
-    """Keep a mail that came back for the channel of this name: whoever hands it on is trusted. Raises NotFound."""
+    """Take a mail that came back for the channel with this name; whoever passes it on is trusted. Raises NotFound."""
     row = await (await conn.execute(_SQL["channel"], {"name": channel})).fetchone()
     if row is None:
         raise NotFound(f"There is no channel {channel!r}.", remedy="Give the name it was connected under.")
@@ -140,7 +141,7 @@ async def replay(conn: Transaction, adapters: Adapters, *, tenant_id: UUID, call
 
 
 async def replay_next(conn: Transaction, adapters: Adapters, *, tenant_id: UUID, now: datetime) -> Reading | None:
-    """Read the callback that has been due for longest; None where none is due."""
+    """Read the callback that has been due the longest; None if none is due."""
     row = await (await conn.execute(_SQL["take_due"], {"now": now})).fetchone()
     return None if row is None else await _again(conn, adapters, tenant_id=tenant_id, row=row, now=now)
 
@@ -148,7 +149,7 @@ async def replay_next(conn: Transaction, adapters: Adapters, *, tenant_id: UUID,
 async def list_callbacks(
     conn: Transaction, *, status: Status | None = None, after: int = 0, limit: int = 100
 ) -> list[Callback]:
-    """Give callbacks beyond the id `after` without their bodies, of one status where it is given."""
+    """Give callbacks beyond the id `after`, without their bodies; of one status, if given."""
     values = {"status": status, "after": after, "limit": limit}
     return [_callback(row) for row in await (await conn.execute(_SQL["page"], values)).fetchall()]
 
@@ -184,7 +185,7 @@ async def _read(
     if isinstance(incoming, str):
         return await _settle(conn, kept, Reading(Status.UNREADABLE, Recorded(), incoming), now=now)
     try:
-        # A savepoint: what PostgreSQL cannot hold costs the outcomes, never the callback that is kept.
+        # A savepoint: what PostgreSQL cannot store costs the outcomes, but never the callback itself.
         async with conn.transaction():
             recorded = await record_outcomes(
                 conn,
@@ -196,7 +197,7 @@ async def _read(
     except InvalidInput as error:
         return await _settle(conn, kept, Reading(Status.UNREADABLE, Recorded(), str(error)), now=now)
     except _UNHELD as error:
-        # Its first sentence alone: the detail quotes the row, which is what somebody wrote.
+        # Only its first sentence: the detail quotes the row, which is what somebody wrote.
         said = error.diag.message_primary or type(error).__name__
         return await _settle(conn, kept, Reading(Status.UNREADABLE, Recorded(), said), now=now)
     status = Status.UNKNOWN if recorded.unknown else Status.READ
@@ -217,7 +218,7 @@ def _parsed(adapter: Adapter, headers: Mapping[str, str], body: bytes) -> Sequen
     except InvalidInput as error:
         return str(error)
     except Exception as error:
-        # An adapter may be of another package; its mistake must not make the provider give our address up.
+        # An adapter may come from another package; its bug must not make the provider give up on our address.
         log.exception("a callback could not be read", extra={"channel": adapter.channel})
         return f"The adapter raised {type(error).__name__}."
 

@@ -1,8 +1,8 @@
-"""The time that work goes by: the database's, carried on between looks by a clock that nobody can set.
+"""The time that all work goes by: the database's, continued between looks by a clock that nobody can set.
 
 Leases, quiet hours, caps and dates are compared with instants that the database wrote. A host whose own clock is an
-hour off, or jumps, would give up what others have in hand and wake people at night. Until a process has looked, it
-believes its own clock.
+hour off, or jumps, would take work from others and wake people at night. Until a process has looked for the first time,
+it believes its own clock.
 """
 
 import asyncio
@@ -16,16 +16,16 @@ from datetime import UTC, datetime, timedelta
 from engine.db import Database
 from rules.errors import LeoError
 
-# How often a process looks that has nothing else to ask so regularly: by then a quartz is milliseconds off.
+# How often a process looks that has no other regular reason to: a quartz drifts by milliseconds in that time.
 LOOK_S = 60.0
-# A look that took longer says less than the last one: half of it is how far it may be off.
+# A look that took longer than the last one says less: it may be off by half its duration.
 WORST_LOOK_S = 1.0
 _NOW = "SELECT clock_timestamp() AS at"
 
 
 @dataclass(slots=True)
 class _Anchor:
-    """What the database said, and what the monotonic clock said in the middle of the look."""
+    """What the database said, and what the monotonic clock showed in the middle of the look."""
 
     at: datetime | None = None
     mark_s: float = 0.0
@@ -35,7 +35,7 @@ _anchor = _Anchor()
 
 
 def now() -> datetime:
-    """Give the instant, in UTC."""
+    """Give the present instant, in UTC."""
     if _anchor.at is None:
         return datetime.now(UTC)
     return _anchor.at + timedelta(seconds=time.monotonic() - _anchor.mark_s)
@@ -54,7 +54,10 @@ async def look(db: Database) -> float:
 
 @asynccontextmanager
 async def watched(db: Database) -> AsyncIterator[None]:
-    """Go by the database's time meanwhile. Raises LeoError where it cannot be asked first; later it may be away."""
+    """Go by the database's time inside the block.
+
+    Raises LeoError if the first look fails; later the database may be away.
+    """
     await look(db)
     looking = asyncio.create_task(_look_forever(db))
     try:
@@ -72,5 +75,5 @@ async def _look_forever(db: Database) -> None:
 
 
 def forget() -> None:
-    """Believe this host's own clock again."""
+    """Go by this host's own clock again."""
     _anchor.at = None

@@ -1,11 +1,11 @@
 """The first consent: what an administrator of an account agreed to becomes a connected channel.
 
-Who begins one in a browser is sent to the provider with a signed state and comes back with a code; the verifier of PKCE
-and the application's secret stay here, sealed. Coming back changes nothing: whoever began it finishes it, once, with
-the key that began it.
+Whoever begins one in a browser is sent to the provider with a signed state and comes back with a code; the PKCE
+verifier and the application's secret stay here, sealed. Coming back changes nothing: whoever began the consent finishes
+it, once, with the same API key.
 
-The code is used up by asking, so everything else is checked before. A pair that could not be stored is lost: the
-consent is given again, which costs a click.
+Asking for the tokens uses up the code, so everything else is checked before. If the pair of tokens could not be stored
+it is lost: the consent has to be given again, which costs a click.
 """
 
 import json
@@ -32,12 +32,12 @@ from rules.faults import Fault
 
 KINDS = (words.Channel.ZALO_OA, words.Channel.ZALO_TEMPLATE)
 RETURN_PATH = "/oauth/zalo"
-"""Where Zalo sends the administrator back: below the API's public address."""
+"""Where Zalo sends the administrator back to, below the API's public address."""
 LIFE = timedelta(minutes=15)
-"""Longer than a code lives (ten minutes), and time to read a page before."""
+"""Longer than a code lives (ten minutes), plus time to read a page before."""
 MOST_BEGUN = 20
 _VERIFIER = facts.load("zalo_oa").limit("code_verifier_characters")
-# 32 random bytes are 43 letters: what a verifier has.
+# 32 random bytes give 43 characters, the length of a verifier.
 _VERIFIER_BYTES = 32
 _PURPOSE = b"leo consent state v1"
 _STATE_BYTES = 16 + 8 + 8
@@ -47,7 +47,7 @@ _SQL = queries("consents")
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """Whose consent comes back, and until when."""
+    """Whose consent comes back, and until when it may."""
 
     tenant_id: UUID
     consent_id: int
@@ -55,7 +55,7 @@ class State:
 
 
 class States:
-    """Signs states and reads them; `secret` is LEO_CREDENTIAL_KEY."""
+    """Signs and reads states; `secret` is LEO_CREDENTIAL_KEY."""
 
     def __init__(self, secret: str) -> None:
         self._signer = Signer(secret, _PURPOSE)
@@ -65,7 +65,7 @@ class States:
         return self._signer.sign(state.tenant_id.bytes + state.consent_id.to_bytes(8) + until.to_bytes(8))
 
     def read(self, text: str, *, now: datetime) -> State:
-        """Give what was signed; raises Unauthorized where it was not signed here, or has ended."""
+        """Give what was signed; raises Unauthorized if it was not signed here, or has expired."""
         body = self._signer.verify(text)
         if body is None or len(body) != _STATE_BYTES:
             raise Unauthorized("This state is none of ours.", remedy="Begin the consent again.")
@@ -99,9 +99,9 @@ async def begin(
     by: str,
     now: datetime,
 ) -> Begun:
-    """Begin a consent that `by` may finish once within LIFE; `settings` as for `connect_zalo`.
+    """Begin a consent that `by` may finish once within LIFE; `settings` are those of `connect_zalo`.
 
-    Raises InvalidInput where something does not fit, Conflict where a channel of this name is of another kind.
+    Raises InvalidInput if something does not fit, Conflict if the channel with this name is of another kind.
     """
     _check(kind, name, settings)
     row = await (await conn.execute(_SQL["kind_of_name"], {"name": name})).fetchone()
@@ -148,9 +148,9 @@ async def finish(
     egress: Egress,
     now: datetime,
 ) -> Channel:
-    """Connect the channel of a consent that came back with a code. It is used up first, whatever comes of the code.
+    """Connect the channel of a consent that came back with a code. The consent is used up first, whatever happens then.
 
-    Raises NotFound where `by` began no such consent that is still open, Conflict where Zalo gives no tokens for it.
+    Raises NotFound if `by` began no such consent that is still open, Conflict if Zalo gives no tokens for it.
     """
     asked = _read(states, state, now)
     row = None
@@ -201,8 +201,8 @@ async def connect_zalo(
 ) -> Channel:
     """Exchange a consent's code for the first pair of tokens and connect the channel with it.
 
-    `settings` has app_id and app_secret, and may have what else the channel knows. Raises InvalidInput where something
-    does not fit, GrantEnded where Zalo refuses the code, TryAgain where it could not be asked.
+    `settings` has app_id and app_secret, and may have other settings of the channel. Raises InvalidInput if something
+    does not fit, GrantEnded if Zalo refuses the code, TryAgain if Zalo could not be asked.
     """
     _check(kind, name, settings)
     if len(code_verifier) != _VERIFIER:
@@ -220,7 +220,7 @@ async def connect_zalo(
 
 
 async def _earlier(conn: Transaction, vault: Vault, tenant_id: UUID, kind: str, name: str) -> dict[str, Any]:
-    """Give what a channel of this name knew, such as its webhook's secret: a new consent ends none of that."""
+    """Give what the channel with this name already has, such as its webhook's secret; a new consent keeps it."""
     row = await (await conn.execute(_SQL["earlier"], {"kind": kind, "name": name})).fetchone()
     if row is None:
         return {}
@@ -236,7 +236,7 @@ def _check(kind: str, name: str, settings: Mapping[str, Any]) -> None:
 
 
 def _read(states: States, state: str, now: datetime) -> State:
-    """Read a state; one that is none of ours is told as one that is open no more."""
+    """Read a state; one that is not ours is reported in the same words as an expired one."""
     try:
         return states.read(state, now=now)
     except Unauthorized as error:

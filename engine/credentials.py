@@ -1,8 +1,8 @@
 """Provider credentials, encrypted at rest (Fernet: AES-128-CBC with HMAC-SHA256) under LEO_CREDENTIAL_KEY.
 
-The setting may hold several keys, the newest first: that one seals, all of them open, until
-`leo credentials rotate` has sealed everything with it.
-A sealed value is bound to its tenant, channel and name: moved to another row it does not open.
+The setting may contain several keys, the newest first: that one seals and all of them open, until `leo credentials
+rotate` has sealed everything with the newest. A sealed value is bound to its tenant, channel and name; moved to another
+row it does not open.
 """
 
 import json
@@ -18,7 +18,7 @@ from engine.keys import name_of, split_keys
 from engine.queries import queries
 from rules.errors import Misconfigured
 
-# Which of a channel's settings are credentials: stored sealed, never shown again.
+# The settings of a channel that are credentials: stored sealed, never shown again.
 SECRET_SETTINGS = frozenset(
     {
         *("verify_token", "service_account", "vapid_private_key", "visitor_key"),
@@ -30,7 +30,7 @@ _SQL = queries("credentials")
 
 
 class Vault:
-    """Seals and opens credentials. Raises Misconfigured where a key is not 32 bytes in URL-safe base64."""
+    """Seals and opens credentials. Raises Misconfigured if a key is not 32 bytes in URL-safe base64."""
 
     def __init__(self, keys: str) -> None:
         given = split_keys(keys)
@@ -47,7 +47,7 @@ class Vault:
         return self._fernet.encrypt(json.dumps([str(tenant_id), channel_id, name, value]).encode())
 
     def anew(self, sealed: bytes, *, of: str) -> bytes:
-        """Seal with the newest key what any of them sealed, for the same place; raises Misconfigured where none did."""
+        """Seal with the newest key what any of them sealed, for the same place; raises Misconfigured if none did."""
         try:
             return self._fernet.rotate(sealed)
         except InvalidToken as error:
@@ -57,7 +57,7 @@ class Vault:
             ) from error
 
     def open(self, sealed: bytes, *, tenant_id: UUID, channel_id: int, name: str) -> str:
-        """Give the value; raises Misconfigured where it was sealed with another key or for another place."""
+        """Give the value; raises Misconfigured if it was sealed with another key or for another place."""
         try:
             *place, value = json.loads(self._fernet.decrypt(sealed))
         except InvalidToken as error:
@@ -75,7 +75,7 @@ def _unopened(name: str, channel_id: int, why: str) -> Misconfigured:
 
 
 def split(settings: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
-    """Part a channel's settings into those to store as they are and the credentials, a key file as its JSON."""
+    """Split a channel's settings into plain ones and credentials; a key file becomes its JSON text."""
     plain = {name: value for name, value in settings.items() if name not in SECRET_SETTINGS}
     given = {name: value for name, value in settings.items() if name in SECRET_SETTINGS and value is not None}
     return plain, {name: json.dumps(value) if isinstance(value, dict) else str(value) for name, value in given.items()}
@@ -84,7 +84,7 @@ def split(settings: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
 async def store(
     connection: Transaction, vault: Vault, *, tenant_id: UUID, channel_id: int, secrets: Mapping[str, str]
 ) -> None:
-    """Seal and store a channel's credentials in place of those it had."""
+    """Seal and store a channel's credentials, replacing those it had."""
     await _write(connection, vault, "replace", tenant_id, channel_id, secrets)
 
 

@@ -33,15 +33,16 @@ APP_ROLE = "leo_app"
 OLDEST_SERVER = 160000
 # A client that hangs inside a transaction holds its locks no longer than this.
 IDLE_IN_TRANSACTION_MS = 300_000
-# The rows of a batch of 500 decisions are 3 MB and are read three times: PostgreSQL's 4 MB writes them to disk between.
+# The rows of a batch of 500 decisions are 3 MB and are read three times; with its default of 4 MB PostgreSQL would
+# write them to disk in between.
 WORK_MEM = "16MB"
-# Statements about one person take longer to plan than to run, and their plans depend on no value.
+# Statements about one person take longer to plan than to run, and their plans do not depend on a value.
 _PLANNED_ONCE = {"plan_cache_mode": "force_generic_plan"}
-# The border of what belongs to no tenant yet: creating one.
+# The tenant of what belongs to no tenant yet, such as creating one.
 PLATFORM = UUID(int=0)
 
-# Of a session that serves one query of a user's. It notices within a second that its client is gone; one worker, one
-# sort of 16 MB at a time: what a user asks shall not slow down what campaigns need.
+# For a session that serves one query of a user. It notices within a second that its client is gone; it gets one worker
+# and one sort of 16 MB at a time, so that what a user asks does not slow campaigns down.
 _READER_SETTINGS = {
     "search_path": "ag_catalog",
     "default_transaction_read_only": "on",
@@ -53,8 +54,8 @@ _READER_SETTINGS = {
 }
 
 _SET_TENANT = "SELECT set_config('leo.tenant', %s, true)"
-# Behind a pooler each transaction may be on another session, which keeps nothing of ours: all is set for it alone,
-# AGE's library is loaded by a value of its type, and nothing is prepared.
+# Behind a pooler each transaction may run in another session, which keeps none of our settings. So everything is set
+# per transaction, AGE's library is loaded by using a value of its type, and nothing is prepared.
 _SET_ALL = "SELECT set_config(key, value, true), '0'::ag_catalog.agtype FROM jsonb_each_text(%s)"
 _SET_TRACE = "SELECT set_config('leo.traceparent', %s, true)"
 _READ_ONLY = "SET TRANSACTION READ ONLY"
@@ -69,7 +70,7 @@ _HAS_SCHEMA = "SELECT to_regclass('public.schema_migration') IS NOT NULL AS appl
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """A pool's connections, and who waits for one."""
+    """A pool's connections, and how many callers wait for one."""
 
     idle: int
     used: int
@@ -83,9 +84,9 @@ class Database:
         self._url = url
         self._nice = nice
         self._timeout_s = settings.database_connect_timeout_s
-        # Where what may be late is read, while it can be (engine/replica.py).
+        # Where reads that may be late go, while possible (engine/replica.py).
         self.replica: Database | None = None
-        # Sessions of readers; behind a pooler it is the pooler that keeps them.
+        # Reader sessions; behind a pooler it is the pooler that keeps them.
         self.idle = Idle()
         self._is_pooled = settings.database_pooler == "transaction"
         self._settings = session_settings(url, settings)
@@ -109,9 +110,9 @@ class Database:
     ) -> AsyncIterator[Self]:
         """Connect, check server and schema, and close at the end.
 
-        `is_planned_once`: for a process whose statements are about a few people each. `nice`: how far its sessions step
-        back for others where the server runs on this host. Raises Unavailable where the
-        server cannot be reached, Misconfigured where it is too old or not set up.
+        `is_planned_once`: for a process whose statements are each about a few people. `nice`: how far its sessions step
+        back for others if the server runs on this host. Raises Unavailable if the server cannot be reached,
+        Misconfigured if it is too old or not set up.
         """
         db = cls(url, settings, is_planned_once=is_planned_once, nice=nice)
         await db._check()
@@ -128,8 +129,9 @@ class Database:
     ) -> AsyncIterator[Transaction]:
         """One transaction inside one tenant's border; it commits at the end and rolls back on any error.
 
-        `is_repeatable`: where the server crashes within a second this may be undone as a whole, and would be done
-        again; so its commit waits for no disk. What commits later on the server is never kept without it.
+        `is_repeatable`: the work can simply be done again, so its commit does not wait for the disk. If the server
+        crashes within a second, the transaction may be undone as a whole; what the server commits later is never kept
+        without it.
         """
         async with self._transaction(tenant_id, read_only=read_only) as connection:
             if is_repeatable:
@@ -138,7 +140,7 @@ class Database:
 
     @asynccontextmanager
     async def before_tenant(self) -> AsyncIterator[Transaction]:
-        """One transaction without a tenant: the router's functions answer, every table is empty."""
+        """One transaction without a tenant: the router's functions answer, every table looks empty."""
         async with self._transaction(None, read_only=False) as connection:
             yield connection
 
@@ -162,11 +164,11 @@ class Database:
 
     @property
     def is_pooled(self) -> bool:
-        """Whether a pooler stands before the server."""
+        """Whether a pooler stands in front of the server."""
         return self._is_pooled
 
     def usage(self) -> Usage:
-        """Tell how the pool is used now."""
+        """Say how the pool is used now."""
         stats = self._pool.get_stats()
         size, idle = stats.get("pool_size", 0), stats.get("pool_available", 0)
         return Usage(idle=idle, used=size - idle, waiting=stats.get("requests_waiting", 0))
@@ -179,9 +181,9 @@ class Database:
             await connection.execute(_SET_TENANT, (str(tenant_id),))
 
     async def reader(self, *, role: str, password: str, application: str, statement_ms: int) -> Session:
-        """Connect as a tenant's reader: read-only, small, and gone soon after who asked. Raises psycopg's errors.
+        """Connect as a tenant's reader: read-only, small, and gone soon after whoever asked. Raises psycopg's errors.
 
-        Behind a pooler it is inside a transaction that holds all of this.
+        Behind a pooler the connection is inside a transaction that has all these settings.
         """
         values = _READER_SETTINGS | {"statement_timeout": str(statement_ms)}
         conninfo = make_conninfo(
@@ -222,14 +224,14 @@ class Database:
             )
 
     async def _check_session(self, connection: AsyncConnection[DictRow]) -> None:
-        """A pooler that was told to ignore our settings would have every session without them."""
+        """If a pooler was told to ignore our settings, every session would lack them."""
         row = await (await connection.execute(_TIMEOUT)).fetchone()
         if row is None or row["ms"] != int(self._settings["statement_timeout"]):
             raise _behind_a_pooler(self._url)
 
     async def _configure(self, connection: Transaction) -> None:
         await _load_age(connection)
-        # Behind a pooler a session is everybody's.
+        # Behind a pooler a session is shared by everybody.
         if self._nice and not self._is_pooled:
             step_back(connection, self._nice)
 
@@ -248,7 +250,7 @@ async def _load_age(connection: Transaction) -> None:
 
 
 def _loads(written: bytes | str) -> Any:
-    """Read JSON the fast way (a batch of 500 people: 9 ms against 25); long numbers, which it rounds, the other."""
+    """Read JSON with the fast parser (500 people: 9 ms, not 25), and long numbers, which it rounds, with json."""
     text = written.encode() if isinstance(written, str) else written
     return json.loads(text) if _LONG_NUMBER.search(text) else orjson.loads(text)
 
@@ -262,7 +264,10 @@ def _check_server(version: int) -> None:
 
 
 def session_settings(url: str, settings: Settings) -> dict[str, str]:
-    """Give what holds while we work: as leo_app, whoever logs in. Raises Misconfigured where the URL cannot be read."""
+    """Give the settings that hold while we work: as leo_app, whoever logs in.
+
+    Raises Misconfigured if the URL cannot be read.
+    """
     statement_ms = round(settings.database_statement_timeout_s * 1000)
     values = {
         "search_path": "public,ag_catalog",
@@ -277,14 +282,14 @@ def session_settings(url: str, settings: Settings) -> dict[str, str]:
     return values if is_app else values | {"role": APP_ROLE}
 
 
-# A line that went dead without a word is noticed after a minute; by itself TCP waits for two hours.
+# A dead connection is noticed after a minute; by default TCP waits for two hours.
 _NOTICED = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3, "tcp_user_timeout": 60_000}
 
 
 def app_conninfo(url: str, settings: Settings, session: Mapping[str, str] | None = None) -> str:
-    """Give the connection string of a process, bounded in time; `session`, else all of ours, is set where it begins.
+    """Give the connection string of a process, with time limits; `session`, else all our settings, is set at its start.
 
-    Raises Misconfigured where the URL cannot be read.
+    Raises Misconfigured if the URL cannot be read.
     """
     session = session_settings(url, settings) if session is None else session
     try:

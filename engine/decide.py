@@ -28,23 +28,23 @@ _SQL = queries("decide")
 
 
 class BatchState(StrEnum):
-    """What became of a batch that was asked for."""
+    """What became of a batch that was to be decided."""
 
     DECIDED = "decided"
     HELD = "held"
-    """Run or campaign is paused: it stays due."""
+    """Its run or campaign is paused: it stays due."""
     CANCELLED = "cancelled"
     TAKEN = "taken"
-    """It is done already, or another worker is deciding it."""
+    """It is already done, or another worker is deciding it."""
     UNTHOUGHT = "unthought"
-    """A model is to choose, and nobody was asked yet: it stays due."""
+    """A model is to choose, and none has been asked yet: it stays due."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decided:
-    """What deciding a batch came to; only decisions that are new count.
+    """The result of deciding a batch; only decisions that are new count.
 
-    `reasons` counts "chosen" and the gates; `wake_ups` are the new batches for those who wait, each with its time;
+    `reasons` counts "chosen" and the gates; `wake_ups` are the new batches for people who wait, each with its time;
     `missing` are people who are no longer there.
     """
 
@@ -61,13 +61,13 @@ class Decided:
 
 
 async def due_batches(conn: Transaction, *, lane: Lane, now: datetime, most: int) -> list[int]:
-    """Give the tenant's first batches in a lane that are due and in nobody's hands."""
+    """Give the tenant's first batches in a lane that are due and that nobody is working on."""
     found = await conn.execute(_SQL["due_batches"], {"lane": lane, "now": now, "most": most})
     return [row["batch_id"] for row in await found.fetchall()]
 
 
 async def put_off(conn: Transaction, *, batch_id: int, until: datetime) -> None:
-    """Let a batch that cannot be decided now be due later."""
+    """Make a batch that cannot be decided now due later."""
     await conn.execute(_SQL["put_off"], {"batch_id": batch_id, "later": until})
 
 
@@ -82,36 +82,40 @@ async def decide_batch(
 ) -> Decided:
     """Decide for everybody in the batch; `now` is aware. The caller's transaction is the batch's.
 
-    Beyond `most` people the others become a batch of their own, due as this one was. `thought` is what asking models
-    came to; None leaves a batch that wants it undecided (UNTHOUGHT), for who can ask.
+    Beyond `most` people the rest become a batch of their own, due when this one was. `thought` is the result of asking
+    models; with None, a batch that needs one stays undecided (UNTHOUGHT), for a caller that can ask.
 
-    Raises InvalidInput where the campaign's policy cannot be read, Unavailable where it has to be tried again.
+    Raises InvalidInput if the campaign's policy cannot be read, Unavailable if it has to be tried again.
     """
     frame = await lock_frame(conn, batch_id)
     if frame is None:
         return Decided(batch_id=batch_id, state=BatchState.TAKEN)
-    if frame.standing is Standing.HELD:
-        return Decided(batch_id=batch_id, state=BatchState.HELD, run_id=frame.run_id, lane=frame.lane)
-    if frame.standing is Standing.CANCELLED:
+    state = _undecided(frame, thought)
+    if state is BatchState.CANCELLED:
         await close(
-            conn,
-            frame,
-            BatchStatus.CANCELLED,
-            batch_ids=[batch_id],
-            run_ids=[frame.run_id],
-            waiting=(),
-            now=now,
+            conn, frame, BatchStatus.CANCELLED, batch_ids=[batch_id], run_ids=[frame.run_id], waiting=(), now=now
         )
-        return Decided(batch_id=batch_id, state=BatchState.CANCELLED, run_id=frame.run_id, lane=frame.lane)
-    if thought is None and wants_thought(frame):
-        return Decided(batch_id=batch_id, state=BatchState.UNTHOUGHT, run_id=frame.run_id, lane=frame.lane)
-
+    if state is not None:
+        return Decided(batch_id=batch_id, state=state, run_id=frame.run_id, lane=frame.lane)
     if most is not None and len(frame.profile_ids) > most:
         await conn.execute(_SQL["part"], {"batch_id": batch_id, "most": most})
         frame = replace(frame, profile_ids=frame.profile_ids[:most])
+    return await _decide(conn, frame, tenant_id=tenant_id, now=now, thought=thought or UNASKED)
+
+
+def _undecided(frame: Frame, thought: Thought | None) -> BatchState | None:
+    """Say why the batch is not decided now; None if it is."""
+    if frame.standing is Standing.HELD:
+        return BatchState.HELD
+    if frame.standing is Standing.CANCELLED:
+        return BatchState.CANCELLED
+    return BatchState.UNTHOUGHT if thought is None and wants_thought(frame) else None
+
+
+async def _decide(conn: Transaction, frame: Frame, *, tenant_id: UUID, now: datetime, thought: Thought) -> Decided:
     purse = await purse_of(conn, frame, now)
     facts, reached = await _gather(conn, frame, now)
-    choose = await recall(conn, frame, facts, now, thought or UNASKED)
+    choose = await recall(conn, frame, facts, now, thought)
     sheet = Sheet(frame, tenant_id, canonical(frame.campaign.to_document()))
     decisions, rows = await Table(frame, now, reached, purse, choose).decide_all(facts, lambda _: sheet)
     made = await record(conn, frame, rows, now=now)
@@ -123,16 +127,10 @@ async def decide_batch(
         if one.wait_until is not None
     ]
     wake_ups = await close(
-        conn,
-        frame,
-        BatchStatus.DONE,
-        batch_ids=[frame.batch_id],
-        run_ids=[frame.run_id],
-        waiting=waiting,
-        now=now,
+        conn, frame, BatchStatus.DONE, batch_ids=[frame.batch_id], run_ids=[frame.run_id], waiting=waiting, now=now
     )
     return Decided(
-        batch_id=batch_id,
+        batch_id=frame.batch_id,
         state=BatchState.DECIDED,
         run_id=frame.run_id,
         lane=frame.lane,
@@ -146,12 +144,12 @@ async def decide_batch(
 
 
 async def _gather(conn: Transaction, frame: Frame, now: datetime) -> tuple[list[Facts], Twins]:
-    """Read the facts, after the people and whoever may be the same person are locked.
+    """Read the facts, after locking the people and whoever may be the same person.
 
-    Without the lock two campaigns that decide at the same instant both find a free place under a frequency cap, and
-    two batches of a run each write to one of two twins. Rows, not advisory locks: 500 of those times a dozen workers
-    would fill PostgreSQL's shared lock table (6,400 by default), and a row lock costs 3 us. The facts are statements of
-    their own, for their snapshot has to be taken with the locks in hand.
+    Without the lock, two campaigns that decide at the same instant would both find room under a frequency cap, and two
+    batches of a run could each write to one of two twins. It locks rows and takes no advisory locks: 500 of those times
+    a dozen workers would fill PostgreSQL's shared lock table (6,400 by default), and a row lock costs 3 us. The facts
+    are read by statements of their own, because their snapshot has to be taken while the locks are held.
     """
     reached = await lock_twins(
         conn,

@@ -17,9 +17,11 @@ _SQL = queries("decisions")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """One decision; each of `candidates` is a verdict as rules.verdicts writes it. Lists leave the last four empty.
+    """One decision; each of `candidates` is a verdict as rules.verdicts writes it.
 
-    `archived_at`: since when it is in the archive, None while it is live.
+    Lists leave the last four fields empty.
+
+    `archived_at` is when it was moved to the archive, None while it is live.
     """
 
     decision_id: int
@@ -55,7 +57,7 @@ async def list_decisions(
     before: int | None = None,
     limit: int = 100,
 ) -> list[Decision]:
-    """Give decisions, newest first, those before the decision `before`; of one person or campaign where given."""
+    """Give decisions, newest first, those before the decision `before`; of one person or campaign, if given."""
     values = {
         "tenant_id": tenant_id,
         "profile_id": profile_id,

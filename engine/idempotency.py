@@ -1,11 +1,11 @@
-"""Answering a request once: the same key and request get the same answer for a day, and the work is done one time.
+"""Answering a request once: the same key and request get the same answer for a day, and the work is done once.
 
-Claim, work and answer are one transaction. The turn is an advisory lock of that transaction, so that whoever holds it
-and dies gives it back with the connection; a request that fails leaves nothing, and its key is free again.
+Claim, work and answer are one transaction. The claim is an advisory lock of that transaction, so that a process that
+dies gives it back with its connection; a request that fails leaves nothing, and its key is free again.
 
-Work that must commit in parts (a message is logged before a provider is called) reserves its key instead, and completes
-it at the end; where it dies in between, the key is free after a minute. What it has begun by then is noted with the
-key, in the transaction that begins it, and whoever comes with the key again goes on with that.
+Work that has to commit in parts (a message is logged before a provider is called) reserves its key instead, and
+completes it at the end; if the process dies in between, the key is free after a minute. What the work has begun is
+noted with the key, in the transaction that begins it, and a repeated request continues from there.
 """
 
 import hashlib
@@ -26,7 +26,7 @@ _SQL = queries("idempotency")
 
 @dataclass(frozen=True, slots=True)
 class Once:
-    """One request by its key: whose, which operation, and a hash of everything that was asked."""
+    """One request by its key: its tenant, its operation, and a hash of everything that was asked."""
 
     tenant_id: UUID
     operation: str
@@ -35,14 +35,14 @@ class Once:
 
     @property
     def lock(self) -> int:
-        """The number of the advisory lock: 64 bits of a hash, signed as PostgreSQL has it."""
+        """The number of the advisory lock: 64 bits of a hash, signed as in PostgreSQL."""
         place = f"{self.tenant_id}\n{self.operation}\n{self.key}".encode()
         return int.from_bytes(hashlib.sha256(place).digest()[:8], signed=True)
 
 
 @dataclass(frozen=True, slots=True)
 class Reserved:
-    """A request whose key is held; `run_id` is the run that it has begun before, if it has."""
+    """A request whose key is held; `run_id` is the run that it has already begun, if any."""
 
     request: Once
     run_id: int | None = None
@@ -55,7 +55,7 @@ class Answer:
 
 
 def once(*, tenant_id: UUID, operation: str, key: str, asked: bytes) -> Once:
-    """Name a request; `asked` is all of it that must be the same. Raises InvalidInput for a key that cannot be used."""
+    """Identify a request; `asked` is all of it that must be the same. Raises InvalidInput for an unusable key."""
     if not 1 <= len(key) <= LONGEST_KEY or not key.isascii() or not key.isprintable():
         raise InvalidInput(
             "The Idempotency-Key cannot be used.", remedy=f"Send 1 to {LONGEST_KEY} printable ASCII characters."
@@ -64,9 +64,9 @@ def once(*, tenant_id: UUID, operation: str, key: str, asked: bytes) -> Once:
 
 
 async def claim(conn: Transaction, request: Once, vault: Vault) -> Answer | None:
-    """Take the turn for a request, or give the answer it has had.
+    """Claim a request, or give the answer it already has.
 
-    Raises InProgress where another transaction has the turn, InvalidInput where the key was used for another request.
+    Raises InProgress if another transaction has claimed it, InvalidInput if the key was used for another request.
     """
     row = await (await conn.execute(_SQL["claim"], {**_values(request), "lock": request.lock})).fetchone()
     if row is None or not row["is_mine"]:
@@ -88,7 +88,7 @@ async def claim(conn: Transaction, request: Once, vault: Vault) -> Answer | None
 
 
 async def remember(conn: Transaction, request: Once, answer: Answer, vault: Vault, *, is_secret: bool) -> None:
-    """Keep the answer for a day, sealed where it holds a secret. Raises InProgress where another came first."""
+    """Keep the answer for a day, encrypted if it contains a secret. Raises InProgress if another came first."""
     response = {"sealed": _seal(vault, request, answer.body)} if is_secret else {"body": answer.body}
     values = {**_values(request), "status": answer.status, "response": Jsonb(response)}
     if await (await conn.execute(_SQL["remember"], values)).fetchone() is None:
@@ -96,7 +96,7 @@ async def remember(conn: Transaction, request: Once, answer: Answer, vault: Vaul
 
 
 async def reserve(conn: Transaction, request: Once) -> Reserved:
-    """Hold the key for a minute beyond this transaction. Raises InProgress where another came first."""
+    """Hold the key for a minute beyond this transaction. Raises InProgress if another came first."""
     row = await (await conn.execute(_SQL["reserve"], _values(request))).fetchone()
     if row is None:
         raise _in_progress(request)
@@ -104,7 +104,7 @@ async def reserve(conn: Transaction, request: Once) -> Reserved:
 
 
 async def begin(conn: Transaction, reserved: Reserved, *, run_id: int) -> None:
-    """Note the run that the transaction begins. Raises InProgress where another holds the key by now."""
+    """Note the run that the transaction begins. Raises InProgress if another holds the key by now."""
     values = {**_values(reserved.request), "run_id": run_id}
     if await (await conn.execute(_SQL["begin"], values)).fetchone() is None:
         raise _in_progress(reserved.request)
@@ -117,12 +117,12 @@ async def complete(conn: Transaction, request: Once, answer: Answer) -> None:
 
 
 async def release(conn: Transaction, request: Once) -> None:
-    """Free the key of a reserved request that failed; one that had begun a run is gone on with."""
+    """Free the key of a reserved request that failed; one that has begun a run will be continued."""
     await conn.execute(_SQL["release"], _values(request))
 
 
 async def forget_expired(conn: Transaction, *, tenant_id: UUID) -> int:
-    """Remove answers older than a day, and give how many there were."""
+    """Remove answers older than a day; give how many there were."""
     return (await conn.execute(_SQL["forget"], {"tenant_id": tenant_id})).rowcount
 
 

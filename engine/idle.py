@@ -1,4 +1,4 @@
-"""Readers' sessions that stay open for a moment after their work, for who asks the same graph next, one at a time."""
+"""Reader sessions kept open for a moment after their work, for the next caller with the same graph, one at a time."""
 
 import asyncio
 from collections.abc import Hashable
@@ -9,7 +9,7 @@ from psycopg import AsyncConnection
 from psycopg.pq import TransactionStatus
 from psycopg.rows import TupleRow
 
-# Somebody who looks around clicks again within a minute.
+# Somebody who is exploring clicks again within a minute.
 KEPT_S = 60.0
 MOST = 16
 
@@ -25,7 +25,7 @@ class _Waiting:
 
 
 class Idle:
-    """At most one session for each key and `most` in all; the one that waited longest makes room."""
+    """At most one session for each key and `most` in all; the one that has waited longest makes room."""
 
     def __init__(self, *, most: int = MOST, kept_s: float = KEPT_S) -> None:
         self._most = most
@@ -33,7 +33,7 @@ class Idle:
         self._waiting: dict[Hashable, _Waiting] = {}
 
     def take(self, key: Hashable) -> Opened | None:
-        """Give what that waits, unless the server has ended it meanwhile."""
+        """Take the session that waits, unless the server has ended it meanwhile."""
         found = self._waiting.pop(key, None)
         if found is None:
             return None
@@ -45,7 +45,7 @@ class Idle:
         return None
 
     def keep(self, key: Hashable, opened: Opened) -> None:
-        """Let a session wait that has nothing to do any more."""
+        """Keep a session that has nothing more to do."""
         self._end(key)
         while len(self._waiting) >= self._most:
             self._end(next(iter(self._waiting)))
@@ -64,7 +64,7 @@ class Idle:
 
 
 def _is_alive(session: Session) -> bool:
-    """Look at what the server said meanwhile, its farewell first and then the end of the line; nothing is asked."""
+    """Look at what the server has sent: its farewell first, then the end of the connection. Nothing is asked."""
     try:
         for _ in range(2):
             session.pgconn.consume_input()

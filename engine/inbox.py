@@ -1,4 +1,4 @@
-"""The inbox on a tenant's web site: messages kept until their visitor saw them, and what the visitor does there."""
+"""The inbox on a tenant's web site: messages kept until their visitor has seen them, and what the visitor does."""
 
 import hashlib
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -19,11 +19,11 @@ from rules.errors import Conflict, NotFound
 from rules.words import Channel, OutcomeType
 
 FACTS = facts.load("chat")
-# A message nobody looked at for a quarter is news to nobody.
+# A message that nobody looked at for a quarter of a year is no longer news.
 KEPT = timedelta(days=90)
 SILENT_S = float(FACTS.limit("heartbeat_s"))
 LONGEST = timedelta(hours=1)
-"""A stream ends after this, so that a person who was erased or a key that was changed counts; browsers come again."""
+"""A stream ends after this, so that erasing a person or changing a key takes effect; browsers reconnect."""
 SIGNED_FOR_S = 300.0
 
 _SQL = queries("inbox")
@@ -43,7 +43,7 @@ class Posted:
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """Where a message stands; `duplicate`: it was there before."""
+    """Where a message is stored; `duplicate`: it was there before."""
 
     message_id: int
     duplicate: bool
@@ -62,12 +62,15 @@ class Letter:
 
 
 def check(inbox: Inbox, headers: Mapping[str, str], body: bytes, *, now: datetime) -> None:
-    """Raise SignatureInvalid unless the body was posted by the channel's own adapter a moment ago."""
+    """Raise SignatureInvalid unless the channel's own adapter posted the body a moment ago."""
     signature.verify(inbox.key, headers, body, now=now.timestamp(), max_age_s=SIGNED_FOR_S)
 
 
 async def put(conn: Transaction, inbox: Inbox, posted: Posted, *, now: datetime) -> Kept:
-    """Keep a message, once an event id. Raises Conflict for a person who was erased, or another channel's event id."""
+    """Store a message, once per event id.
+
+    Raises Conflict for a person who was erased, or another channel's event id.
+    """
     await conn.execute(_SQL["turn"], {"channel_id": str(inbox.channel_id), "address": posted.address})
     values = {
         "channel_id": inbox.channel_id,
@@ -88,10 +91,10 @@ async def put(conn: Transaction, inbox: Inbox, posted: Posted, *, now: datetime)
 async def follow(
     db: Database, visitor: Visitor, stream: Stream, *, after: int = 0, silent_s: float = SILENT_S
 ) -> AsyncIterator[Letter | None]:
-    """Give what the visitor has not seen, then each new message; None where nothing happened for a while.
+    """Give what the visitor has not seen, then each new message; None if nothing happened for a while.
 
-    `after` above 0 resumes a stream: all beyond that message, seen or not. It ends with the token, or after an hour.
-    It looks when the stream is woken, and seldom by itself; no transaction is open between two looks.
+    `after` above 0 resumes a stream: all messages beyond it, seen or not. It ends with the token, or after an hour. It
+    looks when the stream is woken, and now and then by itself; no transaction is open between two looks.
     """
     until = min(visitor.expires_at, datetime.now(UTC) + LONGEST)
     resumed, spoke_at = after > 0, monotonic()
@@ -111,7 +114,7 @@ async def follow(
 
 
 async def read(conn: Transaction, visitor: Visitor, *, up_to: int, now: datetime) -> int:
-    """Mark what stands there up to a message as seen, and give how many were not before; each is an outcome."""
+    """Mark everything up to a message as seen; give how many were unseen before. Each of those is an outcome."""
     values = {"channel_id": visitor.channel_id, "address": visitor.address, "up_to": up_to, "now": now}
     rows = await (await conn.execute(_SQL["read"], values)).fetchall()
     told = [
@@ -130,11 +133,11 @@ async def read(conn: Transaction, visitor: Visitor, *, up_to: int, now: datetime
 
 
 async def reply(conn: Transaction, visitor: Visitor, *, reply_id: str, text: str, now: datetime) -> Recorded:
-    """Keep what a visitor wrote, once a `reply_id`: an outcome of the newest message there, and the event chat.message.
+    """Store what a visitor wrote, once per `reply_id`: an outcome of the newest message, and the event chat.message.
 
-    Raises NotFound where nobody has the address any more.
+    Raises NotFound if nobody has the address any more.
     """
-    # An id that another visitor chose too is another one.
+    # An id that another visitor happens to use too is a different id.
     told_as = hashlib.sha256(f"{visitor.address}\0{reply_id}".encode()).hexdigest()
     told = Incoming(
         provider_id=f"reply:{told_as[:32]}",

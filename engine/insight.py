@@ -1,6 +1,6 @@
-"""Insight for whoever looks at a page: bounded in people, steps and edges, and looked at anew after a few minutes.
+"""Insight for a page: bounded in people, steps and edges, and computed again after a few minutes.
 
-`leo graph insight` looks at a whole graph instead, for as long as that takes; both count in the same way.
+`leo graph insight` looks at a whole graph instead, however long that takes; both count in the same way.
 """
 
 import asyncio
@@ -30,7 +30,7 @@ _SQL = queries("insight")
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """Where journeys pass: a touchpoint with its name, or the start, bought or left, without one."""
+    """A stop of journeys: a touchpoint with its name, or start, bought or left without one."""
 
     kind: str
     name: str | None
@@ -38,7 +38,7 @@ class Stop:
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """So many journeys went from one stop straight to the next."""
+    """This many journeys went directly from one stop to the next."""
 
     origin: Stop
     target: Stop
@@ -47,7 +47,7 @@ class Flow:
 
 @dataclass(frozen=True, slots=True)
 class Touchpoint:
-    """`effect`: which share of all buying would be lost without it, of 1; `journeys` that went through it."""
+    """`effect`: the share of all purchases (0 to 1) that would be lost without it; `journeys` went through it."""
 
     name: str
     effect: float
@@ -56,7 +56,7 @@ class Touchpoint:
 
 @dataclass(frozen=True, slots=True)
 class Community:
-    """So many people who share more with each other than with others; `such_as` are keys of a few."""
+    """People who share more with each other than with others; `such_as` are the keys of a few."""
 
     people: int
     such_as: tuple[str, ...]
@@ -65,7 +65,7 @@ class Community:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Insight:
-    """Of the newest `people`; `is_cut`: there are more people, steps or edges than were looked at."""
+    """About the newest `people`; `is_cut`: there are more people, steps or edges than were looked at."""
 
     people: int
     is_cut: bool
@@ -76,14 +76,14 @@ class Insight:
 
 
 class Insights:
-    """What was seen of each tenant, for a few minutes; of many who ask at once one looks."""
+    """Each tenant's insight, kept for a few minutes; if many ask at once, only one looks."""
 
     def __init__(self) -> None:
         self._seen: OrderedDict[UUID, Insight] = OrderedDict()
         self._locks: dict[UUID, asyncio.Lock] = {}
 
     async def of(self, db: Database, tenant_id: UUID) -> Insight:
-        """Give what a tenant's people show, as of a few minutes ago at most."""
+        """Give what a tenant's people show, at most a few minutes old."""
         lock = self._locks.setdefault(tenant_id, asyncio.Lock())
         async with lock:
             found = self._seen.get(tenant_id)
@@ -98,7 +98,7 @@ class Insights:
 
 
 async def look(db: Database, tenant_id: UUID) -> Insight:
-    """Look at a tenant's newest people now; what is computed here is computed beside the event loop."""
+    """Look at a tenant's newest people now; the computing is done outside the event loop."""
     async with db.transaction(tenant_id, read_only=True) as conn:
         (whose,) = await (await conn.execute(_SQL["people"], {"most": MOST_PEOPLE})).fetchall()
         first = {"first_id": whose["first_id"]}
@@ -129,7 +129,7 @@ def _touchpoints(steps: Sequence[Mapping[str, Any]]) -> tuple[Touchpoint, ...]:
         target = one["ending"] or str(one["target_id"])
         counted[origin, target] = one["journeys"]
         if one["ending"] is None:
-            # Everybody who comes to a touchpoint comes by one step, for the graph has one edge to each.
+            # Everybody reaches a touchpoint by a single step, because the graph has one edge to each.
             passed[target] = passed.get(target, 0) + one["journeys"]
             names[target] = one["target"]
     most = dict(sorted(passed.items(), key=lambda one: -one[1])[:MOST_POINTS])

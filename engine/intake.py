@@ -1,6 +1,7 @@
-"""Reading profiles as they are sent: each document checked before anything is written, each mistake with its person.
+"""Reading profiles as they are sent: each document is checked before anything is written; a mistake names its person.
 
-Every text is composed (NFC) and every address cleaned; an ext_id stays as it was sent, for callers find people by it.
+Every text is composed (NFC) and every address cleaned; an ext_id stays as it was sent, because callers find people by
+it.
 """
 
 import sys
@@ -26,7 +27,7 @@ TARGETS: Mapping[str, str | None] = {
 }
 LONGEST_EXT_ID = 255
 LONGEST_VALUE = 2048
-# A consent from the future would outlast every withdrawal; a clock may be a little ahead.
+# A consent from the future would outlast every withdrawal, but a clock may be a little ahead.
 CLOCK_TOLERANCE = timedelta(hours=1)
 _CHANNELS: Mapping[str, Channel] = {channel.value: channel for channel in Channel}
 _TEXTS = ("name", "locale", "zone")
@@ -34,9 +35,9 @@ _TEXTS = ("name", "locale", "zone")
 
 @dataclass(slots=True)
 class Intake:
-    """The documents of one call parted by table; a record names its person by ext_id until the ids are known.
+    """The documents of one call, split by table; a record names its person by ext_id until the ids are known.
 
-    `listed` are those whose addresses are given: what is not among them is gone.
+    `listed` are people whose addresses are given: any other address they had is removed.
     """
 
     profiles: list[dict[str, Any]] = field(default_factory=list)
@@ -47,7 +48,7 @@ class Intake:
 
 
 def read(documents: Sequence[Mapping[str, Any]]) -> Intake:
-    """Check and part the documents; raises InvalidInput naming the first person and field that is wrong."""
+    """Check and split the documents; raises InvalidInput naming the first person and field that is wrong."""
     intake = Intake()
     latest = datetime.now(UTC) + CLOCK_TOLERANCE
     seen: set[str] = set()
@@ -107,7 +108,7 @@ def _attributes(ext_id: str, given: Any) -> dict[str, Any]:
 
 
 def _addresses(ext_id: str, given: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Give one row an address: of two spellings of one the first counts, or the first that says whether it is valid."""
+    """Give one row per address: of two spellings the first counts, or the first that says whether it is valid."""
     rows: dict[tuple[str, str], dict[str, Any]] = {}
     for one in given:
         row = _address(ext_id, one)
@@ -168,7 +169,7 @@ def _relation(ext_id: str, one: Mapping[str, Any]) -> dict[str, Any]:
         "ext_id": ext_id,
         "kind": kind,
         "target_kind": TARGETS[kind],
-        # A person is found by the ext_id as it was sent.
+        # A person is looked up by the ext_id as it was sent.
         "key": key if TARGETS[kind] else one["key"],
         "name": _optional_text(ext_id, "relations.name", one.get("name")),
         "weight": float(weight),

@@ -1,4 +1,4 @@
-"""The keys of LEO_CREDENTIAL_KEY: one, or several separated by commas while it is changed, the newest first."""
+"""The keys of LEO_CREDENTIAL_KEY: one, or several separated by commas while it is being changed, the newest first."""
 
 import hashlib
 
@@ -9,5 +9,5 @@ def split_keys(text: str) -> list[str]:
 
 
 def name_of(key: str) -> str:
-    """Name a key without telling it; the name is stored with what it sealed."""
+    """Give a name for a key that does not reveal it; the name is stored with what the key sealed."""
     return hashlib.sha256(b"leo credential key " + key.encode()).hexdigest()[:12]

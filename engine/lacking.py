@@ -1,6 +1,7 @@
-"""Lacking: what templates cannot be written without and people do not have, known before a message is queued.
+"""Lacking: values that templates need and people do not have, known before a message is queued.
 
-Only what a template prints whatever else is so counts. What it prints under a condition is seen when it is written.
+Only values that a template prints unconditionally count. One that it prints under a condition is found when the message
+is rendered.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,12 +17,12 @@ from engine.queries import queries
 from engine.templates import Version, certain, version_of
 from rules.facts import Facts, Lack
 
-# Approved templates never change, so what was read once holds.
+# Approved templates never change, so what was read once stays valid.
 MOST_KNOWN = 4096
-# What an activation may take the time for: 50,000 people are counted in a fifth of a second.
+# What an activation can afford: 50,000 people are counted in a fifth of a second.
 MOST_LOOKED_AT = 50_000
 FEW = 5
-# What every message is written with; and what a list or a text answers of itself, whatever is in it.
+# Values that every message gets; and attributes that every list or text has, whatever is in it.
 ALWAYS = frozenset({"profile", "profile.ext_id", "profile.locale", "profile.zone", "profile.attributes"})
 CAMPAIGN = frozenset({"campaign", "campaign.key", "campaign.name", "campaign.purpose"})
 OF_ITSELF = frozenset({"size", "first", "last"})
@@ -32,18 +33,18 @@ _known: dict[tuple[UUID, int], "Needs"] = {}
 
 @dataclass(frozen=True, slots=True)
 class Needs:
-    """What one version of a template cannot be written without, by the locale it is written in."""
+    """What one version of a template needs, by the locale it is rendered in."""
 
     version: Version
     names: Mapping[str, frozenset[str]]
 
     def of(self, locale: str) -> frozenset[str]:
-        """Give the names for somebody of this locale."""
+        """Give the names for a person with this locale."""
         return self.names[self.version.pick(locale)]
 
 
 def needs_of(version: Version) -> Needs:
-    """Find out what a version needs; raises InvalidInput where it is no valid Liquid."""
+    """Find out what a version needs; raises InvalidInput if it is not valid Liquid."""
     return Needs(version, {locale: _asked(certain(bodies)) for locale, bodies in version.bodies.items()})
 
 
@@ -75,10 +76,10 @@ async def find_lacks(
     events: Mapping[int, int] | None = None,
     is_rehearsed: bool = False,
 ) -> dict[int, tuple[Lack, ...]]:
-    """Give what the people lack of what the frame's templates need, by profile; those who lack nothing are left out.
+    """Give what the people lack of what the frame's templates need, by profile; people who lack nothing are left out.
 
-    `events` gives what first asked, by profile, where that is not the frame's event for all of them. `is_rehearsed`:
-    the event is still to come, so what it will say is taken to be there.
+    `events` gives the triggering event by profile, if that is not the frame's event for all of them. `is_rehearsed`:
+    the event is still to come, so its values are assumed to be there.
     """
     template_ids = [one.template_id for one in frame.candidates if one.template_id is not None]
     needs = await all_needs(conn, tenant_id=frame.tenant_id, template_ids=template_ids)
@@ -104,7 +105,7 @@ async def find_lacks(
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """What the templates ask of people of one locale: each name once with its parts, and the names of each template."""
+    """What the templates ask about people of one locale: each name once with its parts, and the names per template."""
 
     names: tuple[tuple[str, str, tuple[str, ...]], ...]
     templates: Mapping[int, frozenset[str]]
@@ -151,7 +152,7 @@ class _Person:
 
 @dataclass(frozen=True, slots=True)
 class Lacking:
-    """How many of the people looked at lack what a template needs, with the ext_ids of a few of them."""
+    """How many of the people looked at lack a value that a template needs, with the ext_ids of a few of them."""
 
     template_id: int
     template: str
@@ -173,9 +174,9 @@ async def count_lacking(
     snapshot_id: int | None = None,
     is_eventless: bool = False,
 ) -> list[Lacking]:
-    """Count who lacks what among the members of a snapshot, or among everybody; of the first MOST_LOOKED_AT of them.
+    """Count who lacks what among the members of a snapshot, or among everybody; only the first MOST_LOOKED_AT of them.
 
-    `is_eventless`: no event asks, so nobody has what an event would say; else that is taken to be there.
+    `is_eventless`: no event triggers it, so nobody has an event's values; otherwise those are assumed to be there.
     """
     needs = await all_needs(conn, tenant_id=tenant_id, template_ids=template_ids)
     if not needs:

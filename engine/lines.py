@@ -1,7 +1,7 @@
-"""The log: one line for what happened, as JSON or as text, with what it was about; no addresses, messages or secrets.
+"""The log: one line per happening, as JSON or text, with its context; no addresses, messages or secrets.
 
-What a line is about (request, tenant, run, batch, decision, delivery) is said once, around the work, and stands in
-every line that the work writes, beside what the line itself names in `extra`.
+The context (request, tenant, run, batch, decision, delivery) is given once, around the work, and is part of every line
+that the work writes, next to the line's own fields in `extra`.
 """
 
 import json
@@ -21,7 +21,7 @@ _about: ContextVar[dict[str, Any] | None] = ContextVar("leo_about", default=None
 
 @contextmanager
 def about(**what: Any) -> Iterator[None]:
-    """Say what the lines of this work are about, beside what is said around it."""
+    """Give the log lines of this work their context, in addition to that around it."""
     before = _about.set({**(_about.get() or {}), **what})
     try:
         yield
@@ -30,7 +30,7 @@ def about(**what: Any) -> Iterator[None]:
 
 
 def note(**what: Any) -> None:
-    """Add what became known to what the work is about: it stands in the lines of who began it too."""
+    """Add to the context of this work; it also shows in lines of the code that gave the context."""
     known = _about.get()
     if known is not None:
         known.update(what)
@@ -43,7 +43,7 @@ def _fields(record: logging.LogRecord) -> dict[str, Any]:
 
 
 class JsonLines(logging.Formatter):
-    """Writes time, level, logger, event, what it is about and, of an error, its traceback."""
+    """Writes time, level, logger, event, context and, for an error, its traceback."""
 
     def format(self, record: logging.LogRecord) -> str:
         line: dict[str, Any] = {
@@ -59,7 +59,7 @@ class JsonLines(logging.Formatter):
 
 
 class TextLines(logging.Formatter):
-    """The same for a person's eyes; a line break in a value cannot begin a line of its own."""
+    """The same for human readers; a line break in a value cannot start a line of its own."""
 
     def format(self, record: logging.LogRecord) -> str:
         fields = " ".join(f"{name}={_plain(value)}" for name, value in _fields(record).items())
@@ -82,7 +82,7 @@ def configure(level: str, form: str) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLines() if form == "json" else TextLines())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
-    # It tells every job's start and end, and warns of jobs that the sweeper has long replaced.
+    # arq logs every job's start and end, and warns about jobs that the sweeper has long replaced.
     logging.getLogger("arq").setLevel(logging.ERROR)
     for library in ("aiohttp", "httpx", "psycopg.pool", "urllib3", "opentelemetry", "uvicorn"):
         logging.getLogger(library).setLevel(logging.WARNING)

@@ -1,4 +1,4 @@
-"""Signed tokens that stand in links: bytes and 16 of their HMAC-SHA256 in URL-safe base64, a key for each purpose."""
+"""Signed tokens for links: bytes and 16 bytes of their HMAC-SHA256 in URL-safe base64, one key per purpose."""
 
 import base64
 import binascii
@@ -11,7 +11,7 @@ _MAC_BYTES = 16
 
 
 class Signer:
-    """`secret` is LEO_CREDENTIAL_KEY; a key for this purpose alone is derived from each of its keys.
+    """`secret` is LEO_CREDENTIAL_KEY; from each of its keys, one for this purpose is derived.
 
     The newest signs; what the others signed stays valid.
     """
@@ -23,12 +23,12 @@ class Signer:
         return _written(body + _mac(self._keys[0], body))
 
     def verify(self, token: str) -> bytes | None:
-        """Give what was signed; None where this was not signed here."""
+        """Give what was signed; None if it was not signed here."""
         try:
             signed = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
         except (binascii.Error, ValueError):
             return None
-        if _written(signed) != token:  # the last letter may hold bits that say nothing
+        if _written(signed) != token:  # the last letter may hold bits without meaning
             return None
         body, mac = signed[:-_MAC_BYTES], signed[-_MAC_BYTES:]
         return body if any(hmac.compare_digest(mac, _mac(key, body)) for key in self._keys) else None

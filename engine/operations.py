@@ -1,4 +1,4 @@
-"""How the work of one tenant stands: what waits in the lanes, what is stuck and why, and how the channels do."""
+"""The state of one tenant's work: what waits in the lanes, what is stuck and why, and how the channels are doing."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,9 +9,9 @@ from engine.db import Transaction
 from engine.queries import queries
 from rules.words import DeliveryStatus, Lane
 
-# What is longer is said to be at least as long; channels are judged by so many of the newest messages.
+# Counting stops here: a longer queue is reported as at least this long, and channels are judged by this many messages.
 MOST = 10_000
-# A worker takes what is due within seconds; who waits longer waits for something else.
+# A worker takes due work within seconds; work that waits longer is waiting for something else.
 PATIENCE = timedelta(minutes=2)
 TROUBLED = (DeliveryStatus.UNCERTAIN, DeliveryStatus.DEAD, DeliveryStatus.FAILED)
 _SQL = queries("operations")
@@ -19,7 +19,7 @@ _SQL = queries("operations")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LaneLoad:
-    """`in_hand`: being sent now; `lost`: of those, in the hands of a worker that has not been heard of."""
+    """`in_hand`: being sent now; `lost`: those of them held by a worker that has not been heard of."""
 
     lane: Lane
     batches_due: int
@@ -34,7 +34,7 @@ class LaneLoad:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stuck:
-    """Batches or messages (`what`) that are due and not done, and why; `run_ids`: the first 20 runs they are of."""
+    """Batches or messages (`what`) that are due and not done, and why; `run_ids` are the first 20 of their runs."""
 
     what: str
     campaign_id: int
@@ -63,7 +63,7 @@ class ChannelHealth:
 
     @property
     def error_share(self) -> float | None:
-        """Which part of what was tried did not arrive at the provider, 0 to 1; None where nothing was tried."""
+        """The share (0 to 1) of attempts that did not reach the provider; None if nothing was attempted."""
         bad = sum(self.messages.get(status, 0) for status in TROUBLED)
         tried = bad + self.messages.get(DeliveryStatus.SENT, 0)
         return bad / tried if tried else None
@@ -77,7 +77,7 @@ class Overview:
 
 
 async def overview(conn: Transaction) -> Overview:
-    """Tell how the work stands now."""
+    """Give the present state of the work."""
     values = {"most": MOST, "patience": PATIENCE}
     lanes = await (await conn.execute(_SQL["lanes"], values)).fetchall()
     stuck = await (await conn.execute(_SQL["stuck"], values)).fetchall()

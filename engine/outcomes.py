@@ -1,8 +1,8 @@
-"""Learn: what providers tell of messages becomes outcomes, each once, and counts from the next decision on.
+"""Learn: what providers report about messages becomes outcomes, each once, and counts from the next decision on.
 
-A bounce closes the address and lets another channel take the place of its message, an unsubscription or complaint
-withdraws consent, and any answer to a message nobody was sure of shows that it arrived. What a person does by
-themselves (follows, writes) is an event too: it opens the provider's window, and a campaign may wait for it.
+A bounce makes the address invalid and lets another channel take over its message; an unsubscription or complaint
+withdraws consent; any reaction to an uncertain message shows that it arrived. What people do by themselves (follow,
+write) is also an event: it opens the provider's window, and a campaign may be waiting for it.
 """
 
 import re
@@ -29,7 +29,7 @@ _ZALO = (Channel.ZALO_OA, Channel.ZALO_TEMPLATE)
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """How many outcomes and events were new, told before, or about nobody here; `runs` are what events started."""
+    """How many outcomes and events were new, repeated, or about nobody here; `runs` were started by the events."""
 
     new: int = 0
     duplicate: int = 0
@@ -45,14 +45,14 @@ async def record_outcomes(
     incoming: Sequence[Incoming],
     channel: Channel | None = None,
 ) -> Recorded:
-    """Keep what was told; `channel_id` is the channel it came through, None where only our own event ids are named.
+    """Store what was reported; `channel_id` is the channel it came through, None if it only names our own event ids.
 
-    `channel` is its kind: an address is then found however the provider spells it. Raises InvalidInput where
-    a document cannot be stored.
+    `channel` is its kind, so that an address is found however the provider spells it. Raises InvalidInput if a document
+    cannot be stored.
     """
     if not incoming:
         return Recorded()
-    # A withdrawal of next year, told by a clock that is wrong, would outlast every consent until then.
+    # A withdrawal dated next year by a wrong clock would outlast every consent until then.
     now = clock.now()
     incoming = [replace(outcome, at=min(outcome.at, now)) for outcome in incoming]
     rows = [_row(place, outcome, channel) for place, outcome in enumerate(incoming)]
@@ -73,7 +73,7 @@ async def record_outcomes(
     places = [place for place, _ in row["events"]]
     events = [_event(channel, channel_id, incoming[place], ext_id) for place, ext_id in row["events"]]
     recorded = await record_events(conn, tenant_id=tenant_id, events=events, source=SOURCE)
-    # What is an outcome too was counted as one.
+    # What is also an outcome was counted as one.
     alone = [one for place, one in zip(places, recorded.events, strict=True) if incoming[place].type is None]
     repeated = sum(one.duplicate for one in alone)
     return replace(told, new=told.new + len(alone) - repeated, duplicate=told.duplicate + repeated, runs=recorded.runs)
@@ -110,7 +110,7 @@ def _event(channel: Channel, channel_id: int | None, told: Incoming, ext_id: str
 
 
 def _value(raw: Mapping[str, Any]) -> float | None:
-    """Give what a purchase was worth, where it is said."""
+    """Give the value of a purchase, if it is reported."""
     value = raw.get("value")
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     # A whole number of JSON may be larger than any float.

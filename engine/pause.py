@@ -1,9 +1,8 @@
-"""When Python's own machinery holds work up: the collector, and whose turn it is among threads.
+"""When Python's own machinery slows work down: the garbage collector, and threads taking turns.
 
-Work that makes many objects has no cycles: the collector, which looks for cycles alone, rests meanwhile.
-
-A page of 1,000 documents is some 50,000 objects; the collector looked at them some seventy times while they were made,
-which was a quarter of all that the process did.
+Work that makes many objects makes no cycles, and cycles are all that the collector looks for, so it rests meanwhile. A
+page of 1,000 documents is some 50,000 objects; while they were made the collector ran about seventy times, which was a
+quarter of everything that the process did.
 """
 
 import gc
@@ -18,7 +17,7 @@ _TURN_S, _USUAL_TURN_S = 0.0005, sys.getswitchinterval()
 
 @contextmanager
 def uncollected() -> Iterator[None]:
-    """Let the collector rest; of threads that overlap the first to come lets it go on, which is early and never not."""
+    """Let the collector rest. Of overlapping threads the first to finish restarts it: early, but it never stays off."""
     was_enabled = gc.isenabled()
     gc.disable()
     try:
@@ -30,10 +29,10 @@ def uncollected() -> Iterator[None]:
 
 @contextmanager
 def seldom_collected() -> Iterator[None]:
-    """Let the collector look for cycles after 100,000 new objects, not after 700 as it is made to.
+    """Run the collector after 100,000 new objects, not after the default of 700.
 
     A batch of 500 decisions is some 150,000 objects that live until it is written: the collector looked at them again
-    and again, which was a third of all that a process that decides did (425 us a person against 282).
+    and again, which was a third of everything that a deciding process did (425 us per person instead of 282).
     """
     before = gc.get_threshold()
     gc.set_threshold(_MANY, *before[1:])
@@ -45,12 +44,12 @@ def seldom_collected() -> Iterator[None]:
 
 @contextmanager
 def settled() -> Iterator[None]:
-    """Let the collector look at nothing that is there already, and after half a million new objects only.
+    """Exempt all existing objects from the collector, and run it only after half a million new ones.
 
-    What is there is modules, code, what libraries keep: to look through it took 80 ms, once in 66 pages of 100. What
-    comes is pages, which have no cycles and go with their last reference, two or three at a time, 40,000 objects each:
-    to look at those again and again was a fifth of all that the process did (22 us a person of 105). Of runs that
-    overlap the last to end puts everything back.
+    The existing objects are modules, code and what libraries keep: going through them took 80 ms, once in 66 pages of
+    100. The new objects are pages, which have no cycles and die with their last reference, two or three at a time,
+    40,000 objects each: going through those repeatedly was a fifth of everything that the process did (22 us of 105 per
+    person). Of overlapping runs the last to finish restores everything.
     """
     _held.append(gc.get_threshold())
     gc.freeze()
@@ -66,10 +65,10 @@ def settled() -> Iterator[None]:
 
 @contextmanager
 def in_small_turns() -> Iterator[None]:
-    """Let a thread wait 0.5 ms for its turn, not 5, where one makes ready what another writes.
+    """Let a thread wait 0.5 ms for its turn instead of 5, while one thread prepares what another writes.
 
-    While a page is mapped PostgreSQL waits for its next statement until the thread that sends it has its turn: 15 us a
-    person of 260. Of runs that overlap the first to end lets turns be as long as usual.
+    While a page is being mapped, PostgreSQL waits for its next statement until the sending thread gets its turn: 15 us
+    of 260 per person. Of overlapping runs the first to finish restores the usual interval.
     """
     sys.setswitchinterval(_TURN_S)
     try:

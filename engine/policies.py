@@ -1,4 +1,4 @@
-"""Policies as versions: drafted, compared, switched on. What holds is the newest version that is no draft."""
+"""Policies as versions: drafted, compared, switched on. In force is the newest version that is not a draft."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ _LOCK = queries("campaigns")["lock_tenant"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Version:
-    """One version of a policy; `from_version` is the draft, or the older one, that was switched on."""
+    """One version of a policy; `from_version` is the draft or older version that was switched on."""
 
     policy_id: int
     key: str
@@ -32,13 +32,13 @@ class Version:
     created_at: datetime
 
     def policy(self) -> Policy:
-        """Read it as the gates do."""
+        """Give the policy as the gates read it."""
         return Policy.parse(self.document, version=self.version)
 
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """A policy by its key: the version that holds, None while there are drafts alone, and the newest of all."""
+    """A policy by its key: the version in force, None while there are only drafts, and the newest of all."""
 
     key: str
     version: int | None
@@ -55,9 +55,9 @@ async def save(
     note: str | None = None,
     from_version: int | None = None,
 ) -> Version:
-    """Keep the next version of a policy; what holds, or the newest draft, where that says the same already.
+    """Save the next version of a policy; if the one in force, or the newest draft, already says the same, give that.
 
-    Names in it are composed, as those are that they are compared with. Raises InvalidInput naming the field.
+    Names in it are composed, like those they are compared with. Raises InvalidInput naming the field.
     """
     Policy.parse(document)
     document, key = _composed(document), composed("key", key)
@@ -78,9 +78,9 @@ async def save(
 
 
 async def switch_on(conn: Transaction, *, tenant_id: UUID, key: str, version: int, note: str | None = None) -> Version:
-    """Let a version hold from now on: a draft, or an older one to go back to; it becomes the newest version.
+    """Put a version in force from now on: a draft, or an older one to go back to; it becomes the newest version.
 
-    Raises NotFound, Conflict where it holds already.
+    Raises NotFound, and Conflict if it is in force already.
     """
     wanted = await get(conn, tenant_id=tenant_id, key=key, version=version)
     await conn.execute(_LOCK, {"tenant_id": tenant_id})
@@ -93,7 +93,7 @@ async def switch_on(conn: Transaction, *, tenant_id: UUID, key: str, version: in
 
 
 async def get(conn: Transaction, *, tenant_id: UUID, key: str, version: int | None = None) -> Version:
-    """Give a version, without one that which holds, else the newest draft. Raises NotFound."""
+    """Give a version; without a number the one in force, or else the newest draft. Raises NotFound."""
     key = composed("key", key)
     values = {"tenant_id": tenant_id, "key": key, "version": version}
     if version is not None:
@@ -111,7 +111,7 @@ async def get(conn: Transaction, *, tenant_id: UUID, key: str, version: int | No
 
 
 async def find_in_force(conn: Transaction, *, tenant_id: UUID, key: str) -> Version | None:
-    """Give the version that holds; None where there is none."""
+    """Give the version in force; None if there is none."""
     values = {"tenant_id": tenant_id, "key": composed("key", key)}
     row = await (await conn.execute(_SQL["in_force"], values)).fetchone()
     return None if row is None else Version(**row)
@@ -120,7 +120,7 @@ async def find_in_force(conn: Transaction, *, tenant_id: UUID, key: str) -> Vers
 async def versions(
     conn: Transaction, *, tenant_id: UUID, key: str, before: int | None = None, limit: int = 100
 ) -> list[Version]:
-    """Give a policy's versions, the newest first, those before `before`. Raises NotFound where there is no such key."""
+    """Give a policy's versions, the newest first, those before `before`. Raises NotFound if there is no such key."""
     values = {"tenant_id": tenant_id, "key": composed("key", key), "before": before, "limit": limit}
     rows = await (await conn.execute(_SQL["versions"], values)).fetchall()
     if not rows and before is None:
@@ -135,9 +135,9 @@ async def keys(conn: Transaction, *, tenant_id: UUID, after: str = "", limit: in
 
 
 def _composed(document: Mapping[str, Any]) -> dict[str, Any]:
-    """Give a document that was read with its names composed.
+    """Give a document, already checked, with its names composed.
 
-    A condition composes its own texts when it is read; a person's ext_id in one stays as it was sent.
+    Conditions compose their own texts when they are read; a person's ext_id in one stays as it was sent.
     """
     made: dict[str, Any] = settled_deep(document)
     for layer in LAYERS:

@@ -12,7 +12,7 @@ from engine.unsubscribe import Request
 from rules.errors import NotFound
 from rules.words import Channel
 
-# A page with more boxes than that nobody reads.
+# Nobody reads a page with more boxes than this.
 MOST_SHOWN = 200
 
 _SQL = queries("preferences")
@@ -28,22 +28,22 @@ class Preference:
 
     @property
     def name(self) -> str:
-        """The name of its field in a form."""
+        """The name of its form field."""
         return f"{self.channel}:{self.purpose}"
 
 
 @dataclass(frozen=True, slots=True)
 class Preferences:
-    """All of a person's, and the language they are spoken to in."""
+    """All preferences of a person, and the language they are shown in."""
 
     locale: str
     items: tuple[Preference, ...]
 
 
 async def read(conn: Transaction, request: Request) -> Preferences:
-    """Give what the person may choose: channels they can be reached on, purposes there are campaigns for.
+    """Give what the person may choose: channels they can be reached on, and purposes of campaigns.
 
-    The transaction must be inside the request's tenant. Raises NotFound where the person is no more.
+    The transaction must be inside the request's tenant. Raises NotFound if the person no longer exists.
     """
     rows = await _rows(conn, request, most=MOST_SHOWN)
     items = (Preference(Channel(row["channel"]), row["purpose"], row["granted"]) for row in rows)
@@ -53,10 +53,10 @@ async def read(conn: Transaction, request: Request) -> Preferences:
 async def choose(
     conn: Transaction, request: Request, *, shown: Collection[str], wanted: Collection[str], at: datetime
 ) -> int:
-    """Write down what the person chose, and give how many preferences changed.
+    """Store what the person chose, and give how many preferences changed.
 
-    `shown` are the names of the fields that the page had, `wanted` those that were ticked: what was not shown stays.
-    What nobody asked for before and is not ticked stays as it is too.
+    `shown` are the names of the page's fields, `wanted` those that were ticked: what was not shown does not change, and
+    neither does what was never asked before and is not ticked.
     """
     known = await read(conn, request)
     changed = [one for one in known.items if one.name in shown and (one.name in wanted) != bool(one.granted)]
@@ -64,7 +64,7 @@ async def choose(
 
 
 async def stop(conn: Transaction, request: Request, *, at: datetime) -> int:
-    """Withdraw everything on every channel, also what nobody asked for before, and on channels they come by later."""
+    """Withdraw everything on every channel, including what was never asked and channels that are added later."""
     rows = await _rows(conn, request, everywhere=True)
     open_ = [(row["channel"], row["purpose"], False) for row in rows if row["granted"] is not False]
     return await _write(conn, request, open_, at=at)

@@ -1,7 +1,7 @@
-"""Stepping back for other processes of the host, also where PostgreSQL does the work.
+"""Giving way to other processes of the host, including in PostgreSQL, which does most of the work.
 
-Each session of PostgreSQL is a process of its own, with the priority of the server whoever works through it. Where it
-runs on this host and we may, the session of a process that steps back does so too.
+Each session of PostgreSQL is a process of its own, which has the server's priority whoever works through it. If it runs
+on this host and we are allowed to, the session of a process that gives way is lowered too.
 """
 
 import os
@@ -15,10 +15,10 @@ _PROCESSES = Path("/proc")
 
 
 def step_back(connection: AsyncConnection[object], nice: int) -> bool:
-    """Lower the priority of the connection's own session by so much, if it is a process of this host; gives whether.
+    """Lower the priority of the connection's own session by this much, if it is a process of this host; gives whether.
 
-    A server behind a tunnel has process ids of its own: only a process that says it serves our end of the connection is
-    believed.
+    A server behind a tunnel has process ids of its own, so only a process whose title names our end of the connection
+    is believed.
     """
     process_id = connection.info.backend_pid
     with suppress(OSError, ValueError, IndexError):
@@ -30,6 +30,6 @@ def step_back(connection: AsyncConnection[object], nice: int) -> bool:
 
 
 def _own_port(connection: AsyncConnection[object]) -> int:
-    """Give the port of our end; raises ValueError or IndexError where it is no TCP connection."""
+    """Give the port of our end; raises ValueError or IndexError if it is not a TCP connection."""
     with socket.socket(fileno=os.dup(connection.fileno())) as ours:
         return int(ours.getsockname()[1])

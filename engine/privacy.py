@@ -1,4 +1,4 @@
-"""What a person may ask for by Law 91/2025/QH15: what is kept of them as one document, and that it is erased."""
+"""A person's rights under Law 91/2025/QH15: a copy of what is stored about them as one document, and its erasure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ _SQL = queries("privacy")
 class Erased:
     """Who was erased, by the id that stays, and how many rows of each kind were emptied or removed.
 
-    `is_archived`: some of their records are in the archive, so that exports made before may hold them.
+    `is_archived`: some of their records are in the archive, so that earlier exports may contain them.
     """
 
     profile_id: int
@@ -24,10 +24,10 @@ class Erased:
 
 
 async def erase_profile(conn: Transaction, *, ext_id: str, reason: str, by: str) -> Erased:
-    """Empty a person, and those merged into them, of all that tells who it is; what was recorded stays without it.
+    """Erase everything that identifies a person, and those merged into them; records stay without it.
 
-    The ledger holds, and what waits to be sent is cancelled. Raises NotFound, also for somebody who was erased before,
-    and InvalidInput without a reason.
+    The ledger still verifies, and what waits to be sent is cancelled. Raises NotFound, also for a person already
+    erased, and InvalidInput without a reason.
     """
     if not reason.strip():
         raise InvalidInput("Erasing somebody needs a reason.", remedy="Say who asked for it, and when.")
@@ -41,7 +41,7 @@ async def erase_profile(conn: Transaction, *, ext_id: str, reason: str, by: str)
 
 
 async def export_profile(conn: Transaction, *, ext_id: str) -> dict[str, Any]:
-    """Give all that is kept of a person, and of those merged into them. Raises NotFound."""
+    """Give everything that is stored about a person, and about those merged into them. Raises NotFound."""
     row = await (await conn.execute(_SQL["export"], {"ext_id": ext_id})).fetchone()
     if row is None or not row["people"]:
         raise NotFound(f"There is no profile {ext_id!r}.", remedy="Check its ext_id.")

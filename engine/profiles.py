@@ -13,7 +13,7 @@ from engine.db import Transaction
 from engine.queries import queries
 from rules.errors import NotFound
 
-# One jsonb parameter of so many people is some 2 MB.
+# One jsonb parameter for this many people is about 2 MB.
 CHUNK = 4_000
 _SQL = queries("profiles")
 
@@ -22,7 +22,7 @@ Item = TypeVar("Item")
 
 @dataclass(frozen=True, slots=True)
 class Upserted:
-    """How many people are new, changed in anything, or as they were; and their ids by ext_id."""
+    """How many people are new, changed in any way, or unchanged; and their ids by ext_id."""
 
     inserted: int
     updated: int
@@ -32,7 +32,7 @@ class Upserted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
-    """A person; addresses and consents are filled by `get_profile` alone."""
+    """A person; only `get_profile` fills addresses and consents."""
 
     profile_id: int
     ext_id: str
@@ -60,10 +60,12 @@ async def upsert_profiles(
 
     Each document has `ext_id` and any of `name`, `locale`, `zone`, `attributes`, `addresses` [{channel, value, valid?,
     reason?}], `consents` [{channel or None, purpose, granted, at}] and `relations` [{kind, key, name?, weight?,
-    occurred_at?}]. What a document leaves out stays; `attributes` and `addresses` are replaced whole; consents and
-    relations are added. A malformed e-mail address is kept as invalid with its reason; one that is known keeps what is
-    known of it unless `valid` is given. With `recheck`, every segment looks again at those who changed: after a bulk of
-    people a refresh does that for less. Raises InvalidInput naming the person, NotFound where a KNOWS leads to nobody.
+    occurred_at?}]. What a document leaves out stays; `attributes` and `addresses` are replaced as a whole; consents and
+    relations are added. A malformed e-mail address is stored as invalid with its reason; a known address keeps what is
+    known about it unless `valid` is given. With `recheck`, every segment looks again at the people who changed; after a
+    bulk of people a refresh does that more cheaply.
+
+    Raises InvalidInput naming the person, NotFound if a KNOWS leads to nobody.
     """
     read = intake.read(profiles)
     states: dict[str, tuple[int, bool, bool]] = {}
@@ -84,7 +86,7 @@ async def upsert_profiles(
 
 
 async def get_profile(conn: Transaction, *, tenant_id: UUID, ext_id: str) -> Profile:
-    """Give a person with addresses and the consents that hold now; raises NotFound."""
+    """Give a person with addresses and the consents in force; raises NotFound."""
     row = await (await conn.execute(_SQL["get"], {"tenant_id": tenant_id, "ext_id": ext_id})).fetchone()
     if row is None:
         raise _unknown(ext_id)
@@ -98,7 +100,7 @@ async def list_profiles(conn: Transaction, *, tenant_id: UUID, after: int = 0, l
 
 
 async def profile_id_of(conn: Transaction, *, tenant_id: UUID, ext_id: str) -> int:
-    """Give the id of a person, of the one a profile was merged into where it was; raises NotFound."""
+    """Give the id of a person, or of the one the profile was merged into; raises NotFound."""
     row = await (await conn.execute(_SQL["id_of"], {"tenant_id": tenant_id, "ext_id": ext_id})).fetchone()
     if row is None:
         raise _unknown(ext_id)
@@ -108,7 +110,7 @@ async def profile_id_of(conn: Transaction, *, tenant_id: UUID, ext_id: str) -> i
 async def _write_rest(
     conn: Transaction, tenant_id: UUID, read: intake.Intake, ids: Mapping[str, int], source: str
 ) -> set[int]:
-    """Write what hangs on people; gives the ids of those for whom anything changed."""
+    """Write what belongs to people; gives the ids of those for whom anything changed."""
     common = {"tenant_id": tenant_id, "source": source}
     touched: set[int] = set()
     by_person = _by_person(read.addresses)
@@ -157,7 +159,7 @@ def _by_person(rows: Iterable[dict[str, Any]]) -> dict[str, list[dict[str, Any]]
 
 
 def _last_of_each(relations: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    """One relation to a target: where a document names it twice, the last counts."""
+    """Give one relation per target: if a document names it twice, the last counts."""
     return list({(row["ext_id"], row["kind"], row["key"]): row for row in relations}.values())
 
 

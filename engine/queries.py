@@ -25,7 +25,7 @@ def parse(text: str, *, file: str) -> dict[str, LiteralString]:
         body = text[heading.end() : end].strip()
         if name in found or not body:
             raise ValueError(f"{file}: query {name} is empty or is there twice")
-        # The text comes from files of this package alone, never from input, which is what LiteralString promises.
+        # The text comes only from files of this package and never from input, which is what LiteralString promises.
         found[name] = body
     if not found:
         raise ValueError(f"{file}: no `-- name:` heading")
@@ -41,13 +41,13 @@ def queries(stem: str) -> Mapping[str, LiteralString]:
 
 @cache
 def script(stem: str) -> LiteralString:
-    """Give the whole of `engine/sql/<stem>.sql`."""
+    """Give the whole text of `engine/sql/<stem>.sql`."""
     return files("engine").joinpath("sql", f"{stem}.sql").read_text(encoding="utf-8")
 
 
 @cache
 def schema() -> LiteralString:
-    """Give schema.sql: packed beside this module in a wheel, at the top level in a checkout."""
+    """Give schema.sql, which is next to this module in a wheel and at the top level in a checkout."""
     packed = files("engine").joinpath(_PACKAGED)
     if packed.is_file():
         return packed.read_text(encoding="utf-8")

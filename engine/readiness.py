@@ -1,4 +1,4 @@
-"""Whether requests can be worked on here: the servers that are needed, and the schema, each with what is wrong."""
+"""Whether this process can handle requests: the servers it needs and the schema, and what is wrong with each."""
 
 import asyncio
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ _SQL = queries("readiness")
 
 @dataclass(frozen=True, slots=True)
 class Readiness:
-    """`database`: ok, away or old (its schema); `redis`: ok or away, which work outlives; `reasons`: sentences."""
+    """`database`: ok, away or old (its schema); `redis`: ok or away, which work survives; `reasons` are sentences."""
 
     database: str
     redis: str
@@ -32,7 +32,7 @@ class Readiness:
 
 
 async def readiness(db: Database, client: ArqRedis) -> Readiness:
-    """Look at PostgreSQL, its schema and Redis, a few seconds at most."""
+    """Look at PostgreSQL, its schema and Redis, for a few seconds at most."""
     (database, wrong), (redis, silent) = await asyncio.gather(_database(db), _redis(client))
     return Readiness(database, redis, tuple(reason for reason in (wrong, silent) if reason))
 
@@ -44,7 +44,8 @@ async def _database(db: Database) -> tuple[str, str | None]:
     except (LeoError, TimeoutError):
         return AWAY, "PostgreSQL does not answer."
     version = row["version"] if row else None
-    # A newer schema serves an older release: it is only ever extended, so that servers can be upgraded one by one.
+    # An older release works on a newer schema, which only ever extends the older one, so servers can be upgraded one by
+    # one.
     if version is None or version < _expected():
         return OLD, f"The schema is of version {version}, and this release needs {_expected()}: run leo db upgrade."
     return OK, None

@@ -1,4 +1,4 @@
-"""Recording what a batch decided: its rows, one write of decisions and deliveries, and the end of the batch."""
+"""Recording what a batch decided: its rows, one write for decisions and deliveries, and the end of the batch."""
 
 import json
 from collections import defaultdict
@@ -37,7 +37,7 @@ class Made:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """Somebody who is to be decided for again in the run that follows this one."""
+    """Somebody to decide for again, in the run that follows this one."""
 
     run_id: int
     profile_id: int
@@ -48,7 +48,7 @@ class Waiting:
 class Sheet:
     """What all rows of a batch share; `campaign` is written once.
 
-    `is_own`: the batch is decided together with others, so each row says whose run it is.
+    `is_own`: the batch is decided together with others, so each row names its own run.
     """
 
     frame: Frame
@@ -57,7 +57,7 @@ class Sheet:
     is_own: bool = False
 
     def row(self, facts: Facts, decision: Decision, *, address: str | None, latency_us: int) -> bytes:
-        """Write one row; the inputs are written once, and hashed as they are written. `address`: where it goes."""
+        """Write one row; the inputs are written once, and hashed in that form. `address` is where the message goes."""
         inputs = b'{"campaign":%b,"facts":%b,"rules":%d}' % (
             self.campaign,
             canonical(facts.to_document()),
@@ -102,7 +102,7 @@ class Sheet:
 
 
 def _written(row: dict[str, Any]) -> bytes:
-    """Write JSON the fast way (500 rows: 9 ms against 51), or, with numbers beyond 64 bits, the other."""
+    """Write JSON with the fast writer (500 rows: 9 ms, not 51), or numbers beyond 64 bits with json."""
     try:
         return orjson.dumps(row)
     except orjson.JSONEncodeError:
@@ -110,7 +110,7 @@ def _written(row: dict[str, Any]) -> bytes:
 
 
 async def record(conn: Transaction, frame: Frame, rows: Sequence[bytes], *, now: datetime) -> tuple[Made, ...]:
-    """Store decisions, and for each that is new and sends its delivery, due at once; gives those that are new."""
+    """Store decisions and, for each new one that sends, its delivery, due at once; gives the new ones."""
     parameters = {
         "rows": Jsonb(b"[" + b",".join(rows) + b"]", dumps=bytes),
         "offered": Jsonb({"candidates": [candidate.to_document() for candidate in frame.candidates]}),
@@ -139,7 +139,7 @@ async def close(
     waiting: Sequence[Waiting],
     now: datetime,
 ) -> tuple[tuple[int, datetime], ...]:
-    """End the batches, plan the wake-ups of those who wait, and end each run where this was its last batch."""
+    """End the batches, plan the wake-ups of those who wait, and end each run whose last batch this was."""
     parameters: dict[str, Any] = {
         "batch_ids": list(batch_ids),
         "run_ids": list(run_ids),
@@ -159,7 +159,7 @@ async def close(
 
 
 def _by_minute(waiting: Sequence[Waiting]) -> list[dict[str, Any]]:
-    """Group people by run and the minute they wait for, rounded up: nobody is asked for too early."""
+    """Group people by run and by the minute they wait for, rounded up, so that nobody is asked too early."""
     groups: defaultdict[tuple[int, datetime], list[int]] = defaultdict(list)
     for one in waiting:
         instant = one.until.astimezone(UTC)

@@ -1,8 +1,8 @@
-"""A replica to read from, as long as it is in reach and not too far behind; the primary otherwise.
+"""A replica to read from, while it can be reached and is not too far behind; the primary otherwise.
 
-How far it is behind is told by places in the log: each second the primary is asked how far it has written, the replica
-how far it has replayed, and the oldest place that is not replayed yet is as old as the replica is late. So neither
-clocks that differ nor a replica that lost its primary can pass for one that is up to date.
+The delay is measured by positions in the write-ahead log: each second the primary is asked how far it has written and
+the replica how far it has replayed; the replica is as late as the oldest position that it has not replayed. So neither
+differing clocks nor a replica that lost its primary can pass for one that is up to date.
 """
 
 import asyncio
@@ -24,14 +24,14 @@ log = logging.getLogger(__name__)
 
 
 class Lag:
-    """How late a replica is: None until it has been seen to replay what was written while somebody looked."""
+    """How late a replica is; None until it was seen to replay something written while we were looking."""
 
     def __init__(self) -> None:
         self._written: deque[tuple[float, int]] = deque()
         self._has_followed = False
 
     def seen(self, *, at: float, written: int, replayed: int) -> float | None:
-        """Take both places, looked at `at`; give the seconds that the replica is behind."""
+        """Take both positions, seen `at`; give the seconds that the replica is behind."""
         if not self._written or written > self._written[-1][1]:
             self._written.append((at, written))
         while self._written and self._written[0][1] <= replayed:
@@ -44,7 +44,7 @@ class Lag:
 
 @asynccontextmanager
 async def watched(primary: Database, settings: Settings) -> AsyncIterator[None]:
-    """Let `primary.replica` be the replica of these settings whenever it can be read from."""
+    """Keep `primary.replica` set to the replica of these settings whenever it can be read from."""
     if settings.replica_url is None:
         yield
         return
@@ -73,7 +73,7 @@ async def _watch(primary: Database, settings: Settings, url: str) -> None:
 
 
 async def _follow(primary: Database, replica: Database, *, most_s: float) -> None:
-    """Look each second; raises LeoError where either cannot be asked."""
+    """Look each second; raises LeoError if either server cannot be asked."""
     lag = Lag()
     while True:
         written, replayed = await _place(primary, "written"), await _place(replica, "replayed")

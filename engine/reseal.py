@@ -1,4 +1,4 @@
-"""Changing the key that credentials are sealed with: what older ones sealed is sealed anew with the newest."""
+"""Changing the key that seals credentials: what older keys sealed is sealed again with the newest."""
 
 from collections import Counter
 from uuid import UUID
@@ -13,7 +13,10 @@ _SQL = queries("reseal")
 
 
 async def reseal(conn: Transaction, vault: Vault, *, tenant_id: UUID) -> int:
-    """Seal with the newest key what another one sealed; gives how many. Raises Misconfigured where no key opens one."""
+    """Seal with the newest key what another one sealed; gives how many.
+
+    Raises Misconfigured if no key opens one of them.
+    """
     rows = await (await conn.execute(_SQL["sealed"], {"key_name": vault.key_name})).fetchall()
     if not rows:
         return 0

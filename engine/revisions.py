@@ -1,4 +1,4 @@
-"""Revisions: which content of a record somebody saw, so that nobody writes over what they did not see."""
+"""Revisions: which content of a record somebody saw, so that nobody overwrites what they have not seen."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ _ANY = "*"
 
 
 class Kept(Protocol):
-    """A record that is saved under a key; `saved_by` is None where nobody noted it."""
+    """A record that is saved under a key; `saved_by` is None if it was not recorded."""
 
     @property
     def key(self) -> str: ...
@@ -30,13 +30,16 @@ class Kept(Protocol):
 
 
 def revision_of(content: Mapping[str, Any]) -> str:
-    """Name a content: equal contents have one name, whenever they were saved. Instants may be in any zone."""
+    """Identify a content: equal contents have the same revision, whenever they were saved.
+
+    Instants may be in any zone.
+    """
     return sha256(canonical({name: _plain(value) for name, value in content.items()})).hexdigest()[:_LETTERS]
 
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """What who saves takes for granted: `is_new`: nothing is there; one of `revisions`, "*" any, None: not said."""
+    """What a caller who saves expects to find: `is_new`: nothing; one of `revisions`, "*" for any; None: not said."""
 
     is_new: bool = False
     revisions: frozenset[str] | None = None
@@ -46,7 +49,7 @@ class Expected:
         return self.is_new or self.revisions is not None
 
     def check(self, kept: Kept | None, *, record: str, key: str) -> None:
-        """Raise Changed where something else is there. `record` is campaign, segment or template."""
+        """Raise Changed if something else is there. `record` is campaign, segment or template."""
         if self.is_new and kept is not None:
             raise _taken(kept, record)
         if self.revisions is None:

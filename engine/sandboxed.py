@@ -1,4 +1,4 @@
-"""Channels without credentials: their messages go to the sandbox, nobody gets them, and every result says so."""
+"""Channels without credentials: their messages go to the sandbox, nobody receives them, and every result says so."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -16,12 +16,12 @@ from rules.words import Channel
 PROVIDER = "sandbox"
 LOOPBACK = "127.0.0.1"
 PLAYED = frozenset(Channel)
-# The browser of the sandbox, so that it can show what would stand in the person's own.
+# The sandbox's own browser, so that it can show what a person's browser would.
 STAND_IN = (
     '{"endpoint": "https://sandbox.invalid/", "keys": {"p256dh": "BFCC4mbaroOv0x0hJs4KQvttE4qFy1bEMUYXEZUnH-y6WgHEn_A'
     'EWaCsONve-0hiNMeRGFFh_EtBXY9jG1_UJ6Y", "auth": "ZwolVEBlkrbeF9jRkROORQ"}}'
 )
-# Signs for the sandbox alone, which takes any key.
+# Only for the sandbox, which accepts any key.
 VAPID_KEY = "c2FuZGJveCBvZiBMRU8gQWN0aXZhdGlvbiwgbm9rZXk"
 VISITOR_KEY = "sandbox_of_leo_activation_opens_nothing"
 
@@ -35,19 +35,19 @@ class Place:
 
 
 def egress(others: Egress, place: Place | None) -> Egress:
-    """Let the sandbox be called too, on its own two ports and nothing else of this machine."""
+    """Also allow calls to the sandbox, on its two ports and nothing else on this machine."""
     return others if place is None else others.beside(LOOPBACK, place.smtp_port, place.http_port)
 
 
 def is_sandboxed(settings: Mapping[str, Any]) -> bool:
-    """Whether a channel has nothing to reach a provider with."""
+    """Whether a channel has no credentials to reach a provider with."""
     return not settings or settings.get("provider") == PROVIDER
 
 
 def check(kind: str, settings: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Give the settings that are kept of a channel in the sandbox.
+    """Give the settings that are stored for a channel in the sandbox.
 
-    Raises InvalidInput where there are more, or where the sandbox does not play the channel.
+    Raises InvalidInput for any other setting, or if the sandbox does not emulate the channel.
     """
     if kind not in PLAYED:
         raise _not_played(kind)
@@ -61,7 +61,7 @@ def check(kind: str, settings: Mapping[str, Any]) -> Mapping[str, Any]:
 def settings_of(channel: Channel, place: Place | None) -> dict[str, Any]:
     """Give what an adapter needs to speak to the sandbox; the credentials open nothing.
 
-    Raises Unavailable where nobody told where it is, InvalidInput for a channel that it does not play.
+    Raises Unavailable if its address is not configured, InvalidInput for a channel that it does not emulate.
     """
     if place is None:
         raise Unavailable("Nobody told where the sandbox is.", remedy="Run leo up, or set LEO_SANDBOX_HTTP_PORT.")
@@ -97,7 +97,7 @@ def _not_played(kind: str) -> InvalidInput:
 
 
 def wrap(adapter: Adapter) -> Adapter:
-    """Let an adapter that speaks to the sandbox say so with every receipt."""
+    """Make an adapter that speaks to the sandbox say so in every receipt."""
     made: type[_Sandboxed] = type("Sandboxed", (_Sandboxed,), {"channel": adapter.channel})
     return made(adapter)
 
@@ -136,7 +136,7 @@ class _Sandboxed:
 
 @cache
 def _service_account() -> dict[str, str]:
-    """Make a key file once a process: no key of ours stands in the source, and the sandbox takes any."""
+    """Make a key file once per process: the source contains no key, and the sandbox takes any."""
     key = rsa.generate_private_key(public_exponent=65_537, key_size=2048)
     pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
     return {"project_id": PROVIDER, "client_email": "test@leo.example", "private_key": pem}

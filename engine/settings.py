@@ -32,19 +32,19 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore", env_ignore_empty=True)
 
     home: Path = Field(default=Path(".leo"), validate_default=True)
-    """Where embedded servers, logs, run files and generated secrets live; relative to the current directory."""
+    """Where embedded servers, logs, run files and generated secrets are; relative to the current directory."""
     database_url: SecretStr | None = None
-    """Your own PostgreSQL 16+ with AGE and pgvector, as the role `leo_app`; nothing is embedded then."""
+    """Your own PostgreSQL 16+ with AGE and pgvector, as the role `leo_app`; then nothing is embedded."""
     admin_database_url: SecretStr | None = None
     """The same server as a superuser, for `leo db bootstrap` and `upgrade`; `database_url` if absent."""
     database_pooler: Literal["none", "transaction"] = "none"
-    """What stands before the database: `transaction` is PgBouncer in that mode, whose sessions keep nothing."""
+    """What stands in front of the database: `transaction` is PgBouncer in that mode, whose sessions keep nothing."""
     replica_url: SecretStr | None = None
-    """A streaming replica that pages, traces and the explorer are read from; the primary if absent or too late."""
+    """A streaming replica that pages, traces and the explorer read from; the primary if absent or too late."""
     replica_lag_s: Seconds = 5.0
-    """So late the replica may be and still be read from."""
+    """How late the replica may be and still be read from."""
     redis_url: SecretStr | None = None
-    """Your own Redis 6.2+; none is embedded then."""
+    """Your own Redis 6.2+; then none is embedded."""
 
     platform_key: SecretStr | None = None
     """The key that may create tenants; generated below `home` if absent."""
@@ -53,65 +53,65 @@ class Settings(BaseSettings):
     credential_key: SecretStr | None = None
     """Encrypts provider credentials at rest (32 bytes, URL-safe base64); generated below `home` if absent.
 
-    Several, separated by commas, while the key is changed: the first seals, all of them open.
+    While the key is being changed, several separated by commas: the first encrypts, all of them decrypt.
     """
 
     api_host: str = "127.0.0.1"
     api_port: Port = 0
-    """0: 8765 if it is free, else another that this LEO_HOME then keeps; so for the next two (8725, 8780)."""
+    """0: 8765 if it is free, otherwise another port that this LEO_HOME keeps; likewise the next two (8725, 8780)."""
     drain_s: Annotated[float, Field(ge=0, le=600)] = 1.0
-    """So long an API that is told to end says so at /readyz and still answers everything."""
+    """How long an API that is told to end says so at /readyz while it still answers everything."""
     public_url: str | None = None
     """Where people reach the API from outside, for unsubscribe links and webhooks; the API's own address if absent."""
     allowed_hosts: str | None = None
-    """What channels may call inside the network this runs in, with commas: mail.inside:25, 10.20.0.0/16.
+    """What channels may call inside our own network, comma-separated: mail.inside:25, 10.20.0.0/16.
 
-    Else they reach the Internet alone; the sandbox of this installation can always be called.
+    Otherwise they reach only the Internet; the sandbox of this installation can always be called.
     """
     sandbox_smtp_port: Port = 0
     sandbox_http_port: Port = 0
 
     model_url: str | None = None
-    """Where `leo model` serves FunctionGemma, such as http://127.0.0.1:8790; without it there is no such arbiter."""
+    """Where `leo model` serves FunctionGemma, such as http://127.0.0.1:8790; without it that arbiter does not exist."""
     model_token: SecretStr | None = None
-    """What `leo model` asks of who asks it; made of the credential key if absent."""
+    """The token that `leo model` demands; derived from the credential key if absent."""
     model_host: str = "127.0.0.1"
     model_port: Port = 8790
     functiongemma_model: Path | None = None
     """The GGUF file that `leo model` loads."""
     model_threads: Annotated[int, Field(ge=1, le=256)] | None = None
-    """How many threads it computes with; as many as there are cores if absent."""
+    """How many threads it computes with; one per core if absent."""
     gemini_api_key: SecretStr | None = None
-    """The key of the Gemini API; without it there is no such arbiter."""
+    """The key of the Gemini API; without it that arbiter does not exist."""
     gemini_model: Annotated[str, Field(pattern=r"^[\w.-]{1,100}$")] = "gemini-3.5-flash-lite"
     """2.5-flash-lite is open only to accounts that used it before; this one is named as what follows it."""
     gemini_url: str | None = None
     """Another address of the Gemini API, such as a proxy's; Google's own if absent."""
     model_at_once: Annotated[int, Field(ge=1, le=256)] = 4
-    """How many questions one process asks of one model at the same time."""
+    """How many questions one process asks one model at the same time."""
     embedding_model: Annotated[str, Field(pattern=r"^[\w.-]{1,100}$")] | None = None
-    """A Gemini model that templates and tasks are remembered with, such as gemini-embedding-001; local if absent."""
+    """The Gemini model that embeds templates and tasks, such as gemini-embedding-001; local embeddings if absent."""
     rate_per_key: Quota = 120_000
-    """Requests a minute with one API key, over all processes; 0: without a limit. So are the other three."""
+    """Requests a minute with one API key, over all processes; 0: no limit. The other three likewise."""
     rate_per_address: Quota = 6_000
-    """Requests a minute from one address to what needs no key: callbacks, links of messages, the inbox of a site."""
+    """Requests a minute from one address to what needs no key: callbacks, links in messages, a site's inbox."""
     rate_refused: Quota = 120
-    """Credentials a minute that may be wrong from one address; then even the platform's key is not looked at."""
+    """Refused credentials a minute from one address; beyond it not even the platform's key is looked at."""
     rate_replies: Quota = 20
-    """Replies a minute of one visitor of a web site."""
+    """Replies a minute from one visitor of a web site."""
     trusted_proxies: str = "127.0.0.1"
     """Proxies before the API whose X-Forwarded-For and -Proto are believed: addresses and networks, with commas."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["json", "text"] = "json"
     trace_url: str | None = None
-    """Where traces go, over OTLP and HTTP, such as http://127.0.0.1:4318; none are taken if absent."""
+    """Where traces go, over OTLP and HTTP, such as http://127.0.0.1:4318; nothing is traced if absent."""
     trace_share: Annotated[float, Field(ge=0, le=1)] = 1.0
-    """Which part of the traces that begin here is taken."""
+    """The share of the traces beginning here that are taken."""
     metrics_port: Annotated[int, Field(ge=1, le=65534)] | None = None
-    """Where the realtime worker tells its own metrics, and the bulk worker one port higher; nowhere if absent."""
+    """Where the realtime worker serves its own metrics, and the bulk worker one port higher; nowhere if absent."""
     metrics_host: str = "127.0.0.1"
     metrics_token: SecretStr | None = None
-    """What who reads /metrics has to send; without it they are told on this machine alone."""
+    """What a reader of /metrics has to send; without it they are served to this machine only."""
 
     database_connect_timeout_s: Seconds = 5.0
     database_statement_timeout_s: Seconds = 60.0
@@ -144,7 +144,7 @@ class Settings(BaseSettings):
     @field_validator("gemini_api_key", "model_token", "metrics_token")
     @classmethod
     def _header(cls, value: SecretStr | None) -> SecretStr | None:
-        """Refuse what no HTTP header may hold: the library would quote it in its error."""
+        """Refuse what no HTTP header may contain: the library would quote it in its error."""
         if value is not None and not re.fullmatch(r"[\x20-\x7e]+", value.get_secret_value()):
             raise ValueError("a key on one line, of plain characters")
         return value
@@ -168,7 +168,7 @@ class Settings(BaseSettings):
         except ValidationError as error:
             first = error.errors(include_input=False, include_url=False)[0]
             reason = str(first["msg"]).removeprefix("Value error, ").removeprefix("Input should be ")
-            if not first["loc"]:  # the settings are well one by one and do not fit each other
+            if not first["loc"]:  # each setting is valid, but they do not fit each other
                 raise Misconfigured(f"{reason}.", remedy="Set both or neither.") from error
             name = PREFIX + str(first["loc"][0]).upper()
             raise Misconfigured(
@@ -177,7 +177,7 @@ class Settings(BaseSettings):
             ) from error
 
     def environment(self) -> dict[str, str]:
-        """Give this as environment variables, for a process we start; plain secrets included."""
+        """Give the settings as environment variables for a process we start, with secrets in plain text."""
         values = ((name, getattr(self, name)) for name in type(self).model_fields)
         return {PREFIX + name.upper(): _text(value) for name, value in values if value is not None}
 
@@ -208,7 +208,7 @@ def _text(value: object) -> str:
 
 
 def unknown_variables(environment: Mapping[str, str] | None = None) -> dict[str, str | None]:
-    """LEO_ variables that no setting reads, each with the closest that exists: a typo would else pass unseen."""
+    """LEO_ variables that no setting reads, each with the closest existing one; otherwise a typo would go unnoticed."""
     known = [PREFIX + name.upper() for name in Settings.model_fields]
     given = sorted(name for name in (os.environ if environment is None else environment) if name.startswith(PREFIX))
     return {name: next(iter(difflib.get_close_matches(name, known, n=1)), None) for name in given if name not in known}

@@ -24,8 +24,8 @@ _SQL = queries("snapshots")
 class Snapshot:
     """`members_hash` is the SHA-256 over the members' ids, 8 bytes big-endian each, in ascending order.
 
-    `rule_text` says the rule by language; `key` is the caller's own. `started` are batches of the refresh before it, to
-    be rung for after the commit.
+    `rule_text` is the rule in words, by language; `key` is the caller's own. `started` are batches of the refresh that
+    came first, to ring for after the commit.
     """
 
     snapshot_id: int
@@ -42,7 +42,7 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """A snapshot counted again: it is whole where count and hash are those of its header."""
+    """A snapshot counted again; it is whole if count and hash match its header."""
 
     snapshot: Snapshot
     member_count: int
@@ -56,7 +56,7 @@ class Verified:
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """Two snapshots: who is only in the second, only in the first, in both; samples are ext_ids by id."""
+    """Two snapshots: counts of who is only in the second, only in the first, in both; samples are ext_ids by id."""
 
     first: Snapshot
     second: Snapshot
@@ -70,13 +70,13 @@ class Compared:
 async def create_snapshot(conn: Transaction, *, tenant_id: UUID, segment_id: int, key: str | None = None) -> Snapshot:
     """Refresh a segment and freeze who is in it at this instant, in the caller's transaction.
 
-    The same `key` again gives the snapshot it made. The segment is locked from its refresh on and the list is read by
-    one statement, so a sync that writes meanwhile is in it with whole pages or not at all. Raises NotFound, and
-    Conflict where the key was used for another segment or the segment is archived.
+    The same `key` again gives the snapshot it made before. The segment is locked from its refresh on and the list is
+    read by one statement, so a sync that writes meanwhile is in it with whole pages or not at all. Raises NotFound, and
+    Conflict if the key was used for another segment or the segment is archived.
     """
     values = {"tenant_id": tenant_id, "segment_id": segment_id, "key": key}
     if key is not None:
-        # Two requests with one key at the same time: the second waits, and finds what the first made.
+        # Of two simultaneous requests with one key, the second waits and finds what the first made.
         await conn.execute(_SQL["lock_key"], values)
         known = await (await conn.execute(_SQL["by_key"], values)).fetchone()
         if known is not None:
@@ -106,7 +106,7 @@ async def list_snapshots(
 async def snapshot_members(
     conn: Transaction, *, tenant_id: UUID, snapshot_id: int, after: int = 0, limit: int = 100
 ) -> list[Mapping[str, Any]]:
-    """Give members in the order of their ids, beyond `after`: profile_id, and ext_id (None where it was erased)."""
+    """Give members in the order of their ids, beyond `after`: profile_id and ext_id (None if it was erased)."""
     values = {"tenant_id": tenant_id, "snapshot_id": snapshot_id, "after": after, "limit": limit}
     return list(await (await conn.execute(_SQL["members"], values)).fetchall())
 
@@ -123,7 +123,7 @@ async def verify_snapshot(conn: Transaction, *, tenant_id: UUID, snapshot_id: in
 async def compare_snapshots(
     conn: Transaction, *, tenant_id: UUID, first: int, second: int, sample: int = 10
 ) -> Compared:
-    """Tell who joined, left and stayed between two snapshots, whatever their segments. Raises NotFound."""
+    """Say who joined, left and stayed between two snapshots, whatever their segments. Raises NotFound."""
     before = await get_snapshot(conn, tenant_id=tenant_id, snapshot_id=first)
     after = await get_snapshot(conn, tenant_id=tenant_id, snapshot_id=second)
     values = {"tenant_id": tenant_id, "first": first, "second": second, "most": min(sample, MOST_SAMPLED)}

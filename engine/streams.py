@@ -1,8 +1,9 @@
 """The streams that browsers hold open in this process: bounded, and woken by one Redis subscription for all of them.
 
-Whoever keeps a message says so after the commit under a name that stands for one visitor of one channel; processes in
-which that visitor's window is open have subscribed to it. What is said holds nothing: a stream that is woken looks into
-the database inside its own tenant's border. Redis may be emptied, or be away: streams then look by themselves.
+Whoever stores a message announces it after the commit under a name that stands for one visitor of one channel;
+processes with an open window of that visitor have subscribed to the name. The announcement has no content: a stream
+that is woken reads the database inside its own tenant's border. Redis may be emptied, or be away; then streams look by
+themselves.
 """
 
 import asyncio
@@ -22,16 +23,17 @@ if TYPE_CHECKING:
     from redis.asyncio import Redis
     from redis.asyncio.client import PubSub
 
-# A person has a few windows; a process holds a connection and some kilobytes for each.
+# A person has a few windows; a process needs a connection and some kilobytes for each.
 MOST_OF_ONE, MOST_OPEN = 5, 1_000
-# Of the pool's connections (10) so many at most look for streams: after Redis came back all of them look at once.
+# At most this many of the pool's connections (10) look for streams, because after Redis came back all of them look at
+# once.
 MOST_LOOKS = 4
-# Looks that nothing asked for: while Redis is heard, for what was kept by somebody who could not say so; else for all.
+# Looks without an announcement: while Redis answers, for senders that could not announce; otherwise for everything.
 SELDOM_S, OFTEN_S = 30.0, 1.0
-# Redis is asked so often whether it is still there, and believed to be gone after two questions without an answer.
+# How often Redis is asked whether it is still there; after two unanswered questions it counts as gone.
 QUIET_S = 10.0
 AGAIN_S = 1.0
-# Whoever keeps a message waits no longer for Redis, and after it did not answer nobody asks it for a while.
+# A sender waits no longer for Redis, and after a failure no sender asks it for a while.
 ANSWER_S = 0.25
 SILENCE_S = 5.0
 PREFIX = "leo:inbox:"
@@ -43,7 +45,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Whose inbox a stream shows: one visitor of one channel."""
+    """Whose inbox a stream shows: that of one visitor of one channel."""
 
     tenant_id: UUID
     channel_id: int
@@ -68,7 +70,7 @@ class Stream:
 
     @asynccontextmanager
     async def look(self) -> AsyncIterator[None]:
-        """Have a turn at the database; what is said from now on wakes the stream again."""
+        """Take a turn at the database; announcements from now on wake the stream again."""
         async with self._streams.looks:
             self._woken.clear()
             yield
@@ -84,7 +86,7 @@ class Stream:
 
     @property
     def look_s(self) -> float:
-        """After so many seconds without a word it looks by itself."""
+        """Seconds without an announcement after which it looks by itself."""
         return SELDOM_S if self._streams.is_heard else OFTEN_S
 
 
@@ -101,7 +103,7 @@ class Streams:
 
     @contextmanager
     def one(self, place: Place) -> Iterator[Stream | None]:
-        """Hold one more stream while it is open; gives None where there are too many."""
+        """Register one more stream while it is open; gives None if there are too many."""
         name = place.name
         if len(self._open.get(name, ())) >= MOST_OF_ONE or self.count() >= MOST_OPEN:
             yield None
@@ -121,7 +123,7 @@ class Streams:
         return sum(len(streams) for streams in self._open.values())
 
     async def tell(self, place: Place) -> None:
-        """Say that there is something new; call it after the commit. A Redis that is away costs a moment, once."""
+        """Announce something new; call it after the commit. A Redis that is away costs a moment, once."""
         if monotonic() < self._silent_until:
             return
         try:
@@ -133,7 +135,7 @@ class Streams:
 
     @asynccontextmanager
     async def listening(self) -> AsyncIterator[None]:
-        """Hear what other processes say while the block runs."""
+        """Hear the announcements of other processes while the block runs."""
         task = asyncio.create_task(self._listen_forever())
         try:
             yield
@@ -156,7 +158,7 @@ class Streams:
             self.is_heard = False
 
     async def _listen(self) -> str:
-        """Subscribe and hear until Redis is lost; gives what it was lost by."""
+        """Subscribe and listen until Redis is lost; gives the error."""
         lost = ""
         try:
             async with self._client.pubsub() as subscription, asyncio.TaskGroup() as group:
@@ -173,7 +175,7 @@ class Streams:
                 stream.wake()
 
     async def _ask(self, subscription: "PubSub") -> None:
-        """Keep the subscription to what is open here: a word for all that changed since the last."""
+        """Keep the subscription equal to what is open here: one command for all changes since the last."""
         asked: set[str] = set()
         while True:
             self._changed.clear()
@@ -196,7 +198,7 @@ class Streams:
                 await subscription.ping()
                 continue
             unanswered, self.is_heard = 0, True
-            # Its being subscribed wakes it as well: it missed what was said between its first look and now.
+            # Being subscribed wakes it as well, because it missed announcements between its first look and now.
             if told["type"] in {"message", "subscribe"}:
                 for stream in self._open.get(told["channel"].decode(), ()):
                     stream.wake()

@@ -1,7 +1,7 @@
-"""Taking stuck work up again from its last committed step: a run, a batch, a message, what the CDP was not told.
+"""Taking up stuck work again from its last committed step: a run, a batch, a message, a report to the CDP.
 
 Nothing is done twice: what was decided and sent stays, and what is left becomes due now. Who asked and why is recorded,
-also where nothing could be done.
+even if nothing could be done.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,7 +17,7 @@ from engine.queries import queries
 from rules.errors import InvalidInput, NotFound
 from rules.words import Lane
 
-# Batches and messages of one run that become due at once; the rest follows by asking again.
+# Batches and messages of one run that become due at once; asking again moves the rest.
 MOST = 10_000
 SHOWN = 20
 LONGEST_REASON = 500
@@ -25,7 +25,7 @@ _SQL = queries("stuck")
 
 
 class What(StrEnum):
-    """What can be taken up: a run (a wake-up is one), one batch, a message that waits, an event of the outbox."""
+    """What can be taken up: a run (a wake-up is one too), one batch, a waiting message, an event of the outbox."""
 
     RUN = "run"
     BATCH = "batch"
@@ -35,7 +35,7 @@ class What(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TakeUp:
-    """A record: where it `stood`, how many batches or messages became due (`moved`), or why none could (`refused`)."""
+    """The record: where the work `stood`, how many batches or messages became due (`moved`), or why none did."""
 
     take_up_id: int
     what: What
@@ -50,7 +50,7 @@ class TakeUp:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PutOff:
-    """A batch that could not be decided so often, and is tried again at `due_at`."""
+    """A batch that could not be decided this often and is tried again at `due_at`."""
 
     batch_id: int
     run_id: int
@@ -64,7 +64,7 @@ class PutOff:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Untold:
-    """What the CDP of a source was not told, and why; `is_given_up`: nobody tries any more."""
+    """What the CDP of a source was not told, and why; `is_given_up`: it is not tried any more."""
 
     outbox_id: int
     source: str | None
@@ -77,9 +77,9 @@ class Untold:
 async def take_up(
     conn: Transaction, *, what: What, record_id: int, reason: str, by: str, now: datetime
 ) -> tuple[TakeUp, dict[Lane, tuple[int, ...]]]:
-    """Take one record up; gives the record of it, and the batches that the workers of each lane can be told of.
+    """Take one record up; gives the record of that, and the batches to announce to the workers of each lane.
 
-    Asked twice, the second finds nothing to move. Raises NotFound, InvalidInput without a reason.
+    A second call finds nothing to move. Raises NotFound, and InvalidInput without a reason.
     """
     told = reason.strip()
     if not 0 < len(told) <= LONGEST_REASON:

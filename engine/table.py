@@ -1,4 +1,4 @@
-"""The table at which people are decided for, one after the other: what one uses up, the next finds less of."""
+"""The table at which people are decided for, one after the other: what one uses up, the next no longer finds."""
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
@@ -17,13 +17,13 @@ from rules.facts import Facts
 from rules.verdicts import Decision
 from rules.words import Action, Channel
 
-# Deciding for 64 people takes about 5 ms: longer than that the loop's other work (provider calls) need not wait.
+# Deciding for 64 people takes about 5 ms; the loop's other work (provider calls) should not have to wait longer.
 _BREATH = 64
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """`frame` is what holds for everybody at it; `reached` and `purse` change from one to the next."""
+    """`frame` holds for everybody at the table; `reached` and `purse` change from one person to the next."""
 
     frame: Frame
     now: datetime
@@ -34,7 +34,10 @@ class Table:
     async def decide_all(
         self, everybody: Sequence[Facts], sheet_of: Callable[[int], Sheet]
     ) -> tuple[dict[int, Decision], list[bytes]]:
-        """Decide for each, and give the rows to write, each on the sheet of its profile; of twins the first is sent."""
+        """Decide for each, and give the rows to write, each on the sheet of its profile.
+
+        Of twins only the first is sent to.
+        """
         decisions: dict[int, Decision] = {}
         rows: list[bytes] = []
         for place, known in enumerate(everybody, start=1):
@@ -49,7 +52,7 @@ class Table:
         return decisions, rows
 
     def _decide(self, known: Facts) -> tuple[Facts, Decision, str | None]:
-        """Decide for one, and give where it goes."""
+        """Decide for one person, and give where the message goes."""
         frame, purse = self.frame, self.purse
         facts = self.reached.meet(known)
         if purse is not None:
@@ -67,7 +70,7 @@ class Table:
 
 
 async def purse_of(conn: Transaction, frame: Frame, now: datetime) -> Purse | None:
-    """Open it before any person is locked: whoever has to wait for money holds nobody up meanwhile."""
+    """Open the purse before any person is locked, so that waiting for money holds nobody else up."""
     if frame.budget is None:
         return None
     return await open_purse(
@@ -82,7 +85,7 @@ async def purse_of(conn: Transaction, frame: Frame, now: datetime) -> Purse | No
 
 
 async def pay(conn: Transaction, frame: Frame, purse: Purse | None, new: Iterable[Decision]) -> None:
-    """Pay for what is new alone: a batch that is decided again queues nothing, and costs nothing."""
+    """Pay only for new messages: a batch that is decided again queues nothing and costs nothing."""
     if purse is None:
         return
     sent = [one.chosen.channel for one in new if one.action is Action.SEND and one.chosen is not None]

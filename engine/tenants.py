@@ -1,6 +1,6 @@
 """Tenants and their API keys. A key is shown once and stored as its SHA-256.
 
-A key has 256 random bits, so that a plain fast hash cannot be searched; slow hashes are for what people choose.
+A key has 256 random bits, so a fast hash cannot be searched; slow hashes are for secrets that people choose.
 """
 
 import hashlib
@@ -20,7 +20,7 @@ from rules.errors import Conflict, InvalidInput, NotFound, Unauthorized
 KEY_PREFIX = "leo_"
 _SQL = queries("tenants")
 _AS_OWNER = "SET ROLE leo_owner"
-# The guard of what is immutable reads the call stack, which PostgreSQL writes in the language of its messages.
+# The guard of immutable rows reads the call stack, which PostgreSQL writes in the language of its messages.
 _IN_ENGLISH = "SET LOCAL lc_messages = 'C'"
 
 
@@ -38,7 +38,7 @@ ALL_SCOPES = tuple(Scope)
 
 
 class Role(StrEnum):
-    """Whom the console takes the holder of a key for, by what the key allows."""
+    """What the console takes the holder of a key for, by what the key allows."""
 
     MARKETER = "marketer"
     OPERATOR = "operator"
@@ -46,7 +46,7 @@ class Role(StrEnum):
 
 
 def role_of(scopes: Collection[str]) -> Role:
-    """Give the role of a key: who manages the tenant, who changes or starts something, who looks."""
+    """Give the role of a key: one that manages the tenant, one that changes or starts something, or one that looks."""
     if Scope.ADMIN in scopes:
         return Role.OPERATOR
     return Role.MARKETER if {Scope.WRITE, Scope.ACTIVATE, Scope.APPROVE} & set(scopes) else Role.AUDITOR
@@ -65,7 +65,7 @@ class Tenant:
 
 @dataclass(frozen=True, slots=True)
 class NewKey:
-    """A key as it was made; `secret` is known here and to its owner alone."""
+    """A new key; only its owner gets to know `secret`, once."""
 
     api_key_id: int
     name: str
@@ -99,7 +99,7 @@ class Caller:
 
 
 async def name_of_key(conn: Transaction, *, api_key_id: int) -> str | None:
-    """Give what a key of the transaction's tenant is called; None where it is gone."""
+    """Give the name of a key of the transaction's tenant; None if it no longer exists."""
     row = await (await conn.execute(_SQL["key_name"], {"api_key_id": api_key_id})).fetchone()
     return None if row is None else str(row["name"])
 
@@ -109,7 +109,7 @@ async def create_tenant(
 ) -> Tenant:
     """Make a tenant and its graph; the transaction must be inside the new tenant's border.
 
-    Raises Conflict where the slug is taken, InvalidInput where slug or zone cannot be used.
+    Raises Conflict if the slug is taken, InvalidInput if slug or zone cannot be used.
     """
     _check_zone(zone)
     values = {"tenant_id": tenant_id, "slug": slug, "name": name, "zone": zone, "locale": locale}
@@ -118,7 +118,7 @@ async def create_tenant(
 
 
 async def enter(conn: Transaction, tenant_id: UUID) -> None:
-    """Move the rest of this transaction inside another tenant's border."""
+    """Move the rest of this transaction into another tenant's border."""
     await conn.execute(_SQL["enter"], {"tenant_id": str(tenant_id)})
 
 
@@ -128,7 +128,7 @@ async def get_tenant(conn: Transaction, *, tenant_id: UUID) -> Tenant:
 
 
 async def tenant_by_slug(conn: Transaction, slug: str) -> UUID:
-    """Give the id of a tenant, whatever its status; works before a tenant is known. Raises NotFound."""
+    """Give the id of a tenant, whatever its status; works before a tenant is set. Raises NotFound."""
     row = await (await conn.execute(_SQL["by_slug"], {"slug": slug})).fetchone()
     if row is None or row["tenant_id"] is None:
         raise NotFound(f"There is no tenant {slug!r}.", remedy="Run leo tenants list for those there are.")
@@ -136,7 +136,7 @@ async def tenant_by_slug(conn: Transaction, slug: str) -> UUID:
 
 
 async def active_tenants(conn: Transaction) -> list[tuple[UUID, str]]:
-    """Give id and slug of every active tenant, by slug; works before a tenant is known."""
+    """Give id and slug of every active tenant, by slug; works before a tenant is set."""
     rows = await (await conn.execute(_SQL["every"])).fetchall()
     return [(row["tenant_id"], row["slug"]) for row in rows]
 
@@ -168,15 +168,15 @@ async def create_api_key(
 
 
 async def list_api_keys(conn: Transaction, *, tenant_id: UUID, api_key_id: int | None = None) -> list[ApiKey]:
-    """Give the tenant's keys, the newest first; of all of them, or one."""
+    """Give the tenant's keys, the newest first; all of them, or one."""
     rows = await (await conn.execute(_SQL["keys"], {"tenant_id": tenant_id, "api_key_id": api_key_id})).fetchall()
     return [ApiKey(**{**row, "scopes": tuple(Scope(scope) for scope in row["scopes"])}) for row in rows]
 
 
 async def rotate_api_key(conn: Transaction, *, tenant_id: UUID, api_key_id: int, ends_at: datetime) -> NewKey:
-    """Make a key like another one, which ends at `ends_at` or before: until then both open.
+    """Make a key like another one, which ends at `ends_at` or earlier; until then both work.
 
-    Raises NotFound, and Conflict for a key that opens nothing any more.
+    Raises NotFound, and Conflict for a key that has already ended.
     """
     found = await list_api_keys(conn, tenant_id=tenant_id, api_key_id=api_key_id)
     if not found:
@@ -201,10 +201,10 @@ def hash_key(secret: str) -> bytes:
 
 
 async def authenticate(conn: Transaction, secret: str) -> Caller:
-    """Name the holder of a key and put the transaction inside the holder's border.
+    """Identify the holder of a key and put the transaction inside the holder's border.
 
     It needs a transaction without a tenant (`Database.before_tenant`). The key is looked up by its hash, so that the
-    time taken tells nothing about a key. Raises Unauthorized for a key that is unknown, revoked or expired, and for the
+    time taken reveals nothing about a key. Raises Unauthorized for a key that is unknown, revoked or expired, and for
     keys of a suspended tenant.
     """
     row = None
@@ -221,7 +221,7 @@ async def authenticate(conn: Transaction, secret: str) -> Caller:
 def drop_tenant(admin_url: str, *, tenant_id: UUID, reason: str) -> dict[str, int]:
     """Remove a tenant, all it owns and its graph, and give the rows removed by table. It needs an administrator.
 
-    Raises NotFound where there is none, InvalidInput without a reason.
+    Raises NotFound if there is none, InvalidInput without a reason.
     """
     with admin(admin_url) as connection:
         connection.execute(_IN_ENGLISH)

@@ -8,13 +8,13 @@ from typing import Any
 from rules.errors import InvalidInput
 
 _PLAIN = frozenset({int, bool, type(None)})
-# What of a stranger's words PostgreSQL cannot hold: NUL and halves of surrogate pairs.
+# What PostgreSQL cannot store in a text: NUL and unpaired surrogates.
 _UNHELD = dict.fromkeys([0, *range(0xD800, 0xE000)], "\N{REPLACEMENT CHARACTER}")
 DEEPEST = 32
 
 
 class Unstorable(ValueError):
-    """PostgreSQL cannot store it: NUL, half of a surrogate pair, a number that is not finite, or no JSON at all."""
+    """PostgreSQL cannot store it: NUL, an unpaired surrogate, a number that is not finite, or no JSON at all."""
 
 
 def settled(text: str) -> str:
@@ -31,7 +31,7 @@ def settled(text: str) -> str:
 
 
 def composed(what: str, text: str) -> str:
-    """Give a name that people type, in NFC: it is one name however it was typed. Raises InvalidInput."""
+    """Give a name that people type, in NFC. Raises InvalidInput."""
     try:
         return settled(text)
     except Unstorable as error:
@@ -41,12 +41,12 @@ def composed(what: str, text: str) -> str:
 
 
 def storable(text: str) -> str:
-    """Give a stranger's text with what PostgreSQL cannot hold replaced."""
+    """Give a stranger's text with what PostgreSQL cannot store replaced."""
     return text if text.isascii() and "\x00" not in text else text.translate(_UNHELD)
 
 
 def storable_deep(value: Any, depth: int = DEEPEST) -> Any:
-    """Give a stranger's JSON so that it can be stored, whatever is in it: what cannot be is replaced or left out."""
+    """Give a stranger's JSON in a storable form, whatever is in it: what cannot be stored is replaced or left out."""
     if isinstance(value, str):
         return storable(value)
     if value is None or isinstance(value, int) or (isinstance(value, float) and math.isfinite(value)):
@@ -59,7 +59,7 @@ def storable_deep(value: Any, depth: int = DEEPEST) -> Any:
 
 
 def settled_deep(value: Any) -> Any:
-    """Give a JSON value with every text in it, keys too, in NFC; raises Unstorable, also where it nests too deeply."""
+    """Give a JSON value with every text in it, even keys, in NFC; raises Unstorable, also for too deep nesting."""
     try:
         return _deep(value)
     except RecursionError as error:
@@ -81,7 +81,7 @@ def _deep(value: Any) -> Any:
 
 
 def _object(value: Mapping[Any, Any]) -> dict[str, Any]:
-    """Go through an object; what most hold is looked at here, without a call for each (30 fields: 4 us less)."""
+    """Go through an object; the most frequent types are handled here, without a call each (30 fields: 4 us less)."""
     done: dict[str, Any] = {}
     for key, item in value.items():
         name = key if type(key) is str and key.isascii() and "\x00" not in key else _key(key)

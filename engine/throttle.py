@@ -1,7 +1,7 @@
-"""How often somebody may ask, counted in Redis for all processes at once: a quota a minute that fills evenly again.
+"""How often somebody may ask, counted in Redis for all processes together: a quota a minute that refills evenly.
 
-The generic cell rate algorithm: one number is kept for whoever asked lately, when the quota would be whole again. Where
-Redis is away nobody is refused: work is worth more than a limit, and PostgreSQL has bounds of its own.
+The generic cell rate algorithm: for everybody who asked lately, one number is stored: when the quota would be full
+again. If Redis is away nobody is refused: work is worth more than a limit, and PostgreSQL has bounds of its own.
 """
 
 import asyncio
@@ -16,10 +16,11 @@ from redis.exceptions import RedisError
 
 WINDOW_S = 60
 PREFIX = "leo:rate:"
-# A request waits no longer for an answer, and after one that failed nobody asks for a while.
+# A request waits no longer for an answer, and after a failure no request asks for a while.
 ANSWER_S = 0.25
 SILENCE_S = 5.0
-# In microseconds. %.0f: a number that Lua writes by itself loses its last digits. A weight of 0 looks, and takes none.
+# In microseconds. %.0f, because a number that Lua writes by itself loses its last digits. A weight of 0 looks without
+# taking.
 _TAKE = """
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
@@ -41,7 +42,7 @@ log = logging.getLogger("leo.throttle")
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """A quota a minute under a name; 0: none."""
+    """A quota a minute under a name; 0: no limit."""
 
     name: str
     quota: int
@@ -49,7 +50,7 @@ class Limit:
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """What came of asking: how much is left, and in how many seconds there is more (all of it, where it was let in)."""
+    """The result of asking: how much is left, and in how many seconds there is more (all of it, if it was let in)."""
 
     limit: Limit
     is_allowed: bool
@@ -65,9 +66,9 @@ class Throttle:
         self._silent_until = 0.0
 
     async def take(self, limit: Limit, who: str, *, weight: int = 1) -> Taken | None:
-        """Take from a quota, or look at it with a weight of 0; None where nothing is counted.
+        """Take from a quota, or look at it with a weight of 0; None if nothing is counted.
 
-        `who` may be a credential: what is stored is a hash of it.
+        `who` may be a credential: only a hash of it is stored.
         """
         if not limit.quota or time.monotonic() < self._silent_until:
             return None

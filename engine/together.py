@@ -1,8 +1,9 @@
 """Deciding for several events at once: each its own run of one person, all of one campaign, in one transaction.
 
-An event costs mostly what its statements cost, and those ask and write as much for sixty-four. Each is decided
-as it would be alone, as far as anybody can see. What is not alike is left to `decide_batch`: models to ask, people whom
-another batch has in hand (nobody waits for somebody else's person here), a person's second event, other campaigns.
+The cost of an event is mostly its statements, and for sixty-four events they cost hardly more than for one. Each event
+is decided as it would be alone, as far as anybody can see. Whatever differs is left to `decide_batch`: models to ask,
+people whom another batch holds (nobody waits for somebody else's person here), a person's second event, other
+campaigns.
 """
 
 from collections import Counter
@@ -32,10 +33,10 @@ _SQL = queries("decide")
 
 @dataclass(frozen=True, slots=True)
 class Together:
-    """What deciding several batches came to: which were decided, what is new of it.
+    """The result of deciding several batches: which were decided, and what is new.
 
-    `actions` and `reasons` count as in `Decided`. A batch that was asked for and is not in `batch_ids` is still to be
-    decided alone, or is in other hands.
+    `actions` and `reasons` count as in `Decided`. A batch that was asked for and is not in `batch_ids` still has to be
+    decided alone, or is held by somebody else.
     """
 
     batch_ids: tuple[int, ...] = ()
@@ -45,7 +46,7 @@ class Together:
 
     @property
     def delivery_ids(self) -> tuple[int, ...]:
-        """What is queued."""
+        """The new deliveries that were queued."""
         return tuple(one.delivery_id for one in self.made if one.delivery_id is not None)
 
     @property
@@ -57,8 +58,8 @@ class Together:
 async def decide_together(conn: Transaction, *, tenant_id: UUID, batch_ids: Sequence[int], now: datetime) -> Together:
     """Decide those of the batches that can be decided at once; the caller's transaction is theirs. `now` is aware.
 
-    Raises InvalidInput where the policy cannot be read, Unavailable where it has to be tried again: nothing
-    is decided then, and each is to be decided alone.
+    Raises InvalidInput if the policy cannot be read, Unavailable if it has to be tried again: then nothing is decided,
+    and each batch has to be decided alone.
     """
     alike = _alike(await (await conn.execute(_SQL["lock_events"], {"batch_ids": list(batch_ids)})).fetchall())
     if not alike:
@@ -77,7 +78,7 @@ async def decide_together(conn: Transaction, *, tenant_id: UUID, batch_ids: Sequ
     facts = await gather_all(conn, shared, profile_ids=shared.profile_ids, now=now, events=events)
     campaign = canonical(shared.campaign.to_document())
     sheets = {person: Sheet(frame, tenant_id, campaign, is_own=True) for person, frame in frames.items()}
-    # Whoever is one person with somebody in another run hears of both events: twins count in one run alone.
+    # Twins count within one run only, so a person with profiles in two of the runs hears about both events.
     table = Table(shared, now, Twins(), purse, by_score)
     decisions, rows = await table.decide_all(facts, sheets.__getitem__)
     made = await record(conn, shared, rows, now=now)
@@ -105,7 +106,7 @@ async def decide_together(conn: Transaction, *, tenant_id: UUID, batch_ids: Sequ
 
 
 def _alike(rows: Sequence[DictRow]) -> list[DictRow]:
-    """Keep those of the oldest one's campaign, the first of each person: the second has to see what it queued."""
+    """Keep those of the oldest one's campaign, the first of each person; a second has to see what the first queued."""
     found: dict[int, DictRow] = {}
     for row in rows:
         if row["campaign_id"] == rows[0]["campaign_id"]:
@@ -114,7 +115,7 @@ def _alike(rows: Sequence[DictRow]) -> list[DictRow]:
 
 
 def _own(first: Frame, row: DictRow) -> Frame:
-    """Give the frame of another run of the same campaign, one that an event started as well."""
+    """Give the frame of another run of the same campaign that an event started as well."""
     return replace(
         first,
         batch_id=row["batch_id"],

@@ -1,7 +1,7 @@
-"""Traces: what an argument means, the journey of it from one SQL statement, and records that hang loose.
+"""Traces: what an argument means, its journey from one SQL statement, and records that are not connected.
 
-A journey is rooted at a decision: event -> task -> decision -> delivery -> outcome. The steps that are not there say
-why: a scored decision has no task, a snapshot run no event, doing nothing no delivery.
+A journey is rooted at a decision: event -> task -> decision -> delivery -> outcome. Missing steps say why: a scored
+decision has no task, a snapshot run no event, doing nothing no delivery.
 """
 
 from collections.abc import Mapping, Sequence
@@ -35,7 +35,7 @@ _EVER: Mapping[LiteralString, LiteralString] = MappingProxyType(
     {"{decisions}": "all_decision", "{deliveries}": "all_delivery"}
 )
 _GRAPH = "SELECT leo_graph() AS graph"
-# Any value of AGE's type loads its library, and its operators have to be on the search path.
+# Using any value of AGE's type loads its library, and its operators have to be on the search path.
 _SETTINGS = (
     "SELECT set_config('leo.tenant', '{tenant_id}', false), set_config('search_path', 'public, ag_catalog', false), "
     "'0'::ag_catalog.agtype;"
@@ -64,7 +64,7 @@ class Root:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step of a journey. An absent one has neither `at` nor `record_id`; `why` names the natural reason."""
+    """One step of a journey. An absent one has neither `at` nor `record_id`; `why` says why it does not exist."""
 
     step: str
     at: datetime | None
@@ -92,9 +92,9 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Journey:
-    """What led to one decision and what came of it, in order; outcomes may be several.
+    """What led to one decision and what came of it, in order; there may be several outcomes.
 
-    `archived_at`: since then decision and delivery are in the archive, no more in the graph; None: they are live.
+    `archived_at`: since when decision and delivery are in the archive and no longer in the graph; None: they are live.
     """
 
     decision_id: int
@@ -130,16 +130,16 @@ class Trace:
 
 @dataclass(frozen=True, slots=True)
 class Orphans:
-    """How many records of one kind hang loose; 0 is what is expected."""
+    """How many records of one kind are not connected; 0 is expected."""
 
     kind: str
     count: int
 
 
 async def find(connection: Transaction, argument: str, *, kind: Kind | None = None) -> Root:
-    """Tell which record `argument` names: an id, a profile's or event's own key, or a delivery's event id (64 hex).
+    """Find the record that `argument` names: an id, a profile's or event's own key, or a delivery's event id (64 hex).
 
-    Raises NotFound where it names none, InvalidInput where it names several and `kind` does not settle which.
+    Raises NotFound if it names none, InvalidInput if it names several and `kind` does not settle which.
     """
     meant = await _meant(connection, _in(queries("trace")["find"], _LIVE), argument, kind)
     if not meant or any(row["kind"] == Kind.EVENT for row in meant):
@@ -188,7 +188,7 @@ async def trace(connection: Transaction, root: Root, *, newest: int = NEWEST) ->
 
 
 async def _has_more(connection: Transaction, root: Root, found: int) -> bool:
-    """Tell whether there are decisions of `root` in the archive."""
+    """Whether there are decisions of `root` in the archive."""
     if root.decision_ids is not None:
         return found < len(root.decision_ids)
     asked = await connection.execute(queries("trace")["has_archived"], {"profile_id": root.profile_id}, prepare=True)
@@ -197,7 +197,7 @@ async def _has_more(connection: Transaction, root: Root, found: int) -> bool:
 
 
 async def _dated(connection: Transaction, journeys: tuple[Journey, ...]) -> tuple[Journey, ...]:
-    """Say of archived journeys since when they are."""
+    """Mark archived journeys with the time since which they are archived."""
     ids = [journey.decision_id for journey in journeys]
     rows = await (await connection.execute(queries("trace")["archived_at"], {"decision_ids": ids})).fetchall()
     dates = {row["decision_id"]: row["archived_at"] for row in rows}
@@ -216,7 +216,7 @@ def for_psql(graph: str, root: Root, *, tenant_id: UUID, newest: int = NEWEST) -
 
 
 async def orphans(connection: Transaction) -> tuple[Orphans, ...]:
-    """Count the records of the transaction's tenant that hang loose, every kind in one row; it reads all of them."""
+    """Count the transaction's tenant's records that are not connected, every kind in one row; it reads all of them."""
     statement = queries("trace")["orphans"].replace("{graph}", await _graph(connection))
     rows = await (await connection.execute(statement)).fetchall()
     return tuple(Orphans(row["kind"], row["count"]) for row in rows)

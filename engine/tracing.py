@@ -1,7 +1,7 @@
-"""Traces: what one event led to, from the request over the job to the provider's answer, as spans of OpenTelemetry.
+"""Tracing: what one event led to, from the request over the job to the provider's answer, as spans of OpenTelemetry.
 
-Off unless the settings name a receiver; then nothing here does anything. A trace goes on where a run or an agent task
-goes on: its row keeps the span that made it (`traceparent`), so it does not matter who finds the work, or when.
+Off unless the settings name a receiver; then nothing here does anything. A trace continues with its run or agent task,
+whose row stores the span that made it (`traceparent`), so it does not matter who finds the work, or when.
 """
 
 from collections.abc import Iterator
@@ -25,8 +25,8 @@ _tracer: Tracer | None = None
 
 @contextmanager
 def opened(settings: Settings, process: str) -> Iterator[None]:
-    """Send the spans of this process while this is open; raises Misconfigured where the package is not installed."""
-    global _tracer  # noqa: PLW0603 - one receiver a process, as one log
+    """Send the spans of this process inside the block; raises Misconfigured if the package is not installed."""
+    global _tracer  # noqa: PLW0603 - one receiver per process, like the log
     if settings.trace_url is None:
         yield
         return
@@ -64,11 +64,10 @@ def is_on() -> bool:
 def span(
     name: str, *, parent: str | None = None, calls_out: bool = False, **about: str | int | None
 ) -> AbstractContextManager[Span | None]:
-    """Give a span around some work; `parent` is a traceparent, without one it is the work around it.
+    """Give a span around some work; `parent` is a traceparent, by default the surrounding work.
 
-    `calls_out`: somebody else's server is waited for.
-
-    `about` becomes attributes `leo.<name>`. An error's text is not taken along: it may quote what a person wrote.
+    `calls_out`: somebody else's server is waited for. `about` becomes attributes `leo.<name>`. An error's text is left
+    out, because it may quote what a person wrote.
     """
     if _tracer is None:
         return _OFF
@@ -92,14 +91,14 @@ def _recorded(
 
 
 def _context(parent: str | None) -> Context | None:
-    """Give where a span goes: below `parent`, unless the work around is of that trace already."""
+    """Give where a span belongs: below `parent`, unless the surrounding work is already part of that trace."""
     if not parent or trace_id() == parent[3:35]:
         return None
     return _W3C.extract({"traceparent": parent})
 
 
 def current() -> str:
-    """Give the traceparent of the work around; empty where there is none or nothing is traced."""
+    """Give the traceparent of the surrounding work; empty if there is none or nothing is traced."""
     if _tracer is None:
         return ""
     carrier: dict[str, str] = {}
@@ -108,7 +107,7 @@ def current() -> str:
 
 
 def trace_id() -> str:
-    """Give the trace of the work around, for the log; empty where there is none."""
+    """Give the trace id of the surrounding work, for the log; empty if there is none."""
     if _tracer is None:
         return ""
     context = get_current_span().get_span_context()

@@ -1,7 +1,7 @@
-"""Opens and clicks: links and buttons that lead through us, and a mail's picture, signed so that none leads elsewhere.
+"""Opens and clicks: links and buttons that lead through us, and a mail's picture, signed so that none can be forged.
 
-A token is tenant (16 bytes), the delivery's event id (32), the address a click goes to in UTF-8 (nothing for an open),
-then 16 bytes of HMAC-SHA256, in URL-safe base64. It does not expire: the link in an old mail has to work.
+A token is tenant (16 bytes), the delivery's event id (32), the address a click goes to in UTF-8 (empty for an open),
+then 16 bytes of HMAC-SHA256, in URL-safe base64. It does not expire, because the link in an old mail has to work.
 """
 
 import hashlib
@@ -27,13 +27,12 @@ from rules.words import Channel, OutcomeType
 PUSHED = frozenset({Channel.APP_PUSH, Channel.WEB_PUSH})
 CLICK_PATH, OPEN_PATH = "/clicks/", "/opens/"
 TARGET_LIMIT = 1_500
-"""Octets of an address that is led through us; longer ones stay as they are, for relays and programs cut long URLs."""
+"""Bytes of an address that is led through us; longer ones stay, because relays and programs cut long URLs."""
 _LINK_DATA = "link"
 _HTTPS = "https://"
 _PURPOSE = b"leo tracking link v1"
 _FIXED_BYTES = 48
-_EVENT_BYTES = 32
-# Stops at the next tag, whatever a template forgot to close.
+# Stops at the next tag, even if a template forgot to close one.
 _LINK = re.compile(r"""(<a\s[^<>]*?\bhref\s*=\s*)(?:"([^"<>]*)"|'([^'<>]*)')""", re.IGNORECASE)
 _END = re.compile(r"</body\s*>", re.IGNORECASE)
 _USER_AGENT_LIMIT = 200
@@ -41,7 +40,7 @@ _USER_AGENT_LIMIT = 200
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """What a token says: which message, and where a click goes; `target` is None for an open."""
+    """The content of a token: which message, and where a click goes; `target` is None for an open."""
 
     tenant_id: UUID
     event_id: str
@@ -50,7 +49,7 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Tracked:
-    """What of a channel's messages is told apart; opens are those of mails."""
+    """What is tracked in a channel's messages; opens only exist for mail."""
 
     clicks: bool = True
     opens: bool = True
@@ -72,7 +71,7 @@ class Marks:
         return self._signer.sign(body)
 
     def verify(self, token: str) -> Mark:
-        """Give what a token says; raises Unauthorized where this installation did not make it."""
+        """Give the content of a token; raises Unauthorized if this installation did not make it."""
         body = self._signer.verify(token)
         if body is None or len(body) < _FIXED_BYTES:
             raise Unauthorized("This link is not valid.", remedy="Open the link from the message itself.")
@@ -80,12 +79,12 @@ class Marks:
         return Mark(UUID(bytes=body[:16]), body[16:_FIXED_BYTES].hex(), target or None)
 
     def on(self, message: Message, *, tenant_id: UUID, tracked: Tracked) -> Message:
-        """Lead the links of a mail's HTML through us and end it with the picture; of others the link and the buttons.
+        """Lead the links of a mail's HTML through us and add the picture; on other channels, the link and the buttons.
 
-        What leads to us already (to unsubscribe) and whatever is no address of the web stays. The text that stands
-        beside the HTML is written before, with the addresses that people know.
+        Links that lead to us already (to unsubscribe) and anything that is not a web address stay. The text next to the
+        HTML is written before, with the addresses that people know.
         """
-        # A push leads to https alone, which we may not be where this is tried out.
+        # A push may only lead to https, which we may not have in a trial installation.
         must_be_https = message.channel in PUSHED and not self._base_url.startswith(_HTTPS)
 
         def led(target: str) -> str | None:
@@ -104,7 +103,7 @@ class Marks:
 
 
 def leads_through(target: str) -> bool:
-    """Tell whether an address may be led through us: the web only, whole, and not too long."""
+    """Whether an address may be led through us: a whole web address that is not too long."""
     if len(target.encode("utf-8", "replace")) > TARGET_LIMIT or not target.isprintable() or " " in target:
         return False
     try:
@@ -115,14 +114,14 @@ def leads_through(target: str) -> bool:
 
 
 def visit_of(mark: Mark, method: str, headers: Mapping[str, str]) -> Visit:
-    """Say who fetched: a person, or a machine that looks at every mail."""
+    """Say who fetched: a person, or a machine that scans every mail."""
     return visit(method, headers, is_picture=mark.target is None)
 
 
 async def record(conn: Transaction, mark: Mark, visit: Visit, *, at: datetime) -> Recorded:
-    """Keep an open or a click as an outcome, each once a message and link.
+    """Record an open or a click as an outcome, each once per message and link.
 
-    The transaction must be inside the mark's tenant. What a machine did is no outcome: nobody read anything.
+    The transaction must be inside the mark's tenant. A machine's visit is not an outcome, because nobody read anything.
     """
     if visit.machine is not None:
         return Recorded()
@@ -144,7 +143,7 @@ async def record(conn: Transaction, mark: Mark, visit: Visit, *, at: datetime) -
 
 
 def _led_data(data: Mapping[str, Any], led: Callable[[str], str | None]) -> dict[str, Any]:
-    """Lead `link` and the url of each of `buttons`; what a template got wrong there is for the adapter to refuse."""
+    """Lead `link` and the url of each of `buttons` through us; a template's mistakes are for the adapter to refuse."""
 
     def through(given: Any) -> Any:
         return (led(given) or given) if isinstance(given, str) else given

@@ -19,7 +19,7 @@ _FIXED_BYTES = 32
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """Who asks for it; `delivery_id` is the message the link stood in."""
+    """Who asks; `delivery_id` is the message that the link was in."""
 
     tenant_id: UUID
     profile_id: int
@@ -53,7 +53,7 @@ class Links:
         return self._signer.sign(body)
 
     def verify(self, token: str) -> Request:
-        """Give who asks; raises Unauthorized where this installation did not make the token."""
+        """Give who asks; raises Unauthorized if this installation did not make the token."""
         body = self._signer.verify(token)
         if body is None or len(body) <= _FIXED_BYTES:
             raise Unauthorized(

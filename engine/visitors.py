@@ -1,7 +1,7 @@
-"""Visitors of a web site: a short-lived token that opens one inbox, and nothing else of anybody's.
+"""Visitors of a web site: a short-lived token that opens one inbox and nothing else.
 
 A token is tenant (16 bytes), channel (8), the second it expires (8), the address in UTF-8, then 16 bytes of HMAC-SHA256
-under a key derived from the channel's visitor_key: another channel, tenant or key does not open with it.
+under a key derived from the channel's visitor_key, so it does not open another channel, tenant or key.
 """
 
 from dataclasses import dataclass
@@ -39,7 +39,7 @@ class Inbox:
 
 @dataclass(frozen=True, slots=True)
 class Visitor:
-    """Who may open which inbox, until when."""
+    """Who may open which inbox, and until when."""
 
     tenant_id: UUID
     channel_id: int
@@ -62,7 +62,7 @@ class Admitted:
 
 
 async def enter(conn: Transaction, vault: Vault, *, key: str) -> Inbox:
-    """Find an inbox and go inside its tenant; needs a transaction without one. Raises NotFound."""
+    """Find an inbox and enter its tenant; needs a transaction without one. Raises NotFound."""
     row = await (await conn.execute(_SQL["enter"], {"key": key})).fetchone()
     if row is None:
         raise NotFound(
@@ -81,9 +81,9 @@ async def admit(
     valid_for: timedelta,
     now: datetime,
 ) -> Admitted:
-    """Give a token for the person of this ext_id.
+    """Give a token for the person with this ext_id.
 
-    Raises NotFound where there is no such channel, or no active person with an address there.
+    Raises NotFound if there is no such channel, or no active person with an address there.
     """
     row = await (await conn.execute(_SQL["visitor"], {"channel_id": channel_id, "ext_id": ext_id})).fetchone()
     if row is None:
@@ -105,7 +105,7 @@ def sign(inbox: Inbox, visitor: Visitor) -> str:
 
 
 def verify(inbox: Inbox, token: str, *, now: datetime) -> Visitor:
-    """Read a token; raises Unauthorized where it is not for this inbox, or is over."""
+    """Read a token; raises Unauthorized if it is not for this inbox, or has expired."""
     body = _signer(inbox).verify(token) if token.isascii() else None
     if body is None or len(body) <= _FIXED:
         raise Unauthorized("The visitor's token is not valid.", remedy=_REMEDY)

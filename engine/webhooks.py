@@ -18,7 +18,7 @@ _SQL = queries("webhooks")
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """Whose callback it was and what it came to; its runs are to be rung for after the commit."""
+    """Whose callback it was and its result; its runs are to be rung for after the commit."""
 
     tenant_id: UUID
     reading: Reading
@@ -27,10 +27,10 @@ class Received:
 async def receive(
     conn: Transaction, adapters: Adapters, *, key: str, headers: Mapping[str, str], body: bytes, now: datetime
 ) -> Received:
-    """Keep a callback and what it tells; it needs a transaction without a tenant (`Database.before_tenant`).
+    """Store a callback and what it tells; it needs a transaction without a tenant (`Database.before_tenant`).
 
-    Raises NotFound for an unknown key and Unauthorized where the callback is not the provider's. One that is, and that
-    nobody understands, is kept and no error: the provider would send it again and again, and then nothing any more.
+    Raises NotFound for an unknown key and Unauthorized if the callback is not the provider's. A genuine one that nobody
+    understands is stored and is no error: the provider would repeat it again and again, and then stop sending any.
     """
     tenant_id, channel_id, adapter = await _enter(conn, adapters, key)
     adapter.verify(headers, body)

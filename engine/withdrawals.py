@@ -10,7 +10,7 @@ from engine.unsubscribe import Request
 from rules.errors import NotFound
 from rules.words import OutcomeType
 
-# One press or ten: the message has one outcome of it.
+# Pressed once or ten times, the message has one outcome.
 _DEDUP_KEY = "link"
 _SQL = queries("withdrawals")
 
@@ -18,7 +18,7 @@ _SQL = queries("withdrawals")
 async def withdraw(conn: Transaction, request: Request, *, at: datetime) -> None:
     """Withdraw a person's consent to the purpose of the message, on its channel, at the instant `at`.
 
-    The transaction must be inside the request's tenant. Raises NotFound where the person is no more.
+    The transaction must be inside the request's tenant. Raises NotFound if the person no longer exists.
     """
     values = {
         "tenant_id": request.tenant_id,

@@ -1,8 +1,8 @@
 """What AGE writes, as plain Python.
 
-AGE writes JSON with a kind behind what is not JSON: `{"id": 1, ...}::vertex`. Maps cannot be asked for, so what has an
-id and properties is a node or an edge, whichever version of AGE wrote it. Ids are texts: an id in the graph has 64
-bits, more than a JavaScript number holds.
+AGE writes JSON with a type suffix after whatever is not JSON: `{"id": 1, ...}::vertex`. A query cannot return a plain
+map, so anything that has an id and properties is a node or an edge, whichever version of AGE wrote it. Ids become text:
+an id in the graph has 64 bits, more than a JavaScript number holds.
 """
 
 import json
@@ -14,7 +14,7 @@ _GRAPH_IDS = ("id", "start_id", "end_id")
 
 
 def read(text: str | None) -> Any:
-    """Give the value that AGE wrote; null and what is not there are None, NaN and infinities are texts."""
+    """Give the value that AGE wrote; null and a missing value are None, NaN and infinities are texts."""
     if text is None:
         return None
     return json.loads(_KIND.sub(lambda found: found[1] or "", text), object_hook=_with_text_ids, parse_constant=str)

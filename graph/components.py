@@ -1,4 +1,4 @@
-"""Who may be one person: the connected components of the graph's SAME_AS edges."""
+"""Which profiles may be one person: the connected components of the graph's SAME_AS edges."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from psycopg.rows import DictRow
 from graph.cypher import library
 from graph.session import fetch
 
-# An edge takes some 0.5 kB here: a quarter of a million take 130 MB, and nobody decides about more in one sitting.
+# An edge takes about 0.5 kB here, a quarter of a million 130 MB; nobody decides about more in one sitting.
 MOST_EDGES = 250_000
 PAGE = 25_000
 _DUPLICATES = library()["duplicates"]
@@ -27,7 +27,7 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Component:
-    """Profiles that hang together, and by what; both in ascending order."""
+    """Profiles that are connected, and the links that connect them; both in ascending order."""
 
     profile_ids: tuple[int, ...]
     links: tuple[Link, ...]
@@ -36,7 +36,7 @@ class Component:
 async def components(
     connection: AsyncConnection[DictRow], graph: str, *, most: int = MOST_EDGES
 ) -> tuple[Component, ...]:
-    """Give the components of the proposed pairs, by their smallest profile; of more than `most` pairs the first found.
+    """Give the components of the proposed pairs, by their smallest profile; only the first `most` pairs are read.
 
     A merged profile stands for the one it was merged into.
     """
@@ -44,7 +44,7 @@ async def components(
 
 
 def page(*, after: int, most: int) -> dict[str, int]:
-    """Give the parameters of one page: pairs beyond the edge `after`."""
+    """Give the parameters of one page: the pairs after the edge `after`."""
     return {"after": after, "most": most}
 
 
@@ -66,7 +66,7 @@ async def _links(connection: AsyncConnection[DictRow], graph: str, most: int) ->
 
 
 def connected(links: Sequence[Link]) -> tuple[Component, ...]:
-    """Give the components that links make, by their smallest profile."""
+    """Give the components that the links form, by their smallest profile."""
     whole: nx.Graph[int] = nx.Graph()
     whole.add_edges_from((link.profile_id, link.other_id) for link in links)
     groups = sorted(tuple(sorted(group)) for group in nx.connected_components(whole))

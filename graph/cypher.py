@@ -34,7 +34,7 @@ _BODY_QUOTE = "$cypher$"
 
 
 class CypherFileError(LeoError):
-    """A .cypher file that cannot be used; it names file and fault."""
+    """A .cypher file that cannot be used; the message names the file and the fault."""
 
     code = "cypher_file"
 
@@ -50,19 +50,19 @@ class CypherQuery:
     columns: tuple[tuple[str, str], ...]
     labels: frozenset[str]
     text: LiteralString
-    # What people would ask in words, by language; none for a query that nobody asks by itself.
+    # How people would ask the question in words, by language; empty for a query that nobody asks for directly.
     phrases: Mapping[str, str] = field(default_factory=dict)
 
     def sql(self, graph: str) -> LiteralString:
         """Wrap the text for one tenant's graph; `$1` is the map of parameters, as one JSON text.
 
-        The condition holds the border: no row comes where the graph is not the current tenant's. Raises InvalidInput
-        on a name that is no graph of ours, because AGE takes no parameter there.
+        The condition is the tenant border: a graph that is not the current tenant's gives no rows. Raises InvalidInput
+        on a name that is not one of our graphs, because AGE does not take the name as a parameter.
         """
         return self._wrapped(graph, self.text, argument=", $1")
 
     def literal(self, graph: str, **values: Any) -> LiteralString:
-        """Give the same statement with the values written into it, for a person to paste into psql.
+        """Give the same statement with its values written into it, for a person to paste into psql.
 
         Raises InvalidInput on parameters that the query does not declare, and on a text that would end the quotes.
         """
@@ -79,14 +79,14 @@ class CypherQuery:
         if not GRAPH_NAME.fullmatch(graph):
             raise InvalidInput(f"{graph!r} is no graph of ours.", remedy="Pass the tenant's graph_name.")
         columns = ", ".join(f'"{name}" {kind}' for name, kind in self.columns)
-        # File text and a checked identifier only; see the pattern above.
+        # Only file text and a checked identifier; see the pattern above.
         return (
             f"SELECT * FROM ag_catalog.cypher('{graph}', {_BODY_QUOTE}\n{text}\n{_BODY_QUOTE}{argument})\n"  # noqa: S608
             f"AS ({columns})\nWHERE (SELECT leo_graph()) = '{graph}'"
         )
 
     def arguments(self, given: Mapping[str, Any]) -> str:
-        """Give `$1`: exactly the declared parameters, as JSON. Raises InvalidInput naming what differs."""
+        """Give `$1`: exactly the declared parameters, as JSON. Raises InvalidInput naming those that differ."""
         if given.keys() != self.parameters:
             wrong = ", ".join(sorted(given.keys() ^ self.parameters))
             raise InvalidInput(f"Query {self.name} does not take these parameters: {wrong}.", remedy="See its header.")
@@ -94,7 +94,7 @@ class CypherQuery:
 
 
 def quoted(text: str) -> str:
-    """Give the text between dollar quotes that it does not hold: a text of a query may be any, `$leo$` too."""
+    """Put the text between dollar quotes that do not occur in it: a query may contain any text, even `$leo$`."""
     number = 0
     while f"$leo{number}$" in text:
         number += 1
@@ -102,7 +102,7 @@ def quoted(text: str) -> str:
 
 
 def parse(name: str, text: str) -> CypherQuery:
-    """Read one file; raises CypherFileError on a header that is missing or says something unknown."""
+    """Read one file; raises CypherFileError if its header is missing or says something unknown."""
     header: dict[str, str] = {}
     purpose: list[str] = []
     for line in text.splitlines():
@@ -110,7 +110,7 @@ def parse(name: str, text: str) -> CypherQuery:
             break
         found = _HEADER.match(line)
         if found:
-            # A long list goes on in another line with the same key.
+            # A long list continues on another line with the same key.
             said = (header.get(found["key"]), found["value"].strip().rstrip(","))
             header[found["key"]] = ", ".join(filter(None, said))
         else:
@@ -137,7 +137,7 @@ def parse(name: str, text: str) -> CypherQuery:
         parameters=declared,
         columns=columns,
         labels=frozenset(label.strip() for found in _LABELS.findall(code) for label in found.split("|")),
-        # The text comes from files of this package alone, which is what LiteralString promises.
+        # The text comes only from files of this package, which is what LiteralString promises.
         text=text.rstrip(),
         phrases={language: header[language] for language in ("en", "vi") if language in header},
     )

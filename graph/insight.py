@@ -1,4 +1,4 @@
-"""What a whole graph shows: how people move between touchpoints, which of these matter, and who hangs together.
+"""What a whole graph shows: how people move between touchpoints, which of these matter, and who belongs together.
 
 Every function takes what graph.whole gives and is pure, so that a notebook can call it too.
 """
@@ -13,18 +13,18 @@ import networkx as nx
 from graph.whole import Drawn
 
 START, BOUGHT, LEFT = "start", "bought", "left"
-"""Where a journey begins, and its two ends."""
-# Chances settle to six digits long before; a cycle of touchpoints shrinks each round by those who leave it.
+"""Where a journey begins, and the two ways it ends."""
+# Chances settle to six digits long before this; each round shrinks a cycle of touchpoints by those who leave it.
 _ROUNDS = 200
 _SETTLED = 1e-12
-# Louvain's answer depends on the order it looks in: the same graph gives the same groups.
+# Louvain's result depends on the order it visits nodes in; with a fixed seed the same graph gives the same groups.
 _SEED = 7
 _SHARED = frozenset({"INTERESTED_IN", "ENGAGED", "BOUGHT", "KNOWS"})
 
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """So many journeys went from one touchpoint straight to the next; names, or START, BOUGHT and LEFT."""
+    """This many journeys went directly from one touchpoint to the next; names, or START, BOUGHT and LEFT."""
 
     origin: str
     target: str
@@ -33,7 +33,7 @@ class Flow:
 
 @dataclass(frozen=True, slots=True)
 class Influence:
-    """How much of all buying would be lost without a touchpoint, of 1 (the removal effect of a Markov chain)."""
+    """The share (0 to 1) of all purchases that a touchpoint accounts for: the removal effect of a Markov chain."""
 
     touchpoint: str
     effect: float
@@ -42,16 +42,16 @@ class Influence:
 
 @dataclass(frozen=True, slots=True)
 class Community:
-    """People who share products, topics, touchpoints and acquaintances, with what most of them share."""
+    """People who share products, topics, touchpoints and acquaintances, and what most of them share."""
 
     people: tuple[str, ...]
     shares: tuple[str, ...]
 
 
 def flows(drawn: Drawn) -> tuple[Flow, ...]:
-    """Give the steps of all journeys, the commonest first. A journey is a person's touchpoints in order of time.
+    """Give the steps of all journeys, the most frequent first. A journey is a person's touchpoints in order of time.
 
-    A person who engaged with a touchpoint several times is known by the last time alone, as the graph has one edge.
+    The graph has one edge per person and touchpoint, so repeated visits count once, at the time of the last.
     """
     counted = Counter(step for journey in _journeys(drawn) for step in _steps(journey))
     ordered = sorted(counted.items(), key=lambda one: (-one[1], one[0]))
@@ -59,14 +59,14 @@ def flows(drawn: Drawn) -> tuple[Flow, ...]:
 
 
 def influence(drawn: Drawn) -> tuple[Influence, ...]:
-    """Give every touchpoint with its effect on buying, the strongest first; nothing where nobody bought."""
+    """Give every touchpoint with its effect on purchases, the strongest first; nothing if nobody bought."""
     journeys = list(_journeys(drawn))
     steps = Counter(step for journey in journeys for step in _steps(journey))
     return influence_of(steps, Counter(point for points, _ in journeys for point in set(points)))
 
 
 def influence_of(steps: Mapping[tuple[str, str], int], passed: Mapping[str, int]) -> tuple[Influence, ...]:
-    """Give the effect of the touchpoints in `passed` (journeys through each), from how many journeys took each step."""
+    """Give the effect of each touchpoint; `passed` counts the journeys through it, `steps` those with each step."""
     chain = _chain(steps)
     whole = _chance(chain, without=None)
     if not whole:
@@ -76,10 +76,10 @@ def influence_of(steps: Mapping[tuple[str, str], int], passed: Mapping[str, int]
 
 
 def shared(edges: Iterable[tuple[str, str, str, str, str]]) -> Drawn:
-    """Draw what people share: (person's key, kind of edge, the other's id, its label, its name or key)."""
+    """Build the graph of what people share from (person's key, kind of edge, other id, its label, its name or key)."""
     drawn: Drawn = nx.MultiDiGraph()
     for person, kind, other, label, name in edges:
-        # A person's key may be another's number.
+        # A person's key may equal the number of another person.
         start, end = f"person {person}", f"{'person' if label == 'Profile' else 'thing'} {other}"
         drawn.add_node(start, label="Profile", ext_id=person)
         drawn.add_node(end, label=label, **{"ext_id" if label == "Profile" else "name": name})
@@ -88,7 +88,7 @@ def shared(edges: Iterable[tuple[str, str, str, str, str]]) -> Drawn:
 
 
 def communities(drawn: Drawn, *, least: int = 2, most_shared: int = 3) -> tuple[Community, ...]:
-    """Give groups of at least `least` people that hang together more than with others, the largest first."""
+    """Give groups of at least `least` people that share more with each other than with others, the largest first."""
     common: nx.Graph[str] = nx.Graph()
     common.add_edges_from(
         (start, end) for start, end, edge in drawn.edges(data=True) if edge["label"] in _SHARED and start != end
@@ -135,7 +135,7 @@ def _steps(journey: Journey) -> Iterator[tuple[str, str]]:
 
 
 def _chain(steps: Mapping[tuple[str, str], int]) -> Mapping[str, Mapping[str, float]]:
-    """Give for each stop the share of journeys that went on to each next one."""
+    """Give, for each stop, the share of journeys that went on to each next stop."""
     counted: dict[str, Counter[str]] = defaultdict(Counter)
     for (origin, target), journeys in steps.items():
         counted[origin][target] += journeys
@@ -146,7 +146,7 @@ def _chain(steps: Mapping[tuple[str, str], int]) -> Mapping[str, Mapping[str, fl
 
 
 def _chance(chain: Mapping[str, Mapping[str, float]], *, without: str | None) -> float:
-    """Give the chance that a journey ends in a purchase, where those who would reach `without` leave instead."""
+    """Give the chance that a journey ends in a purchase if everyone who would reach `without` leaves instead."""
     chances = dict.fromkeys(chain, 0.0) | {BOUGHT: 1.0}
     for _ in range(_ROUNDS):
         moved = 0.0

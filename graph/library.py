@@ -23,7 +23,7 @@ from rules.errors import InvalidInput, NotFound
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """What a query wants to be given: a text, a number or an instant (ISO 8601, UTC), and how people call it."""
+    """A parameter of a query: a text, a number or an instant (ISO 8601, UTC), and what people call it."""
 
     name: str
     kind: str
@@ -51,7 +51,7 @@ PARAMETERS: Mapping[str, Parameter] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True)
 class Audit:
-    """One query of the library. `phrases` are by language, with a parameter's name in braces where its value stands."""
+    """One query of the library. `phrases` are by language; a parameter's name in braces stands for its value."""
 
     name: str
     purpose: str
@@ -70,7 +70,7 @@ def audits() -> Mapping[str, Audit]:
 
 
 def audit(name: str) -> Audit:
-    """Give one; raises NotFound."""
+    """Give one query; raises NotFound."""
     found = audits().get(name)
     if found is None:
         raise NotFound(f"The library has no query {name[:60]!r}.", remedy=f"There are: {', '.join(audits())}.")

@@ -1,4 +1,4 @@
-"""The graph against the tables it mirrors: what differs, and drawing it anew. Both are functions of schema.sql."""
+"""The graph compared with the tables it mirrors, and drawn anew. Both are functions of schema.sql."""
 
 from dataclasses import dataclass
 
@@ -6,7 +6,7 @@ from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
 _DIFFERENCES = "SELECT label, missing, extra, different FROM leo_graph_differences()"
-# Both read every row of the tenant: as long as that takes.
+# Both read every row of the tenant and take as long as that takes.
 _NO_TIMEOUT = "SELECT set_config('statement_timeout', '0', true)"
 _TIMEOUT = "SELECT set_config('statement_timeout', %s, true)"
 _REBUILD = "SELECT leo_graph_rebuild() AS elements"
@@ -16,7 +16,7 @@ _ANALYZE = "SELECT leo_analyze()"
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """How one label differs: rows that are not drawn, vertices or edges of no row, and those that show other values."""
+    """How one label differs: rows that are not drawn, vertices or edges without a row, and those with other values."""
 
     label: str
     missing: int
@@ -29,18 +29,18 @@ class Difference:
 
 
 async def compare(connection: AsyncConnection[DictRow], *, within_s: float | None = None) -> tuple[Difference, ...]:
-    """Compare every label of the transaction's tenant; all totals are 0 where graph and tables agree.
+    """Compare every label of the transaction's tenant; all counts are 0 if graph and tables agree.
 
-    A label that the schema does not know counts as extra. PostgreSQL gives up after `within_s`, where that is given.
+    A label unknown to the schema counts as extra. PostgreSQL gives up after `within_s`, if given.
     """
     await connection.execute(_TIMEOUT, (str(int((within_s or 0) * 1000)),))
     return tuple(Difference(**row) for row in await (await connection.execute(_DIFFERENCES)).fetchall())
 
 
 async def rebuild(connection: AsyncConnection[DictRow]) -> int:
-    """Draw the graph of the transaction's tenant anew and give the number of its vertices and edges.
+    """Draw the graph of the transaction's tenant anew; give the number of vertices and edges.
 
-    Writers of this tenant wait until the transaction ends.
+    Other writers of this tenant wait until the transaction ends.
     """
     await connection.execute(_NO_TIMEOUT)
     row = await (await connection.execute(_REBUILD)).fetchone()
@@ -48,7 +48,7 @@ async def rebuild(connection: AsyncConnection[DictRow]) -> int:
 
 
 async def analyze(connection: AsyncConnection[DictRow]) -> None:
-    """Tell the planner how large the tenant's graph and tables are, which it else learns within a minute.
+    """Tell the planner the size of the tenant's graph and tables, which autovacuum would do within a minute.
 
     Worth a call after a bulk load; `rebuild` does it too.
     """

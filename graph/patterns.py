@@ -28,7 +28,7 @@ _PERSON = "leo_person"
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """A pattern of the library: what it finds, in a sentence, and what it wants to be given."""
+    """A pattern of the library: what it finds, in one sentence, and its parameters."""
 
     name: str
     purpose: str
@@ -45,10 +45,10 @@ class Prepared:
     values: Mapping[str, Scalar | list[int]]
 
     def sql(self, graph: str, placeholder: str = "pattern") -> LiteralString:
-        """Give a SELECT of `profile_id`, in which a person may come more than once.
+        """Give a SELECT of `profile_id`, in which a person may occur more than once.
 
-        It takes one parameter, `argument()` under the name `placeholder`. Raises InvalidInput on a name that is no
-        graph of ours.
+        It takes one parameter, `argument()`, under the name `placeholder`. Raises InvalidInput on a name that is not
+        one of our graphs.
         """
         return _wrapped(graph, self.text, placeholder)
 
@@ -57,15 +57,15 @@ class Prepared:
 
     @property
     def is_narrow(self) -> bool:
-        """Whether `among` looks at the people asked for alone: a LIMIT, or one found by the whole, needs everybody."""
+        """Whether `among` can look only at the people asked for; a LIMIT, or a find by the whole, needs everybody."""
         return self._found_in is not None
 
     def among(self, profile_ids: Collection[int]) -> "Prepared":
-        """Give the same pattern for a few people; where it is not narrow, for everybody: join the result.
+        """Give the same pattern for a few people, or for everybody if it is not narrow: so join the result.
 
-        The ids are compared inside, where the pattern finds the person: by the time a condition outside sees the
-        column, AGE has made a vertex of the row and no index fits (100,000 people: 150 ms for one). One id is compared
-        plainly, because the planner takes a list for a hundred (15 ms where one takes 1).
+        The ids are compared inside the query, where the pattern finds the person. By the time a condition outside sees
+        the column, AGE has built a vertex from the row and no index fits (100,000 people: 150 ms for one). A single id
+        is compared with `=`, because the planner takes a list for a hundred ids (15 ms instead of 1).
         """
         match = self._found_in
         if match is None:
@@ -89,9 +89,9 @@ class Prepared:
 
 
 def pattern(leaf: Pattern) -> Prepared:
-    """Find or check the query of a condition, with its values.
+    """Look up or check the query of a condition, with its values.
 
-    Raises NotFound where the library has no pattern of that name, InvalidInput on Cypher that is no bounded read of
+    Raises NotFound if the library has no pattern of that name; InvalidInput on Cypher that is not a bounded read of
     people's ids, and on values other than those the query uses.
     """
     query = _named(leaf.name).query if leaf.name is not None else _written(leaf.cypher or "")
@@ -117,7 +117,7 @@ def library() -> Mapping[str, Named]:
 
 
 def _read(name: str, text: str) -> Named:
-    """Read one file: the header of graph.cypher, then a query that the guard lets through as it would a user's."""
+    """Read one file: the header as in graph.cypher, then a query that the guard accepts as it would a user's."""
     header = parse(name, text)
     body = "".join(line for line in text.splitlines(keepends=True) if not line.startswith("//")).strip()
     try:
@@ -144,7 +144,7 @@ def _named(name: str) -> Named:
 
 
 def _written(text: str) -> guard.Guarded:
-    """Read what stands in a rule; what is wrong with it is wrong with the rule."""
+    """Read a query written in a rule; anything wrong with it is a fault of the rule."""
     try:
         return _people(text)
     except InvalidInput as error:
@@ -169,9 +169,9 @@ def _wrapped(graph: str, text: str, placeholder: str) -> LiteralString:
         raise InvalidInput(f"{graph!r} is no graph of ours.", remedy="Pass the tenant's graph_name.")
     if not placeholder.isidentifier():
         raise InvalidInput(f"{placeholder!r} is no name of a placeholder.", remedy="Use letters, digits and _.")
-    # psycopg reads %% as one sign; a bare one would begin a placeholder.
+    # psycopg reads %% as a single percent sign; a bare % would begin a placeholder.
     body = quoted(text.replace("%", "%%"))
-    # A checked identifier, and text between quotes that it does not hold: nothing else is written into the statement.
+    # Only a checked identifier, and text between quotes that do not occur in it, are written into the statement.
     return (
         f"SELECT profile_id FROM ag_catalog.cypher('{graph}', {body}, %({placeholder})s)\n"  # noqa: S608
         f"AS (profile_id bigint) WHERE (SELECT leo_graph()) = '{graph}'"

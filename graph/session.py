@@ -14,7 +14,7 @@ async def fetch(
 ) -> Sequence[DictRow]:
     """Run `query` on `graph` and give its rows; raises InvalidInput on parameters that it does not declare.
 
-    A raw cursor, because the default one takes Cypher's `%` for a placeholder of its own.
+    It uses a raw cursor, because the default one takes Cypher's `%` for its own placeholder.
     """
     async with AsyncRawCursor(connection, row_factory=dict_row) as cursor:
         await cursor.execute(query.sql(graph), (query.arguments(parameters),))

@@ -1,4 +1,4 @@
-"""A tenant's whole graph as text that comes piece by piece, so that it never stands in memory: GraphML or JSON."""
+"""A tenant's whole graph as text, in pieces, so that it is never in memory as a whole: GraphML or JSON."""
 
 import json
 from collections.abc import AsyncIterator, Mapping
@@ -15,11 +15,11 @@ from graph.whole import edges, nodes
 from rules.errors import InvalidInput, NotFound
 
 MOST_ELEMENTS = 500_000
-# So many rows are asked for at once, and so many characters sent at once.
+# Rows fetched at once, and characters sent at once.
 ROWS = 1_000
 PIECE = 65_536
 _GRAPH = "SELECT leo_graph() AS graph"
-# XML has no way to hold them.
+# Characters that XML cannot represent.
 _UNSAID = dict.fromkeys((*range(9), 11, 12, *range(14, 32), 0xFFFE, 0xFFFF))
 _HEAD = """<?xml version="1.0" encoding="UTF-8"?>
 <graphml xmlns="http://graphml.graphdrawing.org/xmlns">
@@ -36,7 +36,10 @@ class Form(StrEnum):
 
 
 async def checked(connection: AsyncConnection[DictRow], *, most: int) -> str:
-    """Give the graph's name. Raises InvalidInput on more than `most` nodes or edges, NotFound without a tenant."""
+    """Check the size and give the graph's name.
+
+    Raises InvalidInput on more than `most` nodes or edges, NotFound if no tenant is set.
+    """
     row = await (await connection.execute(_GRAPH)).fetchone()
     graph = "" if row is None else str(row["graph"])
     if not GRAPH_NAME.fullmatch(graph):
@@ -54,7 +57,7 @@ async def checked(connection: AsyncConnection[DictRow], *, most: int) -> str:
 async def told(
     connection: AsyncConnection[DictRow], graph: str, form: Form, *, properties: Mapping[str, frozenset[str]], most: int
 ) -> AsyncIterator[str]:
-    """Give the text in pieces; `properties` are the names that nodes ("node") and edges ("edge") have."""
+    """Give the text in pieces; `properties` are the property names of nodes ("node") and edges ("edge")."""
     piece: list[str] = []
     size = 0
     async for part in _parts(connection, graph, form, properties, most):
@@ -124,5 +127,5 @@ def _text(value: Any) -> str:
 
 
 def _counted(statement: LiteralString) -> LiteralString:
-    # The statement of whole.py, which holds a checked identifier.
+    # The statement of whole.py, which contains only a checked identifier.
     return f"SELECT count(*) AS n FROM ({statement}) AS one"  # noqa: S608

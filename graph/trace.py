@@ -14,7 +14,7 @@ def path(graph: str) -> LiteralString:
 
 
 def parameters(*, profile_id: int, decision_ids: Sequence[int] | None, newest: int) -> str:
-    """Give `$1`: whose decisions, which of them (None: all), and at most how many, newest first."""
+    """Give `$1`: whose decisions, which of them (None: all), and how many at most, newest first."""
     return _PATH.arguments(_values(profile_id=profile_id, decision_ids=decision_ids, newest=newest))
 
 

@@ -1,4 +1,4 @@
-"""A tenant's whole graph as a networkx object, in one call; and that as GraphML, which Gephi, yEd and others read."""
+"""A tenant's whole graph as a networkx object in one call; and that as GraphML, which Gephi, yEd and others read."""
 
 from collections.abc import Iterator
 from typing import Any, LiteralString, TypeAlias
@@ -15,15 +15,14 @@ Drawn: TypeAlias = "nx.MultiDiGraph[str]"
 # A node or an edge takes about 1 kB here.
 MOST_ELEMENTS = 500_000
 _GRAPH = "SELECT leo_graph() AS graph"
-# It reads every row of the tenant's graph: as long as that takes.
+# It reads every row of the tenant's graph and takes as long as that takes.
 _NO_TIMEOUT = "SELECT set_config('statement_timeout', '0', true)"
 
 
 async def whole(connection: AsyncConnection[DictRow], *, most: int = MOST_ELEMENTS) -> Drawn:
-    """Give the current tenant's graph: nodes by their ids as texts, `label` and the properties as attributes.
+    """Give the current tenant's graph: nodes by their ids as text, with `label` and the properties as attributes.
 
-    An edge's key is its id. Raises InvalidInput where there are more than `most` nodes or edges, NotFound where no
-    tenant is set.
+    An edge's key is its id. Raises InvalidInput on more than `most` nodes or edges, NotFound if no tenant is set.
     """
     row = await (await connection.execute(_GRAPH)).fetchone()
     graph = "" if row is None else str(row["graph"])
@@ -54,8 +53,8 @@ async def _rows(connection: AsyncConnection[DictRow], statement: LiteralString, 
 
 
 def nodes(graph: str) -> LiteralString:
-    """Give the statement of every node of a graph whose name was checked: label, id, properties."""
-    # A checked identifier only, and the border: nothing comes of a graph that is not the current tenant's.
+    """Give the statement for every node of a graph whose name was checked: label, id, properties."""
+    # Only a checked identifier; and the tenant border: a graph that is not the current tenant's gives no rows.
     return (
         f"SELECT c.relname AS label, n.id, n.properties FROM {graph}._ag_label_vertex AS n"  # noqa: S608
         f" JOIN pg_class AS c ON c.oid = n.tableoid WHERE (SELECT leo_graph()) = '{graph}' ORDER BY n.id LIMIT %s"
@@ -63,7 +62,7 @@ def nodes(graph: str) -> LiteralString:
 
 
 def edges(graph: str) -> LiteralString:
-    """Give the statement of every edge: label, id, start_id, end_id, properties."""
+    """Give the statement for every edge: label, id, start_id, end_id, properties."""
     return (
         f"SELECT c.relname AS label, e.id, e.start_id, e.end_id, e.properties FROM {graph}._ag_label_edge AS e"  # noqa: S608
         f" JOIN pg_class AS c ON c.oid = e.tableoid WHERE (SELECT leo_graph()) = '{graph}' ORDER BY e.id LIMIT %s"

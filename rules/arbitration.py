@@ -1,4 +1,4 @@
-"""Who chose among the eligible candidates, and how: an arbiter gives a place in their list and nothing else."""
+"""Which arbiter chose among the eligible candidates, and how. An arbiter can only name a position in their list."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ from rules.words import Arbiter
 
 @dataclass(frozen=True, slots=True)
 class PassedOver:
-    """An arbiter that was to choose before and did not, with the reason in a few words."""
+    """An arbiter that came earlier in the order but did not choose, with the reason in a few words."""
 
     arbiter: Arbiter
     why: str
@@ -17,9 +17,9 @@ class PassedOver:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
-    """`place` counts from 0 in the eligible candidates; `probabilities`, where known, one for each of them.
+    """`place` counts from 0 in the list of eligible candidates; `probabilities`, if known, has one entry for each.
 
-    `detail` holds what the arbiter tells of itself: model, hash of the prompt, tokens, milliseconds, cost.
+    `detail` is what the arbiter reports about itself: model, hash of the prompt, tokens, milliseconds, cost.
     """
 
     place: int
@@ -30,7 +30,7 @@ class Choice:
     detail: Mapping[str, Any] = field(default_factory=dict)
 
     def to_document(self) -> dict[str, Any]:
-        """Give a JSON document; what is empty is left out."""
+        """Give a JSON document; empty fields are left out."""
         document: dict[str, Any] = {"arbiter": self.arbiter, "place": self.place}
         if self.probabilities:
             document["probabilities"] = list(self.probabilities)

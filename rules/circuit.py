@@ -1,7 +1,8 @@
 """Whether a channel may be called at all: what its provider's answers say about the provider, not about one message.
 
-A provider that fails again and again is left alone, longer each time, and then tried with one message. One that asks
-for time gets it to the second. A credential that is refused pauses the channel, for no waiting mends it.
+A provider that keeps failing is left alone, each time for longer, and then tried with a single message. A provider that
+asks us to wait gets exactly the time it asks for. A refused credential pauses the channel, because waiting would not
+fix it.
 """
 
 from collections.abc import Iterable
@@ -14,29 +15,29 @@ from rules.faults import SENTENCES, Fault
 FAILURES = 5
 """Failed calls in a row after which a provider counts as broken."""
 DENIALS = 3
-"""Messages in a row that our sender was not allowed to send, after which the channel is paused.
+"""Refusals in a row ("this sender may not do that") after which the channel is paused.
 
-An answer that says nothing of what we may send (too fast, out of order) neither counts nor breaks the row.
+An answer that says nothing about what we may send (too fast, out of order) neither counts nor ends the row.
 """
 FIRST_WAIT = timedelta(seconds=30)
 LONGEST_WAIT = timedelta(minutes=10)
 FIRST_HOLD = timedelta(seconds=5)
-"""Where a provider says "too fast" and not for how long."""
+"""How long to hold a channel whose provider says "too fast" without saying for how long."""
 PROBE_FOR = timedelta(seconds=60)
-"""A probe whose end nobody tells counts as lost after so long."""
+"""A probe that has not been heard of for this long counts as lost."""
 MOVE_AFTER = timedelta(seconds=60)
-"""Whoever waits for less is not worth moving to another provider."""
+"""A channel held for less than this keeps its messages; moving them to another provider is not worth it."""
 
 
 class CircuitState(StrEnum):
     WORKING = "working"
     BROKEN = "broken"
     PROBING = "probing"
-    """One message is out to see whether it works again."""
+    """One message is out, to see whether the provider works again."""
 
 
 class Sign(StrEnum):
-    """What one answer says about the provider."""
+    """What one answer tells us about the provider."""
 
     ALIVE = "alive"
     DOWN = "down"
@@ -47,7 +48,7 @@ class Sign(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """One sign, the provider's words, and the seconds it asks us to wait."""
+    """One sign, the provider's own words, and how many seconds it asks us to wait."""
 
     sign: Sign
     detail: str = ""
@@ -56,7 +57,7 @@ class Heard:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Circuit:
-    """The state of one channel; the counts are in a row."""
+    """The state of one channel; each count is of events in a row."""
 
     state: CircuitState = CircuitState.WORKING
     held_until: datetime | None = None
@@ -82,26 +83,26 @@ def is_held(circuit: Circuit, now: datetime) -> bool:
 
 
 def is_out(circuit: Circuit, now: datetime) -> bool:
-    """Whether its messages should go through another provider, if there is one; not where a probe is due."""
+    """Whether its messages should go through another provider, if there is one. Not while a probe is due."""
     if circuit.state is not CircuitState.WORKING:
         return is_held(circuit, now)
     return is_held(circuit, now + MOVE_AFTER)
 
 
 def probe(circuit: Circuit, now: datetime) -> Circuit:
-    """Send one message out; nobody else sends until it is back."""
+    """Let one message out; nothing else is sent until its result is back."""
     return replace(circuit, state=CircuitState.PROBING, held_until=now + PROBE_FOR)
 
 
 def learn(circuit: Circuit, heard: Iterable[Heard], now: datetime) -> Circuit:
-    """Give the state after some answers, in the order they came."""
+    """Give the state after some answers, in the order in which they came."""
     for one in heard:
         circuit = _learn(circuit, one, now)
     return circuit
 
 
 def pause_reason(before: Circuit, heard: Iterable[Heard]) -> str | None:
-    """Give why the channel has to be paused until somebody mends it; None where it has not."""
+    """Give the reason why somebody has to look at the channel before it may go on; None if there is none."""
     denials = before.denials
     for one in heard:
         if one.sign is Sign.TOKEN_EXPIRED:
@@ -116,7 +117,7 @@ def pause_reason(before: Circuit, heard: Iterable[Heard]) -> str | None:
 
 
 def fault_of(reason: str) -> Fault:
-    """Name why a channel stands still by its kind; a reason is written `kind: what the provider or a person said`."""
+    """Name the kind of a pause; `reason` is written as `kind: what the provider or a person said`."""
     kind, _, words = (part.strip() for part in reason.partition(":"))
     if f"channel.{kind}" not in SENTENCES:
         return Fault("channel.other", "reason", {"said": reason.rstrip(". ")})
@@ -137,7 +138,7 @@ def _learn(circuit: Circuit, one: Heard, now: datetime) -> Circuit:
 
 
 def _answered(circuit: Circuit) -> Circuit:
-    """Whatever it says, a provider that answers is there; the time that it asked for still holds."""
+    """A provider that answers at all is up, whatever it answers; a wait that it asked for still holds."""
     if circuit.state is CircuitState.WORKING:
         return replace(circuit, failures=0, breaks=0)
     return replace(circuit, state=CircuitState.WORKING, failures=0, breaks=0, held_until=None, reason=None)
@@ -145,7 +146,7 @@ def _answered(circuit: Circuit) -> Circuit:
 
 def _failed(circuit: Circuit, one: Heard, now: datetime) -> Circuit:
     if circuit.state is CircuitState.BROKEN and is_held(circuit, now):
-        return circuit  # a call that was under way when it broke says nothing new
+        return circuit  # A call that was already under way when the circuit broke tells us nothing new.
     failures = circuit.failures + 1
     if circuit.state is CircuitState.WORKING and failures < FAILURES:
         return replace(circuit, failures=failures)

@@ -1,4 +1,4 @@
-"""What a person agreed to or withdrew, and on which ground one may write to them without asking."""
+"""What a person agreed to or withdrew, and on which legal basis one may write to them without asking."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -9,9 +9,9 @@ from rules.words import Channel
 
 
 class Basis(StrEnum):
-    """The legal ground of a purpose (Law 91/2025/QH15 of Vietnam and the GDPR know the same four for us).
+    """The legal basis of a purpose (Law 91/2025/QH15 of Vietnam and the GDPR share the four that matter here).
 
-    A withdrawal stops every one of them but the last, which nobody can withdraw from.
+    Withdrawing consent stops all of them except the last, which nobody can withdraw from.
     """
 
     CONSENT = "consent"
@@ -21,13 +21,13 @@ class Basis(StrEnum):
 
 
 def is_advertising(basis: str | None) -> bool:
-    """Whether a purpose on this ground advertises; what is owed does not (Decree 91/2020/ND-CP, article 3)."""
+    """Whether a purpose on this basis advertises; what one owes somebody does not (Decree 91/2020/ND-CP, article 3)."""
     return basis not in {Basis.CONTRACT, Basis.LEGAL_OBLIGATION}
 
 
 @dataclass(frozen=True, slots=True)
 class Consent:
-    """What a person agreed to or withdrew; `channel` None means every channel. The newest that fits counts."""
+    """What a person agreed to or withdrew; `channel` None means every channel. The newest that applies counts."""
 
     channel: Channel | None
     purpose: str
@@ -36,7 +36,7 @@ class Consent:
 
 
 def newest(consents: Iterable[Consent], purpose: str, channel: Channel | None) -> Consent | None:
-    """Give the consent that counts: the newest that covers the channel, and of two at one instant the withdrawal."""
+    """Give the consent that counts: the newest that covers the channel; of two at the same instant, the withdrawal."""
     found: Consent | None = None
     for one in consents:
         if one.purpose != purpose or (one.channel is not None and one.channel != channel):

@@ -1,9 +1,9 @@
-"""`decide`: what to do for one person, from what is known, under a policy, at an instant. Pure.
+"""`decide`: what to do for one person, given the facts, a policy and an instant. Pure.
 
-Explaining, replaying, a dry run and a test case are this same call. It is two steps, so that a model can be asked
-between them: `weigh` says of each candidate what stands against it, `conclude` makes the decision of that and of a
-choice. Whoever chooses (the arbiter) can only give a place in the list of `eligible` candidates: it cannot invent an
-action, a channel or a template.
+Explaining, replaying, a dry run and a test case are this same call. It has two steps, so that a model can be asked in
+between: `weigh` lists for each candidate the reasons against it, and `conclude` makes the decision from these verdicts
+and a choice. Whoever chooses (the arbiter) can only give a position in the list of `eligible` candidates: it cannot
+invent an action, a channel or a template.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -20,17 +20,17 @@ from rules.verdicts import CHOSEN, Decision, Reason, Verdict
 from rules.words import Action, Arbiter, Channel, Gate
 
 _FUNNEL = tuple(Gate)
-# What stands against a candidate, and when all of it has ended by itself.
+# The reasons against a candidate, and when all of them will have passed by themselves.
 _Standing: TypeAlias = tuple[tuple[Reason, ...], datetime | None]
 _FREE: _Standing = ((), None)
 _NO_FEATURES: Mapping[str, float] = {}
 
-# Gets the eligible verdicts in the order of their candidates, gives the place of one of them.
+# Gets the eligible verdicts in the order of their candidates and gives the position of one of them.
 Choose = Callable[[Sequence[Verdict]], int]
 
 
 def best_score(eligible: Sequence[Verdict]) -> int:
-    """Choose the highest score, of equals the one with the lowest index, however they are listed."""
+    """Choose the highest score; among equal scores the lowest index, whatever order they are listed in."""
     return max(range(len(eligible)), key=lambda place: (eligible[place].score or 0.0, -eligible[place].candidate.index))
 
 
@@ -43,9 +43,9 @@ def decide(
     choose: Choose = best_score,
     arbiter: Arbiter = Arbiter.SCORE,
 ) -> Decision:
-    """Weigh, let `choose` choose where something may be sent, and conclude.
+    """Weigh, let `choose` choose if something may be sent, and conclude.
 
-    Raises ValueError where `choose` gives no place in its list.
+    Raises ValueError if `choose` gives a position outside its list.
     """
     verdicts = weigh(facts, candidates, campaign, policy, now)
     place = choose(eligible(verdicts)) if _may_send(verdicts) else 0
@@ -60,11 +60,11 @@ def weigh(
     now: datetime,
     edition: int = editions.CURRENT,
 ) -> tuple[Verdict, ...]:
-    """Give a verdict for each candidate, in the order given. `now` is aware; `candidates` holds do_nothing.
+    """Give a verdict for each candidate, in the order given. `now` is aware; `candidates` includes do_nothing.
 
-    `edition` is that of the rules: a decision that was made is weighed again by its own.
+    `edition` selects the edition of the rules; a past decision is weighed again under its own.
 
-    Each gate is asked once of what it looks at: candidates about which no gate can differ share their reasons.
+    Each gate is asked once about what it looks at: candidates that no gate can tell apart share their reasons.
     """
     case = asked(Case.of(facts, campaign, policy, now, edition))
     of_person, gates, scored = against_person(case), gates_of(case), scoring(facts, policy)
@@ -88,15 +88,15 @@ def weigh(
 
 
 def eligible(verdicts: Sequence[Verdict]) -> tuple[Verdict, ...]:
-    """Give what may be done, by the candidates' index however they are listed; doing nothing is among it."""
+    """Give the verdicts that allow their candidate, by the candidates' index; doing nothing is one of them."""
     return tuple(sorted((verdict for verdict in verdicts if verdict.eligible), key=_index))
 
 
 def conclude(verdicts: Sequence[Verdict], choice: Choice) -> Decision:
-    """Make the decision: what was chosen where something may be sent, else a wait or nothing, and then no choice.
+    """Make the decision: the choice if something may be sent; otherwise, without a choice, to wait or to do nothing.
 
-    A wait wins only where nothing may be sent now and the earliest moment lies inside the campaign's window. Raises
-    ValueError where the choice gives no place among those who are eligible.
+    To wait is decided only if nothing may be sent now and the earliest possible moment is within the campaign's window.
+    Raises ValueError if the choice gives a position outside the eligible ones.
     """
     verdicts = tuple(verdicts)
     if _may_send(verdicts):
@@ -152,7 +152,7 @@ def _standing(
 
 
 def _passes_at(reasons: Sequence[Reason]) -> datetime | None:
-    """Give the moment when all reasons have ended by themselves; None where one of them does not."""
+    """Give the moment when all reasons will have passed by themselves; None if one of them never does."""
     latest: datetime | None = None
     for reason in reasons:
         if reason.until is None:
@@ -176,14 +176,14 @@ def _lasting(verdict: Verdict) -> Reason:
 
 
 def _furthest(sends: Sequence[Verdict]) -> str:
-    """Name the gate that stopped the candidate which came furthest; without any candidate none was approved."""
+    """Name the gate that stopped the candidate that got furthest; without any candidate, no template was approved."""
     if not sends:
         return Gate.NOT_APPROVED
-    # Most candidates share their reasons with others: each is looked at once.
+    # Most candidates share their reasons with others, so each set of reasons is looked at once.
     shared = {id(verdict.reasons): verdict.reasons for verdict in sends}
     return max((_stopped(reasons) for reasons in shared.values()), key=_FUNNEL.index)
 
 
 def _stopped(reasons: Sequence[Reason]) -> Gate:
-    """Give the first gate that does not pass by itself; a wait that ends too late has the window, given last."""
+    """Give the first gate that does not pass by itself; for a wait that ends too late it is the window, listed last."""
     return next(reason.gate for reason in reasons if reason.until is None)

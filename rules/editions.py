@@ -1,10 +1,10 @@
-"""Editions of the rules: a decision is decided again by the one that it was made by.
+"""Editions of the rules: a past decision is decided again under the edition it was made with.
 
-What deciding comes to for the same facts, policy and instant changes with a new edition alone. A decision's inputs name
-theirs; those of before say nothing and are of the first.
+The result for the same facts, policy and instant changes only with a new edition. A decision's inputs name the edition;
+decisions from before editions existed name none and belong to the first.
 """
 
 FIRST = 1
-"""Who was asked within the last minute of quiet or closed hours waited for a minute from then, past their end."""
+"""Asked during the last minute of quiet or closed hours, a person waited a full minute and so past their end."""
 CURRENT = 2
-"""Who waits for an end waits for that end."""
+"""A wait for the end of quiet or closed hours ends exactly then."""

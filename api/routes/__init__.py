@@ -1,1 +1,1 @@
-"""The endpoints, a module for each tag; each endpoint calls the engine once and says what came of it."""
+"""The endpoints, one module per tag; each endpoint calls the engine once and reports the result."""

@@ -12,7 +12,7 @@ router = APIRouter(route_class=ActRoute, tags=["campaigns"])
 
 @router.post("/activate/profile", operation_id="activateProfile", openapi_extra=needs(Scope.ACTIVATE))
 async def activate_profile(body: ActivateIn, acting: ActingNow) -> ActivateOut:
-    """Decide for one person under an active campaign, and send at once what was decided."""
+    """Decide for one person under an active campaign, and send the result at once."""
     services = acting.services
     done = await decide_and_act(
         services.db,

@@ -1,4 +1,4 @@
-"""Campaigns, and what starts and stops them."""
+"""Campaigns: saving, starting and stopping them."""
 
 from fastapi import APIRouter, Response
 
@@ -57,7 +57,7 @@ async def list_campaigns(work: Working, after: After = 0, limit: Limit = 100) ->
 
 @router.get("/campaigns/{campaign_id}/runs", operation_id="listRuns", openapi_extra=needs(Scope.READ))
 async def list_runs(campaign_id: PathId, work: Working, limit: Limit = 100) -> RunFiguresList:
-    """List a campaign's runs, newest first, with what their models were forecast to take and who decided."""
+    """List a campaign's runs, newest first, with the forecast of their models and who actually decided."""
     found = await campaigns.list_runs(work.conn, tenant_id=work.tenant_id, campaign_id=campaign_id, limit=limit)
     return RunFiguresList(items=[RunFiguresOut.model_validate(one) for one in found])
 
@@ -77,7 +77,7 @@ async def get_campaign(campaign_id: PathId, work: Working, response: Response) -
     openapi_extra=needs(Scope.ACTIVATE),
 )
 async def activate_campaign(campaign_id: PathId, work: Working) -> ActivatedOut:
-    """Make a campaign active, freeze its segment and start a run for who is in it."""
+    """Activate a campaign: freeze its segment and start a run for the people in it."""
     done = await campaigns.activate_campaign(work.conn, tenant_id=work.tenant_id, campaign_id=campaign_id)
     if done.snapshot is not None:
         work.ring_started(done.snapshot.started)
@@ -93,7 +93,7 @@ async def activate_campaign(campaign_id: PathId, work: Working) -> ActivatedOut:
 
 @router.post("/campaigns/{campaign_id}/pause", operation_id="pauseCampaign", openapi_extra=needs(Scope.ACTIVATE))
 async def pause_campaign(campaign_id: PathId, work: Working) -> CampaignOut:
-    """Decide and send nothing more of a campaign until it is resumed."""
+    """Stop deciding and sending for a campaign until it is resumed."""
     return CampaignOut.model_validate(
         await campaigns.pause_campaign(work.conn, tenant_id=work.tenant_id, campaign_id=campaign_id)
     )
@@ -101,7 +101,7 @@ async def pause_campaign(campaign_id: PathId, work: Working) -> CampaignOut:
 
 @router.post("/campaigns/{campaign_id}/resume", operation_id="resumeCampaign", openapi_extra=needs(Scope.ACTIVATE))
 async def resume_campaign(campaign_id: PathId, work: Working) -> CampaignOut:
-    """Go on with a paused campaign where it stopped."""
+    """Continue a paused campaign where it stopped."""
     campaign, batches = await campaigns.resume_campaign(work.conn, tenant_id=work.tenant_id, campaign_id=campaign_id)
     for lane in Lane:
         work.ring(lane, tuple(batch_id for of, batch_id in batches if of is lane))
@@ -110,14 +110,14 @@ async def resume_campaign(campaign_id: PathId, work: Working) -> CampaignOut:
 
 @router.post("/campaigns/{campaign_id}/cancel", operation_id="cancelCampaign", openapi_extra=needs(Scope.ACTIVATE))
 async def cancel_campaign(campaign_id: PathId, work: Working) -> CampaignOut:
-    """End a campaign for good: what is not decided or sent yet never will be."""
+    """End a campaign for good: whatever is not decided or sent yet never will be."""
     return CampaignOut.model_validate(
         await campaigns.cancel_campaign(work.conn, tenant_id=work.tenant_id, campaign_id=campaign_id)
     )
 
 
 async def _segment_id(work: Work, key: str, where: str) -> int:
-    """Find a segment by the key that the field `where` has."""
+    """Find the segment whose key the field `where` contains."""
     try:
         return (await segments.segment_by_key(work.conn, tenant_id=work.tenant_id, key=key)).segment_id
     except NotFound as error:

@@ -1,4 +1,4 @@
-"""Connecting the channels that a tenant's messages go through."""
+"""Connecting the channels that a tenant's messages are sent through."""
 
 from datetime import timedelta
 
@@ -16,9 +16,9 @@ router = APIRouter(route_class=WorkRoute, tags=["channels"])
 
 @router.post("/channels", status_code=201, operation_id="connectChannel", openapi_extra=needs(Scope.ADMIN))
 async def connect_channel(body: ChannelIn, work: Working) -> ChannelOut:
-    """Connect a channel, or give the one of this name new settings in place of all it had.
+    """Connect a channel, or replace all settings of the channel with this name.
 
-    Settings that lead inside the network of this installation are refused, and files of its machine are not named here.
+    Settings that lead into the network of this installation are refused, and so are names of files on its machine.
     """
     work.services.adapters.egress.check_settings(body.settings)
     return shown(
@@ -35,7 +35,7 @@ async def list_channels(work: Working) -> Channels:
 
 @router.post("/channels/{channel_id}/pause", operation_id="pauseChannel", openapi_extra=needs(Scope.ADMIN))
 async def pause_channel(channel_id: PathId, body: PauseIn, work: Working) -> ChannelOut:
-    """Let nothing go through a channel until it is resumed: its messages wait, or go through the one that stands in."""
+    """Send nothing through a channel until it is resumed: its messages wait, or another channel stands in."""
     return shown(
         await campaigns.pause_channel(
             work.conn, tenant_id=work.tenant_id, channel_id=channel_id, reason=f"paused: {body.reason}"
@@ -45,15 +45,15 @@ async def pause_channel(channel_id: PathId, body: PauseIn, work: Working) -> Cha
 
 @router.post("/channels/{channel_id}/resume", operation_id="resumeChannel", openapi_extra=needs(Scope.ADMIN))
 async def resume_channel(channel_id: PathId, work: Working) -> ChannelOut:
-    """Let messages go through a channel again at once, whatever paused or held it."""
+    """Send through a channel again at once, whatever paused or held it."""
     return shown(await campaigns.resume_channel(work.conn, tenant_id=work.tenant_id, channel_id=channel_id))
 
 
 @router.post("/channels/{channel_id}/renew", operation_id="renewToken", openapi_extra=needs(Scope.ADMIN))
 async def renew_token(channel_id: PathId, work: Working) -> ChannelOut:
-    """Have the channel's OAuth token looked at within seconds and renewed where that can be done.
+    """Have the channel's OAuth token checked within seconds, and renewed if possible.
 
-    A channel that its token had paused goes on by itself; `reason` says what a person has to do otherwise.
+    A channel that was paused because of its token continues by itself; otherwise `reason` says what a person has to do.
     """
     return shown(await campaigns.ask_for_token(work.conn, tenant_id=work.tenant_id, channel_id=channel_id))
 
@@ -65,7 +65,7 @@ async def renew_token(channel_id: PathId, work: Working) -> ChannelOut:
     openapi_extra=needs(Scope.WRITE, is_secret=True),
 )
 async def admit_visitor(channel_id: PathId, body: VisitorIn, work: Working) -> VisitorOut:
-    """Give a person who is logged in on your web site a short-lived token for the inbox there."""
+    """Give a person who is logged in to your web site a short-lived token for the inbox there."""
     admitted = await visitors.admit(
         work.conn,
         work.services.vault,
@@ -79,7 +79,7 @@ async def admit_visitor(channel_id: PathId, body: VisitorIn, work: Working) -> V
 
 
 def shown(channel: campaigns.Channel) -> ChannelOut:
-    """Write a channel without its settings."""
+    """Give a channel without its settings."""
     return ChannelOut(
         channel_id=channel.channel_id,
         kind=channel.kind,

@@ -1,4 +1,4 @@
-"""Connecting an account by consent: begun here, agreed to at the provider, finished by who began it."""
+"""Connecting an account by consent: begun here, agreed to at the provider, finished by whoever began it."""
 
 from html import escape
 from http import HTTPStatus
@@ -23,7 +23,7 @@ router = APIRouter(route_class=WorkRoute, tags=["channels"])
 finishing = APIRouter(route_class=ActRoute, tags=["channels"])
 returning = APIRouter(tags=["channels"], dependencies=[Depends(throttle.by_address)])
 
-# The part behind # goes to no server, this one included.
+# The part after # is sent to no server, not even this one.
 _CONSOLE = "/#/channels/zalo"
 _ANSWERS: dict[int | str, dict[str, Any]] = {
     303: {"description": "To the console, which finishes it with the key of whoever began it."},
@@ -40,8 +40,8 @@ _ANSWERS: dict[int | str, dict[str, Any]] = {
 async def begin_consent(body: ConsentIn, work: Working) -> BegunOut:
     """Begin the consent of a Zalo Official Account (authorization code with PKCE): 15 minutes, once, by this key.
 
-    An administrator of the account opens `url`; Zalo has to know `redirect_uri`. Settings that lead inside the network
-    of this installation are refused.
+    An administrator of the account opens `url`; Zalo has to know `redirect_uri`. Settings that lead into the network of
+    this installation are refused.
     """
     settings = {**body.settings, "app_id": body.app_id, "app_secret": body.app_secret.get_secret_value()}
     work.services.adapters.egress.check_settings(settings)
@@ -67,7 +67,7 @@ async def begin_consent(body: ConsentIn, work: Working) -> BegunOut:
     openapi_extra=needs(Scope.ADMIN),
 )
 async def finish_consent(body: FinishIn, acting: ActingNow) -> ChannelOut:
-    """Exchange the code that came back for tokens and connect the channel; by the key that began it, once."""
+    """Exchange the returned code for tokens and connect the channel; only by the key that began the consent, once."""
     services = acting.services
     channel = await consents.finish(
         services.db,
@@ -95,7 +95,7 @@ async def return_from_zalo(
     state: Annotated[str, Query(max_length=200)] = "",
     code: Annotated[str, Query(max_length=2_000)] = "",
 ) -> Response:
-    """Send an administrator who consented on to the console. Nothing is changed here, and no other place is led to."""
+    """Send an administrator who consented on to the console. This changes nothing and leads nowhere else."""
     services: Services = request.app.state.services
     try:
         services.states.read(state, now=clock.now())
@@ -113,7 +113,7 @@ def _redirect_uri(services: Services) -> str:
 
 
 def _who(acting: Acting) -> str:
-    """Name the key as `Work.who` does."""
+    """Name the caller's key as `Work.who` does."""
     return "platform" if acting.caller is None else f"API key {acting.caller.api_key_id}"
 
 

@@ -1,6 +1,6 @@
-"""The console's files: the page for browsers that come to `/`, and what it loads, by names that hold their hash.
+"""The console's files: the page for browsers that open `/`, and what it loads, under names that contain their hash.
 
-Everything is read once and kept; a name that is not among what was built is not looked for on the disk.
+Everything is read once and kept; a name that is not part of the build is never looked for on the disk.
 """
 
 import gzip
@@ -19,7 +19,7 @@ from rules.errors import NotFound
 router = APIRouter(include_in_schema=False)
 
 START = "index.html"
-# Shows the HTML of messages in a frame of its own, where styles may stand in the text and scripts may not.
+# Shows the HTML of messages in a frame of its own, which may have inline styles but no scripts.
 FRAME = "message.html"
 _TYPES = {
     ".html": "text/html; charset=utf-8",
@@ -60,12 +60,12 @@ class File:
 
 
 def is_wanted(request: Request) -> bool:
-    """Whether a browser asks for a page, and not a program for JSON."""
+    """Whether the request comes from a browser that wants a page, and not from a program that wants JSON."""
     return "text/html" in request.headers.get("Accept", "")
 
 
 def start(request: Request) -> Response:
-    """Give the page that everything begins with, or say that there is none."""
+    """Give the page that everything starts from, or say that there is none."""
     file = _files(_stamp()).get(START)
     if file is None:
         headers = {"Cache-Control": "no-store", "Vary": "Accept", **_HEADERS}
@@ -101,7 +101,7 @@ def _answer(request: Request, file: File, *, policy: str, keep: str) -> Response
 
 
 def _stamp() -> int:
-    """Tell one build from another."""
+    """Give a stamp that changes with every build."""
     try:
         return (BUILT / START).stat().st_mtime_ns
     except OSError:

@@ -30,7 +30,7 @@ from engine import explorer
 from engine.explorer import Asker
 from engine.tenants import Caller, Scope
 
-# A query takes up to half a minute: no connection of the pool is held meanwhile.
+# A query takes up to half a minute: no connection of the pool is held in the meantime.
 asking = APIRouter(route_class=ActRoute, tags=["cypher"])
 router = APIRouter(route_class=WorkRoute, tags=["cypher"])
 
@@ -39,7 +39,7 @@ Before = Annotated[int | None, Query(ge=1, le=LARGEST_ID, description="The `next
 
 @asking.post("/cypher", operation_id="askGraph", openapi_extra=needs(Scope.READ))
 async def ask_graph(body: QueryIn, acting: ActingNow) -> AnswerOut:
-    """Run a query of Cypher on the tenant's graph: read-only, at most 1,000 rows and 30 s, recorded with who asked."""
+    """Run a Cypher query on the tenant's graph: read-only, at most 1,000 rows and 30 s, recorded with who asked."""
     answer = await explorer.ask(
         acting.services.db,
         acting.services.vault,
@@ -54,7 +54,7 @@ async def ask_graph(body: QueryIn, acting: ActingNow) -> AnswerOut:
 
 @asking.post("/cypher/plan", operation_id="planGraphQuery", openapi_extra=needs(Scope.READ))
 async def plan_graph_query(body: PlanIn, acting: ActingNow) -> PlanOut:
-    """Show how the server would run a query; nothing is run."""
+    """Show how the server would run a query, without running it."""
     found = await explorer.plan(
         acting.services.db,
         acting.services.vault,
@@ -67,7 +67,7 @@ async def plan_graph_query(body: PlanIn, acting: ActingNow) -> PlanOut:
 
 @asking.post("/cypher/expand", operation_id="expandNode", openapi_extra=needs(Scope.READ))
 async def expand_node(body: ExpandIn, acting: ActingNow) -> ExpandedOut:
-    """Give what stands around a node: at most 100 edges, a few of each kind first."""
+    """Give what surrounds a node: at most 100 edges, starting with a few of each kind."""
     found = await explorer.expand(
         acting.services.db,
         acting.services.vault,
@@ -81,7 +81,7 @@ async def expand_node(body: ExpandIn, acting: ActingNow) -> ExpandedOut:
 
 @router.post("/cypher/stop", operation_id="stopGraphQuery", openapi_extra=needs(Scope.READ))
 async def stop_graph_query(body: StopIn, work: Working) -> StoppedOut:
-    """Stop a running query of one's own; with the scope admin, anybody's of the tenant."""
+    """Stop one of your own running queries; with the scope admin, anybody's in the tenant."""
     stopped = await explorer.stop(work.conn, _asker(work.tenant_id, work.caller), body.ticket)
     return StoppedOut(ticket=body.ticket, stopped=stopped)
 
@@ -101,7 +101,7 @@ async def list_graph_library(work: Working) -> LibraryOut:
 
 @router.get("/cypher/history", operation_id="listGraphQueries", openapi_extra=needs(Scope.READ))
 async def list_graph_queries(work: Working, before: Before = None, limit: Limit = 30) -> HistoryPage:
-    """List what was asked, the newest first: one's own; with the scope admin, everybody's of the tenant."""
+    """List past queries, the newest first: your own; with the scope admin, everybody's in the tenant."""
     asker = _asker(work.tenant_id, work.caller)
     found = await explorer.history(work.conn, asker, before=before, limit=limit)
     return HistoryPage(
@@ -120,7 +120,7 @@ async def list_saved_queries(work: Working, after: After = 0, limit: Limit = 100
 
 @router.post("/cypher/saved", status_code=201, operation_id="saveQuery", openapi_extra=needs(Scope.WRITE))
 async def save_query(body: SavedIn, work: Working) -> SavedOut:
-    """Keep a query under a name; one that would be refused is refused here too."""
+    """Save a query under a name; a query that would be refused is refused here too."""
     saved = await explorer.save(work.conn, _asker(work.tenant_id, work.caller), body.draft())
     return SavedOut.model_validate(saved)
 
@@ -133,7 +133,7 @@ async def get_saved_query(saved_id: PathId, work: Working) -> SavedOut:
 
 @router.put("/cypher/saved/{saved_id}", operation_id="changeSavedQuery", openapi_extra=needs(Scope.WRITE))
 async def change_saved_query(saved_id: PathId, body: SavedIn, work: Working) -> SavedOut:
-    """Put another query in the place of a saved one."""
+    """Replace a saved query."""
     changed = await explorer.change(work.conn, _asker(work.tenant_id, work.caller), saved_id, body.draft())
     return SavedOut.model_validate(changed)
 
@@ -147,7 +147,7 @@ async def forget_saved_query(saved_id: PathId, work: Working) -> None:
 
 
 def _asker(tenant_id: UUID, caller: Caller | None) -> Asker:
-    """Name who asks by the key; the scope admin sees what others asked."""
+    """Name the caller by its key; the scope admin sees what others asked."""
     if caller is None:
         return Asker(tenant_id, "platform")
     return Asker(tenant_id, f"key:{caller.api_key_id}", sees_all=Scope.ADMIN in caller.scopes)

@@ -1,4 +1,4 @@
-"""What LEO CDP calls itself, in the form in which it does today."""
+"""The call that LEO CDP makes itself, in the form in which it makes it today."""
 
 import asyncio
 
@@ -10,7 +10,7 @@ from engine.ingest.sync import sync_segment
 from engine.tenants import Scope
 from rules.errors import Unavailable
 
-# Below the minute for which an Idempotency-Key is held without an answer.
+# Less than the minute for which an Idempotency-Key is held without an answer.
 LONGEST_S = 50.0
 
 router = APIRouter(route_class=ActRoute, tags=["data"])
@@ -22,9 +22,9 @@ router = APIRouter(route_class=ActRoute, tags=["data"])
     openapi_extra=needs(Scope.WRITE, key_field="data_sync_api_key"),
 )
 async def take_segment(body: SyncSegmentIn, acting: ActingNow) -> SyncedOut:
-    """Take one segment of the CDP with its members now, and answer when they are here: within 50 s, or 503.
+    """Import one segment of the CDP with its members, and answer when they are here: within 50 s, or 503.
 
-    What was taken by then stays, and the same call goes on from there.
+    Whatever was imported by then stays, and the same call continues from there.
     """
     services = acting.services
     try:

@@ -22,7 +22,7 @@ async def list_decisions(
     before: Annotated[int | None, Query(ge=1, le=LARGEST_ID, description="The `next` of the page before.")] = None,
     limit: Limit = 100,
 ) -> DecisionPage:
-    """List decisions, newest first, of one person or campaign where they are named."""
+    """List decisions, newest first; of one person or campaign, if given."""
     profile_id = None
     if profile is not None:
         profile_id = await profiles.profile_id_of(work.conn, tenant_id=work.tenant_id, ext_id=profile)

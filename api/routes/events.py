@@ -1,4 +1,4 @@
-"""Events: stored once, and whoever they trigger is decided for at once."""
+"""Events: each is stored once, and the people they trigger campaigns for are decided for at once."""
 
 from fastapi import APIRouter
 
@@ -13,9 +13,9 @@ router = APIRouter(route_class=WorkRoute, tags=["events"])
 
 @router.post("/events", status_code=202, operation_id="recordEvents", openapi_extra=needs(Scope.WRITE))
 async def record_events(body: Events, work: Working) -> EventsOut:
-    """Store one event or a list of up to 500: all of them, or none where one is malformed or of an unknown person.
+    """Store one event or a list of up to 500: all of them, or none if one is malformed or names an unknown person.
 
-    An active campaign whose trigger is the event's type decides for its person within a second.
+    An active campaign that the event's type triggers decides for its person within a second.
     """
     given = body if isinstance(body, list) else [body]
     documents = [event.model_dump(exclude_unset=True) for event in given]

@@ -1,4 +1,4 @@
-"""Why a decision is as it is, why another was not made, and what a campaign or a policy would come to."""
+"""Why a decision is as it is, why another was not made, and what a campaign or a policy would lead to."""
 
 from typing import Annotated
 
@@ -38,7 +38,7 @@ async def explain_decision(decision_id: PathId, work: Working, language: Languag
     "/decisions/{decision_id}/replay", operation_id="replayDecision", openapi_extra=needs(Scope.READ, may_be_late=True)
 )
 async def replay_decision(decision_id: PathId, work: Working) -> ReplayOut:
-    """Decide it again from its stored inputs, and say whether everything comes out the same, else what changed."""
+    """Decide again from the stored inputs, and say whether the result is the same or what changed."""
     return ReplayOut.of(await explain.replay(work.conn, tenant_id=work.tenant_id, decision_id=decision_id))
 
 
@@ -53,7 +53,7 @@ async def why_not(
     at: At = None,
     language: Language = Language.EN,
 ) -> WhyNotOut:
-    """Say why somebody did not get anything of a campaign, whether or not anything was decided for them."""
+    """Say why somebody did not get a message of a campaign, whether or not anything was decided for them."""
     found = await explain.why_not(
         work.conn,
         tenant_id=work.tenant_id,
@@ -70,7 +70,7 @@ async def why_not(
 
 @router.post("/campaigns/{campaign_id}/forecast", operation_id="forecastCampaign", openapi_extra=needs(Scope.READ))
 async def forecast_campaign(campaign_id: PathId, body: ForecastIn, work: Working) -> ForecastOut:
-    """Count what a campaign would come to over the people of its segment; nothing is written."""
+    """Count what a campaign would lead to for the people of its segment; nothing is written."""
     return ForecastOut.of(
         await explain.forecast(work.conn, tenant_id=work.tenant_id, campaign_id=campaign_id, **body.model_dump())
     )

@@ -44,9 +44,9 @@ async def get_funnel(campaign_id: PathId, work: Working) -> FunnelOut:
     openapi_extra=needs(Scope.READ),
 )
 async def watch_campaign(campaign_id: PathId, work: Working) -> StreamingResponse:
-    """Follow a campaign's funnel: as it is, and each time it has changed; it ends after an hour."""
+    """Follow a campaign's funnel: its present state, and every change; the stream ends after an hour."""
     await campaigns.get_campaign(work.conn, tenant_id=work.tenant_id, campaign_id=campaign_id)
-    # It begins after this request's transaction, and opens one for each look.
+    # It starts after this request's transaction, and opens one of its own for each look.
     stream = _events(work.services.db, work.tenant_id, campaign_id)
     return StreamingResponse(
         stream, media_type=EVENTS, headers={"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
@@ -55,14 +55,14 @@ async def watch_campaign(campaign_id: PathId, work: Working) -> StreamingRespons
 
 @router.get("/campaigns/{campaign_id}/lift", operation_id="getLift", openapi_extra=needs(Scope.READ, may_be_late=True))
 async def get_lift(campaign_id: PathId, work: Working) -> LiftsOut:
-    """Compare what people did whom a campaign wrote to with its control group, with intervals at 95 %."""
+    """Compare the people a campaign wrote to with its control group, with 95 % intervals."""
     await campaigns.get_campaign(work.conn, tenant_id=work.tenant_id, campaign_id=campaign_id)
     return LiftsOut.of(await funnel.lifts(work.conn, campaign_id=campaign_id))
 
 
 @router.get("/campaigns/{campaign_id}/series", operation_id="getCampaignSeries", openapi_extra=needs(Scope.READ))
 async def get_campaign_series(campaign_id: PathId, work: Working) -> CampaignSeriesOut:
-    """Tell what a campaign did over time: decided, sent, delivered, opened, clicked, bought, interval by interval."""
+    """Show a campaign over time: decided, sent, delivered, opened, clicked and bought in each interval."""
     await campaigns.get_campaign(work.conn, tenant_id=work.tenant_id, campaign_id=campaign_id)
     return CampaignSeriesOut.of(await series.campaign_series(work.conn, campaign_id=campaign_id))
 

@@ -1,4 +1,4 @@
-"""Whether the process lives, whether it can work, and where to look first."""
+"""Whether the process is alive, whether it can work, and where to look first."""
 
 from importlib.metadata import version
 from typing import Any, Literal
@@ -39,7 +39,7 @@ Standing = Literal["ready", "draining", "not_ready"]
 
 
 class Ready(Output):
-    """Without Redis the work is done too, found by the workers' sweep: slower, so it is told."""
+    """Without Redis the work is still found, by the workers' sweep, but later; `redis` and `reasons` say so."""
 
     model_config = example({"status": "ready", "database": "ok", "redis": "ok", "reasons": []})
     status: Standing
@@ -61,13 +61,13 @@ async def landing(request: Request) -> Landing | Response:
 
 @router.get("/healthz", operation_id="isAlive")
 async def is_alive() -> Alive:
-    """Answer while the process lives; it looks at no server."""
+    """Answer as long as the process is alive; no server is asked."""
     return Alive(status="ok")
 
 
 @router.get("/readyz", operation_id="isReady", responses=_NOT_READY)
 async def is_ready(request: Request, response: Response) -> Ready:
-    """Answer where requests can be worked on; 503 with the reasons where they cannot, and while this process ends."""
+    """Answer if requests can be handled; 503 with the reasons if not, or while this process is ending."""
     services: Services = request.app.state.services
     seen = await readiness(services.db, services.queues)
     status: Standing = "ready" if seen.is_ready else "not_ready"
@@ -81,7 +81,7 @@ async def is_ready(request: Request, response: Response) -> Ready:
 
 @router.get("/metrics", operation_id="getMetrics", response_class=PlainTextResponse, responses=_FIGURES)
 async def get_metrics(request: Request) -> Response:
-    """Tell how all work stands and what this process did, for Prometheus; no tenant is named."""
+    """Report all pending work and what this process did, for Prometheus; without naming any tenant."""
     services: Services = request.app.state.services
     client = request.client.host if request.client else None
     metrics.admit(services.settings, client=client, headers=request.headers)

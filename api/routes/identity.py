@@ -1,4 +1,4 @@
-"""Profiles that may be one person: found, listed, merged, un-merged, refused."""
+"""Profiles that may be one person: found, listed, merged, unmerged, refused."""
 
 from typing import Annotated
 
@@ -17,7 +17,7 @@ PathExtId = Annotated[str, Path(min_length=1, max_length=255)]
 
 @router.get("/duplicates", operation_id="listDuplicates", openapi_extra=needs(Scope.READ))
 async def list_duplicates(work: Working, after: After = 0, limit: Limit = 100) -> ProposalPage:
-    """List profiles that may be one person, by what, and whom to keep; in the order of their smallest ids."""
+    """List profiles that may be one person, why, and which one to keep; in the order of their smallest ids."""
     found = await identity.proposals(work.conn, tenant_id=work.tenant_id, after=after, limit=limit)
     return ProposalPage(
         items=[ProposalOut.model_validate(proposal) for proposal in found],
@@ -27,20 +27,20 @@ async def list_duplicates(work: Working, after: After = 0, limit: Limit = 100) -
 
 @router.post("/duplicates/find", operation_id="findDuplicates", openapi_extra=needs(Scope.WRITE))
 async def find_duplicates(work: Working) -> FoundOut:
-    """Look through all active profiles for those that share an e-mail address, a phone or a Zalo id."""
+    """Search all active profiles for those that share an e-mail address, a phone number or a Zalo id."""
     return FoundOut.model_validate(await identity.find_duplicates(work.conn, tenant_id=work.tenant_id))
 
 
 @router.post("/duplicates/{duplicate_id}/refuse", operation_id="refuseDuplicate", openapi_extra=needs(Scope.WRITE))
 async def refuse_duplicate(duplicate_id: PathId, work: Working) -> RefusedOut:
-    """Say that the two profiles of a pair are not one person: they are not proposed again."""
+    """Say that the two profiles of a pair are not one person, so that they are not proposed again."""
     await identity.refuse(work.conn, tenant_id=work.tenant_id, duplicate_id=duplicate_id, by=work.who)
     return RefusedOut(duplicate_id=duplicate_id, status="refused")
 
 
 @router.post("/profiles/{ext_id:path}/merge", operation_id="mergeProfiles", openapi_extra=needs(Scope.WRITE))
 async def merge_profiles(ext_id: PathExtId, body: MergeIn, work: Working) -> MergedOut:
-    """Merge profiles into this one: history and ids stay, messages still queued for the losers are cancelled."""
+    """Merge profiles into this one: history and ids stay, messages still queued for the merged ones are cancelled."""
     done = await identity.merge(
         work.conn, tenant_id=work.tenant_id, winner=ext_id, losers=body.losers, reason=body.reason, by=work.who
     )
@@ -49,6 +49,6 @@ async def merge_profiles(ext_id: PathExtId, body: MergeIn, work: Working) -> Mer
 
 @router.post("/profiles/{ext_id:path}/unmerge", operation_id="unmergeProfile", openapi_extra=needs(Scope.WRITE))
 async def unmerge_profile(ext_id: PathExtId, work: Working) -> MergedOut:
-    """Let a merged profile be a person of its own again, with those that were merged into it."""
+    """Make a merged profile a person of its own again, together with those that were merged into it."""
     done = await identity.unmerge(work.conn, tenant_id=work.tenant_id, loser=ext_id, by=work.who)
     return MergedOut.model_validate(done)

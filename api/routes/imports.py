@@ -40,11 +40,11 @@ async def import_profiles(
     *,
     dry_run: Annotated[bool, Query(description="Tell what would happen and write nothing.")] = False,
 ) -> ImportedOut:
-    """Insert or change people from CSV or JSON Lines, at most 5,000 lines; a refused line holds nobody up.
+    """Insert or change people from CSV or JSON Lines, at most 5,000 lines; a refused line does not affect the others.
 
-    JSON Lines hold what POST /profiles takes. A CSV file names its columns in its first line: ext_id (required), name,
-    locale, zone, email, phone, zalo_id, facebook_psid, telegram_id, consent, consent_<channel>, consent_at; any other
-    is an attribute. Columns that it has not, and empty cells, leave what is known as it is.
+    A line of JSON Lines is what POST /profiles takes. A CSV file names its columns in its first line: ext_id
+    (required), name, locale, zone, email, phone, zalo_id, facebook_psid, telegram_id, consent, consent_<channel>,
+    consent_at; any other column is an attribute. Missing columns and empty cells leave what is known unchanged.
     """
     given = request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
     if given not in FORMS:

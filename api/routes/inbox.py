@@ -1,6 +1,6 @@
-"""The inbox on a tenant's web site: the channel's adapter puts messages in, their visitors' browsers take them out.
+"""The inbox on a tenant's web site: the channel's adapter puts messages in, visitors' browsers take them out.
 
-A browser comes from the web site's own origin with nothing but a token, no cookie: any site may ask.
+A browser comes from the web site's own origin with nothing but a token and no cookie, so any origin may ask.
 """
 
 import json
@@ -59,21 +59,21 @@ Token = Annotated[str, Depends(_token)]
 
 @router.options("/inbox/{key}/{part}", include_in_schema=False)
 async def allow_site(key: Key, part: str) -> Response:
-    """Let a browser ask from the web site's origin."""
+    """Allow a browser to call from the web site's origin."""
     del key, part
     return Response(status_code=204, headers=_ALLOWED)
 
 
 @router.post("/inbox/{key}/messages", status_code=201, operation_id="putInInbox")
 async def put_in_inbox(key: Key, body: PostedIn, request: Request, response: Response) -> KeptOut:
-    """Keep a message for its visitor, signed by the channel's own adapter; an event id is kept once."""
+    """Store a message for its visitor, signed by the channel's own adapter; each event id is stored once."""
     services: Services = request.app.state.services
     now = clock.now()
     async with services.db.before_tenant() as conn:
         place = await visitors.enter(conn, services.vault, key=key)
         inbox.check(place, request.headers, await request.body(), now=now)
         kept = await inbox.put(conn, place, inbox.Posted(**body.model_dump(exclude_none=True)), now=now)
-    # Also where it was kept before: whoever kept it may have died before saying so.
+    # Also if it was already stored: whoever stored it may have died before telling the others.
     await services.streams.tell(place.place(body.address))
     response.status_code = 200 if kept.duplicate else 201
     return KeptOut.model_validate(kept)
@@ -81,7 +81,7 @@ async def put_in_inbox(key: Key, body: PostedIn, request: Request, response: Res
 
 @router.get("/inbox/{key}/stream", operation_id="openInbox", responses=_STREAM, response_class=StreamingResponse)
 async def open_inbox(key: Key, token: Token, request: Request, last_event_id: LastEventId = 0) -> StreamingResponse:
-    """Give what the visitor has not seen, and each new message as it comes; it ends with the token or after an hour."""
+    """Stream what the visitor has not seen, and every new message; it ends with the token or after an hour."""
     services: Services = request.app.state.services
     async with services.db.before_tenant() as conn:
         visitor = await _visitor(conn, services, key, token)
@@ -91,7 +91,7 @@ async def open_inbox(key: Key, token: Token, request: Request, last_event_id: La
 
 @router.post("/inbox/{key}/read", operation_id="readInbox")
 async def read_inbox(key: Key, token: Token, body: ReadIn, request: Request, response: Response) -> ReadOut:
-    """Keep that the visitor has seen everything up to a message; each is the outcome `read` of its delivery."""
+    """Store that the visitor has seen everything up to a message; each becomes the outcome `read` of its delivery."""
     services: Services = request.app.state.services
     async with services.db.before_tenant() as conn:
         visitor = await _visitor(conn, services, key, token)
@@ -102,7 +102,7 @@ async def read_inbox(key: Key, token: Token, body: ReadIn, request: Request, res
 
 @router.post("/inbox/{key}/reply", operation_id="replyInInbox")
 async def reply_in_inbox(key: Key, token: Token, body: ReplyIn, request: Request, response: Response) -> ReplyOut:
-    """Keep what the visitor wrote: the outcome `replied` of the newest message there, and the event `chat.message`."""
+    """Store what the visitor wrote: the outcome `replied` of the newest message there, and the event `chat.message`."""
     services: Services = request.app.state.services
     async with services.db.before_tenant() as conn:
         visitor = await _visitor(conn, services, key, token)
@@ -125,10 +125,10 @@ async def _visitor(conn: Transaction, services: Services, key: str, token: str) 
 async def _events(services: Services, visitor: Visitor, after: int) -> AsyncIterator[str]:
     with services.streams.one(visitor.place) as opened:
         if opened is None:
-            # A browser comes again by itself, after this many milliseconds.
+            # Milliseconds after which a browser reconnects by itself.
             yield f"retry: {BUSY_MS}\n: too many streams\n\n"
             return
-        # So that a browser knows at once that it is connected.
+        # Sent first, so that a browser knows at once that it is connected.
         yield ": open\n\n"
         async for letter in inbox.follow(services.db, visitor, opened, after=after):
             yield ": still here\n\n" if letter is None else _told(letter)

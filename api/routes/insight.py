@@ -1,4 +1,4 @@
-"""What a tenant's whole graph shows, and the graph itself to take away."""
+"""What a tenant's whole graph shows, and the graph itself for export."""
 
 from typing import Annotated, Any
 
@@ -26,7 +26,7 @@ _FILES: dict[int | str, dict[str, Any]] = {
 
 @router.get("/graph/insight", operation_id="getInsight", openapi_extra=needs(Scope.READ))
 async def get_insight(acting: ActingNow) -> InsightOut:
-    """Tell how people move between touchpoints, which of these matter, who hangs together; every 5 minutes anew."""
+    """Show how people move between touchpoints, which of these matter, who belongs together; at most 5 minutes old."""
     return InsightOut.of(await acting.services.insights.of(acting.services.db, acting.tenant_id))
 
 
@@ -40,7 +40,7 @@ async def get_insight(acting: ActingNow) -> InsightOut:
 async def export_graph(
     acting: ActingNow, form: Annotated[Form, Query(alias="format")] = Form.GRAPHML, most: Most = 100_000
 ) -> StreamingResponse:
-    """Take the whole graph away as GraphML or JSON; one at a time for a tenant."""
+    """Export the whole graph as GraphML or JSON; one export at a time per tenant."""
     services = acting.services
     pieces = await services.graph_files.begin(services.db, acting.tenant_id, form, most=most)
     headers = {"Content-Disposition": f'attachment; filename="leo.{form.value}"'}

@@ -1,4 +1,4 @@
-"""One person looked at: found by what is in hand, the time line, what is allowed now, and what a message said."""
+"""Looking at one person: search, time line, what is allowed now, and what a message said."""
 
 from datetime import datetime
 from typing import Annotated
@@ -28,7 +28,7 @@ async def search_people(
     text: Annotated[str, Query(alias="q", min_length=1, max_length=255, description="A key, id, address or name.")],
     limit: Annotated[int, Query(ge=1, le=MOST_FOUND)] = 20,
 ) -> FoundList:
-    """Find people by key or address (whole, or how it begins), id, or how words of the name begin; the surest first."""
+    """Find people by key or address (whole or prefix), id, or how words of the name begin; best matches first."""
     found, is_cut = await journey.search(work.conn, text, limit=limit)
     return FoundList(items=[FoundOut.model_validate(one) for one in found], is_cut=is_cut)
 
@@ -43,7 +43,7 @@ async def get_timeline(
     before_id: Annotated[int | None, Query(ge=1, le=LARGEST_ID, description="Of the same `next`.")] = None,
     limit: Annotated[int, Query(ge=1, le=MOST_ENTRIES)] = 50,
 ) -> TimelineOut:
-    """Show what happened around a person, newest first: events, decisions with the reason, messages, outcomes."""
+    """Show what happened with a person, newest first: events, decisions with their reasons, messages, outcomes."""
     found = await journey.timeline(work.conn, ext_id=ext_id, before=_before(before, before_id), limit=limit)
     return TimelineOut.of(found, limit)
 
@@ -66,7 +66,7 @@ async def get_allowed(
     "/deliveries/{delivery_id}/message", operation_id="getMessage", openapi_extra=needs(Scope.READ, may_be_late=True)
 )
 async def get_message(delivery_id: PathId, work: Working) -> MessageOut:
-    """Show a message as its person saw it, without its link to unsubscribe."""
+    """Show a message as the person saw it, without its unsubscribe link."""
     return MessageOut.of(await journey.message(work.conn, delivery_id=delivery_id))
 
 

@@ -39,7 +39,7 @@ async def list_letters(
     after: After = 0,
     limit: Limit = 100,
 ) -> LetterPage:
-    """List messages that failed, were given up or may have arrived, and that nobody settled yet."""
+    """List messages that failed, were given up or may have arrived, and that nobody has settled yet."""
     if status is not None and status not in letters.DEAD_LETTERS:
         raise InvalidInput(f"A dead letter is never {status}.", remedy=f"Use {', '.join(letters.DEAD_LETTERS)}.")
     found = await letters.list_letters(
@@ -64,7 +64,7 @@ async def count_letters(work: Working) -> LetterCounts:
 
 @router.post("/dead-letters/redrive", operation_id="redriveDeadLetters", openapi_extra=needs(Scope.ACTIVATE))
 async def redrive(body: RedriveIn, work: Working) -> SettledOut:
-    """Queue messages again where they may still be sent: consent, suppression and address count as they are now."""
+    """Queue messages again if they may still be sent: consent, suppression and address count as they are now."""
     now = clock.now()
     return _settled(
         await letters.redrive(work.conn, delivery_ids=body.delivery_ids, now=now, may_double=body.may_double)
@@ -73,7 +73,7 @@ async def redrive(body: RedriveIn, work: Working) -> SettledOut:
 
 @router.post("/dead-letters/resolve", operation_id="resolveDeadLetters", openapi_extra=needs(Scope.ACTIVATE))
 async def resolve(body: ResolveIn, work: Working) -> SettledOut:
-    """Say that uncertain messages arrived or were lost, or close what failed."""
+    """Settle messages: an uncertain one arrived or was lost, a failed one is closed."""
     return _settled(
         await letters.resolve(
             work.conn,

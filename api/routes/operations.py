@@ -1,4 +1,4 @@
-"""How the work of a tenant stands."""
+"""The state of a tenant's work."""
 
 from typing import Annotated
 
@@ -21,7 +21,7 @@ Hours = Annotated[int, Query(ge=1, le=series.LONGEST_HOURS, description="The las
 
 @router.get("/operations", operation_id="getOperations", openapi_extra=needs(Scope.READ))
 async def get_operations(work: Working) -> OperationsOut:
-    """Tell what waits in each lane, what is stuck and why, and how the channels do."""
+    """Show what is waiting in each lane, what is stuck and why, and how the channels are doing."""
     return OperationsOut.of(
         await operations.overview(work.conn), await stuck.put_off(work.conn), await stuck.untold(work.conn)
     )
@@ -29,13 +29,13 @@ async def get_operations(work: Working) -> OperationsOut:
 
 @router.get("/operations/series", operation_id="getOperationsSeries", openapi_extra=needs(Scope.READ))
 async def get_operations_series(work: Working, hours: Hours = 6) -> ChannelsSeriesOut:
-    """Tell for each channel over the last hours what waited and how many calls of its provider failed."""
+    """Show for each channel over the last hours how many messages waited and how many calls of its provider failed."""
     return ChannelsSeriesOut.of(*await series.channel_series(work.conn, hours=hours))
 
 
 @router.post("/operations/take-up", operation_id="takeUp", openapi_extra=needs(Scope.ADMIN))
 async def take_up(body: TakeUpIn, work: Working) -> TakeUpOut:
-    """Go on with a run, batch, message or event of the outbox from its last committed step; the reason is recorded."""
+    """Continue a run, batch, message or event of the outbox from its last committed step; the reason is recorded."""
     taken, batches = await stuck.take_up(
         work.conn, what=body.what, record_id=body.record_id, reason=body.reason, by=work.who, now=clock.now()
     )

@@ -14,5 +14,5 @@ PathId = Annotated[int, Path(ge=1, le=LARGEST_ID)]
 
 
 def following(ids: list[int], limit: int) -> int | None:
-    """Give what to ask for next: the last id of a full page; None where this page was the last."""
+    """Give the `after` of the next page: the last id of a full page; None if this page was the last."""
     return ids[-1] if len(ids) == limit else None

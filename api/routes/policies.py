@@ -30,11 +30,11 @@ _SCHEMA: dict[int | str, dict[str, Any]] = {
     }
 }
 
-# A key may hold any character, "/" too; whatever follows the key stands in the table before the bare key.
+# A key may contain any character, even "/"; so the routes with something after the key come before the bare key.
 PolicyKey = Annotated[str, Path(min_length=1, max_length=100, description="The policy's key.")]
 VersionNumber = Annotated[int, Path(ge=1, le=LARGEST_VERSION)]
 Before = Annotated[int | None, Query(ge=1, le=LARGEST_VERSION, description="The `next` of the page before.")]
-# Each comes with its document and its words.
+# Each version comes with its document and its sentences.
 Versions = Annotated[int, Query(ge=1, le=100, description="At most so many versions.")]
 AfterKey = Annotated[str, Query(max_length=100, description="The `next` of the page before.")]
 
@@ -43,7 +43,7 @@ router = APIRouter(route_class=WorkRoute, tags=["policies"])
 
 @router.post("/policies", status_code=201, operation_id="savePolicy", openapi_extra=needs(Scope.WRITE))
 async def save_policy(body: PolicyIn, work: Working) -> PolicyOut:
-    """Keep the next version of a policy, or the newest where it says the same."""
+    """Save the next version of a policy, or give the newest if it says the same."""
     saved = await policies.save(
         work.conn,
         tenant_id=work.tenant_id,
@@ -57,7 +57,7 @@ async def save_policy(body: PolicyIn, work: Working) -> PolicyOut:
 
 @router.get("/policies", operation_id="listPolicies", openapi_extra=needs(Scope.READ))
 async def list_policies(work: Working, after: AfterKey = "", limit: Limit = 100) -> PolicyKeyPage:
-    """List policies by their keys, each with the version that holds."""
+    """List policies by their keys, each with the version in force."""
     found = await policies.keys(work.conn, tenant_id=work.tenant_id, after=after, limit=limit)
     items = [PolicyKeyOut.of(one) for one in found]
     return PolicyKeyPage(items=items, next=items[-1].key if len(items) == limit else None)
@@ -72,14 +72,14 @@ async def policy_schema(work: Working) -> Document:
 
 @router.post("/policies/check", operation_id="checkPolicy", openapi_extra=needs(Scope.READ))
 async def check_policy(body: PolicyCheckIn, work: Working) -> PolicySaidOut:
-    """Read a policy without keeping it, and say it in plain words."""
+    """Check a policy without saving it, and put it into plain words."""
     del work
     return PolicySaidOut.of(Policy.parse(body.document))
 
 
 @router.post("/policies/{key:path}/switch-on", operation_id="switchOnPolicy", openapi_extra=needs(Scope.WRITE))
 async def switch_on_policy(key: PolicyKey, body: SwitchOnIn, work: Working) -> PolicyOut:
-    """Let a version hold from now on; it becomes the newest version of the policy."""
+    """Put a version in force from now on; it becomes the newest version of the policy."""
     switched = await policies.switch_on(
         work.conn, tenant_id=work.tenant_id, key=key, version=body.version, note=body.note
     )
@@ -90,7 +90,7 @@ async def switch_on_policy(key: PolicyKey, body: SwitchOnIn, work: Working) -> P
 async def list_versions(
     key: PolicyKey, work: Working, before: Before = None, limit: Versions = 20
 ) -> PolicyVersionPage:
-    """List a policy's versions, the newest first, drafts among them."""
+    """List a policy's versions, the newest first, including drafts."""
     found = await policies.versions(work.conn, tenant_id=work.tenant_id, key=key, before=before, limit=limit)
     items = [PolicyOut.of(one) for one in found]
     return PolicyVersionPage(items=items, next=items[-1].version if len(items) == limit else None)
@@ -98,11 +98,11 @@ async def list_versions(
 
 @router.get("/policies/{key:path}/versions/{version}", operation_id="getPolicyVersion", openapi_extra=needs(Scope.READ))
 async def get_version(key: PolicyKey, version: VersionNumber, work: Working) -> PolicyOut:
-    """Read one version of a policy."""
+    """Show one version of a policy."""
     return PolicyOut.of(await policies.get(work.conn, tenant_id=work.tenant_id, key=key, version=version))
 
 
 @router.get("/policies/{key:path}", operation_id="getPolicy", openapi_extra=needs(Scope.READ))
 async def get_policy(key: PolicyKey, work: Working) -> PolicyOut:
-    """Read the version of a policy that holds, or its newest draft where none does."""
+    """Show the version of a policy that is in force, or its newest draft if none is."""
     return PolicyOut.of(await policies.get(work.conn, tenant_id=work.tenant_id, key=key))

@@ -1,4 +1,4 @@
-"""The preference page: what a person receives, per channel and purpose, chosen without account and script."""
+"""The preference page: what a person receives, per channel and purpose, chosen without an account or scripts."""
 
 from collections.abc import Iterable, Mapping
 from html import escape
@@ -62,7 +62,7 @@ _CHANNELS: Mapping[Channel, tuple[str, str]] = {
 
 @router.get(PREFERENCES_PATH + "{token}", operation_id="showPreferences", response_class=HTMLResponse, responses=HTML)
 async def show_preferences(token: Token, request: Request, lang: Language = None) -> HTMLResponse:
-    """Show what a person receives, as a form; nothing is changed before it is sent."""
+    """Show what a person receives, as a form; nothing changes before the form is sent."""
     services: Services = request.app.state.services
     try:
         asked = services.links.verify(token)
@@ -77,7 +77,7 @@ async def show_preferences(token: Token, request: Request, lang: Language = None
     PREFERENCES_PATH + "{token}", operation_id="choosePreferences", response_class=HTMLResponse, responses=HTML
 )
 async def choose_preferences(token: Token, request: Request, lang: Language = None) -> HTMLResponse:
-    """Keep what a person chose: `shown` are the fields that the form had, `wanted` those that were ticked."""
+    """Store what a person chose: `shown` lists the fields of the form, `wanted` those that were ticked."""
     services: Services = request.app.state.services
     given = _fields(await request.body())
     at = clock.now()
@@ -96,7 +96,7 @@ async def choose_preferences(token: Token, request: Request, lang: Language = No
 
 
 def _fields(body: bytes) -> Mapping[str, list[str]]:
-    """Read a form; one that is none has no fields."""
+    """Read a form; a body that is not a form has no fields."""
     try:
         return parse_qs(body.decode("ascii"), keep_blank_values=True, max_num_fields=MOST_FIELDS)
     except ValueError:

@@ -1,4 +1,4 @@
-"""What a person may ask for by law: a copy of what is kept of them, and that it is erased."""
+"""What a person may demand by law: a copy of their data, and its erasure."""
 
 from typing import Annotated
 
@@ -16,13 +16,13 @@ PersonKey = Annotated[str, Path(min_length=1, max_length=255, description="A pro
 
 @router.get("/profiles/{ext_id:path}/export", operation_id="exportProfile", openapi_extra=needs(Scope.READ))
 async def export_profile(ext_id: PersonKey, work: Working) -> ExportOut:
-    """Give all that is kept of one person, as they may ask for it."""
+    """Export everything that is stored about one person, as they may demand."""
     return ExportOut.model_validate(await privacy.export_profile(work.conn, ext_id=ext_id))
 
 
 @router.post("/profiles/{ext_id:path}/erase", operation_id="eraseProfile", openapi_extra=needs(Scope.WRITE))
 async def erase_profile(ext_id: PersonKey, body: EraseIn, work: Working) -> ErasedOut:
-    """Empty a person of all that tells who it is; what was recorded stays without it. It cannot be taken back."""
+    """Erase everything that identifies a person; records stay without it. This cannot be undone."""
     return ErasedOut.model_validate(
         await privacy.erase_profile(work.conn, ext_id=ext_id, reason=body.reason, by=work.who)
     )

@@ -1,4 +1,4 @@
-"""People: in by one or a few hundred, out by page or one by one."""
+"""People: saved one by one or a few hundred at a time, read by page or one by one."""
 
 from typing import Annotated
 
@@ -41,5 +41,5 @@ async def list_profiles(work: Working, after: After = 0, limit: Limit = 100) -> 
 
 @router.get("/profiles/{ext_id:path}", operation_id="getProfile", openapi_extra=needs(Scope.READ))
 async def get_profile(ext_id: Annotated[str, Path(min_length=1, max_length=255)], work: Working) -> WholeProfile:
-    """Show one person with addresses and the consents that hold now."""
+    """Show one person with their addresses and the consents in force."""
     return WholeProfile.model_validate(await profiles.get_profile(work.conn, tenant_id=work.tenant_id, ext_id=ext_id))

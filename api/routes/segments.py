@@ -18,6 +18,7 @@ from api.schemas.segments import (
     SegmentPage,
     VersionList,
     VersionOut,
+    VocabularyOut,
 )
 from api.work import Work, Working, WorkRoute, needs
 from engine import segments
@@ -32,7 +33,7 @@ _RULE_SCHEMA: dict[int | str, dict[str, Any]] = {
     }
 }
 
-# A key may hold any character, "/" too; whatever follows the key stands in the table before the bare key.
+# A key may contain any character, even "/"; so the routes with something after the key come before the bare key.
 SegmentKey = Annotated[str, Path(min_length=1, max_length=100, description="The segment's key.")]
 Before = Annotated[int | None, Query(ge=1, le=LARGEST_ID, description="The `next` of the page before.")]
 ProfileQuery = Annotated[str, Query(min_length=1, max_length=255, description="The person's ext_id.")]
@@ -42,7 +43,7 @@ router = APIRouter(route_class=WorkRoute, tags=["segments"])
 
 @router.post("/segments", status_code=201, operation_id="saveSegment", openapi_extra=needs(Scope.WRITE))
 async def save_segment(body: SegmentIn, work: Working, expected: Expecting, response: Response) -> SegmentOut:
-    """Make a segment, or the next version of one, and find who satisfies it now."""
+    """Save a segment, or the next version of one, and find who satisfies it now."""
     saved = await segments.save_segment(
         work.conn,
         tenant_id=work.tenant_id,
@@ -72,7 +73,7 @@ async def list_segments(work: Working, after: After = 0, limit: Limit = 100) -> 
 
 @router.post("/segments/preview", operation_id="previewSegment", openapi_extra=needs(Scope.READ))
 async def preview_segment(body: PreviewIn, work: Working) -> PreviewOut:
-    """Count who satisfies a rule now, name some and say the rule in words, without saving anything."""
+    """Count who satisfies a rule now, give some examples and put the rule into words, without saving anything."""
     rule = body.said()
     found = await segments.preview(work.conn, rule=rule, sample=body.sample)
     return PreviewOut(
@@ -96,9 +97,15 @@ async def show_rule_schema(work: Working) -> Document:
     return dict(JSON_SCHEMA)
 
 
+@router.get("/vocabulary", operation_id="getVocabulary", openapi_extra=needs(Scope.READ, may_be_late=True))
+async def get_vocabulary(work: Working) -> VocabularyOut:
+    """Name what rules can ask for: attributes and events as the newest people have them, purposes, graph patterns."""
+    return VocabularyOut.of(await segments.vocabulary(work.conn, tenant_id=work.tenant_id))
+
+
 @router.post("/segments/{key:path}/refresh", operation_id="refreshSegment", openapi_extra=needs(Scope.WRITE))
 async def refresh_segment(key: SegmentKey, work: Working) -> RefreshedOut:
-    """Find who satisfies the rule now; who joined or left starts the campaigns that wait for that."""
+    """Find who satisfies the rule now; joining or leaving starts the campaigns that wait for it."""
     segment = await _of(work, key)
     diff = await segments.refresh_segment(work.conn, tenant_id=work.tenant_id, segment_id=segment.segment_id)
     work.ring_started(diff.started)
@@ -107,7 +114,7 @@ async def refresh_segment(key: SegmentKey, work: Working) -> RefreshedOut:
 
 @router.post("/segments/{key:path}/archive", operation_id="archiveSegment", openapi_extra=needs(Scope.WRITE))
 async def archive_segment(key: SegmentKey, work: Working) -> SegmentOut:
-    """Take a segment out of use: nobody is in it any more; its versions, changes and snapshots stay."""
+    """Archive a segment: nobody is in it any more; its versions, changes and snapshots stay."""
     segment = await _of(work, key)
     await segments.archive_segment(work.conn, tenant_id=work.tenant_id, segment_id=segment.segment_id)
     return SegmentOut.of(await _of(work, key))
@@ -123,7 +130,7 @@ async def list_segment_versions(key: SegmentKey, work: Working) -> VersionList:
 
 @router.get("/segments/{key:path}/changes", operation_id="listSegmentChanges", openapi_extra=needs(Scope.READ))
 async def list_segment_changes(key: SegmentKey, work: Working, before: Before = None, limit: Limit = 100) -> ChangePage:
-    """List who joined and who left, the newest refresh first; of one refresh `limit` at most."""
+    """List who joined and who left, the newest refresh first; at most `limit` of one refresh."""
     segment = await _of(work, key)
     found = await segments.changes(
         work.conn, tenant_id=work.tenant_id, segment_id=segment.segment_id, before=before, limit=limit
@@ -156,7 +163,7 @@ async def list_segment_members(key: SegmentKey, work: Working, after: After = 0,
 async def explain_segment(
     key: SegmentKey, profile: ProfileQuery, work: Working, language: Language = Language.EN
 ) -> ExplainedOut:
-    """Say of one person which condition of the rule holds now, which does not, and what was found."""
+    """Say of one person which conditions of the rule hold now, which do not, and what was found."""
     segment = await _of(work, key)
     return ExplainedOut.of(
         await segments.explain(
@@ -178,7 +185,7 @@ async def _of(work: Work, key: str) -> Segment:
 
 
 def _whole(found: list[Moved], limit: int) -> list[Moved]:
-    """Leave the last refresh of a full page to the next one, for it may be cut; not where it is the only one."""
+    """Leave the last refresh of a full page for the next page, because it may be cut; unless it is the only one."""
     if len(found) < limit:
         return found
     return [moved for moved in found if moved.refresh_id > found[-1].refresh_id] or found

@@ -1,4 +1,4 @@
-"""Snapshots: who was in a segment at an instant, for good."""
+"""Snapshots: who was in a segment at an instant, fixed for good."""
 
 from typing import Annotated
 
@@ -83,7 +83,7 @@ async def list_snapshot_members(
     "/snapshots/{snapshot_id}/compare/{other}", operation_id="compareSnapshots", openapi_extra=needs(Scope.READ)
 )
 async def compare_snapshots(snapshot_id: PathId, other: PathId, work: Working) -> ComparedOut:
-    """Tell who joined, left and stayed from one snapshot to another."""
+    """Say who joined, left and stayed between two snapshots."""
     return ComparedOut.of(
         await snapshots.compare_snapshots(work.conn, tenant_id=work.tenant_id, first=snapshot_id, second=other)
     )
@@ -91,5 +91,5 @@ async def compare_snapshots(snapshot_id: PathId, other: PathId, work: Working) -
 
 @router.post("/snapshots/{snapshot_id}/verify", operation_id="verifySnapshot", openapi_extra=needs(Scope.READ))
 async def verify_snapshot(snapshot_id: PathId, work: Working) -> VerifiedOut:
-    """Count a snapshot's members again, hash them and compare both with its header."""
+    """Count and hash a snapshot's members again, and compare both with its header."""
     return VerifiedOut.of(await snapshots.verify_snapshot(work.conn, tenant_id=work.tenant_id, snapshot_id=snapshot_id))

@@ -1,4 +1,4 @@
-"""Agent tasks: ask, look, let it happen or not, and follow."""
+"""Agent tasks: ask for one, look at it, approve or reject it, and follow it."""
 
 import json
 from collections.abc import AsyncIterator
@@ -31,7 +31,7 @@ _STREAM: dict[int | str, dict[str, Any]] = {
     }
 }
 Before = Annotated[int | None, Query(ge=1, le=LARGEST_ID, description="The `next` of the page before.")]
-# A yes or no needs no reason, and so no body.
+# A yes or no needs no reason, and therefore no body.
 Settling = Annotated[SettleIn, Body(default_factory=SettleIn)]
 LastEventId = Annotated[
     int, Header(ge=0, le=LARGEST_ID, alias="Last-Event-ID", description="Only steps after this one.")
@@ -40,7 +40,7 @@ LastEventId = Annotated[
 
 @router.post("/activate/agent", status_code=202, operation_id="askAgent", openapi_extra=needs(Scope.WRITE))
 async def ask_agent(body: AskIn, work: Working) -> TaskOut:
-    """Ask for a task in words, or as calls that need no model; what reaches many people waits for a human."""
+    """Ask for a task in words, or as calls that need no model; a task that reaches many people waits for a human."""
     task, _ = await tasks.ask(
         work.conn,
         tenant_id=work.tenant_id,
@@ -74,7 +74,7 @@ async def get_task(task_id: PathId, work: Working) -> WholeTask:
 
 @router.post("/tasks/{task_id}/approve", operation_id="approveTask", openapi_extra=needs(Scope.APPROVE))
 async def approve_task(task_id: PathId, work: Working, body: Settling) -> TaskOut:
-    """Let a task that waits do what its plan says."""
+    """Approve a waiting task, so that it carries out its plan."""
     task = await tasks.approve(work.conn, tenant_id=work.tenant_id, task_id=task_id, by=_who(work), note=body.note)
     work.ring_tasks()
     return TaskOut.of(task)
@@ -82,7 +82,7 @@ async def approve_task(task_id: PathId, work: Working, body: Settling) -> TaskOu
 
 @router.post("/tasks/{task_id}/reject", operation_id="rejectTask", openapi_extra=needs(Scope.APPROVE))
 async def reject_task(task_id: PathId, work: Working, body: Settling) -> TaskOut:
-    """End a task that waits."""
+    """Reject a waiting task."""
     return TaskOut.of(
         await tasks.reject(
             work.conn,
@@ -96,7 +96,7 @@ async def reject_task(task_id: PathId, work: Working, body: Settling) -> TaskOut
 
 @router.post("/tasks/{task_id}/cancel", operation_id="cancelTask", openapi_extra=needs(Scope.WRITE))
 async def cancel_task(task_id: PathId, work: Working) -> TaskOut:
-    """End a task that is not at its end; what it did already stays done."""
+    """Cancel a task that has not ended; what it has already done stays done."""
     return TaskOut.of(await tasks.cancel(work.conn, tenant_id=work.tenant_id, task_id=task_id, by=_who(work)))
 
 
@@ -108,9 +108,9 @@ async def cancel_task(task_id: PathId, work: Working) -> TaskOut:
     openapi_extra=needs(Scope.READ),
 )
 async def follow_task(task_id: PathId, work: Working, last_event_id: LastEventId = 0) -> StreamingResponse:
-    """Follow a task: each step as it is written, until the task is at its end."""
+    """Follow a task: each step as it is written, until the task ends."""
     await tasks.get_task(work.conn, tenant_id=work.tenant_id, task_id=task_id)
-    # It begins after this request's transaction, and opens one for each look.
+    # It starts after this request's transaction, and opens one of its own for each look.
     stream = _events(work.services.db, work.tenant_id, task_id, last_event_id)
     return StreamingResponse(
         stream, media_type=EVENTS, headers={"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}

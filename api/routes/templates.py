@@ -1,4 +1,4 @@
-"""Templates: saved, tried on a person, sent to the sandbox, approved."""
+"""Templates: saved, previewed for a person, sent to the sandbox, approved."""
 
 from fastapi import APIRouter, Response
 
@@ -17,7 +17,7 @@ trials = APIRouter(route_class=ActRoute, tags=["templates"])
 
 @router.post("/templates", status_code=201, operation_id="saveTemplate", openapi_extra=needs(Scope.WRITE))
 async def save_template(body: TemplateIn, work: Working, expected: Expecting, response: Response) -> TemplateOut:
-    """Keep a template as a draft: the next version under its key, or the newest where it says the same."""
+    """Save a template as a draft: the next version under its key, or the newest if it says the same."""
     saved = await campaigns.save_template(
         work.conn, tenant_id=work.tenant_id, by=await work.author(), expected=expected, **body.model_dump()
     )
@@ -67,7 +67,7 @@ async def preview_draft(body: DraftIn, work: Working) -> WrittenOut:
 
 @router.post("/templates/{template_id}/approve", operation_id="approveTemplate", openapi_extra=needs(Scope.ACTIVATE))
 async def approve_template(template_id: PathId, work: Working) -> TemplateOut:
-    """Let a draft be sent."""
+    """Approve a draft, so that it may be sent."""
     return TemplateOut.model_validate(
         await campaigns.approve_template(work.conn, tenant_id=work.tenant_id, template_id=template_id, by=work.who)
     )
@@ -91,7 +91,7 @@ async def count_lacking(template_id: PathId, work: Working) -> LackingList:
 
 @router.post("/templates/{template_id}/preview", operation_id="previewTemplate", openapi_extra=needs(Scope.READ))
 async def preview_template(template_id: PathId, body: PreviewIn, work: Working) -> PreviewOut:
-    """Show what a person would get, what is missing, and what the law and the channel say; nothing is sent."""
+    """Show what a person would get, what is missing, and what the law and the channel object to; nothing is sent."""
     return PreviewOut.of_preview(
         await campaigns.preview_template(
             work.conn,
@@ -106,7 +106,7 @@ async def preview_template(template_id: PathId, body: PreviewIn, work: Working) 
 
 @trials.post("/templates/{template_id}/trial", operation_id="trialTemplate", openapi_extra=needs(Scope.WRITE))
 async def trial_template(template_id: PathId, body: TrialIn, acting: ActingNow) -> TrialOut:
-    """Send what a person would get to an address in the sandbox; the person is not written to."""
+    """Send what a person would get to an address in the sandbox; the person receives nothing."""
     services = acting.services
     async with services.db.transaction(acting.tenant_id) as conn:
         preview = await campaigns.preview_template(

@@ -1,4 +1,4 @@
-"""Tenants and their keys: made by the operator of the platform, keys by a tenant's administrator too."""
+"""Tenants and their keys: created by the operator of the platform, keys also by a tenant's administrator."""
 
 from datetime import timedelta
 from typing import Annotated
@@ -34,7 +34,7 @@ async def create_tenant(body: TenantIn, work: Working) -> TenantOut:
     openapi_extra=needs(OWNER, Scope.ADMIN, is_secret=True),
 )
 async def create_api_key(slug: Slug, body: KeyIn, work: Working) -> KeyOut:
-    """Create an API key. The secret is in this answer alone; what is stored is its hash."""
+    """Create an API key. Its secret is only in this answer; what is stored is a hash of it."""
     tenant_id = await _inside(slug, work)
     made = await tenants.create_api_key(
         work.conn, tenant_id=tenant_id, name=body.name, scopes=body.scopes, expires_at=body.expires_at
@@ -44,7 +44,7 @@ async def create_api_key(slug: Slug, body: KeyIn, work: Working) -> KeyOut:
 
 @router.get("/tenants/{slug}/keys", operation_id="listApiKeys", openapi_extra=needs(OWNER, Scope.ADMIN))
 async def list_api_keys(slug: Slug, work: Working) -> ApiKeys:
-    """List a tenant's API keys, the newest first, those that have ended too."""
+    """List a tenant's API keys, the newest first, including those that have ended."""
     tenant_id = await _inside(slug, work)
     found = await tenants.list_api_keys(work.conn, tenant_id=tenant_id)
     return ApiKeys(items=[ApiKeyOut.model_validate(one) for one in found])
@@ -57,7 +57,7 @@ async def list_api_keys(slug: Slug, work: Working) -> ApiKeys:
     openapi_extra=needs(OWNER, Scope.ADMIN, is_secret=True),
 )
 async def rotate_api_key(slug: Slug, api_key_id: PathId, body: RotateIn, work: Working) -> KeyOut:
-    """Make a key like another one, which ends after the overlap: until then both open."""
+    """Create a key like an existing one, which ends after the overlap; until then both work."""
     tenant_id = await _inside(slug, work)
     ends_at = clock.now() + timedelta(seconds=body.overlap_s)
     made = await tenants.rotate_api_key(work.conn, tenant_id=tenant_id, api_key_id=api_key_id, ends_at=ends_at)
@@ -85,13 +85,13 @@ async def get_tenant(work: Working) -> TenantOut:
 
 @router.get("/caller", operation_id="getCaller", openapi_extra=needs(*Scope))
 async def get_caller(work: Working) -> CallerOut:
-    """Show what the key may do, the role that follows, and the tenant it belongs to."""
+    """Show what the key may do, the role that follows from it, and the tenant it belongs to."""
     tenant = await tenants.get_tenant(work.conn, tenant_id=work.tenant_id)
     return CallerOut.of(work.caller, tenant)
 
 
 async def _inside(slug: str, work: Work) -> UUID:
-    """Go inside the tenant that is named; an administrator's key is for its own. Raises NotFound."""
+    """Enter the named tenant; an administrator's key only works for its own. Raises NotFound."""
     if work.caller is None:
         tenant_id = await tenants.tenant_by_slug(work.conn, slug)
         await tenants.enter(work.conn, tenant_id)

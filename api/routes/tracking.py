@@ -1,6 +1,6 @@
-"""Where the links and the picture of a mail lead: on to the address that we signed, with the outcome kept on the way.
+"""Where the links and the picture of a mail lead: on to the address that we signed, recording the outcome on the way.
 
-Whether the outcome can be kept or not, who clicked arrives.
+Whoever clicked arrives, whether or not the outcome could be recorded.
 """
 
 import base64
@@ -23,7 +23,7 @@ router = APIRouter(tags=["unsubscribe"], dependencies=[Depends(throttle.by_addre
 Token = Annotated[str, Path(max_length=2_400, description="What stands at the end of the link in a mail.")]
 
 _HEADERS = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer", "X-Robots-Tag": "noindex"}
-# One transparent point.
+# One transparent pixel.
 _PICTURE = base64.b64decode("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7")
 _REDIRECTED: dict[int | str, dict[str, Any]] = {302: {"description": "On to the address that the link was made for."}}
 _GIF: dict[int | str, dict[str, Any]] = {200: {"content": {"image/gif": {"example": "GIF89a"}}}}
@@ -40,7 +40,7 @@ log = logging.getLogger(__name__)
     responses=_REDIRECTED | UNKNOWN,
 )
 async def follow_link(token: Token, request: Request) -> Response:
-    """Keep that a link of a mail was clicked, once, and lead on to the address that stands in the signed token."""
+    """Record, once, that a link of a mail was clicked, and redirect to the address in the signed token."""
     mark = _mark(token, request)
     if mark is None or mark.target is None or not leads_through(mark.target):
         return unknown_link()
@@ -51,7 +51,7 @@ async def follow_link(token: Token, request: Request) -> Response:
 @router.head(OPEN_PATH + "{token}", include_in_schema=False)
 @router.get(OPEN_PATH + "{token}", operation_id="showPicture", response_class=Response, responses=_GIF)
 async def show_picture(token: Token, request: Request) -> Response:
-    """Keep that a mail was opened, once, and give a picture of one transparent point."""
+    """Record, once, that a mail was opened, and give a picture of one transparent pixel."""
     mark = _mark(token, request)
     if mark is None or mark.target is not None:
         raise NotFound("There is no such picture.", remedy="Load it from the mail itself.")

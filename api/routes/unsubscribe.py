@@ -1,6 +1,6 @@
 """The link in every message: a page with a button, and the one click that mail programs send (RFC 8058).
 
-Opening the page changes nothing: programs that scan mail open every link.
+Opening the page changes nothing, because programs that scan mail open every link.
 """
 
 from html import escape
@@ -29,7 +29,7 @@ _FORM = """<form method="post">
 
 @router.get(PATH + "{token}", operation_id="showUnsubscribe", response_class=HTMLResponse, responses=HTML)
 async def show_unsubscribe(token: Token, request: Request) -> HTMLResponse:
-    """Show a page with a button; nothing is changed before it is pressed."""
+    """Show a page with a button; nothing changes before it is pressed."""
     services: Services = request.app.state.services
     try:
         services.links.verify(token)
@@ -45,7 +45,7 @@ async def show_unsubscribe(token: Token, request: Request) -> HTMLResponse:
 
 @router.post(PATH + "{token}", operation_id="unsubscribe", response_class=HTMLResponse, responses=HTML)
 async def unsubscribe(token: Token, request: Request) -> HTMLResponse:
-    """Withdraw the person's consent on the channel of the message, at once and as often as it is pressed."""
+    """Withdraw the person's consent on the channel of the message, at once; pressing again changes nothing."""
     services: Services = request.app.state.services
     try:
         asked = services.links.verify(token)

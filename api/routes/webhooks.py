@@ -1,4 +1,4 @@
-"""What providers tell: each callback is checked to be the provider's before a word of it is believed."""
+"""Callbacks of providers: each is verified to come from the provider before any of it is believed."""
 
 from typing import Annotated, Any
 
@@ -23,9 +23,9 @@ _TEXT: dict[int | str, dict[str, Any]] = {200: {"content": {"text/plain": {"exam
 
 @router.post("/webhooks/{key}", operation_id="receiveOutcomes")
 async def receive_outcomes(key: Key, request: Request) -> OutcomesOut:
-    """Take what a provider tells of messages (delivered, read, clicked, bounced), signed as that provider signs.
+    """Take what a provider reports about messages (delivered, read, clicked, bounced), signed in that provider's way.
 
-    What is signed is kept as it is and answered 200, understood or not: it can be read again later.
+    A correctly signed callback is stored as it is and answered with 200, understood or not: it can be read again later.
     """
     body = await request.body()
     services: Services = request.app.state.services
@@ -39,7 +39,7 @@ async def receive_outcomes(key: Key, request: Request) -> OutcomesOut:
 
 @router.get("/webhooks/{key}", operation_id="greetWebhook", response_class=PlainTextResponse, responses=_TEXT)
 async def greet_webhook(key: Key, request: Request) -> PlainTextResponse:
-    """Answer a provider that asks, by a token we both know, whether this address is ours (Facebook)."""
+    """Answer a provider that asks, with a token known to both sides, whether this address is ours (Facebook)."""
     services: Services = request.app.state.services
     async with services.db.before_tenant() as conn:
         return PlainTextResponse(await webhooks.greet(conn, services.adapters, key=key, query=request.query_params))
@@ -52,7 +52,7 @@ async def list_callbacks(
     after: After = 0,
     limit: Limit = 100,
 ) -> CallbackPage:
-    """List the callbacks that were kept, in the order they came, without their bodies."""
+    """List the stored callbacks, in the order in which they came, without their bodies."""
     found = await callbacks.list_callbacks(work.conn, status=status, after=after, limit=limit)
     return CallbackPage(
         items=[CallbackOut.model_validate(one) for one in found],
@@ -62,13 +62,13 @@ async def list_callbacks(
 
 @inbox.get("/callbacks/{callback_id}", operation_id="getCallback", openapi_extra=needs(Scope.READ))
 async def get_callback(callback_id: PathId, work: Working) -> WholeCallback:
-    """Show a callback as it was posted. It holds what people wrote."""
+    """Show a callback as it was posted. It contains what people wrote."""
     return WholeCallback.of(await callbacks.get_callback(work.conn, callback_id=callback_id))
 
 
 @inbox.post("/callbacks/{callback_id}/replay", operation_id="replayCallback", openapi_extra=needs(Scope.WRITE))
 async def replay_callback(callback_id: PathId, work: Working) -> OutcomesOut:
-    """Read a callback again, as often as you like: what is known already is not stored twice."""
+    """Read a callback again, as often as you like: what is already known is not stored twice."""
     reading = await callbacks.replay(
         work.conn,
         work.services.adapters,

@@ -1,1 +1,1 @@
-"""What goes in and out of the API. Input refuses fields it does not know; output has no defaults: what is, is said."""
+"""What goes in and out of the API. Input refuses unknown fields; output has no defaults, so everything is given."""

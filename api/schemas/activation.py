@@ -13,7 +13,7 @@ class ActivateIn(Input):
 
 
 class ActivateOut(Output):
-    """The decision and what became of it; `status` is the delivery's, null where nothing is sent."""
+    """The decision and its result; `status` is the delivery's, null if nothing is sent."""
 
     model_config = example(
         {

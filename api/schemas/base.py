@@ -1,4 +1,4 @@
-"""The bases of all schemas, and the kinds of value they share."""
+"""The bases of all schemas, and the types of value they share."""
 
 from typing import Annotated, Any, Self
 
@@ -9,7 +9,7 @@ from rules.faults import Fault
 
 LARGEST_ID = 2**48 - 1
 MOST_ITEMS = 500
-"""Documents in one request: what a run's batch holds, and well below the limit on a body."""
+"""Documents in one request: as many as a run's batch holds, and well below the limit on a body."""
 
 Id = Annotated[int, Ge(1), Le(LARGEST_ID)]
 # PostgreSQL cannot store NUL.
@@ -24,7 +24,7 @@ Ids = Annotated[list[Id], Len(0, 100)]
 
 
 def example(document: Any) -> ConfigDict:
-    """Show `document` as the example of a schema."""
+    """Show `document` as the schema's example."""
     return ConfigDict(json_schema_extra={"examples": [document]})
 
 
@@ -41,7 +41,7 @@ class Output(BaseModel):
 
 
 class Refused(ValueError):
-    """What a validator of ours refuses; `kind` is said in other languages by api/wording.py."""
+    """What one of our validators refuses; api/wording.py puts `kind` into other languages."""
 
     def __init__(self, kind: str, message: str) -> None:
         super().__init__(message)
@@ -56,7 +56,7 @@ class Texts(Output):
 
 
 class ProblemError(Output):
-    """What is wrong with one field; `kind` never changes, `text` says it in each language."""
+    """What is wrong with one field; `kind` is stable, `text` says it in each language."""
 
     field: str = Field(examples=["body.type"])
     message: str = Field(examples=["Field required"])
@@ -66,7 +66,7 @@ class ProblemError(Output):
 
 
 class FaultOut(Output):
-    """What is wrong or should be known, by its kind; `where` names the part of the record, "" the whole."""
+    """Something that is wrong or worth knowing, by its kind; `where` names the part of the record, "" all of it."""
 
     kind: str = Field(examples=["button.long_title"])
     where: str = Field(examples=["data.buttons[0].title"])
@@ -75,7 +75,7 @@ class FaultOut(Output):
 
     @classmethod
     def of(cls, fault: Fault) -> Self:
-        """Write a fault of ours."""
+        """Show a fault of ours."""
         values = {name: value for name, value in fault.values.items() if not isinstance(value, Fault)}
         return cls(kind=fault.kind, where=fault.where, text=Texts(**fault.say()._asdict()), values=values)
 

@@ -1,4 +1,4 @@
-"""Callbacks as they go out."""
+"""Stored callbacks, as the API shows them."""
 
 from datetime import datetime
 from typing import Self
@@ -22,7 +22,7 @@ _CALLBACK = {
 
 
 class OutcomesOut(Output):
-    """What a callback told: new outcomes, repetitions, and those of messages nobody here sent."""
+    """What a callback told: new outcomes, repeated ones, and those of messages that nobody here sent."""
 
     model_config = example({"new": 12, "duplicate": 0, "unknown": 0, "status": "read"})
     new: int
@@ -37,7 +37,7 @@ class OutcomesOut(Output):
 
 
 class CallbackOut(Output):
-    """One callback; `told` is how often it was posted, `due_at` when it is read again by itself."""
+    """One callback; `told` is how often it was posted, `due_at` when it is next read again automatically."""
 
     model_config = example(_CALLBACK)
     callback_id: int
@@ -54,7 +54,7 @@ class CallbackOut(Output):
 
 
 class WholeCallback(CallbackOut):
-    """A callback with what was posted, as text; octets that are no UTF-8 are replaced."""
+    """A callback with the posted text; bytes that are not UTF-8 are replaced."""
 
     model_config = example(
         {**_CALLBACK, "body": '[{"event":"delivered"}]', "headers": {"content-type": "application/json"}}

@@ -38,7 +38,7 @@ _RUN = {"run_id": 501, "campaign_id": 301, "kind": "snapshot", "lane": "bulk", "
 
 
 class CampaignBudget(Input):
-    """What a campaign may use up, whole or a day of the tenant's; `amount` is money, as a policy's costs are."""
+    """What a campaign may spend, in total or per day of the tenant; `amount` is money, like a policy's costs."""
 
     model_config = example({"messages": 10000, "amount": 5000000, "per": "campaign"})
     messages: int | None = Field(default=None, ge=0, le=2**48 - 1)
@@ -55,7 +55,7 @@ class CampaignBudget(Input):
 class CampaignIn(Input):
     """A campaign; it decides for the people of a segment when it is activated, or at each event of `trigger_type`.
 
-    With `trigger_segment` it decides for those who join that segment, or leave it, from its activation on.
+    With `trigger_segment` it decides for those who join or leave that segment after its activation.
     """
 
     model_config = example(
@@ -144,9 +144,9 @@ class RunOut(Output):
 
 
 class ActivatedOut(Output):
-    """What an activation started; a campaign that waits for events has neither snapshot nor run.
+    """What an activation started; a campaign that waits for events has neither a snapshot nor a run.
 
-    `lacking` tells who cannot be written to, because a value that a template prints is missing.
+    `lacking` counts people who cannot be written to because a value that a template prints is missing.
     """
 
     model_config = example({"campaign": _CAMPAIGN, "snapshot": SNAPSHOT, "run": _RUN, "lacking": [LACKING]})
@@ -171,7 +171,7 @@ _RUN_FIGURES = {
 
 
 class RunFiguresOut(Output):
-    """`arbiters` counts decisions by who chose; "nobody" where nothing could be sent."""
+    """`arbiters` counts decisions by who chose; "nobody" if nothing could be sent."""
 
     model_config = example(_RUN_FIGURES)
     run_id: int

@@ -1,4 +1,4 @@
-"""Channels: where a tenant's messages go through."""
+"""Channels: what a tenant's messages are sent through."""
 
 from datetime import datetime
 from typing import Annotated, Literal
@@ -26,7 +26,7 @@ _CHANNEL = {
 
 
 class ChannelIn(Input):
-    """A channel's settings; passwords and tokens among them are stored sealed and never shown again."""
+    """A channel's settings; passwords and tokens in them are stored encrypted and never shown again."""
 
     model_config = example(
         {
@@ -46,14 +46,14 @@ class ChannelIn(Input):
     name: Name
     settings: Document = Field(default={}, description="Left out, its messages go to the sandbox and nobody gets them.")
     failover: int | None = Field(default=None, ge=0, le=1000)
-    """Its place among the channels of its kind that stand in for each other: the lowest that works sends."""
+    """Its rank among channels of the same kind that stand in for each other: the lowest that works sends."""
 
 
 class ChannelOut(Output):
-    """A channel; `webhook` is the path at which its provider tells what came of messages.
+    """A channel; `webhook` is the path at which its provider reports what became of messages.
 
-    `reason` says why it is paused or its provider left alone, `held_until` for how long where that is for a time.
-    `sandbox`: it was connected without credentials, so that the sandbox takes its messages and nobody gets them.
+    `reason` says why it is paused or its provider is left alone, `held_until` until when, if it is temporary.
+    `sandbox`: it was connected without credentials, so the sandbox takes its messages and nobody receives them.
     """
 
     model_config = example(_CHANNEL)
@@ -73,7 +73,7 @@ class ChannelOut(Output):
 
 
 class ConsentIn(Input):
-    """A Zalo Official Account to be connected; the application's secret is stored sealed and never shown again."""
+    """A Zalo Official Account to connect; the application's secret is stored encrypted and never shown again."""
 
     model_config = example({"kind": "zalo_oa", "name": "zalo", "app_id": "4215678901234567890", "app_secret": "..."})
     kind: Literal["zalo_oa", "zalo_template"] = "zalo_oa"
@@ -84,7 +84,7 @@ class ConsentIn(Input):
 
 
 class BegunOut(Output):
-    """Where to consent, and what Zalo's page for developers has to know: `redirect_uri`, `code_challenge`."""
+    """Where to give consent, and what to enter on Zalo's page for developers: `redirect_uri`, `code_challenge`."""
 
     model_config = example(
         {
@@ -103,7 +103,7 @@ class BegunOut(Output):
 
 
 class FinishIn(Input):
-    """What Zalo sent the administrator back with."""
+    """The parameters with which Zalo sent the administrator back."""
 
     model_config = example({"state": "mHq3...", "code": "abc..."})
     state: Annotated[str, StringConstraints(min_length=1, max_length=200)]
@@ -118,7 +118,7 @@ class PauseIn(Input):
 
 
 class VisitorIn(Input):
-    """Which person may open the inbox, and for how long."""
+    """Who may open the inbox, and for how long."""
 
     model_config = example({"ext_id": "kh-1", "ttl_s": 3600})
     ext_id: ExtId
@@ -126,7 +126,7 @@ class VisitorIn(Input):
 
 
 class VisitorOut(Output):
-    """A token that opens one inbox for one person; `path` is where the inbox is."""
+    """A token that opens one inbox for one person; `path` is the address of the inbox."""
 
     model_config = example(
         {

@@ -92,14 +92,14 @@ _AUDIT = {
     "text": _TEXT,
 }
 
-# The guard says why a longer one is refused, and where.
+# For a longer one the guard says why it is refused, and where.
 Text = Annotated[str, StringConstraints(max_length=20_000)]
 NodeId = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{0,18}$")]
 Kinds = Annotated[list[Annotated[str, StringConstraints(max_length=63)]], Len(0, 50)]
 
 
 class QueryIn(Input):
-    """A query of Cypher, and a value for each `$name` in it: a text, a number, true, false, null or a list of those."""
+    """A Cypher query, and a value for each `$name` in it: a text, a number, true, false, null or a list of those."""
 
     model_config = example({"query": _TEXT, "parameters": {"ext_id": "kh-1"}, "limit": 100, "ticket": _TICKET})
     query: Text
@@ -111,7 +111,7 @@ class QueryIn(Input):
 
 
 class PlanIn(Input):
-    """A query that is planned and not run."""
+    """A query to plan without running it."""
 
     model_config = example({"query": _TEXT, "parameters": {"ext_id": "kh-1"}})
     query: Text
@@ -133,7 +133,7 @@ class StopIn(Input):
 
 
 class StoppedOut(Output):
-    """Whether a session was there to be told: right after the start, and at the end, there is none."""
+    """Whether there was a session to stop: right after the start and at the very end there is none."""
 
     model_config = example({"ticket": _TICKET, "stopped": True})
     ticket: UUID
@@ -171,7 +171,7 @@ class TruncatedOut(Output):
 
 
 class LimitsOut(Output):
-    """Rows of an answer, nodes drawn, neighbours of an expansion, seconds."""
+    """Limits: rows of an answer, nodes drawn, neighbours of an expansion, seconds."""
 
     rows: int
     nodes: int
@@ -180,7 +180,10 @@ class LimitsOut(Output):
 
 
 class AnswerOut(Output):
-    """Rows in the order of the columns. A node or an edge in a row is as in `graph`; a path is a list of them."""
+    """Rows in the order of the columns.
+
+    A node or an edge in a row looks as it does in `graph`; a path is a list of them.
+    """
 
     model_config = example(_ANSWER)
     query_id: int
@@ -207,7 +210,7 @@ class AnswerOut(Output):
 
 
 class PlanOut(Output):
-    """PostgreSQL's plan, as its JSON and as lines to read."""
+    """PostgreSQL's plan, as its JSON and as readable lines."""
 
     model_config = example(_PLAN)
     query_id: int
@@ -234,7 +237,7 @@ class ExpandedOut(Output):
 
 
 class AskedOut(Output):
-    """A query that was asked: running, done, refused, failed, stopped, timed_out, or lost where its process died."""
+    """A past query: running, done, refused, failed, stopped, timed_out, or lost if its process died."""
 
     query_id: int
     ticket: UUID
@@ -257,7 +260,7 @@ class HistoryPage(Output):
 
 
 class SavedIn(Input):
-    """A query to keep, with the values it is offered with."""
+    """A query to save, with the values it is offered with."""
 
     model_config = example(_DRAFT)
     name: Name
@@ -288,7 +291,7 @@ class SavedPage(Output):
 
 
 class LabelOut(Output):
-    """A label, its properties, and about how many nodes have it."""
+    """A label, its properties, and roughly how many nodes have it."""
 
     name: str
     properties: list[str]
@@ -296,7 +299,7 @@ class LabelOut(Output):
 
 
 class KindOut(LabelOut):
-    """A kind of edge; `start` and `end` are the labels of its ends."""
+    """A kind of edge; `start` and `end` are the labels at its ends."""
 
     start: str
     end: str

@@ -1,4 +1,4 @@
-"""What LEO CDP sends when a segment has changed."""
+"""The request that LEO CDP sends when a segment has changed."""
 
 from typing import Annotated, Literal
 

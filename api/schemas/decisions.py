@@ -1,4 +1,4 @@
-"""Decisions with their reasons, traces, and what callbacks and links answer."""
+"""Decisions with their reasons, traces, and the answers to callbacks and links."""
 
 from typing import Any
 
@@ -162,7 +162,7 @@ class StepOut(Output):
 
 
 class JourneyOut(Output):
-    """`archived`: decision and delivery are in the archive since `archived_at`, no more in the graph."""
+    """`archived`: decision and delivery are in the archive since `archived_at`, and no longer in the graph."""
 
     decision_id: int
     archived: bool = False
@@ -171,7 +171,7 @@ class JourneyOut(Output):
 
 
 class TraceOut(Output):
-    """The journeys of a record, newest first: event, task, decision, delivery, outcomes; an absent step says why."""
+    """The journeys of a record, newest first: event, task, decision, delivery, outcomes; a missing step says why."""
 
     model_config = example(
         {

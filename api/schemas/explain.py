@@ -44,7 +44,7 @@ VERDICT = {
 
 
 class StageOut(Output):
-    """One gate of the funnel: how many candidates came to it, and how many it was the first to stop."""
+    """One gate of the funnel: how many candidates reached it, and how many it was the first to stop."""
 
     model_config = example(STAGE)
     gate: str
@@ -83,7 +83,7 @@ class PassedOverOut(Output):
 
 
 class ExplainedOut(Output):
-    """A decision explained: the full funnel of candidates, who chose, and whether it can be proven."""
+    """A decision explained: the full funnel of candidates, who chose, and whether the record can be proven."""
 
     model_config = example(
         {
@@ -153,7 +153,7 @@ class DifferenceOut(Output):
 
 
 class ReplayOut(Output):
-    """A decision decided again from what is stored; `changed` names what is not as it was."""
+    """A decision decided again from what is stored; `changed` names what differs."""
 
     model_config = example({"decision_id": 601, "policy_version": 1, "same": True, "changed": [], "differences": []})
     decision_id: int

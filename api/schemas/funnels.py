@@ -71,7 +71,7 @@ class FunnelOut(Output):
 
 
 class GroupOut(Output):
-    """So many of a group did it; `low` and `high` bound the share at 95 % (Wilson)."""
+    """`hits` of `people`; `low` and `high` bound the share at 95 % (Wilson)."""
 
     model_config = example(_GROUP)
     people: int
@@ -87,7 +87,7 @@ class GroupOut(Output):
 
 
 class LiftOut(Output):
-    """What the treated did beyond the control group, in points of the share, at 95 % (Newcombe)."""
+    """How much more the treated did than the control group, as a difference of shares, at 95 % (Newcombe)."""
 
     treated: GroupOut
     control: GroupOut
@@ -111,7 +111,7 @@ class LiftOut(Output):
 
 
 class LiftsOut(Output):
-    """Whom the campaign wrote to against its control group, by what they did afterwards."""
+    """The people a campaign wrote to compared with its control group, by what they did afterwards."""
 
     model_config = example(
         {

@@ -27,7 +27,7 @@ class PairOut(Output):
 
 
 class ProposalOut(Output):
-    """Profiles that may be one person, the one to keep, and how sure that is."""
+    """Profiles that may be one person, the one to keep, and how certain that is."""
 
     members: list[MemberOut]
     channels: list[str]
@@ -77,7 +77,7 @@ class CrowdOut(Output):
 
 
 class FoundOut(Output):
-    """`crowds` are addresses that too many have: they propose nothing."""
+    """`crowds` are addresses that too many profiles share; they propose nothing."""
 
     model_config = example(
         {
@@ -92,7 +92,7 @@ class FoundOut(Output):
 
 
 class MergeIn(Input):
-    """Profiles, by ext_id, that lead to the one in the path from now on."""
+    """Profiles, by ext_id, that are to redirect to the one in the path."""
 
     model_config = example({"losers": ["web-77"], "reason": "the same person, said so on the phone"})
     losers: Annotated[list[ExtId], Len(1, MOST_ITEMS)]
@@ -100,7 +100,7 @@ class MergeIn(Input):
 
 
 class MergedOut(Output):
-    """How many profiles point elsewhere now, and how many queued messages were cancelled."""
+    """How many profiles redirect elsewhere now, and how many queued messages were cancelled."""
 
     model_config = example({"redirected": 1, "cancelled": 0})
     redirected: int

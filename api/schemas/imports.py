@@ -6,7 +6,7 @@ from api.schemas.base import Output, example
 
 
 class RefusalOut(Output):
-    """A line that was not taken, why, and how it begins."""
+    """A line that was not taken, why, and how the line begins."""
 
     line: int
     reason: str
@@ -14,9 +14,9 @@ class RefusalOut(Output):
 
 
 class ImportedOut(Output):
-    """What came of a file: `read` counts its lines without headings, `repeated` those joined with another of a person.
+    """The result of a file: `read` counts its lines without headings, `repeated` those merged with another of a person.
 
-    `refusals` are the first 100; `invalid_addresses` counts by reason those that were kept as invalid.
+    `refusals` are the first 100; `invalid_addresses` counts by reason the addresses that were stored as invalid.
     """
 
     model_config = example(

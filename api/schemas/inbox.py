@@ -60,7 +60,7 @@ class PostedIn(Input):
 
 
 class KeptOut(Output):
-    """Where a message stands; `duplicate`: it was there before."""
+    """Where a message is stored; `duplicate`: it was there before."""
 
     model_config = example({"message_id": 5012, "duplicate": False})
     message_id: int
@@ -80,14 +80,14 @@ class LetterOut(Output):
 
 
 class ReadIn(Input):
-    """What was seen: everything up to this message."""
+    """Everything up to this message was seen."""
 
     model_config = example({"up_to": 5012})
     up_to: Id
 
 
 class ReadOut(Output):
-    """How many messages were not seen before; beyond 500 in one request, ask again."""
+    """How many messages were unseen before; a request marks 500 at most, so ask again for more."""
 
     model_config = example({"read": 2})
     read: int

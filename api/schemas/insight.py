@@ -1,4 +1,4 @@
-"""What a tenant's people show together."""
+"""What a tenant's people show as a whole."""
 
 from pydantic import AwareDatetime, Field
 
@@ -18,7 +18,7 @@ class StopOut(Output):
 
 
 class FlowOut(Output):
-    """So many journeys went from one stop straight to the next."""
+    """This many journeys went directly from one stop to the next."""
 
     model_config = example(_FLOW)
     origin: StopOut
@@ -41,7 +41,7 @@ class CommunityOut(Output):
 
 
 class InsightOut(Output):
-    """Of the newest 100,000 people; `is_cut`: there is more than was looked at."""
+    """About the newest 100,000 people; `is_cut`: there is more than was looked at."""
 
     model_config = example(
         {

@@ -1,4 +1,4 @@
-"""One person as the console shows them: found, on a time line, what is allowed now, and what a message said."""
+"""One person as the console shows them: search, time line, what is allowed now, and what a message said."""
 
 from pydantic import AwareDatetime, Field
 
@@ -71,7 +71,7 @@ class EntryOut(Output):
 
 
 class Before(Output):
-    """What to ask for next: `before` and `before_id`."""
+    """The parameters of the next page: `before` and `before_id`."""
 
     model_config = example({"before": "2026-05-01T02:00:05Z", "before_id": 601})
     before: AwareDatetime
@@ -79,7 +79,7 @@ class Before(Output):
 
 
 class TimelineOut(Output):
-    """What happened around a person, the newest first."""
+    """What happened with a person, the newest first."""
 
     model_config = example(
         {
@@ -168,7 +168,7 @@ def _ruled(reason: Reason, rule: str) -> RuledOut:
 
 
 class MessageOut(Output):
-    """A message written again from the version of its template; `has_changed`: the person changed since it was sent."""
+    """A message rendered again from its template's version; `has_changed`: the person has changed since it was sent."""
 
     model_config = example(
         {

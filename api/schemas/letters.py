@@ -34,7 +34,7 @@ Named = Annotated[list[Id], Len(1, MOST_ITEMS)]
 
 
 class LetterOut(Output):
-    """A message that ended without arriving, as far as anybody knows; `event_id` is what the provider was told."""
+    """A message that ended without arriving, as far as anybody knows; `event_id` is what the provider was given."""
 
     model_config = example(_LETTER)
     delivery_id: int
@@ -76,7 +76,7 @@ class LetterCounts(Output):
 
 
 class RedriveIn(Input):
-    """Messages to queue again; `may_double` for uncertain ones too, which may arrive twice then."""
+    """Messages to queue again; with `may_double` also uncertain ones, which may then arrive twice."""
 
     model_config = example({"delivery_ids": [9001, 9002], "may_double": False})
     delivery_ids: Named
@@ -84,7 +84,7 @@ class RedriveIn(Input):
 
 
 class ResolveIn(Input):
-    """What messages are settled as: `arrived` or `lost` where it was uncertain, `closed` where it failed."""
+    """How to settle messages: `arrived` or `lost` if uncertain, `closed` if failed."""
 
     model_config = example({"delivery_ids": [9001], "resolution": "arrived", "note": "In the provider's log at 10:00."})
     delivery_ids: Named
@@ -99,7 +99,7 @@ class SettledOne(Output):
 
 
 class SettledOut(Output):
-    """What became of each; `refused` is one word for why nothing did."""
+    """The result for each message; `refused` is one word for why nothing was done."""
 
     model_config = example(_SETTLED)
     items: list[SettledOne]

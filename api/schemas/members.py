@@ -20,7 +20,7 @@ _CHANGE = {
 
 
 class ChangeOut(Output):
-    """Somebody who joined or left; `ext_id` is null where the profile is no more."""
+    """Somebody who joined or left; `ext_id` is null if the profile no longer exists."""
 
     model_config = example(_CHANGE)
     refresh_id: int
@@ -53,10 +53,10 @@ class MemberPage(Output):
 
 
 class ExplainedOut(Output):
-    """Whether a person satisfies the rule now, and of each condition whether it holds and what was found.
+    """Whether a person satisfies the rule now, with the result of each condition and what was found.
 
-    `explained` is {"text", "holds", "found"?, "evidence"?, "parts"?: [the same of each part]}. `member_since` is null
-    for who was not in the segment at its last refresh; `changed_at` is when the person last joined or left.
+    `explained` is {"text", "holds", "found"?, "evidence"?, "parts"?: [the same for each part]}. `member_since` is null
+    if the person was not in the segment at its last refresh; `changed_at` is when they last joined or left.
     """
 
     model_config = example(

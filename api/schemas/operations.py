@@ -1,4 +1,4 @@
-"""How the work of a tenant stands: lanes, what is stuck, and channels."""
+"""The state of a tenant's work: lanes, what is stuck, and channels."""
 
 from collections.abc import Sequence
 
@@ -47,7 +47,7 @@ _HEALTH = {
 
 
 class LaneOut(Output):
-    """What waits in a lane, counted up to 10,000; `lost`: in the hands of a worker that has not been heard of."""
+    """What waits in a lane, counted up to 10,000; `lost`: held by a worker that has not been heard of."""
 
     model_config = example(_LANE)
     lane: Lane
@@ -79,14 +79,14 @@ class StuckOut(Output):
 
 
 class TokenOut(Output):
-    """A credential that ends; its value is never shown."""
+    """A credential with an end; its value is never shown."""
 
     name: str
     expires_at: AwareDatetime
 
 
 class HealthOut(Output):
-    """A channel, by what became of its share of the newest 10,000 messages."""
+    """A channel's health: what became of its share of the newest 10,000 messages."""
 
     model_config = example(_HEALTH)
     channel_id: int

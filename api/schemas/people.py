@@ -38,7 +38,7 @@ class RelationIn(Input):
 
 
 class ProfileIn(Input):
-    """A person. What is left out stays as it is; `attributes` and `addresses` are replaced whole."""
+    """A person. Fields that are left out stay as they are; `attributes` and `addresses` are replaced as a whole."""
 
     model_config = example(
         {
@@ -123,7 +123,7 @@ class ProfileOut(Output):
 
 
 class WholeProfile(ProfileOut):
-    """A person with addresses and the consents that hold now."""
+    """A person with addresses and the consents in force."""
 
     model_config = example(
         {
@@ -143,7 +143,7 @@ class ProfilePage(Output):
 
 
 class EventIn(Input):
-    """Something that happened; with an `ext_id` it is stored once however often it is sent."""
+    """Something that happened; with an `ext_id` it is stored once, however often it is sent."""
 
     model_config = example(
         {

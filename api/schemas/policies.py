@@ -1,4 +1,4 @@
-"""Policies: what is saved, each version with its plain words."""
+"""Policies: what is saved, and each version in plain words."""
 
 from typing import Self
 
@@ -44,14 +44,14 @@ class PolicyIn(Input):
 
 
 class PolicyCheckIn(Input):
-    """A policy to read; nothing of it is kept."""
+    """A policy to check; nothing is saved."""
 
     model_config = example({"document": _DOCUMENT})
     document: Document
 
 
 class SwitchOnIn(Input):
-    """Which version shall hold from now on."""
+    """Which version is to be in force from now on."""
 
     model_config = example({"version": 4})
     version: int = Field(ge=1, le=LARGEST_VERSION, description="A draft, or an older version to go back to.")
@@ -59,7 +59,7 @@ class SwitchOnIn(Input):
 
 
 class SaidOut(Output):
-    """One sentence; `layer` is the gate that asks it, else zone or arbitration."""
+    """One sentence; `layer` is the gate it belongs to, or zone or arbitration."""
 
     model_config = example(_SAID)
     layer: str
@@ -68,7 +68,7 @@ class SaidOut(Output):
 
 
 class PolicySaidOut(Output):
-    """What a policy asks, in the order in which it is asked."""
+    """What a policy demands, in the order in which it is asked."""
 
     model_config = example({"text": [_SAID]})
     text: list[SaidOut]
@@ -79,7 +79,7 @@ class PolicySaidOut(Output):
 
 
 class PolicyOut(Output):
-    """A version of a policy; `text` says all of it, the fields that the document leaves out too."""
+    """A version of a policy; `text` says all of it, including the fields that the document leaves out."""
 
     model_config = example(_VERSION)
     policy_id: int

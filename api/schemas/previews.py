@@ -13,7 +13,7 @@ _ASKED = "What first asked; else the person's newest event."
 
 
 class PreviewIn(Input):
-    """For whom to write it; without a campaign it counts as advertising."""
+    """The person to render it for; without a campaign it counts as advertising."""
 
     model_config = example({"ext_id": "kh-1", "campaign": "uu-dai-thang-5"})
     ext_id: ExtId
@@ -71,7 +71,7 @@ _WRITTEN = {
 
 
 class WrittenOut(Output):
-    """What the person would get; what is missing stands in it as ⟦profile.tier⟧."""
+    """What the person would get; a missing value is shown in it as ⟦profile.tier⟧."""
 
     model_config = example(_WRITTEN)
     channel: Channel
@@ -135,7 +135,7 @@ class PreviewOut(WrittenOut):
 
 
 class TrialIn(PreviewIn):
-    """The same, and an address in the sandbox; the person is not written to."""
+    """The same, with an address in the sandbox; the person receives nothing."""
 
     model_config = example({"ext_id": "kh-1", "address": "me@shop.example"})
     address: Annotated[str, Field(min_length=1, max_length=2048)]

@@ -1,4 +1,4 @@
-"""What a person may ask for: what is kept of them, and that it is erased."""
+"""What a person may demand: what is stored about them, and its erasure."""
 
 from pydantic import Field
 
@@ -6,14 +6,14 @@ from api.schemas.base import Document, Input, Note, Output, example
 
 
 class EraseIn(Input):
-    """Why; it is kept, so name nobody in it."""
+    """The reason; it is stored, so do not name anybody in it."""
 
     model_config = example({"reason": "asked by mail on 2026-05-01"})
     reason: Note
 
 
 class ErasedOut(Output):
-    """`profile_id` stays, with nothing that tells who it was; `counts` are rows emptied or removed."""
+    """`profile_id` stays, without anything that identifies the person; `counts` are rows emptied or removed."""
 
     model_config = example({"profile_id": 101, "counts": {"profiles": 1, "records": 12, "events": 4, "addresses": 2}})
     profile_id: int
@@ -21,7 +21,7 @@ class ErasedOut(Output):
 
 
 class ExportOut(Output):
-    """All that is kept of a person, and of those merged into them."""
+    """Everything that is stored about a person and about those merged into them."""
 
     model_config = example(
         {

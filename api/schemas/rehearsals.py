@@ -1,4 +1,4 @@
-"""Rehearsals of campaigns, and policies compared: what would be, and nothing is written."""
+"""Rehearsals of campaigns and comparisons of policies: what would happen, without writing anything."""
 
 from pydantic import AwareDatetime, Field
 
@@ -10,12 +10,12 @@ from engine.explain.compare import Compared
 from engine.explain.forecast import MOST, MOST_SHOWN, USUAL
 from rules.words import Action, CampaignStatus, Channel
 
-# What one request may have decided again; the command line may take more.
+# Decisions that one request may have repeated; the command line allows more.
 MOST_COMPARED = 20_000
 
 
 class RehearsalIn(Input):
-    """`at`: as of that instant; `policy_version`: under that version of the campaign's policy, drafts too."""
+    """`at`: as of that instant; `policy_version`: under that version of the campaign's policy, even a draft."""
 
     at: AwareDatetime | None = None
     snapshot_id: Id | None = Field(default=None, description="Its members instead of the segment's as of now.")
@@ -53,7 +53,7 @@ class _About(Output):
 
 
 class ForecastOut(_About):
-    """What a campaign would come to: counts of the people decided for; `expected` is what they say of all `people`."""
+    """What a campaign would lead to: counts of the people decided for; `expected` scales them up to all `people`."""
 
     model_config = example(
         {
@@ -145,7 +145,7 @@ class MovedOut(Output):
 
 
 class ComparedOut(Output):
-    """Decisions made under a policy, and how they would have come out under another version of it."""
+    """Decisions made under one version of a policy, and how they would have come out under another."""
 
     model_config = example(
         {

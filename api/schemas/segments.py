@@ -6,7 +6,7 @@ from pydantic import AwareDatetime, Field, model_validator
 
 from api.schemas.base import Document, Input, Key, LongText, Name, Output, Refused, example
 from engine.ingest.fieldmap import names
-from engine.segments import Diff, Segment, Version, texts
+from engine.segments import Diff, Segment, Version, Vocabulary, texts
 from rules.conditions import parse
 from rules.conditions.querybuilder import convert
 
@@ -43,7 +43,7 @@ _VERSION = {"version": 1, "rule": _RULE, "text": _TEXT, "created_at": "2026-05-0
 
 
 class _Ruled(Input):
-    """A rule of ours, or one of LEO CDP's that is said as one of ours."""
+    """A rule of ours, or one of LEO CDP's that is converted to ours."""
 
     rule: Document | None = Field(default=None, description="A tree of conditions: GET /segments/rule-schema.")
     querybuilder: Document | LongText | None = Field(
@@ -57,12 +57,12 @@ class _Ruled(Input):
         return self
 
     def said(self) -> Document:
-        """Give the rule in our words; raises InvalidInput naming what of a QueryBuilder's we cannot say."""
+        """Give the rule in our language; raises InvalidInput naming what of a QueryBuilder rule we cannot express."""
         return convert(self.querybuilder, attributes=names()) if self.rule is None else self.rule
 
 
 class SegmentIn(_Ruled):
-    """A segment; sending a known key with another rule makes its next version."""
+    """A segment; saving a known key with another rule makes its next version."""
 
     model_config = example(
         {"key": "hue-vang", "name": "Huế, hạng vàng", "rule": _RULE, "schedule": "0 6 * * *", "zone": None}
@@ -78,7 +78,7 @@ class SegmentIn(_Ruled):
 
 
 class SegmentOut(Output):
-    """A segment; `text` says its rule in each language, `event_types` name the events that may change its members."""
+    """A segment; `text` is its rule in each language, `event_types` are the events that may change its members."""
 
     model_config = example(_SEGMENT)
     segment_id: int
@@ -129,7 +129,7 @@ class SegmentPage(Output):
 
 
 class PreviewIn(_Ruled):
-    """A rule to try; nothing of it is kept."""
+    """A rule to try; nothing is saved."""
 
     model_config = example({"rule": _RULE, "sample": 10})
     sample: int = Field(default=10, ge=0, le=100, description="So many of them are named.")
@@ -142,7 +142,7 @@ class SampledOut(Output):
 
 
 class PreviewOut(Output):
-    """Who a rule finds now; `rule` is what a QueryBuilder's was read as."""
+    """Who a rule finds now; `rule` is what a QueryBuilder's rule was converted to."""
 
     model_config = example(
         {
@@ -161,7 +161,7 @@ class PreviewOut(Output):
 
 
 class RefreshedOut(Output):
-    """What a refresh changed, and how many are in the segment since."""
+    """What a refresh changed, and how many are in the segment now."""
 
     model_config = example(_DIFF)
     refresh_id: int
@@ -194,3 +194,61 @@ class VersionList(Output):
 
     model_config = example({"items": [_VERSION]})
     items: list[VersionOut]
+
+
+class KnownAttribute(Output):
+    """An attribute by the names that lead to it, with values that several people share, the commonest first."""
+
+    path: list[str]
+    kind: str = Field(description="What most people have there: text, date, number, flag or list.")
+    values: list[str]
+
+
+class KnownEvent(Output):
+    """A type of event, and the attributes of the newest of them."""
+
+    type: str
+    attributes: list[str]
+
+
+class KnownPattern(Output):
+    """A graph pattern of the library, and what it is given under `with`."""
+
+    name: str
+    purpose: str
+    parameters: list[str]
+
+
+class VocabularyOut(Output):
+    """What rules can name. It is looked up among the newest 1,000 people: a name that is not here may still be one."""
+
+    model_config = example(
+        {
+            "attributes": [{"path": ["city"], "kind": "text", "values": ["Huế"]}],
+            "events": [{"type": "purchase", "attributes": ["currency", "value"]}],
+            "purposes": ["marketing"],
+            "patterns": [
+                {
+                    "name": "bought_product",
+                    "purpose": "People who bought the product with this key.",
+                    "parameters": ["product"],
+                }
+            ],
+        }
+    )
+    attributes: list[KnownAttribute]
+    events: list[KnownEvent]
+    purposes: list[str]
+    patterns: list[KnownPattern]
+
+    @classmethod
+    def of(cls, known: Vocabulary) -> Self:
+        return cls(
+            attributes=[KnownAttribute.model_validate(one) for one in known.attributes],
+            events=[KnownEvent.model_validate(one) for one in known.events],
+            purposes=list(known.purposes),
+            patterns=[
+                KnownPattern(name=one.name, purpose=one.purpose, parameters=sorted(one.parameters))
+                for one in known.patterns
+            ],
+        )

@@ -1,4 +1,4 @@
-"""What happened over time: of a campaign, and of the channels."""
+"""What happened over time: in a campaign, and on the channels."""
 
 from pydantic import AwareDatetime, Field
 
@@ -40,7 +40,7 @@ class IntervalOut(Output):
 
 
 class CampaignSeriesOut(Output):
-    """About a hundred intervals at most, none left out; none before anything was decided."""
+    """About a hundred intervals at most, without gaps; none before anything was decided."""
 
     model_config = example({"seconds": 60, "intervals": [_INTERVAL]})
     seconds: int = Field(description="How long an interval is.")
@@ -52,7 +52,7 @@ class CampaignSeriesOut(Output):
 
 
 class ChannelSeriesOut(Output):
-    """Of each interval: messages that waited at its end, calls that ended in it, and those that got nothing through."""
+    """Per interval: messages waiting at its end, calls that ended in it, and calls that got nothing through."""
 
     model_config = example(_CHANNEL)
     channel_id: int

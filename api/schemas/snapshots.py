@@ -65,7 +65,7 @@ class SnapshotPage(Output):
 
 
 class SnapshotMemberOut(Output):
-    """A member; `ext_id` is null where the profile has been erased since."""
+    """A member; `ext_id` is null if the profile has been erased since."""
 
     model_config = example(_MEMBER)
     profile_id: int
@@ -79,7 +79,7 @@ class SnapshotMemberPage(Output):
 
 
 class VerifiedOut(Output):
-    """A snapshot counted and hashed again: `is_whole` where both are those of its header."""
+    """A snapshot counted and hashed again; `is_whole` if both match its header."""
 
     model_config = example(
         {"snapshot": SNAPSHOT, "member_count": 128, "members_hash": _HASH, "is_whole": True},
@@ -100,7 +100,7 @@ class VerifiedOut(Output):
 
 
 class ComparedOut(Output):
-    """Who is only in `second` (joined), only in `first` (left) and in both; the samples are ext_ids."""
+    """Counts who is only in `second` (joined), only in `first` (left) and in both; the samples are ext_ids."""
 
     model_config = example(
         {

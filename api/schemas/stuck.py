@@ -1,4 +1,4 @@
-"""Stuck work taken up again: what is asked, and the record of it."""
+"""Taking up stuck work again: the request, and the record of it."""
 
 from typing import Annotated
 
@@ -40,7 +40,7 @@ UNTOLD = {
 
 
 class TakeUpIn(Input):
-    """What to go on with, and why."""
+    """What to continue, and why."""
 
     model_config = example({"what": "run", "record_id": 801, "reason": "The policy was mended."})
     what: What
@@ -72,7 +72,7 @@ class TakeUpPage(Output):
 
 
 class PutOffOut(Output):
-    """A batch that could not be decided, and is tried again at `due_at`."""
+    """A batch that could not be decided and is tried again at `due_at`."""
 
     model_config = example(PUT_OFF)
     batch_id: int

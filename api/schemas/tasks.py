@@ -1,4 +1,4 @@
-"""Agent tasks: what is asked, what it means to do, what became of it, and its trace."""
+"""Agent tasks: the request, the plan, the result and the trace."""
 
 from typing import Annotated, Any, Self
 
@@ -53,7 +53,7 @@ _STEP = {
 
 
 class CallIn(Input):
-    """A call of a tool: docs/tasks.md names them and their arguments."""
+    """A call of a tool; docs/tasks.md lists the tools and their arguments."""
 
     name: Annotated[str, Field(min_length=1, max_length=100)]
     arguments: Document = Field(default_factory=dict)
@@ -76,14 +76,14 @@ class AskIn(Input):
 
 
 class SettleIn(Input):
-    """Why."""
+    """The reason."""
 
     model_config = example({"note": "Checked with the brand team."})
     note: Annotated[LongText, Len(1, 1_000)] | None = None
 
 
 class PlannedOut(Output):
-    """A call that the task means to make; `people`: whom it would reach, null where nobody can know before."""
+    """A planned call; `people` is how many it would reach, null if that cannot be known beforehand."""
 
     place: int
     name: str
@@ -93,7 +93,10 @@ class PlannedOut(Output):
 
 
 class ApprovalOut(Output):
-    """Whom the plan would reach, and how many a task may reach without a human; `approved` is null while it waits."""
+    """How many people the plan would reach, and how many a task may reach without a human.
+
+    `approved` is null while the task waits.
+    """
 
     people: int | None
     limit: int
@@ -116,7 +119,7 @@ class ApprovalOut(Output):
 
 
 class ResultOut(Output):
-    """A call that was made, and what it gave."""
+    """A call that was made, and its result."""
 
     place: int
     name: str
@@ -142,7 +145,7 @@ class TaskErrorOut(Output):
 
 
 class TaskOut(Output):
-    """A task; `reasoning_summary` says what became of it in its locale, once it is at its end."""
+    """A task; `reasoning_summary` says, in the task's locale, what became of it once it has ended."""
 
     model_config = example(_TASK)
     task_id: int

@@ -42,7 +42,7 @@ LIMITS = {"most": 3, "title": 20, "answers": 13, "reply": 1000, "text": 640, "ht
 
 
 class ContentIn(Input):
-    """What a template says in one language; MJML is made HTML when it is saved."""
+    """What a template says in one language; MJML is converted to HTML when it is saved."""
 
     model_config = example({"subject": "Your offer", "body_text": "Hello {{ profile.name | given_name }}"})
     subject: Annotated[str, Field(max_length=1000)] | None = None
@@ -65,10 +65,10 @@ class TemplateIn(ContentIn):
 
 
 class ButtonLimitsOut(Output):
-    """What a channel lets the buttons of a message be: how many, and how long.
+    """The limits of a message's buttons on a channel: how many, and how long.
 
-    `answers`: how many where all answer. `reply` are octets, 0 where no button answers; `text` are the characters
-    of the text above them, 0 where that has no limit of its own. `https` asks for addresses of that scheme.
+    `answers`: how many if all of them are answers. `reply` is in bytes, 0 if buttons cannot answer; `text` is in
+    characters of the text above them, 0 if that has no limit of its own. `https`: only addresses with that scheme.
     """
 
     model_config = example(LIMITS)

@@ -47,7 +47,7 @@ class KeyIn(Input):
 
 
 class KeyOut(Output):
-    """A new key; `secret` is shown this once."""
+    """A new key; `secret` is shown only this once."""
 
     model_config = example(
         {
@@ -99,11 +99,11 @@ class ApiKeys(Output):
 class RotateIn(Input):
     model_config = example({"overlap_s": 86_400})
     overlap_s: Annotated[int, Field(ge=0, le=2_592_000)] = 86_400
-    """So long both keys open; 30 days at most."""
+    """How long both keys work; 30 days at most."""
 
 
 class CallerOut(Output):
-    """Who asks: the key's tenant, what the key may do, and the role that the console takes from that."""
+    """Who is asking: the key's tenant, what the key may do, and the role that the console derives from it."""
 
     model_config = example(
         {

@@ -1,7 +1,7 @@
-"""What providers' callbacks look like: their signatures and what they tell, as pure functions beside the facts.
+"""What providers' callbacks look like: their signatures and their content, as pure functions next to the facts.
 
-Adapters hand on to these; nothing here knows a setting or a tenant. `verify` raises SignatureInvalid, `read`
-InvalidInput where the body is no callback of the provider; what we have no word for is left out.
+Adapters call these; nothing here knows a setting or a tenant. `verify` raises SignatureInvalid, `read` raises
+InvalidInput if the body is not a callback of the provider; kinds of event that we have no word for are left out.
 """
 
 from collections.abc import Mapping
@@ -10,8 +10,8 @@ from typing import Protocol, runtime_checkable
 
 @runtime_checkable
 class Greeted(Protocol):
-    """An adapter whose provider asks, before it tells anything, whether the address is ours (Facebook)."""
+    """An adapter whose provider asks whether the address is ours before it sends callbacks (Facebook)."""
 
     def greet(self, query: Mapping[str, str]) -> str:
-        """Give the text to answer with; raises SignatureInvalid where somebody else asks."""
+        """Give the text to answer with; raises SignatureInvalid if somebody else asks."""
         ...

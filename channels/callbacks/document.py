@@ -1,4 +1,4 @@
-"""Reading the JSON of a callback: what a stranger posts comes out as plain values that can be stored, or is refused."""
+"""Reading the JSON of a callback: what a stranger posts becomes plain values that can be stored, or is refused."""
 
 import json
 import math
@@ -9,17 +9,17 @@ from typing import Any
 from rules.errors import InvalidInput
 
 DEPTH_LIMIT = 32
-"""Levels of nesting; the deepest callback seen has 6."""
+"""Levels of nesting; the deepest callback seen so far has 6."""
 TEXT_LIMIT = 65_536
 ID_LIMIT = 255
 DAY_S = 86_400.0
 
-# PostgreSQL's jsonb takes neither NUL nor half of a surrogate pair.
+# PostgreSQL's jsonb takes neither NUL nor an unpaired surrogate.
 _UNSTORABLE = dict.fromkeys([0, *range(0xD800, 0xE000)], "\N{REPLACEMENT CHARACTER}")
 
 
 def load(body: bytes) -> Any:
-    """Read JSON in UTF-8; raises InvalidInput for what is none, or nested too deep."""
+    """Read JSON in UTF-8; raises InvalidInput for anything else, or if it is nested too deep."""
     try:
         document = json.loads(body, parse_constant=_no_number)
     except (ValueError, RecursionError) as error:
@@ -28,19 +28,19 @@ def load(body: bytes) -> Any:
 
 
 def part(document: Any, name: str) -> Mapping[str, Any]:
-    """Give an object below a name; an empty one where there is none."""
+    """Give the object under a name; an empty one if there is none."""
     found = document.get(name) if isinstance(document, Mapping) else None
     return found if isinstance(found, Mapping) else {}
 
 
 def parts(document: Any, name: str) -> list[Mapping[str, Any]]:
-    """Give the objects of a list below a name; what is none of them is left out."""
+    """Give the objects in the list under a name; other items are left out."""
     found = document.get(name) if isinstance(document, Mapping) else None
     return [one for one in found if isinstance(one, Mapping)] if isinstance(found, list) else []
 
 
 def word(document: Mapping[str, Any], name: str) -> str | None:
-    """Give an identifier, written as a text or a whole number; None where it is neither, empty or too long."""
+    """Read an identifier, written as text or a whole number; None if it is neither, empty or too long."""
     value = document.get(name)
     if isinstance(value, bool) or not isinstance(value, str | int):
         return None
@@ -49,7 +49,7 @@ def word(document: Mapping[str, Any], name: str) -> str | None:
 
 
 def instant(value: Any, *, per_second: int, now: float) -> datetime:
-    """Read Unix time, as a number or digits; what makes no sense, or lies ahead by more than a day, is now."""
+    """Read Unix time, as a number or digits; a time that makes no sense, or is more than a day ahead, becomes now."""
     text = "" if isinstance(value, bool) else str(value)
     seconds = float(text) / per_second if text.isascii() and text.isdigit() and len(text) <= 17 else 0.0  # noqa: PLR2004
     return datetime.fromtimestamp(seconds if 0 < seconds < now + DAY_S else now, UTC)

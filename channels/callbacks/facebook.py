@@ -1,4 +1,4 @@
-"""Callbacks of a Facebook Page: messages, buttons, and the watermarks up to which ours were delivered and read."""
+"""Callbacks of a Facebook Page: messages, buttons, and watermarks up to which our messages were delivered or read."""
 
 import hashlib
 import hmac
@@ -13,12 +13,12 @@ from rules.words import OutcomeType
 
 SIGNATURE_HEADER = "x-hub-signature-256"
 MOST_EVENTS = 1_000
-"""Of one callback; Meta sends batches of up to so many."""
+"""Events in one callback; Meta sends batches of up to this size."""
 _MS = 1_000
 
 
 def greet(query: Mapping[str, str], *, verify_token: Secret | None) -> str:
-    """Give the challenge back to who knows the verify token; raises SignatureInvalid."""
+    """Give the challenge back to a caller who knows the verify token; raises SignatureInvalid."""
     token, challenge = query.get("hub.verify_token", ""), query.get("hub.challenge", "")
     is_meant = query.get("hub.mode") == "subscribe" and challenge.isascii() and challenge.isalnum()
     if not verify_token or not is_same(token, verify_token.reveal()) or not is_meant:
@@ -29,7 +29,7 @@ def greet(query: Mapping[str, str], *, verify_token: Secret | None) -> str:
 
 
 def verify(headers: Mapping[str, str], body: bytes, *, app_secret: Secret | None) -> None:
-    """Raise SignatureInvalid unless the application's secret signed these very bytes."""
+    """Raise SignatureInvalid unless the application's secret signed exactly these bytes."""
     given = lowered(headers).get(SIGNATURE_HEADER, "")
     remedy = "Give the channel the secret of the application that the webhook belongs to."
     if not given:
@@ -44,7 +44,7 @@ def sign(app_secret: Secret, body: bytes) -> str:
 
 
 def read(body: bytes, *, now: float) -> Sequence[Incoming]:
-    """Read every entry; `now` stands for a time that is missing."""
+    """Read every entry; `now` replaces a missing time."""
     told = document.load(body)
     if not isinstance(told, dict) or told.get("object") != "page" or not isinstance(told.get("entry"), list):
         raise InvalidInput("The callback is about no page.", remedy="Post a callback of a Facebook Page.")
@@ -58,7 +58,7 @@ def _of_event(event: Mapping[str, Any], *, now: float) -> Iterator[Incoming]:
     message, pressed = document.part(event, "message"), document.part(event, "postback")
     if message:
         key = document.word(message, "mid")
-        # An echo is one of our own messages, told to everyone who listens to the page.
+        # An echo is a message of ours, reported to everyone who listens to the page.
         if key and not message.get("is_echo"):
             answered = document.word(document.part(message, "reply_to"), "mid")
             yield Incoming(
@@ -86,7 +86,10 @@ def _of_event(event: Mapping[str, Any], *, now: float) -> Iterator[Incoming]:
 
 
 def _of_marks(event: Mapping[str, Any], sender: str | None, *, now: float) -> Iterator[Incoming]:
-    """Read watermarks: all that was sent until then; the ids that a delivery may name say the same of fewer."""
+    """Read watermarks: everything sent until then.
+
+    Message ids, which a delivery may also name, say the same about fewer.
+    """
     for name, kind in (("delivery", OutcomeType.DELIVERED), ("read", OutcomeType.READ)):
         mark = document.part(event, name)
         if mark.get("watermark") is not None:

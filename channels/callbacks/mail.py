@@ -1,8 +1,8 @@
 """Mails that come back: bounces (RFC 3464), complaints (RFC 5965) and replies, read with the standard library.
 
-Anybody can write a mail, so an address in one proves nothing. What is believed is what only the receiver of our mail
-can know: its Message-ID or our header in the part that comes back, the return path it was sent under, or the answer's
-In-Reply-To. Each holds the delivery's event id, a hash that nobody guesses.
+Anybody can write a mail, so an address in one proves nothing. Only what the receiver of our mail alone can know is
+believed: its Message-ID or our header in the returned part, the return path it was sent under, or the reply's
+In-Reply-To. Each contains the delivery's event id, a hash that nobody can guess.
 """
 
 import base64
@@ -36,13 +36,16 @@ _PERMANENT = 500
 
 
 def return_path(bounces: str, event_id: str) -> str:
-    """Give the envelope sender of one delivery: what cannot be delivered comes back to it."""
+    """Give the envelope sender of one delivery, to which undeliverable mail is returned."""
     local, _, domain = bounces.rpartition("@")
     return f"{local}+{base64.b32encode(bytes.fromhex(event_id)).decode().rstrip('=').lower()}@{domain}"
 
 
 def read(body: bytes, *, now: float) -> Sequence[Incoming]:
-    """Read one mail; what is neither report nor reply, or answers by itself, gives nothing. Raises InvalidInput."""
+    """Read one mail; one that is neither a report nor a reply, or is an automatic reply, gives nothing.
+
+    Raises InvalidInput.
+    """
     try:
         mail = BytesParser().parsebytes(body)
         parts = _parts(mail)
@@ -70,7 +73,7 @@ def _is_abuse(part: Message) -> bool:
 
 
 def _status(fields: Message, ref: str | None, at: datetime, *, number: int) -> Incoming | None:
-    """Read the fields of one recipient; a delay is no outcome, and neither are the fields of the whole message."""
+    """Read the fields of one recipient; neither a delay nor the fields of the whole message are an outcome."""
     action = _text(fields, "action").casefold()
     found = _STATUS.match(_text(fields, "status"))
     raw = {
@@ -89,7 +92,7 @@ def _status(fields: Message, ref: str | None, at: datetime, *, number: int) -> I
 
 
 def _is_bad_address(status: str, diagnostic: str) -> bool:
-    """Judge as if the relay had refused the recipient at once: the same codes mean the same."""
+    """Judge as if the relay had refused the recipient at once, because the same codes mean the same."""
     code = re.search(r"\b([45]\d\d)\b", diagnostic)
     answer = facts.load("email").classify(
         code=int(code[1]) if code else _PERMANENT, text=diagnostic, enhanced=status, stage="rcpt" if code else "content"
@@ -98,7 +101,7 @@ def _is_bad_address(status: str, diagnostic: str) -> bool:
 
 
 def _reply(mail: Message, at: datetime) -> Iterator[Incoming]:
-    """RFC 3834: what answers by itself says so."""
+    """Read a reply; RFC 3834: automatic replies say that they are."""
     is_automatic = _text(mail, "auto-submitted").casefold() not in ("", "no") or _text(
         mail, "precedence"
     ).casefold() in ("bulk", "junk", "list", "auto_reply")
@@ -111,7 +114,7 @@ def _reply(mail: Message, at: datetime) -> Iterator[Incoming]:
 
 
 def _returned(parts: Sequence[Message]) -> str | None:
-    """Find our event id in what came back of our mail: the whole of it, or its headers as text."""
+    """Find our event id in the returned part of our mail: the whole mail, or its headers as text."""
     for part in parts:
         kind = part.get_content_type()
         headers: Message | None = None
@@ -153,7 +156,7 @@ def _parts(mail: Message) -> list[Message]:
 
 
 def _fields(part: Message) -> list[Message]:
-    """Give the groups of fields of a report: the parser makes messages of those of a delivery status."""
+    """Give a report's groups of fields; the parser turns those of a delivery status into messages."""
     payload = part.get_payload()
     if isinstance(payload, list):
         return [one for one in payload if isinstance(one, Message)][:PART_LIMIT]
@@ -162,13 +165,13 @@ def _fields(part: Message) -> list[Message]:
 
 
 def _text(message: Message, name: str) -> str:
-    """Give a header on one line, without what PostgreSQL cannot hold."""
+    """Give a header on one line, without characters that PostgreSQL cannot store."""
     value = " ".join(_decoded(str(message.get(name) or "")[:HEADER_LIMIT]).split())[:TEXT_LIMIT]
     return value.replace("\0", "").encode("utf-8", "replace").decode()
 
 
 def _decoded(value: str) -> str:
-    """Undo the encoded words of RFC 2047: some programs write even a long Message-ID so."""
+    """Decode the encoded words of RFC 2047: some programs encode even a long Message-ID."""
     try:
         return str(make_header(decode_header(value))) if "=?" in value else value
     except (LookupError, MessageError, ValueError):

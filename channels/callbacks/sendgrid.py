@@ -19,9 +19,9 @@ from rules.words import OutcomeType
 SIGNATURE_HEADER = "x-twilio-email-event-webhook-signature"
 TIMESTAMP_HEADER = "x-twilio-email-event-webhook-timestamp"
 MAX_AGE_S = 86_400.0
-"""SendGrid repeats a callback for 24 hours; whether it signs it anew is not documented, so its age may be as much."""
+"""SendGrid repeats a callback for 24 hours. Whether it signs it anew is not documented, so it may be that old."""
 EVENT_ID_ARGUMENT = "leo_event_id"
-"""The custom argument that an adapter sends along; SendGrid writes it beside each event's own fields."""
+"""The custom argument that an adapter sends along; SendGrid puts it next to each event's own fields."""
 REMEDY = "Give the channel the verification key of SendGrid's signed event webhook."
 _KINDS: Mapping[str, OutcomeType] = {
     "delivered": OutcomeType.DELIVERED,
@@ -73,7 +73,7 @@ def verify(
 
 
 def read(body: bytes, *, now: float) -> Sequence[Incoming]:
-    """Read the events in order; `now` stands for a time that is missing."""
+    """Read the events in order; `now` replaces a missing time."""
     told = document.load(body)
     if not isinstance(told, list):
         raise InvalidInput("The callback is no array.", remedy="Post SendGrid's events.")
@@ -86,7 +86,7 @@ def _incoming(item: Mapping[str, object], *, now: float) -> Incoming | None:
     key = document.word(item, "sg_event_id")
     if kind is None or key is None:
         return None
-    # The message's id is what stands before the first dot: see the facts for how sure that is.
+    # The message's id is the part before the first dot; the facts say how certain that is.
     theirs = (document.word(item, "sg_message_id") or "").partition(".")[0]
     return Incoming(
         provider_id=key,
@@ -100,7 +100,10 @@ def _incoming(item: Mapping[str, object], *, now: float) -> Incoming | None:
 
 
 def _is_soft(item: Mapping[str, object]) -> bool:
-    """Blocked: the receiver refused the message or its sender. Dropped: SendGrid did not try, for many reasons."""
+    """Blocked: the receiver refused the message or its sender.
+
+    Dropped: SendGrid did not try, for one of many reasons.
+    """
     if item.get("event") == "bounce":
         return item.get("type") == "blocked"
     return item.get("event") == "dropped" and not str(item.get("reason", "")).casefold().startswith(_BAD_ADDRESS)

@@ -1,7 +1,7 @@
-"""Callbacks of Zalo: people's messages, clicks and follows, and what became of ours.
+"""Callbacks of Zalo: people's messages, clicks and follows, and what became of our messages.
 
-`mac` is a plain SHA-256 over application id, raw body, the body's own timestamp and a secret. Which of the two secrets
-of an application it is, and whether some events begin with `oa_id`, is told differently by the sources: all are tried.
+`mac` is a plain SHA-256 over application id, raw body, the body's own timestamp and a secret. The sources disagree on
+which of an application's two secrets it is and whether some events start with `oa_id`, so all combinations are tried.
 """
 
 import hashlib
@@ -17,7 +17,7 @@ from rules.words import OutcomeType
 
 SIGNATURE_HEADER = "x-zevent-signature"
 MAX_AGE_S = 7_200.0
-"""Zalo repeats a callback for 1 h 50 min, with the timestamp that it had at first."""
+"""Zalo repeats a callback for 1 h 50 min, with its original timestamp."""
 REMEDY = "Give the channel the application's id, and its secret or the OA's secret of the webhook page."
 _MAC = re.compile(r"(?:mac\s*=\s*)?([0-9a-fA-F]{64})")
 _SENT = "user_send_"
@@ -45,7 +45,7 @@ def verify(
     if timestamp is None:
         raise SignatureInvalid("The callback has no timestamp.", remedy=REMEDY)
     who = [app_id, *([oa_id] if (oa_id := document.word(told, "oa_id")) else [])]
-    # Every combination is compared, so that the time taken tells nothing of which one fits.
+    # Every combination is compared, so that the time taken does not reveal which one fits.
     fits = [is_same(given[1].lower(), mac(one, body, timestamp, secret)) for one in who for secret in secrets if secret]
     if not any(fits):
         raise SignatureInvalid("The mac of the callback is wrong.", remedy=REMEDY)
@@ -59,7 +59,7 @@ def mac(app_id: str, body: bytes, timestamp: str, secret: Secret) -> str:
 
 
 def read(body: bytes, *, now: float) -> Sequence[Incoming]:
-    """Read one event; `now` stands for a time that is missing."""
+    """Read one event; `now` replaces a missing time."""
     told = document.load(body)
     if not isinstance(told, dict) or document.word(told, "event_name") is None:
         raise InvalidInput("The callback has no event_name.", remedy="Post an event of Zalo.")
@@ -88,7 +88,7 @@ def _of_person(name: str, told: Mapping[str, Any], *, now: float) -> Sequence[In
         "follow": (None, "follow"),
         "unfollow": (OutcomeType.UNSUBSCRIBED, "unfollow"),
         "user_click_chatnow": (None, "click"),
-        # A person takes back what they agreed to at Zalo: the law's request to stop, which we also keep as an event.
+        # The person takes back at Zalo what they agreed to: by law a request to stop, which we also store as an event.
         "user_withdraw": (OutcomeType.UNSUBSCRIBED, "withdraw"),
     }
     if name not in kinds:
@@ -113,5 +113,5 @@ def _incoming(
 
 
 def _key(told: Mapping[str, Any]) -> str:
-    """Events without an id of their own: name and millisecond tell them apart."""
+    """Give a key for events without an id of their own: name and millisecond distinguish them."""
     return f"{told.get('event_name')}:{told.get('timestamp')}"[: document.ID_LIMIT]

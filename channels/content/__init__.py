@@ -1,6 +1,6 @@
-"""What a message may hold on each channel, as data with its sources (`limits.toml`), and what is wrong with one.
+"""What a message may contain on each channel, as data with its sources (`limits.toml`), and what is wrong with one.
 
-`parts` are the rendered parts by name (subject, text, html); nothing here sends or knows a person.
+`parts` are the rendered parts by name (subject, text, html); nothing here sends anything or knows a person.
 """
 
 import tomllib
@@ -18,7 +18,7 @@ from rules.faults import Fault, Value
 from rules.words import Channel
 
 PARTS = ("subject", "text", "html")
-# Where a part stands in a template's document.
+# Where a part is in a template's document.
 _PLACES = {"subject": "subject", "text": "body_text", "html": "body_html", "message": ""}
 
 
@@ -32,7 +32,7 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """The most of one part, or of the whole message as a reader sees it (`message`)."""
+    """The maximum of one part, or of the whole message as a reader sees it (`message`)."""
 
     part: str
     count: str
@@ -40,7 +40,7 @@ class Limit:
     source: Source
 
     def measure(self, parts: Mapping[str, str | None]) -> int:
-        """Count what is there; a message is its subject and its richest body."""
+        """Measure a part; `message` is the subject and the richest body."""
         if self.part != "message":
             return _count(parts.get(self.part) or "", self.count)
         body = parts.get("html")
@@ -52,7 +52,7 @@ class Limit:
 
 @dataclass(frozen=True, slots=True)
 class Advertising:
-    """What the law asks of advertising: a label at the subject's start, and a way to refuse at the end."""
+    """What the law demands of advertising: a label at the start of the subject, and a way to refuse at the end."""
 
     label: str
     known: tuple[str, ...]
@@ -75,7 +75,7 @@ class Measure:
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What one channel carries."""
+    """What one channel can carry."""
 
     channel: Channel
     parts: tuple[str, ...]
@@ -88,7 +88,7 @@ class Content:
         return [Measure(limit.part, limit.count, limit.measure(parts), limit.most) for limit in self.limits]
 
     def form_problems(self, parts: Mapping[str, str | None], data: Mapping[str, Any]) -> Iterator[Fault]:
-        """Say what no person's values can mend: a part too much, a part too little, data of a wrong kind."""
+        """Say what no person's values can fix: a part too many, a missing part, data of the wrong kind."""
         for part in PARTS:
             if parts.get(part) is not None and part not in self.parts:
                 yield Fault("content.no_part", _PLACES[part], {"channel": self._named, "part": _part(part)})
@@ -102,7 +102,7 @@ class Content:
                 yield from field.form_problems(name, data)
 
     def problems(self, parts: Mapping[str, str | None], data: Mapping[str, Any]) -> Iterator[Fault]:
-        """Say what a rendered message has too much or too little of."""
+        """Say where a rendered message has too much or too little."""
         for measure in self.measures(parts):
             if measure.used > measure.most:
                 yield _too_long(measure)
@@ -121,14 +121,14 @@ class Content:
         return Fault(f"medium.{self.channel}")
 
     def sent(self, data: Mapping[str, Any]) -> dict[str, Any]:
-        """Give the data without what only describes it."""
+        """Give the data without the keys that only describe it."""
         declared = {field.declared for field in self.fields.values() if field.declared}
         return {name: value for name, value in data.items() if name not in declared}
 
 
 @cache
 def of(channel: Channel) -> Content:
-    """Give what a channel carries."""
+    """Give what a channel can carry."""
     return _all()[channel]
 
 

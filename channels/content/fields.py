@@ -1,4 +1,4 @@
-"""What a channel alone knows of a message: buttons, links, and the parameters of a provider's own template."""
+"""The parts of a message that only one channel knows: buttons, links, and parameters of a provider's own templates."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -9,8 +9,7 @@ from channels import buttons, facts
 from channels.buttons import LONGEST_URL, Limits, is_web
 from rules.faults import Fault, Value
 
-# The declared types of Zalo's parameters that are more than text. It publishes no closed list of names: any other is
-# taken as text.
+# Zalo's parameter types that are more than text. It publishes no complete list of names, so any other counts as text.
 TYPES: Mapping[str, re.Pattern[str]] = {
     "NUMBER": re.compile(r"-?\d+([.,]\d+)*"),
     "DATE": re.compile(r"(\d{2}:\d{2}(:\d{2})? )?\d{2}/\d{2}/\d{4}"),
@@ -70,7 +69,7 @@ def _of_buttons(field: Field, name: str, data: Mapping[str, Any]) -> Iterator[Fa
 
 
 def _of_parameters(field: Field, name: str, data: Mapping[str, Any]) -> Iterator[Fault]:
-    """Hold each parameter to what the provider declared of it; without a declaration only emptiness is known."""
+    """Check each parameter against what the provider declared; without a declaration only an empty value is wrong."""
     declared = {str(one["name"]): one for one in data.get(field.declared, [])}
     for key, value in data[name].items():
         text = str(value)

@@ -1,7 +1,7 @@
 """Facebook Page Messenger: one Send API call for each message, to a person's page-scoped id.
 
-Within 24 hours of what the person did anything may be said; later only what Meta lets through by kind (`facts.kinds`).
-The token and its proof are part of the posted form, so that no URL holds a credential.
+Within 24 hours of something the person did, anything may be said; later only the kinds that Meta allows
+(`facts.kinds`). The token and its proof are part of the posted form, so that no URL contains a credential.
 """
 
 import hashlib
@@ -11,6 +11,7 @@ import re
 import time
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
+from http import HTTPStatus
 from typing import Any, ClassVar
 from urllib.parse import urlencode
 
@@ -102,7 +103,10 @@ class MessengerAdapter:
         self._clock = clock
 
     def build(self, message: Message) -> Request:
-        """Write the form; a subject becomes the first line. Messenger shows no markup, so HTML alone is refused."""
+        """Write the form; a subject becomes the first line.
+
+        Messenger shows no markup, so a message with only HTML is refused.
+        """
         if not PSID.fullmatch(message.address.strip()):
             raise Unsupported(
                 f"{message.address!r} is no page-scoped id.",
@@ -151,7 +155,7 @@ class MessengerAdapter:
             return unanswered
         body = response.body if isinstance(response.body, Mapping) else {}
         message_id = text_of(body, "message_id")
-        if message_id and response.status == 200:  # noqa: PLR2004 - RFC 9110
+        if message_id and response.status == HTTPStatus.OK:
             return accepted(response, provider_id=message_id, raw={"message_id": message_id})
         error = part(body, "error")
         number, subcode = whole_number(error.get("code")), whole_number(error.get("error_subcode"))
@@ -162,7 +166,7 @@ class MessengerAdapter:
         return refused(response, answer, code=code, detail=text, secrets=self._secrets, wait_s=wait_s)
 
     def _wait(self, answer: Answer | None, response: Response) -> float | None:
-        """Meta says in minutes when the limit will be over; every call before lengthens it."""
+        """Give how long to wait; Meta says in minutes when the limit ends, and every call before then extends it."""
         if answer is None or not answer.wait:
             return None
         minutes = _minutes_to_regain(response.ids.get(USAGE_HEADER, ""))
@@ -173,11 +177,11 @@ class MessengerAdapter:
         facebook.verify(headers, body, app_secret=self._signed_with)
 
     def parse_webhook(self, headers: Mapping[str, str], body: bytes) -> Sequence[Incoming]:  # noqa: ARG002
-        """Read what people wrote and pressed, and the watermarks of delivered and read."""
+        """Read what people wrote and pressed, and the watermarks for delivered and read."""
         return facebook.read(body, now=self._clock())
 
     def greet(self, query: Mapping[str, str]) -> str:
-        """Answer the question that Meta asks before it tells anything; raises SignatureInvalid."""
+        """Answer the question that Meta asks before it sends callbacks; raises SignatureInvalid."""
         return facebook.greet(query, verify_token=self._verify_token)
 
     async def aclose(self) -> None:
@@ -185,7 +189,7 @@ class MessengerAdapter:
 
 
 def proof(app_secret: Secret, token: Secret) -> str:
-    """Give `appsecret_proof`: it shows that whoever has the token has the application's secret too."""
+    """Give `appsecret_proof`, which shows that the holder of the token also has the application's secret."""
     return hmac.new(app_secret.reveal().encode(), token.reveal().encode(), hashlib.sha256).hexdigest()
 
 
@@ -228,7 +232,7 @@ def _button(one: Button) -> dict[str, Any]:
 
 
 def _utility(data: Mapping[str, Any]) -> dict[str, Any]:
-    """Write a utility message: {"name", "language", "parameters": [...]} name what Meta approved and its words."""
+    """Write a utility message: {"name", "language", "parameters": [...]} are the approved template and its values."""
     if data.get(buttons.NAME):
         raise Unsupported(
             "The buttons of a UTILITY message are those of the template that Meta approved.",
@@ -253,7 +257,7 @@ def _classified(error: Mapping[str, Any], number: int | None, subcode: int | Non
         return FACTS.classify(code=status, stage="http")
     enhanced = "" if subcode is None else str(subcode)
     found = FACTS.classify(code=number, enhanced=enhanced, text=text_of(error, "message"), stage="graph")
-    # Meta's own word that the same call may succeed later holds where the table does not know the code.
+    # If the table does not know the code, Meta's own flag that the same call may succeed later decides.
     return FACTS.classify(code=2, stage="graph") if found is None and error.get("is_transient") is True else found
 
 

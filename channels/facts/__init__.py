@@ -1,8 +1,8 @@
-"""What providers promise and answer, as data: one TOML file each, every entry with its source and the day checked.
+"""Providers' limits and answers as data: one TOML file each, every entry with its source and the day it was checked.
 
-Adapters hold no limit and no code table of their own. An answer is known by its code and, where the file gives them,
-by the enhanced status (a dotted prefix), the stage it belongs to (an SMTP command, or which part of an HTTP answer says
-the code) and a part of the text; the first that matches holds.
+Adapters contain no limit and no code table of their own. An answer is recognised by its code and, if the file gives
+them, by the enhanced status (a dotted prefix), the stage it belongs to (an SMTP command, or which part of an HTTP
+answer holds the code) and a part of the text; the first match counts.
 """
 
 import tomllib
@@ -47,7 +47,7 @@ class Answer:
     status: ReceiptStatus
     source: Source
     wait: str = ""
-    """When to try again, as `channels.waits` knows it; empty where the provider says nothing."""
+    """When to try again, a word that `channels.waits` knows; empty if the provider says nothing."""
 
     def matches(self, *, code: int, enhanced: str, text: str, stage: str) -> bool:
         if not self.first <= code <= self.last or self.contains not in text:
@@ -70,7 +70,7 @@ class Kind:
 
 @dataclass(frozen=True, slots=True)
 class ProviderFacts:
-    """All that is known of one provider."""
+    """Everything known about one provider."""
 
     provider: str
     sources: Mapping[str, Source]
@@ -82,7 +82,7 @@ class ProviderFacts:
         return self.limits[name].value
 
     def classify(self, *, code: int, text: str = "", enhanced: str = "", stage: str = "") -> Answer | None:
-        """Find what an answer means; None for one the file does not know."""
+        """Find what an answer means; None if the file does not know it."""
         folded = text.casefold()
         for answer in self.answers:
             if answer.matches(code=code, enhanced=enhanced, text=folded, stage=stage):

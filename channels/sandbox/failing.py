@@ -8,7 +8,6 @@ from aiohttp import web
 from channels.sandbox.faults import PlannedFault
 
 HANG_S = 600.0
-TOO_MANY = 429
 
 
 async def fail(

@@ -4,6 +4,7 @@ import json
 import secrets
 import time
 from collections.abc import Mapping
+from http import HTTPStatus
 from typing import Any
 
 from aiohttp import web
@@ -122,7 +123,7 @@ def _are_sane(issued: Any, expires: Any) -> bool:
 
 
 def _planned(fault: PlannedFault) -> web.Response:
-    word = "invalid_grant" if fault.status < 500 else "internal_failure"  # noqa: PLR2004 - RFC 9110
+    word = "invalid_grant" if fault.status < HTTPStatus.INTERNAL_SERVER_ERROR else "internal_failure"
     return _error(fault.status, word, fault.text or "Invalid grant: account not found")
 
 

@@ -4,6 +4,7 @@ import asyncio
 import re
 import time
 from collections.abc import Callable, Mapping
+from http import HTTPStatus
 from typing import Any
 
 from aiohttp import web
@@ -151,9 +152,9 @@ async def _fail(request: web.Request, fault: PlannedFault) -> web.StreamResponse
 
 def _words(fault: PlannedFault) -> str:
     reason = REASONS.get(fault.status, "Internal Server Error")
-    if fault.status == 429:  # noqa: PLR2004 - RFC 6585
+    if fault.status == HTTPStatus.TOO_MANY_REQUESTS:
         return f"{reason}: retry after {fault.retry_after or 1}"
-    return f"{reason}: bot was blocked by the user" if fault.status == 403 else reason  # noqa: PLR2004
+    return f"{reason}: bot was blocked by the user" if fault.status == HTTPStatus.FORBIDDEN else reason
 
 
 def _ok(result: Mapping[str, Any]) -> web.Response:
@@ -163,7 +164,7 @@ def _ok(result: Mapping[str, Any]) -> web.Response:
 def _error(status: int, description: str, *, retry_after: int | None = None) -> web.Response:
     document: dict[str, Any] = {"ok": False, "error_code": status, "description": description}
     headers = {}
-    if status == 429:  # noqa: PLR2004 - RFC 6585
+    if status == HTTPStatus.TOO_MANY_REQUESTS:
         seconds = retry_after or 1
         document["parameters"] = {"retry_after": seconds}
         headers["Retry-After"] = str(seconds)

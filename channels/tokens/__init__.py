@@ -1,7 +1,7 @@
-"""OAuth tokens that end: how each provider's are renewed, looked at and exchanged, apart from sending.
+"""OAuth tokens that expire: how each provider's are renewed, checked and exchanged, apart from sending.
 
-A keeper asks the provider and gives what to store; it stores nothing itself. `GrantEnded` is final: only a person who
-authorises again mends it. Anything else that it raises may be tried again.
+A keeper asks the provider and gives what is to be stored; it stores nothing itself. `GrantEnded` is final: only a
+person who authorises again can fix it. Anything else that a keeper raises may be tried again.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -15,7 +15,7 @@ from rules.faults import Fault
 
 
 class GrantEnded(ProviderError):
-    """The provider renews no more: expired, revoked, used already, or the application is gone."""
+    """The provider renews no more: expired, revoked, already used, or the application is gone."""
 
     code = "grant_ended"
 
@@ -29,10 +29,10 @@ class TryAgain(ProviderError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kept:
-    """What a keeper learnt: new values by their setting's name, when the one we send with ends, when to look again.
+    """What a keeper learned: new values by setting name, when the token used for sending ends, when to check again.
 
-    `ends_at` is None where it has no end, or nobody says; `warning` is what a person should do before it ends, `fault`
-    the same by its kind.
+    `ends_at` is None if it does not end, or nobody says when; `warning` is what a person should do before it ends,
+    `fault` the same by its kind.
     """
 
     secrets: Mapping[str, Secret] = field(default_factory=dict)
@@ -43,15 +43,15 @@ class Kept:
 
 
 Keep = Callable[[Mapping[str, Any], datetime, Egress], Awaitable[Kept]]
-"""Asks about the tokens of a channel with these settings, credentials among them; raises GrantEnded or TryAgain."""
+"""Checks the tokens of a channel with these settings, including credentials; raises GrantEnded or TryAgain."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Keeper:
     """How one kind of channel's tokens are kept.
 
-    `needs` are the settings without which nothing can be asked, `shared_by` those that two channels of one grant have
-    alike, `first_look` gives when to look at one that was just connected.
+    `needs` are the settings without which nothing can be asked; `shared_by` are those that are equal in two channels of
+    one grant; `first_look` gives when to check one that was just connected.
     """
 
     keep: Keep

@@ -1,12 +1,13 @@
-"""Facebook's tokens: looked at with `debug_token`, a user's exchanged for a longer one, the Page's derived from it.
+"""Facebook's tokens: checked with `debug_token`; a user's is exchanged for a longer one, the Page's derived from it.
 
-There is no refresh token. A Page's token from a long-lived user token has no end of its own, but it dies with a changed
-password, a removed app or a lost role; while the user's lives, another can be had.
+There is no refresh token. A Page's token from a long-lived user token does not expire by itself, but it dies with a
+changed password, a removed app or a lost role; as long as the user's lives, another can be had.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlencode
 
@@ -24,13 +25,12 @@ VERSION = "v25.0"
 CONNECT_S, TOTAL_S = 2.0, 6.0
 WARN = timedelta(days=7)
 LOOK_EVERY = timedelta(days=1)
-HTTP_OK, HTTP_ERROR = 200, 500
 REMEDY = "Log in to Facebook as an administrator of the Page again, and connect the channel with the new token."
 
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """What Facebook says of a token; `ends_at` None: never."""
+    """What Facebook says about a token; `ends_at` None: never."""
 
     is_valid: bool
     ends_at: datetime | None
@@ -38,7 +38,7 @@ class _Known:
 
 
 class _Graph:
-    """The Graph API for one look."""
+    """The Graph API, for one check."""
 
     def __init__(self, settings: Mapping[str, Any], egress: Egress) -> None:
         base = str(settings.get("base_url") or GRAPH).rstrip("/")
@@ -86,7 +86,7 @@ class _Graph:
             raise _later("unreachable", said=error.cause) from error
         told = document(answer)
         body = told if isinstance(told, Mapping) else {}
-        if answer.status == HTTP_OK and body:
+        if answer.status == HTTPStatus.OK and body:
             return body
         told_error = part(body, "error")
         code, subcode = whole_number(told_error.get("code")), text_of(told_error, "error_subcode")
@@ -98,7 +98,7 @@ class _Graph:
 
 
 async def keep(settings: Mapping[str, Any], now: datetime, egress: Egress) -> Kept:
-    """Look at the Page's token and the user's; renew what is about to end, warn where that cannot be done."""
+    """Check the Page's token and the user's; renew what is about to end, and warn if that is not possible."""
     graph = _Graph(settings, egress)
     try:
         return await _keep(graph, settings, now)
@@ -117,7 +117,7 @@ async def _keep(graph: _Graph, settings: Mapping[str, Any], now: datetime) -> Ke
     if not page.is_valid:
         raise _ended("refuses_page", said=page.why.rstrip(". "))
     if page.ends_at is None:
-        return Kept(look_at=now + LOOK_EVERY)  # the user's has ended, but a Page's without an end goes on
+        return Kept(look_at=now + LOOK_EVERY)  # The user's has ended, but a Page's without an end still works.
     fault = Fault("token.facebook_ends", "token", {"at": f"{page.ends_at:%Y-%m-%d %H:%M}"})
     return Kept(
         ends_at=page.ends_at,

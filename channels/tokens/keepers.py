@@ -1,4 +1,4 @@
-"""Whose tokens end: the keeper of each channel that has one."""
+"""Which channels have tokens that end, with the keeper of each."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -16,6 +16,6 @@ KEEPERS: Mapping[Channel, Keeper] = {
 
 
 def keeper(channel: Channel, settings: Mapping[str, Any]) -> Keeper | None:
-    """Give the keeper of a channel with these settings; None where its token is nothing we could renew or look at."""
+    """Give the keeper of a channel with these settings; None if its token is not one that we could renew or check."""
     found = KEEPERS.get(channel)
     return found if found and all(settings.get(name) for name in found.needs) else None

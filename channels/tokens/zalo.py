@@ -1,14 +1,14 @@
-"""Zalo's OAuth v4: the first pair for the code of a consent (PKCE), and every further one for the refresh token before.
+"""Zalo's OAuth v4: the first pair of tokens for a consent's code (PKCE), each further pair for a refresh token.
 
-A refresh token is for one use, and gives a new pair that ends the old access token at once.
-
-Whoever loses the new pair has lost the grant: the caller commits it before anything else.
+A refresh token can be used once, and gives a new pair that ends the old access token at once. Losing the new pair means
+losing the grant, so the caller commits it before anything else.
 """
 
 import base64
 import hashlib
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlencode
 
@@ -22,34 +22,33 @@ from rules.faults import Fault, Value
 
 FACTS = facts.load("zalo_oa")
 OAUTH_URL = "https://oauth.zaloapp.com"
-# Both below what a worker waits for when it stops: a renewal is never given up half-way.
+# Both are shorter than a stopping worker waits, so a renewal is never abandoned half-way.
 CONNECT_S, TOTAL_S = 2.0, 6.0
-HTTP_ERROR = 500
 BUSY = -32
 MARGIN = timedelta(hours=1)
-"""Renewed so long before the end, or at half of its life where that is shorter."""
+"""Renew this long before the end, or at half of the token's life if that is shorter."""
 SETTLING = timedelta(hours=1)
-"""A pair that was just given stays for so long, so that a second channel can be connected with the same."""
+"""A new pair is left alone for this long, so that a second channel can be connected with it."""
 REMEDY = (
     "Authorise the Official Account again on Zalo's page for developers, and connect the channel with the new pair."
 )
 
 
 def challenge_of(code_verifier: str) -> str:
-    """Give the challenge (S256) that Zalo's page for developers and the consent's address are told."""
+    """Give the challenge (S256) for Zalo's page for developers and for the consent's address."""
     return base64.urlsafe_b64encode(hashlib.sha256(code_verifier.encode()).digest()).rstrip(b"=").decode()
 
 
 def consent_url(
     *, app_id: str, redirect_uri: str, code_verifier: str, state: str = "", oauth_url: str = OAUTH_URL
 ) -> str:
-    """Give the page on which an administrator of the account consents; it sends on to `redirect_uri` with `code`."""
+    """Give the page on which an administrator of the account consents; it redirects to `redirect_uri` with `code`."""
     asked = {"app_id": app_id, "redirect_uri": redirect_uri, "code_challenge": challenge_of(code_verifier)}
     return f"{oauth_url}/v4/oa/permission?{urlencode(asked | ({'state': state} if state else {}))}"
 
 
 async def exchange(settings: Mapping[str, Any], now: datetime, egress: Egress) -> Kept:
-    """Give the first pair for `code` and `code_verifier`; the code is used up. Raises as `keep` does."""
+    """Give the first pair for `code` and `code_verifier`; that uses the code up. Raises as `keep` does."""
     form = {
         "code": settings["code"],
         "app_id": settings["app_id"],
@@ -60,7 +59,7 @@ async def exchange(settings: Mapping[str, Any], now: datetime, egress: Egress) -
 
 
 async def keep(settings: Mapping[str, Any], now: datetime, egress: Egress) -> Kept:
-    """Use the refresh token up and give the new pair."""
+    """Use up the refresh token and give the new pair."""
     form = {
         "refresh_token": settings["refresh_token"],
         "app_id": settings["app_id"],
@@ -85,7 +84,7 @@ async def _ask(settings: Mapping[str, Any], form: Mapping[str, str], now: dateti
     if access and refresh:
         return _kept(access, refresh, whole_number(body.get("expires_in")), now)
     code = whole_number(body.get("error"))
-    if code == BUSY or (code is None and (answer.status >= HTTP_ERROR or not body)):
+    if code == BUSY or (code is None and (answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR or not body)):
         raise _later("silent", status=answer.status, said=str(code))
     words = text_of(body, "error_description") or text_of(body, "error_name") or text_of(body, "message")
     what = Fault("token.refresh") if "refresh_token" in form else Fault("token.code")

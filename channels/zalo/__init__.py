@@ -1,1 +1,1 @@
-"""Zalo: consultation messages of an Official Account, template messages, and what Zalo tells back."""
+"""Zalo: consultation messages of an Official Account, template messages, and what Zalo reports back."""

@@ -1,13 +1,14 @@
-"""What all that speaks to Zalo as an Official Account has in common: settings, the call, the answer, the events.
+"""What everything that speaks to Zalo as an Official Account shares: settings, the call, the answer, the events.
 
-Zalo answers errors with HTTP 200 and a number below zero, so the body is looked at first. It has no idempotency key: an
-attempt without an answer stays uncertain.
+Zalo answers errors with HTTP 200 and a negative number, so the body is looked at first. It has no idempotency key, so
+an attempt without an answer stays uncertain.
 """
 
 import hashlib
 import hmac
 import time
 from collections.abc import Callable, Mapping, Sequence
+from http import HTTPStatus
 from typing import Any, ClassVar
 
 from channels import facts
@@ -24,7 +25,6 @@ from rules.errors import Misconfigured
 from rules.words import Channel
 
 DELIVERY_HEADER = "X-LEO-Delivery"
-HTTP_OK = 200
 
 
 class ZaloAccount:
@@ -70,7 +70,7 @@ class ZaloAccount:
         self._clock = clock
 
     def _read(self, options: Options) -> None:
-        """Read the settings that one adapter has more."""
+        """Read the settings that only one adapter has."""
 
     def _authorized(self, *, has_proof: bool) -> dict[str, str]:
         headers = {"access_token": self._token.reveal()} if self._token else {}
@@ -80,7 +80,7 @@ class ZaloAccount:
         return headers
 
     def _facts(self, ids: Mapping[str, str]) -> ProviderFacts:  # noqa: ARG002 - a template may go to the other host
-        """Give the table of codes that an answer is read with: Zalo's two hosts have one each."""
+        """Give the table of codes to read an answer with: each of Zalo's two hosts has its own."""
         return facts.load("zalo_oa")
 
     def _host(self, request: Request) -> str:  # noqa: ARG002 - a template may go to the other host
@@ -100,7 +100,7 @@ class ZaloAccount:
             return unanswered
         body = response.body if isinstance(response.body, Mapping) else {}
         code = whole_number(body.get("error"))
-        if code == 0 and response.status == HTTP_OK:
+        if code == 0 and response.status == HTTPStatus.OK:
             return _accepted(part(body, "data"), response)
         stage = "zalo" if code else "http"
         number = code or response.status
@@ -122,7 +122,7 @@ class ZaloAccount:
         zalo.verify(headers, body, app_id=self._app_id or "", secrets=secrets, now=self._clock())
 
     def parse_webhook(self, headers: Mapping[str, str], body: bytes) -> Sequence[Incoming]:  # noqa: ARG002
-        """Read one event of Zalo's webhook; events we have no word for give nothing."""
+        """Read one event of Zalo's webhook; events that we have no word for give nothing."""
         return zalo.read(body, now=self._clock())
 
     async def aclose(self) -> None:

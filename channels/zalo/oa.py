@@ -19,15 +19,15 @@ FACTS = facts.load("zalo_oa")
 BUTTONS = Limits.of(FACTS)
 USER_ID = re.compile(rf"[0-9]{{{FACTS.limit('user_id_least_digits')},{FACTS.limit('user_id_most_digits')}}}")
 DATA_KEYS = frozenset({"image_url", "attachment_id", "quote_message_id", "buttons"})
-# How buttons are sent. Zalo's own page of consultation messages shows none; its resellers' pages do.
+# How buttons are sent. Zalo's own page about consultation messages shows none; its resellers' pages do.
 AS_LINES, AS_ATTACHMENT = "lines", "attachment"
 HTTPS = "https://"
 
 
 class ZaloOaAdapter(ZaloAccount):
-    """Consultation messages: text, with one picture where `data` names it by `image_url` or `attachment_id`.
+    """Consultation messages: text, with one picture if `data` names it by `image_url` or `attachment_id`.
 
-    A setting more than others: buttons (lines; attachment sends them as buttons, which Zalo does not document).
+    One setting more than ZaloAccount: buttons (lines; attachment sends them as buttons, which Zalo does not document).
     """
 
     channel: ClassVar[Channel] = Channel.ZALO_OA
@@ -37,7 +37,10 @@ class ZaloOaAdapter(ZaloAccount):
         self._buttons = options.choice("buttons", AS_LINES, among=(AS_LINES, AS_ATTACHMENT))
 
     def build(self, message: Message) -> Request:
-        """Write the call; a subject becomes the first line. Zalo shows no markup, so HTML alone is refused."""
+        """Write the call; a subject becomes the first line.
+
+        Zalo shows no markup, so a message with only HTML is refused.
+        """
         user_id = user(message.address)
         if unknown := message.data.keys() - DATA_KEYS:
             raise Unsupported(
@@ -88,7 +91,7 @@ def _attachment(pressed: Sequence[Button], picture: Mapping[str, str] | None) ->
 
 
 def _text(message: Message, lines: str) -> str:
-    """Write the text with the lines of its buttons; raises Unsupported."""
+    """Write the text, with its buttons as lines; raises Unsupported."""
     text = plain_text(message.text, channel="Zalo OA")
     if message.subject:
         text = f"{plain_text(message.subject, channel='Zalo OA')}\n\n{text}"

@@ -28,7 +28,7 @@ MODES = ("live", "development")
 class ZaloTemplateAdapter(ZaloAccount):
     """Template messages; `data` names the template and its parameters, the words are those Zalo approved.
 
-    One setting more than ZaloAccount: mode (live); in development Zalo writes to administrators alone, by phone.
+    One setting more than ZaloAccount: mode (live); in development Zalo writes to administrators only, by phone.
     """
 
     channel: ClassVar[Channel] = Channel.ZALO_TEMPLATE
@@ -37,7 +37,7 @@ class ZaloTemplateAdapter(ZaloAccount):
         self._is_live = options.choice("mode", "live", among=MODES) == "live"
 
     def build(self, message: Message) -> Request:
-        """Write the call; `text` stays here, as what the template looks like. HTML and a subject are refused."""
+        """Write the call; `text` stays here, to show what the template looks like. HTML and a subject are refused."""
         if message.html is not None or message.subject is not None:
             raise Unsupported(
                 "A Zalo template message has neither subject nor HTML: its words are those that Zalo approved.",
@@ -91,7 +91,7 @@ def _template_id(data: Mapping[str, Any]) -> str:
 
 
 def _parameters(data: Mapping[str, Any]) -> dict[str, str]:
-    """Give the parameters as text; raises Unsupported where there are none or one is no text or number."""
+    """Give the parameters as text; raises Unsupported if there are none, or one is neither text nor a number."""
     given = data.get("template_data")
     if not isinstance(given, Mapping) or not given:
         raise Unsupported(

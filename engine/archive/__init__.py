@@ -1,7 +1,7 @@
-"""The archive: old decisions and deliveries leave the live tables and the graph, and can be given out as files.
+"""The archive: old decisions and deliveries leave the live tables and the graph, and can be exported as files.
 
-`archive_old` moves what is old, `export` writes what is archived into files that need nothing of ours to be read,
-`check` holds such files to the ledger, `erase` takes people out of them.
+`archive_old` moves what is old, `export` writes what is archived into files that can be read without our software,
+`check` compares such files with the ledger, `erase` takes people out of them.
 """
 
 from engine.archive.check import Checked, check

@@ -1,6 +1,6 @@
-"""Holding an export to itself and to the ledger: every hash, leaf and head, and the first that does not fit named.
+"""Checking an export against itself and the ledger: every hash, leaf and head; the first mismatch is named.
 
-It needs no database. With one, the ledger that is there has to hold the same batches.
+This needs no database. If there is one, its ledger has to contain the same batches.
 """
 
 import gzip
@@ -27,10 +27,10 @@ _UNREADABLE = (OSError, EOFError, zlib.error, ValueError, KeyError, TypeError, I
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """What was held to the ledger up to the first finding; whole where there is none.
+    """What was checked up to the first finding; the export is whole if there is none.
 
-    `erased` records are of people who were erased before the export: their leaf is known, their text no more. `people`
-    are the ids of the others, in order.
+    `erased` records are of people who were erased before the export: their leaf is known, but their text is gone.
+    `people` are the ids of all other people, in order.
     """
 
     manifest: Manifest
@@ -42,12 +42,12 @@ class Checked:
 
 
 class Broken(Exception):
-    """What does not fit, in one sentence."""
+    """What does not match, in one sentence."""
 
 
 @dataclass(slots=True)
 class _Leaves:
-    """Leaves by the ids of their records, 40 bytes each; `taken` are those that a line was held to."""
+    """Leaves by the ids of their records, 40 bytes each; `taken` are those that a line was already compared with."""
 
     ids: "array[int]" = field(default_factory=lambda: array("q"))
     leaves: bytearray = field(default_factory=bytearray)
@@ -61,7 +61,7 @@ class _Leaves:
         self.taken.extend(bytes(len(ids)))
 
     def take(self, record_id: int) -> bytes | None:
-        """Give a record's leaf, once; None where there is none, or it was taken."""
+        """Give a record's leaf, once; None if there is none, or it was taken before."""
         place = bisect_left(self.ids, record_id)
         if place == len(self.ids) or self.ids[place] != record_id or self.taken[place]:
             return None
@@ -70,7 +70,7 @@ class _Leaves:
 
 
 def check(directory: Path, *, public_key: str) -> Checked:
-    """Read every file of an export; raises InvalidInput where there is none, or it is not signed with this key."""
+    """Read every file of an export; raises InvalidInput if there is none, or it is not signed with this key."""
     manifest = read_manifest(directory, public_key=public_key)
     counts = {DECISIONS: 0, DELIVERIES: 0}
     people: set[int] = set()
@@ -110,7 +110,7 @@ def _hashes(directory: Path, manifest: Manifest) -> None:
 
 
 def _chain(directory: Path, manifest: Manifest) -> _Leaves:
-    """Follow the ledger from the manifest's first head to its last; give the leaves that are in the file."""
+    """Follow the ledger from the manifest's first head to its last; give the leaves in the file."""
     found, previous, number, after_id = _Leaves(), bytes.fromhex(manifest.previous), None, None
     for place, text in texts(directory / LEDGER):
         with _at(LEDGER, place):
@@ -177,7 +177,7 @@ def texts(path: Path) -> Iterator[tuple[int, str]]:
 
 @contextmanager
 def _at(what: str, number: int | None = None) -> Iterator[None]:
-    """Turn what cannot be read into a finding."""
+    """Turn an unreadable file into a finding."""
     try:
         yield
     except _UNREADABLE as error:

@@ -1,4 +1,4 @@
-"""Comparing an export that is whole with the database: the same ledger, and who in the files was erased since."""
+"""Comparing a whole export with the database: whether the ledger is the same, and who was erased since."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ _SQL = queries("archive_export")
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """Whether the ledger holds what the files are held to, and the ids of people who are in them and erased since."""
+    """Whether the ledger contains what the files were checked against, and the ids of people erased since."""
 
     is_same: bool
     erased_since: Sequence[int]
@@ -23,7 +23,7 @@ async def compare(conn: Transaction, checked: Checked) -> Compared:
     """Compare in the transaction of the export's tenant."""
     manifest = checked.manifest
     row = await (await conn.execute(_SQL["head"], {"batch_no": manifest.batch_no}, binary=True)).fetchone()
-    # Of nothing there is no batch.
+    # An export of nothing has no batch.
     is_same = manifest.batch_no == 0 or (row is not None and row["head"].hex() == manifest.head)
     erased: list[int] = []
     for place in range(0, len(checked.people), _AT_ONCE):

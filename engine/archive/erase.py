@@ -1,6 +1,6 @@
-"""Taking erased people out of an export that was made before: their lines keep ids and leaves, all others stay.
+"""Taking erased people out of an earlier export: their lines keep ids and leaves, all other lines stay.
 
-The ledger holds the leaves, so it is whole as before; the manifest is signed anew for the files as they are then.
+The ledger contains only the leaves, so it still matches; the manifest is signed anew for the changed files.
 """
 
 from collections.abc import Collection
@@ -15,9 +15,9 @@ from rules.errors import InvalidInput
 
 
 def erase(directory: Path, checked: Checked, *, people: Collection[int], signer: Signer) -> int:
-    """Empty the records of people, by profile_id, in an export that was found whole; gives how many those are.
+    """Empty the records of people, by profile_id, in an export that was found whole; gives the number of records.
 
-    Raises InvalidInput where the files cannot be read or written; then they are as they were.
+    Raises InvalidInput if the files cannot be read or written; then they are unchanged.
     """
     gone, emptied = frozenset(people), 0
     with instead(directory) as part:

@@ -1,7 +1,7 @@
-"""Giving out what is archived: gzipped JSON Lines, a part at a time, whole or not there at all.
+"""Exporting what is archived: gzipped JSON Lines, read in parts; the export is either complete or not there at all.
 
-Each part is a transaction of its own, so nothing is held back however long it takes; a record moved meanwhile is in the
-next export.
+Each part is a transaction of its own, so nothing else is held up however long it takes; a record archived meanwhile is
+in the next export.
 """
 
 import json
@@ -20,9 +20,9 @@ from engine.db import Database, Transaction
 from engine.queries import queries
 from rules import merkle
 
-# Some 5 MB of lines.
+# About 5 MB of lines.
 AT_ONCE = 1_000
-# 40 bytes a record, of up to 8,192 records each.
+# 40 bytes per record, up to 8,192 records each.
 _BATCHES = 50
 _SQL = queries("archive_export")
 
@@ -37,7 +37,7 @@ class Period:
 
 @dataclass(slots=True)
 class _Seen:
-    """What was written so far; `first_id` and `last_id` over decisions and deliveries."""
+    """What was written so far; `first_id` and `last_id` are over decisions and deliveries."""
 
     decisions: int = 0
     deliveries: int = 0
@@ -56,7 +56,7 @@ async def export(
 ) -> Manifest:
     """Write what is archived of a period into a new directory (0700, files 0600).
 
-    Raises InvalidInput where something is there, or it cannot be written; then nothing of it is left.
+    Raises InvalidInput if something is already there, or it cannot be written; then nothing of it is left.
     """
     with becoming(directory) as part:
         files, seen = Files(part), _Seen()
@@ -104,14 +104,14 @@ async def _write_records(
 
 async def _rows(conn: Transaction, name: str, values: Mapping[str, Any]) -> list[dict[str, Any]]:
     await conn.execute(_SQL["in_utc"])
-    # Planned for its values: a plan for any `most` reads and sorts all that is left, at every part.
+    # Planned with its values: a generic plan for any `most` reads and sorts everything that is left, for every part.
     return await (await conn.execute(_SQL[name], values, prepare=False)).fetchall()
 
 
 async def _write_ledger(
     db: Database, put: Callable[[str, str], None], seen: _Seen, *, tenant_id: UUID
 ) -> tuple[bytes, int, bytes]:
-    """Write the batches from the first record's on; give the head before them, and the newest's number and head."""
+    """Write the batches from the first record on; give the head before them, and the number and head of the newest."""
     first = merkle.first_head(tenant_id)
     if seen.first_id is None:
         return first, 0, first
@@ -131,7 +131,7 @@ async def _write_ledger(
 
 
 def _document(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Give a batch as it stands in a line; records and leaves where some of what is exported can be in it."""
+    """Give a batch as it is written in a line; with records and leaves if exported records may be in it."""
     document = {name: row[name] for name in ("batch_no", "after_id", "last_id", "count")}
     document |= {"root": row["root"].hex(), "head": row["head"].hex()}
     if row["leaves"] is not None:

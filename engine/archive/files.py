@@ -1,6 +1,6 @@
-"""The files of an export while they come into being: whole and on the disk, or not there at all.
+"""Writing the files of an export: complete and flushed to disk, or not there at all.
 
-They are written beside the directory that was named, and take its name at the end.
+They are written next to the named directory, and take its name at the end.
 """
 
 import gzip
@@ -20,7 +20,7 @@ from rules.errors import InvalidInput
 
 
 class _Writer(RawIOBase):
-    """A new file, readable by its owner alone, that knows the hash and size of what was written."""
+    """A new file, readable only by its owner, that keeps the hash and size of what was written."""
 
     def __init__(self, path: Path) -> None:
         self._file = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
@@ -32,7 +32,7 @@ class _Writer(RawIOBase):
         return True
 
     def write(self, data: Any) -> int:
-        """Write all of it: gzip does not look how much was."""
+        """Write all of it; gzip does not check how much was written."""
         left = memoryview(data)
         while left:
             left = left[os.write(self._file, left) :]
@@ -65,7 +65,7 @@ class Files:
         with ExitStack() as stack:
             for name in FILES:
                 writer = self._writers[name] = stack.enter_context(_Writer(self.directory / name))
-                # Without a time, so that the same rows are the same bytes.
+                # Without a timestamp, so that the same rows give the same bytes.
                 file = gzip.GzipFile(filename="", mode="wb", compresslevel=6, fileobj=writer, mtime=0)
                 self._open[name] = stack.enter_context(file)
             yield self._put
@@ -80,9 +80,9 @@ class Files:
 
 @contextmanager
 def becoming(directory: Path) -> Iterator[Path]:
-    """Give a directory that takes its name when it is whole; what is left of one that is not is removed.
+    """Give a directory that takes its name once it is complete; an incomplete one is removed.
 
-    Raises InvalidInput where something is there, or it cannot be written.
+    Raises InvalidInput if something is already there, or it cannot be written.
     """
     with _told(directory):
         directory.parent.mkdir(parents=True, exist_ok=True)
@@ -97,9 +97,10 @@ def becoming(directory: Path) -> Iterator[Path]:
 
 @contextmanager
 def instead(directory: Path) -> Iterator[Path]:
-    """Give a directory that takes the place of an export when it is whole; the old files are removed then.
+    """Give a directory that replaces an export once it is complete; the old files are then removed.
 
-    Raises InvalidInput where more than an export is there, for that would go too, or it cannot be written.
+    Raises InvalidInput if the directory contains more than an export, because that would be lost too, or if it cannot
+    be written.
     """
     with _told(directory):
         others = {path.name for path in directory.iterdir()} - {*FILES, NAME}
@@ -110,7 +111,7 @@ def instead(directory: Path) -> Iterator[Path]:
         with _beside(directory) as part:
             yield part
             _settle(part)
-            # Who is killed between the two finds both beside the name, whole: the old one with this ending.
+            # Killed between the two renames, both are next to the name and whole: the old one with this suffix.
             old = part.with_name(f"{part.name}.old")
             directory.rename(old)
             try:
@@ -140,7 +141,7 @@ def _told(directory: Path) -> Iterator[None]:
 
 
 def _settle(directory: Path) -> None:
-    """Wait until the names in a directory are on the disk."""
+    """Wait until the names in a directory are on disk."""
     opened = os.open(directory, os.O_RDONLY)
     try:
         os.fsync(opened)

@@ -1,7 +1,7 @@
-"""One line of an export: a record as JSON, and the text of it that was sealed, which every field is held to.
+"""One line of an export: a record as JSON, and its sealed text, which every field is compared with.
 
-`sealed` is what leo_ledger_content() gives (schema.sql): a row of PostgreSQL, documents by their SHA-256. Fields
-that it does not hold (a delivery's status, attempts and answers, names and keys) are bound by the file's hash.
+`sealed` is what leo_ledger_content() gives (schema.sql): a row of PostgreSQL with documents as their SHA-256. Fields
+that it does not contain (a delivery's status, attempts and answers, names and keys) are protected by the file's hash.
 """
 
 import hashlib
@@ -14,7 +14,7 @@ from typing import Any
 
 from rules import merkle
 
-# The columns of leo_ledger_content() in their order, after the text that names their version.
+# The columns of leo_ledger_content() in order, after the text with its version.
 _DECISION = (
     *("tenant_id", "decision_id", "run_id", "campaign_id", "profile_id", "trigger_key", "snapshot_id", "event_id"),
     *("task_id", "template_id", "action", "channel", "reason", "candidates", "inputs", "inputs_hash", "policy_id"),
@@ -33,14 +33,14 @@ _DECODER = json.JSONDecoder()
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One record of an export; `values` are its fields, `written` the same as they stand in the line."""
+    """One record of an export; `values` are its fields, `written` the same fields as the line has them."""
 
     values: Mapping[str, Any]
     written: Mapping[str, str]
 
     @classmethod
     def read(cls, text: str) -> "Line":
-        """Read a line; raises ValueError where it is no JSON object as they are written."""
+        """Read a line; raises ValueError if it is not a JSON object in the form in which we write them."""
         values: dict[str, Any] = {}
         written: dict[str, str] = {}
         for name, value, raw in _members(text.rstrip("\n")):
@@ -50,7 +50,7 @@ class Line:
         return cls(values, written)
 
     def emptied(self, kind: str) -> "Line":
-        """Give the record of this kind as it stands when its person was erased: its ids and its leaf stay.
+        """Give the record of this kind as an erasure leaves it: its ids and its leaf stay.
 
         It is what leo_erase_profile() leaves in the database (schema.sql), without the text that the leaf is made of.
         """
@@ -69,7 +69,7 @@ class Line:
         return "{" + ",".join(f"{json.dumps(name)}:{value}" for name, value in self.written.items()) + "}"
 
     def strays(self, kind: str) -> str | None:
-        """Name the first field that is not what was sealed, of a record of this kind; None where all are."""
+        """Name the first field of a record of this kind that differs from what was sealed; None if there is none."""
         if self.values["erased"]:
             return None
         sealed = self.values["sealed"]
@@ -95,7 +95,7 @@ class Line:
 
 
 def split_row(text: str) -> list[str | None]:
-    """Split a row as PostgreSQL writes one; None for NULL. Raises ValueError where it is none."""
+    """Split a row in PostgreSQL's text form; None for NULL. Raises ValueError if it is not a row."""
     if not (text.startswith("(") and text.endswith(")")):
         raise ValueError("no row")
     fields: list[str | None] = []

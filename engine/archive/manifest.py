@@ -1,6 +1,6 @@
-"""What an export holds, in `manifest.json`: hashes of its files, counts, its place in the ledger, signed.
+"""What an export contains, in `manifest.json`: hashes of its files, counts, its place in the ledger; signed.
 
-The signature is what binds all that no leaf of the ledger does: statuses, attempts, answers.
+The signature protects what no leaf of the ledger covers: statuses, attempts, answers.
 """
 
 import json
@@ -26,8 +26,8 @@ _SIGNED_WITH = frozenset({"signature", "public_key"})
 class Manifest:
     """What was decided from `since` until before `until`, as ISO 8601; `files` are sha256, bytes and lines by name.
 
-    `erased` are the records of people who were erased before. `previous` is the head that the ledger's first batch in
-    the files follows, `head` (of `batch_no`) the newest when this was written, in hex.
+    `erased` are the records of people who were erased before. `previous` is the head before the first batch in the
+    files, `head` (of `batch_no`) the newest when this was written, both in hex.
     """
 
     tenant_id: str
@@ -50,7 +50,7 @@ class Manifest:
 
 
 def read_manifest(directory: Path, *, public_key: str) -> Manifest:
-    """Read an export's manifest; raises InvalidInput where there is none, or it is not signed with this key."""
+    """Read an export's manifest; raises InvalidInput if there is none, or it is not signed with this key."""
     try:
         document = json.loads((directory / NAME).read_text(encoding="utf-8"))
         statement = {name: value for name, value in document.items() if name not in _SIGNED_WITH}

@@ -1,6 +1,6 @@
 """The archive: old decisions and deliveries leave the live tables and the graph, so that cost follows live data.
 
-They are still told, counted, exported, erased and verified. What may go is judged by leo_archive() in schema.sql.
+They are still shown, counted, exported, erased and verified. leo_archive() in schema.sql decides what may be moved.
 """
 
 import asyncio
@@ -12,17 +12,17 @@ from engine.db import Database, Transaction
 from engine.queries import queries
 from rules.errors import InvalidInput
 
-# Longer than the longest cap there can be (rules/policy/read.py): whatever policy comes, it finds what it counts.
+# Longer than the longest possible cap (rules/policy/read.py), so that any later policy finds what it counts.
 KEEP_DAYS = 400
 MOST_DAYS = 36_500
-# A transaction of so many takes some tenths of a second.
+# A transaction of this many takes a few tenths of a second.
 AT_ONCE = 500
 _SQL = queries("archive")
 
 
 @dataclass(frozen=True, slots=True)
 class Retention:
-    """How many days a tenant keeps live; None: all. Its policies look `least` days back."""
+    """How many days a tenant keeps live; None: all. Its policies look back `least` days."""
 
     days: int | None
     least: int
@@ -52,13 +52,13 @@ class Standing:
 
 
 async def retention(conn: Transaction) -> Retention:
-    """Tell how many days the transaction's tenant keeps live, and how many it must."""
+    """Give how many days the transaction's tenant keeps live, and how many it has to."""
     row = await (await conn.execute(_SQL["retention"])).fetchone()
     return Retention(None, 0) if row is None else Retention(row["days"], row["least"])
 
 
 async def keep(conn: Transaction, *, days: int | None) -> None:
-    """Set how many days stay live; None: archive nothing more. Raises InvalidInput where policies look further back."""
+    """Set how many days stay live; None: archive nothing more. Raises InvalidInput if policies look further back."""
     if days is not None:
         _check(days, (await retention(conn)).least)
     await conn.execute(_SQL["keep"], {"days": days})
@@ -67,10 +67,10 @@ async def keep(conn: Transaction, *, days: int | None) -> None:
 async def archive_old(
     db: Database, *, tenant_id: UUID, days: int | None = None, stop: asyncio.Event | None = None
 ) -> Moved | None:
-    """Archive what is older than `days`, or than the tenant keeps; None where it keeps everything.
+    """Archive what is older than `days`, or than the tenant keeps; None if it keeps everything.
 
-    Each part is a transaction of its own: whoever is killed has archived the parts that were committed, and no part
-    twice. Raises InvalidInput where policies look further back.
+    Each part is a transaction of its own: a process that is killed has archived the parts it committed, and no part is
+    done twice. Raises InvalidInput if policies look further back.
     """
     async with db.transaction(tenant_id) as conn:
         kept = await retention(conn)
@@ -90,7 +90,7 @@ async def archive_old(
 
 
 async def standing(conn: Transaction) -> Standing:
-    """Count what is live and what is archived; it reads all of both."""
+    """Count what is live and what is archived; this reads all of both."""
     row = await (await conn.execute(_SQL["standing"])).fetchone()
     return Standing(**(row or {}))
 

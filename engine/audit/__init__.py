@@ -1,7 +1,7 @@
-"""The audit ledger: decisions, deliveries and outcomes sealed in a chain that shows any later change.
+"""The audit ledger: decisions, deliveries and outcomes sealed in a chain that reveals any later change.
 
 `seal` appends batches, `verify` recomputes everything from the tables, `prove` gives a proof of one record that a
-script verifies by itself, `checkpoint` signs the newest head to be kept outside the database.
+script verifies by itself, `checkpoint` signs the newest head so that it can be kept outside the database.
 """
 
 from engine.audit.checkpoint import Checkpoint, Signer, checkpoint, read_checkpoint

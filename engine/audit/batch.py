@@ -12,7 +12,7 @@ WIDTH = 32
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """A sealed batch: records after `after_id` up to `last_id`, their `leaves` in the order of `record_ids`."""
+    """A sealed batch: the records after `after_id` up to `last_id`, their `leaves` in the order of `record_ids`."""
 
     number: int
     after_id: int
@@ -38,7 +38,7 @@ class Batch:
         )
 
     def follows(self, previous: bytes) -> bool:
-        """Tell whether root and head are those of the leaves, after the batch whose head is `previous`."""
+        """Whether root and head follow from the leaves, after the batch whose head is `previous`."""
         return self.root == merkle.root(self.leaves) and self.head == merkle.head(
             previous,
             self.root,

@@ -1,7 +1,7 @@
-"""Checkpoints: the newest head of a tenant's ledger, signed, to be kept where no administrator of the database reaches.
+"""Checkpoints: the signed newest head of a tenant's ledger, to be kept out of reach of the database's administrators.
 
-Ed25519 under a key that is derived from the installation's credential key (HKDF), so that there is no further secret to
-keep; whoever is to check signatures is given the public key once.
+Ed25519 with a key derived from the installation's credential key (HKDF), so that there is no further secret to keep;
+whoever is to check signatures is given the public key once.
 """
 
 import base64
@@ -39,7 +39,7 @@ class Checkpoint:
     at: datetime
 
     def statement(self) -> dict[str, Any]:
-        """Give what is signed, as canonical JSON of this."""
+        """Give the statement that is signed, as canonical JSON."""
         return {
             "ledger": "leo 1",
             "tenant_id": str(self.tenant_id),
@@ -52,7 +52,8 @@ class Checkpoint:
 class Signer:
     """Signs checkpoints; `public_key` is 64 hex digits.
 
-    The oldest of several credential keys is taken: a new one must not change what an auditor compares with.
+    Of several credential keys the oldest is used, because a new one must not change the key that an auditor compares
+    with.
     """
 
     def __init__(self, credential_key: str) -> None:
@@ -68,13 +69,13 @@ class Signer:
         return self.sign_statement(taken.statement())
 
     def sign_statement(self, statement: Mapping[str, Any]) -> dict[str, Any]:
-        """Give any statement with its signature and the public key; what it is about, it has to say itself."""
+        """Give a statement with its signature and the public key; the statement itself has to say what it is about."""
         signature = self._key.sign(canonical(statement)).hex()
         return {**statement, "signature": signature, "public_key": self.public_key}
 
 
 async def checkpoint(conn: Transaction, *, tenant_id: UUID) -> Checkpoint:
-    """Give the newest head; raises NotFound where nothing is sealed yet."""
+    """Give the newest head; raises NotFound if nothing is sealed yet."""
     last = await (await conn.execute(_SQL["last_batch"], binary=True)).fetchone()
     if last is None:
         raise NotFound("Nothing of this tenant is sealed yet.", remedy="Run: leo audit seal")
@@ -82,7 +83,7 @@ async def checkpoint(conn: Transaction, *, tenant_id: UUID) -> Checkpoint:
 
 
 def read_checkpoint(document: Any, *, public_key: str) -> Checkpoint:
-    """Read a kept checkpoint; raises InvalidInput where it is none, or not signed with this key."""
+    """Read a kept checkpoint; raises InvalidInput if it is not one, or not signed with this key."""
     if not isinstance(document, Mapping):
         raise _no_checkpoint("it is no JSON object")
     try:
@@ -101,7 +102,7 @@ def read_checkpoint(document: Any, *, public_key: str) -> Checkpoint:
 
 
 def is_signed_by(statement: Mapping[str, Any], signature: str, *, public_key: str) -> bool:
-    """Hold a statement to its signature; raises ValueError where signature or key is no hex."""
+    """Check a statement's signature; raises ValueError if signature or key is not hex."""
     key = Ed25519PublicKey.from_public_bytes(bytes.fromhex(public_key))
     try:
         key.verify(bytes.fromhex(signature), canonical(statement))
@@ -111,9 +112,9 @@ def is_signed_by(statement: Mapping[str, Any], signature: str, *, public_key: st
 
 
 def keep_checkpoint(path: Path, line: str) -> None:
-    """Append a line to a file of checkpoints, whole or not at all; raises InvalidInput where it cannot be written.
+    """Append a line to a file of checkpoints, whole or not at all; raises InvalidInput if it cannot be written.
 
-    A full disk takes the first half of a line: left there, it would spoil the next one too.
+    A full disk takes only the first half of a line; left there, it would spoil the next line too.
     """
     try:
         with path.open("ab", buffering=0) as file:

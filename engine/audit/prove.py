@@ -13,9 +13,9 @@ _SQL = queries("ledger")
 
 
 async def prove(conn: Transaction, *, tenant_id: UUID, record_id: int) -> dict[str, Any]:
-    """Give the proof of a decision, delivery or outcome: its text, its way to the root, the heads up to the newest.
+    """Give the proof of a decision, delivery or outcome: its text, its path to the root, the heads up to the newest.
 
-    Raises NotFound where there is no such record, or it is not sealed yet; Conflict where it was changed since.
+    Raises NotFound if there is no such record, or it is not sealed yet; Conflict if it was changed since.
     """
     record = await (await conn.execute(_SQL["content"], {"record_id": record_id})).fetchone()
     if record is None:

@@ -1,7 +1,7 @@
-"""Sealing: records that are there for good, in the order of their ids, a batch under each root.
+"""Sealing: committed records in the order of their ids, a batch under each root.
 
-Nothing is added to the transactions that decide: a record's leaf is made afterwards, once, when no earlier record can
-still come. Until then a change of it would not be seen; that is some seconds (docs/audit.md).
+Nothing is added to the transactions that decide: a record's leaf is computed afterwards, once, when no earlier record
+can appear any more. Until then, for some seconds, a change of the record would not be noticed (docs/audit.md).
 """
 
 from dataclasses import dataclass
@@ -11,9 +11,9 @@ from engine.db import Transaction
 from engine.queries import queries
 from rules import merkle
 
-# A proof has 13 steps then, and what is recomputed at once 2 MB of text.
+# At this size a proof has 13 steps, and 2 MB of text are recomputed at once.
 MOST = 8_192
-# Between the mark and its barrier; drawing an id and writing its row are microseconds apart.
+# The time between the mark and its barrier; drawing an id and writing its row are microseconds apart.
 GRACE_S = 1.0
 _SQL = queries("ledger")
 
@@ -28,7 +28,7 @@ class Sealed:
 
 
 async def seal(conn: Transaction, *, tenant_id: UUID, grace_s: float = GRACE_S, most: int = MOST) -> Sealed:
-    """Append the next batch where there is one, in the caller's transaction; the horizon's row is the lock."""
+    """Append the next batch, if there is one, in the caller's transaction; the horizon's row is the lock."""
     row = await (await conn.execute(_SQL["horizon"], {"grace_s": grace_s})).fetchone()
     settled_id = row["settled_id"] if row else 0
     last = await (await conn.execute(_SQL["last_batch"])).fetchone()

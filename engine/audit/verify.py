@@ -1,4 +1,4 @@
-"""Verifying: every leaf, root and head recomputed from the tables, and the first thing that does not fit named."""
+"""Verifying: every leaf, root and head is recomputed from the tables, and the first mismatch is named."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,14 +11,14 @@ from engine.db import Transaction
 from engine.queries import queries
 from rules import merkle
 
-# Batches held at once: 40 bytes a record.
+# Batches held in memory at once: 40 bytes per record.
 _AT_ONCE = 8
 _SQL = queries("ledger")
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What does not fit: `what` in one sentence; the record where it is one, and its batch."""
+    """A mismatch: `what` in one sentence, with its batch and, if it is about one record, the record."""
 
     what: str
     batch_no: int
@@ -28,7 +28,10 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """What was recomputed up to the first finding; whole where there is none. `head` is the last one that fits."""
+    """What was recomputed up to the first finding; the ledger is whole if there is none.
+
+    `head` is the last that matched.
+    """
 
     batches: int
     records: int
@@ -37,7 +40,7 @@ class Verified:
 
 
 async def verify(conn: Transaction, *, tenant_id: UUID, against: Checkpoint | None = None) -> Verified:
-    """Recompute the tenant's ledger; `against` is a checkpoint kept elsewhere, which the chain has to hold."""
+    """Recompute the tenant's ledger; `against` is a checkpoint kept elsewhere, which the chain has to contain."""
     previous, number, after_id, records = merkle.first_head(tenant_id), 0, 0, 0
     while rows := await _batches(conn, after_no=number):
         for row in rows:

@@ -1,6 +1,7 @@
-"""Backups: everything that PostgreSQL holds, taken at one instant and brought back so that nothing is sent twice.
+"""Backups: everything in PostgreSQL at one instant, restored in such a way that nothing is sent twice.
 
-Graphs are not in them: they are drawn from the tables. Keys are not either: who has both could read credentials.
+Graphs are not in a backup, because they are drawn from the tables. Keys are not either, because whoever had both could
+read the credentials.
 """
 
 from engine.backup.hold import Held, hold

@@ -1,7 +1,7 @@
-"""Holding: after the past was brought back, nothing of it happens a second time before a person says so.
+"""Holding: after a restore, nothing that happened before happens again until a person says so.
 
-What the database does not know any more is what happened between the backup and the loss. So messages that waited or
-were in hand become `uncertain`, campaigns and runs are paused, agent tasks are cancelled, and ids go on far ahead.
+The database no longer knows what happened between the backup and the loss. So messages that were queued or being sent
+become `uncertain`, campaigns and runs are paused, agent tasks are cancelled, and ids continue far ahead.
 """
 
 from dataclasses import dataclass
@@ -12,14 +12,15 @@ from psycopg.rows import dict_row
 from engine.db import admin
 from engine.queries import queries
 
-# More than were given out between any backup and its loss: a day at 10,000 a second. 2^48 has room for 280,000 such.
+# More ids than are drawn between any backup and its loss: a day at 10,000 a second. 2^48 has room for 280,000 such
+# jumps.
 SKIPPED = 1_000_000_000
 _SQL = queries("backup")
 
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """What of a tenant is held: messages that are `uncertain` now, people who were still to be decided for."""
+    """What is held of a tenant: messages that are now `uncertain`, and people who were still to be decided for."""
 
     tenant_id: UUID
     slug: str
@@ -31,7 +32,7 @@ class Held:
 
 
 def hold(admin_url: str) -> tuple[Held, ...]:
-    """Hold everything of every tenant, in one transaction, and let others than administrators in again."""
+    """Hold everything of every tenant in one transaction, and let others than administrators connect again."""
     with admin(admin_url) as connection, connection.cursor(row_factory=dict_row) as cursor:
         cursor.execute(_SQL["skip_ids"], {"skipped": SKIPPED})
         rows = cursor.execute(_SQL["hold"]).fetchall()

@@ -1,4 +1,4 @@
-"""Making a backup: one dump of the tables, and beside it what a restore is held to."""
+"""Making a backup: one dump of the tables, and next to it what a restore is compared with."""
 
 from pathlib import Path
 from typing import Any
@@ -14,8 +14,8 @@ from engine.db import admin
 from engine.queries import queries
 from rules.errors import InvalidInput, Misconfigured
 
-# Graphs are drawn from the tables, and AGE finds one by a number that another database does not have. Extensions are
-# bootstrap's.
+# Graphs are drawn from the tables, and AGE finds a graph by a number that differs in another database. Extensions are
+# created by bootstrap.
 LEFT_OUT = (
     "--exclude-schema=leo_*",
     "--exclude-schema=ag_catalog",
@@ -25,10 +25,10 @@ _SQL = queries("backup")
 
 
 def back_up(admin_url: str, directory: Path, *, signer: Signer) -> Manifest:
-    """Write a backup into an empty or new directory (0700); the server works on meanwhile.
+    """Write a backup into an empty or new directory (0700) while the server keeps working.
 
-    Raises InvalidInput where something is there, Misconfigured where the login does not see every tenant or there is no
-    pg_dump of the server's age, Unavailable where the dump fails; without its manifest what is written is no backup.
+    Raises InvalidInput if something is already there, Misconfigured if the login does not see every tenant or no
+    pg_dump is as new as the server, Unavailable if the dump fails. A directory without its manifest is not a backup.
     """
     _prepare(directory)
     with admin(admin_url) as connection:

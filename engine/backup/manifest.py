@@ -1,6 +1,6 @@
-"""What a backup holds, in `manifest.json`: hashes of its files, rows of each table, each ledger's signed head.
+"""What a backup contains, in `manifest.json`: hashes of its files, rows of each table, each ledger's signed head.
 
-It is written last, so a directory without it is no backup.
+It is written last, so a directory without it is not a backup.
 """
 
 import hashlib
@@ -21,7 +21,7 @@ _BLOCK = 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A tenant in the backup; `checkpoint` is the signed head of its ledger, None where nothing was sealed."""
+    """A tenant in the backup; `checkpoint` is the signed head of its ledger, None if nothing was sealed."""
 
     tenant_id: str
     slug: str
@@ -30,7 +30,7 @@ class Kept:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """Of what, and when it was taken; `files` are sha256 and bytes by name, `keys` the names of keys that sealed."""
+    """What was backed up, and when; `files` are sha256 and bytes by name, `keys` the names of keys that sealed."""
 
     taken_at: str
     schema_version: int
@@ -46,7 +46,7 @@ class Manifest:
 
 
 def read_manifest(directory: Path) -> Manifest:
-    """Read a backup's manifest; raises InvalidInput where there is none, or it is of another format."""
+    """Read a backup's manifest; raises InvalidInput if there is none, or it has another format."""
     try:
         document = json.loads((directory / NAME).read_text(encoding="utf-8"))
         if document.pop("format") != FORMAT:
@@ -61,7 +61,7 @@ def read_manifest(directory: Path) -> Manifest:
 
 
 def describe_file(path: Path) -> dict[str, Any]:
-    """Give hash and size of a file, read a part at a time."""
+    """Give the hash and size of a file, reading it in parts."""
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while block := file.read(_BLOCK):
@@ -70,7 +70,7 @@ def describe_file(path: Path) -> dict[str, Any]:
 
 
 def check_files(directory: Path, manifest: Manifest) -> None:
-    """Read every file of the backup; raises InvalidInput naming the first that is not what was written."""
+    """Read every file of the backup; raises InvalidInput naming the first that was changed since it was written."""
     for name, described in manifest.files.items():
         try:
             is_same = describe_file(directory / name) == dict(described)

@@ -1,4 +1,4 @@
-"""PostgreSQL's own programs, pg_dump and pg_restore: found, old enough or not, run without a password in sight."""
+"""PostgreSQL's own pg_dump and pg_restore: found, checked for their version, and run without showing a password."""
 
 import contextlib
 import os
@@ -13,16 +13,16 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from engine.embedded.postgres import installed_binaries
 from rules.errors import Misconfigured, Unavailable
 
-# The first that can leave out an extension, which bootstrap makes.
+# The first version that can leave out an extension, which bootstrap creates.
 OLDEST = 17
-# Waiting for a table that somebody changes.
+# How long to wait for a table that somebody is changing.
 LOCK_WAIT_MS = 60_000
 
 
 def directory_of(name: str, *, server: int) -> Path:
-    """Find the directory whose `name` is not older than the server (its major version): ours, then that on PATH.
+    """Find the directory whose `name` is not older than the server (by major version): ours, otherwise that on PATH.
 
-    Raises Misconfigured where there is none.
+    Raises Misconfigured if there is none.
     """
     needed = max(OLDEST, server)
     found = []
@@ -41,9 +41,9 @@ def directory_of(name: str, *, server: int) -> Path:
 
 
 def run(program: Path, url: str, arguments: Sequence[str]) -> None:
-    """Run one of them on the database of `url`; raises Unavailable with what it said last.
+    """Run one of them on the database of `url`; raises Unavailable with its last output.
 
-    It may take hours, so nothing bounds it but the server's own time-outs; Ctrl-C ends it too.
+    It may take hours, so only the server's own time-outs bound it; Ctrl-C ends it too.
     """
     login = conninfo_to_dict(url)
     password = str(login.pop("password", ""))

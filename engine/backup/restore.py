@@ -1,4 +1,4 @@
-"""Bringing a backup back into an empty database: rows, graphs, everything held, then compared with what was kept."""
+"""Restoring a backup into an empty database: rows, graphs, everything held, then compared with the backup."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ _SQL = queries("backup")
 
 @dataclass(frozen=True, slots=True)
 class RestoredTenant:
-    """A tenant that is back: what of it is held, how large its graph is, and how far its ledger was recomputed."""
+    """A restored tenant: what is held, how large its graph is, and how far its ledger was recomputed."""
 
     held: Held
     elements: int
@@ -37,7 +37,7 @@ class RestoredTenant:
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """What came back; `missing_keys` sealed credentials and are not here, so those do not open."""
+    """What was restored; `missing_keys` sealed credentials but are not here, so those credentials cannot be opened."""
 
     manifest: Manifest
     schema: Applied
@@ -48,10 +48,10 @@ class Restored:
 async def restore(
     directory: Path, settings: Settings, *, admin_url: str, database_url: str, credential_key: str
 ) -> Restored:
-    """Bring the backup in `directory` back; the database of both URLs exists and is empty.
+    """Restore the backup in `directory`; the database of both URLs exists and is empty.
 
-    Raises InvalidInput where the backup is not whole, Conflict where the database is in use or what came back differs
-    from what was kept, Unavailable where pg_restore fails: then nothing came.
+    Raises InvalidInput if the backup is not whole, Conflict if the database is in use or the result differs from what
+    was backed up, Unavailable if pg_restore fails, in which case nothing was restored.
     """
     manifest = read_manifest(directory)
     check_files(directory, manifest)
@@ -82,7 +82,7 @@ def _check_empty(admin_url: str) -> None:
 
 
 def _bring(directory: Path, manifest: Manifest, admin_url: str, database_url: str) -> Applied:
-    """Make roles and extensions, then all rows in one transaction, with nobody let in until they are held."""
+    """Create roles and extensions, then all rows in one transaction; nobody may connect until everything is held."""
     bootstrap.set_up_roles(admin_url, app_url=database_url)
     with admin(admin_url) as connection:
         major = connection.info.server_version // 10_000
@@ -117,7 +117,7 @@ def _redraw(admin_url: str) -> dict[UUID, int]:
 
 
 async def _compare(db: Database, kept: Kept, signer: Signer) -> int:
-    """Compare a tenant's graph with its tables and its ledger with the head that was kept; gives the sealed records."""
+    """Compare a tenant's graph with its tables and its ledger with the kept head; give the number of sealed records."""
     tenant_id = UUID(kept.tenant_id)
     async with db.transaction(tenant_id, read_only=True) as conn:
         differences = sum(one.total for one in await mirror.compare(conn))
@@ -132,7 +132,7 @@ async def _compare(db: Database, kept: Kept, signer: Signer) -> int:
 
 
 def _head(document: Mapping[str, Any] | None, signer: Signer) -> Checkpoint | None:
-    """Read the head that was kept; one that another key signed counts by what it says, as the rows beside it do."""
+    """Read the backed-up head; one signed with another key is taken at its word, like the rows next to it."""
     if document is None:
         return None
     try:

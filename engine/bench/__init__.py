@@ -33,7 +33,7 @@ NAMES: dict[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """The throw-away database: as a superuser, who acts as leo_app through `Database.open`."""
+    """The throw-away database, as a superuser; `Database.open` acts as leo_app in it."""
 
     admin_url: str
     settings: Settings
@@ -50,7 +50,7 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a benchmark measured: `n` is how much work, a figure's name carries its unit.
+    """What a benchmark measured: `n` is the amount of work; a figure's name carries its unit.
 
     `baseline` says in words what `ratio` compares with.
     """
@@ -63,7 +63,7 @@ class Result:
     bars: tuple[Bar, ...]
 
     def as_document(self) -> dict[str, Any]:
-        """Give name, n, figures, baseline and ratio, rounded to what the clock can tell."""
+        """Give name, n, figures, baseline and ratio, rounded to the precision of the clock."""
         figures = {name: round(value, 3) for name, value in self.figures.items()}
         return {
             "name": self.name,
@@ -75,7 +75,7 @@ class Result:
 
 
 def load(name: str) -> Callable[..., Coroutine[Any, Any, Result]]:
-    """Give the function of a benchmark; raises InvalidInput on a name that is none."""
+    """Give a benchmark's function; raises InvalidInput if there is no such benchmark."""
     if name not in NAMES:
         raise InvalidInput(f"There is no benchmark {name!r}.", remedy=f"There are: {', '.join(NAMES)}.")
     run: Callable[..., Coroutine[Any, Any, Result]] = importlib.import_module(f"engine.bench.{name}").run
@@ -88,7 +88,7 @@ def percentile(ascending: Sequence[float], percent: int) -> float:
 
 
 def size(count: int) -> str:
-    """Write a count as a figure's name has it: 10k, 1m."""
+    """Write a count as in a figure's name: 10k, 1m."""
     if count % 1_000_000 == 0:
         return f"{count // 1_000_000}m"
     return f"{count // 1_000}k" if count % 1_000 == 0 else str(count)

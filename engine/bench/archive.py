@@ -1,4 +1,4 @@
-"""What work costs in a tenant beside old decisions, live and archived, against the same work where there are none."""
+"""What work costs in a tenant with old decisions, live and archived, compared with the same work without them."""
 
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -30,13 +30,13 @@ from rules.words import Lane
 
 OLD = 200_000
 PEOPLE = 40_000
-# Batches that are timed, after some that are not: a connection plans a statement anew the first five times.
+# Timed batches, after some untimed ones: a connection plans a statement anew the first five times.
 BATCHES, WARM_UP = 12, 6
 CLAIMS, CLAIM_WARM_UP, CLAIMED = 30, 6, 100
 TRACES, TRACE_WARM_UP = 200, 30
 AGO = timedelta(days=500)
 LEAST_PER_S = 500.0
-# What is archived is to cost nothing; a machine that others use says the same twice only so exactly.
+# Archived decisions should cost nothing; this is how exactly a shared machine repeats its figures.
 MOST_GROWTH = 1.25
 _FASTER = frozenset({"decide_per_s"})
 _SQL = queries("bench_archive")
@@ -44,7 +44,7 @@ _SQL = queries("bench_archive")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Costs:
-    """People decided a second, 100 messages claimed, a decision's journey and a person's, the graph compared, sizes."""
+    """People decided a second, 100 messages claimed, a decision's and a person's journey, the graph compared, sizes."""
 
     decide_per_s: float
     claim_ms: float
@@ -56,7 +56,7 @@ class Costs:
     archive_mb: float
 
     def over(self, other: "Costs") -> dict[str, float]:
-        """Give how many times as much each costs here, but what reads and keeps the archive itself."""
+        """Give how many times as much each costs here, except reading and keeping the archive itself."""
         here, there = asdict(self), asdict(other)
         names = [name for name in here if name not in {"person_ms", "archive_mb"}]
         return {name: _times(name, here[name], there[name]) for name in names}
@@ -64,16 +64,16 @@ class Costs:
 
 @dataclass(slots=True)
 class _Work:
-    """A tenant at work: whom the decisions went up to."""
+    """A tenant at work, and how far along its people the decisions have come."""
 
     bench: Bench
     after: int = 0
 
 
 async def run(place: Place, *, n: int | None = None) -> Result:
-    """Measure in a tenant without old decisions, then in one with `n` (200,000) that were sent: live, and archived.
+    """Measure in a tenant without old decisions, then in one with `n` (200,000) sent ones: first live, then archived.
 
-    More than 200,000 are archived as they are written, and not measured live.
+    Beyond 200,000 they are archived as they are written, and not measured live.
     """
     rounds = max(1, (n or OLD) // PEOPLE)
     is_live_too = rounds * PEOPLE <= OLD
@@ -95,7 +95,7 @@ async def run(place: Place, *, n: int | None = None) -> Result:
 
 
 async def _without(place: Place, db: Database, *, times: int) -> Costs:
-    """Measure in a tenant that goes again, when as much was decided in it as in the other."""
+    """Measure in a tenant that is dropped when as much was decided in it as in the other."""
     work = await _begun(place, db)
     for _ in range(times):
         costs = await _measure(work)
@@ -135,7 +135,7 @@ async def _archive(bench: Bench) -> float:
 
 
 async def _given_out(bench: Bench) -> dict[str, float]:
-    """Write all that is archived into files and check them."""
+    """Export everything that is archived, and check the files."""
     bench.place.say("exporting and checking")
     signer = Signer(embedded.load_secrets(bench.place.settings).credential_key)
     with tempfile.TemporaryDirectory(prefix="leo_bench_") as name:
@@ -203,7 +203,7 @@ async def _decide(work: _Work, *, batches: int) -> float:
 
 
 async def _claim_ms(bench: Bench) -> float:
-    """Claim what is due and let go of it again: the median, without its commit."""
+    """Claim what is due and release it again: the median, without its commit."""
     adapters = Adapters.of(bench.place.settings)
     times: list[float] = []
     try:
@@ -251,7 +251,7 @@ async def _compare_s(bench: Bench) -> float:
 
 
 def _make_small(bench: Bench) -> None:
-    """Give back the room of rows that went, so that sizes are those of the rows that are there."""
+    """Free the space of deleted rows, so that sizes are those of existing rows."""
     with admin(bench.place.admin_url) as connection:
         connection.autocommit = True
         tables = connection.execute(_SQL["to_make_small"]).fetchall()

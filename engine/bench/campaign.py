@@ -1,4 +1,4 @@
-"""A campaign for benchmarks that send: a tenant, a channel in the sandbox, people to write to, what the log says."""
+"""A campaign for benchmarks that send: a tenant, a channel in the sandbox, people to write to, and the log's check."""
 
 import secrets
 from collections import Counter
@@ -24,7 +24,7 @@ from engine.queries import queries
 from rules.errors import Conflict
 from rules.words import Channel
 
-# People written by one statement.
+# People written per statement.
 PART = 10_000
 ALWAYS: Mapping[str, Any] = {"quiet_hours": None, "caps": []}
 TEXT = """Chào {{ profile.name }},
@@ -59,10 +59,10 @@ class Audience:
             await self.rows(_SQL["people"], prefix=prefix, first=first, last=last, channel=self.channel)
 
     async def queue(self, count: int) -> int:
-        """Leave a message for so many people who have none, as deciding does; gives the run."""
+        """Queue a message for as many people who have none, as deciding does; gives the run."""
         run_id = int((await self.rows(_SQL["run_for_messages"], campaign_id=self.campaign_id))[0]["run_id"])
         queued, after = 0, 0
-        # In parts: what one statement writes is joined with the graph in one go, planned as if it were little.
+        # In parts: rows of one statement are joined with the graph in one go, planned as if they were few.
         while queued < count:
             most = min(PART, count - queued)
             given = {"campaign_id": self.campaign_id, "run_id": run_id, "after": after, "count": most}
@@ -76,7 +76,7 @@ class Audience:
         return {row["status"]: row["messages"] for row in await self.rows(_SQL["statuses"])}
 
     async def settled(self, *, seconds: float) -> None:
-        """Wait until nobody is to be decided for and no message is due or in somebody's hands."""
+        """Wait until nobody is to be decided for and no message is due or being sent."""
 
         async def is_settled() -> bool:
             return not (await self.rows(_SQL["unfinished"]))[0]["is_unfinished"]
@@ -84,13 +84,13 @@ class Audience:
         await until(is_settled, seconds=seconds, what="all messages to end", look_s=0.25)
 
     def received(self) -> Counter[str]:
-        """How often the sandbox took each message, by event_id."""
+        """Give how often the sandbox took each message, by event_id."""
         return Counter(line["event_id"] for line in self.site.received())
 
     async def took_s(self, run_id: int, messages: int) -> float:
-        """Give the seconds from a run's first claim to its last result, after log, record and graph were compared.
+        """Give the seconds from a run's first claim to its last result, after comparing log, record and graph.
 
-        Raises Conflict where one of the messages was not sent, logged before and after, and received once.
+        Raises Conflict unless every message was sent, logged before and after, and received once.
         """
         took = (await self.rows(_SQL["took"], run_id=run_id))[0]
         received = self.received()
@@ -108,7 +108,7 @@ class Audience:
 
 
 def vacuum(url: str) -> None:
-    """Do now what autovacuum does within a minute: in the middle of the measuring it makes every plan anew."""
+    """Do now what autovacuum does within a minute; in the middle of measuring it would replan everything."""
     with admin(url) as connection:
         connection.autocommit = True
         connection.execute(_VACUUM)
@@ -134,7 +134,7 @@ async def made(
 
 
 async def add(audience: Audience, key: str, *, trigger: str, text: str) -> Audience:
-    """Give the tenant one more campaign with a template of its own, which `trigger` starts for one person."""
+    """Add a campaign with a template of its own to the tenant; `trigger` starts it for one person."""
     tenant_id, is_mail = audience.tenant_id, audience.channel is Channel.EMAIL
     async with audience.site.db.transaction(tenant_id) as conn:
         template = await save_template(
@@ -164,7 +164,7 @@ async def add(audience: Audience, key: str, *, trigger: str, text: str) -> Audie
 def _settings(site: Site, channel: Channel) -> dict[str, Any]:
     if channel is Channel.TELEGRAM:
         token = f"{secrets.randbelow(10**9) + 1}:{secrets.token_hex(16)}"
-        # What is measured is how fast we are, not how fast Telegram lets us be.
+        # We measure how fast we are, not how fast Telegram lets us be.
         return {"token": token, "base_url": site.sandbox_url, "limits": {"per_second": None, "recipient_s": None}}
     port = site.settings.sandbox_smtp_port
     return {"host": LOOPBACK, "port": port, "tls": "none", "sender": "LEO <no-reply@leo.example>"}

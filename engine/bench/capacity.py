@@ -1,6 +1,6 @@
-"""Reckons the tables of docs/capacity.md from what `leo bench scale --json` measured.
+"""Computes the tables of docs/capacity.md from what `leo bench scale --json` measured.
 
-Each stands on the page between `<!-- NAME -->` and `<!-- /NAME -->`, so that no figure is there that was not measured.
+Each is on the page between `<!-- NAME -->` and `<!-- /NAME -->`, so that no figure is there that was not measured.
 """
 
 from collections.abc import Callable, Mapping
@@ -11,7 +11,7 @@ from engine.bench.usage import Usage
 
 Figures = Mapping[str, float]
 GROUPS = {"workers": "workers", "PostgreSQL": "postgresql", "Redis": "redis"}
-"""What the application itself is, by the names of the figures; the emulated provider stands for somebody else."""
+"""Parts of the application itself, by the names of the figures; the emulated provider is somebody else's part."""
 WAITS = ("work", "commits", "locks")
 CORES = 2
 _UNITS = {
@@ -29,7 +29,7 @@ _ROWS = {
 
 
 def written(page: str, figures: Figures) -> str:
-    """Give the page with its tables as the figures have them; raises ValueError where a table has no place."""
+    """Give the page with its tables filled from the figures; raises ValueError if a table has no place on it."""
     for name, table in TABLES.items():
         begin, end = f"<!-- {name} -->\n", f"\n<!-- /{name} -->"
         if page.count(begin) != 1 or page.count(end) != 1:

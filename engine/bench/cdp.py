@@ -7,6 +7,7 @@ import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from http import HTTPStatus
 from typing import Any
 
 from channels.egress import ANYWHERE
@@ -21,7 +22,7 @@ WORLD_S = 900.0
 
 @asynccontextmanager
 async def opened(people: int) -> AsyncIterator[str]:
-    """Start a sandbox with so many ordinary people and no traps; gives its URL and ends it afterwards."""
+    """Start a sandbox with this many ordinary people and no traps; gives its URL and stops it afterwards."""
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "channels.sandbox", "--smtp-port", "0", "--http-port", "0", stdout=PIPE
     )
@@ -52,5 +53,5 @@ async def _world(url: str, people: int) -> None:
         )
     finally:
         await client.aclose()
-    if answer.status >= 300:  # noqa: PLR2004 - not made
+    if answer.status >= HTTPStatus.MULTIPLE_CHOICES:
         raise Unavailable(f"The sandbox made no world: {answer.status}.", remedy="Run it again and report it.")

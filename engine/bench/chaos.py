@@ -1,7 +1,7 @@
-"""Workers killed, Redis emptied, servers restarted, connections cut at random points: what becomes of the messages.
+"""Workers killed, Redis emptied, servers restarted, connections cut at random moments: what becomes of the messages.
 
-It is judged from the sandbox's own record against the log: a message is lost where the log promises it and nobody
-received it, doubled where it was received twice. All chance comes from one seed.
+The judge compares the sandbox's own record with the log: a message is lost if the log says it was sent and nobody
+received it, and doubled if it was received twice. All randomness comes from one seed.
 """
 
 import random
@@ -26,7 +26,7 @@ from rules.words import Channel, DeliveryStatus, Lane, RunKind
 
 MESSAGES = 20_000
 SEED = 20_261
-# Who works; the last one on what is urgent, a tenth of the people.
+# The workers' lanes; the last one works on what is urgent, a tenth of the people.
 WORKERS = ((Lane.BULK, 0), (Lane.BULK, 1), (Lane.REALTIME, 0))
 URGENT_SHARE = 0.1
 # Connections cut by one order to the sandbox.
@@ -53,7 +53,7 @@ class Blow(StrEnum):
     """The provider's process killed and started again."""
 
 
-# For each message sent: a hundred kills in 20,000.
+# Blows per message sent: a hundred kills in 20,000.
 OFTEN: Mapping[Blow, int] = {
     Blow.KILL: 200,
     Blow.FLUSH: 2_000,
@@ -66,7 +66,7 @@ OFTEN: Mapping[Blow, int] = {
 
 @dataclass(slots=True)
 class Siege:
-    """One campaign under attack; `in_hand` counts what was in flight when it was hit."""
+    """One campaign under attack; `in_hand` counts the messages being sent when it was hit."""
 
     site: Site
     audience: Audience
@@ -75,7 +75,7 @@ class Siege:
     in_hand: int = 0
 
     async def strike(self, blow: Blow) -> None:
-        """Deal one blow, and bring back what it brought down."""
+        """Deal one blow, and restart what it stopped."""
         ways: Mapping[Blow, Callable[[], Awaitable[None]]] = {
             Blow.KILL: self._kill,
             Blow.FLUSH: self._flush,
@@ -130,7 +130,7 @@ class Siege:
         await self.site.start_sandbox()
 
     async def _count(self, owner: str) -> int:
-        """Count the messages in the hands of owners like this."""
+        """Count the messages held by owners like this."""
         counted = 0
 
         async def is_counted() -> bool:
@@ -147,7 +147,7 @@ class Siege:
 
 @dataclass(frozen=True, slots=True)
 class Toll:
-    """What the siege came to; `unlogged` were received without an attempt in the log."""
+    """The result of the siege; `unlogged` were received without an attempt in the log."""
 
     deliveries: int
     lost: int
@@ -157,7 +157,7 @@ class Toll:
 
 
 async def run(place: Place, *, n: int | None = None, seed: int = SEED, blows: Mapping[Blow, int] = OFTEN) -> Result:
-    """Send `n` messages (20,000) under attack; `blows` says for how many of them one falls."""
+    """Send `n` messages (20,000) under attack; `blows` says how many messages there are per blow."""
     messages = n or MESSAGES
     async with site.opened(place, own_database=_own_database) as opened:
         await opened.start_sandbox()
@@ -181,7 +181,7 @@ async def run(place: Place, *, n: int | None = None, seed: int = SEED, blows: Ma
 
 
 def plan(messages: int, chance: random.Random, blows: Mapping[Blow, int] = OFTEN) -> Sequence[tuple[int, Blow]]:
-    """Give blows by how many messages have come then, in this order."""
+    """Give the blows, in order, by how many messages have arrived before each."""
     marks = [
         (chance.randrange(messages * 85 // 100), blow)
         for blow, one_in in blows.items()
@@ -212,7 +212,7 @@ async def judge(audience: Audience, messages: int) -> Toll:
 
 
 def _own_database(settings: Settings) -> Servers:
-    """A PostgreSQL of the siege's own: yours is never restarted."""
+    """A PostgreSQL of the siege's own, so that yours is never restarted."""
     servers = embedded.ensure(settings)
     bootstrap.set_up(servers.admin_database_url, app_url=servers.database_url)
     return servers
@@ -234,7 +234,10 @@ async def _start(audience: Audience, messages: int) -> None:
 
 
 async def _progressed(audience: Audience, mark: int) -> None:
-    """Wait until so many messages have come, or none comes any more: then the next blow falls on the recovery."""
+    """Wait until this many messages have arrived.
+
+    If no more arrive, the next blow falls on the recovery.
+    """
     count, came_at = -1, monotonic()
 
     async def has() -> bool:

@@ -1,4 +1,4 @@
-"""Line charts as SVG, written by hand: they look the same in a report, on the site and on GitHub, and need nothing."""
+"""Line charts as SVG, written by hand: they look the same in a report, on the site and on GitHub, without a library."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -7,7 +7,7 @@ from html import escape
 
 WIDTH, HEIGHT = 860, 260
 LEFT, RIGHT, TOP, BOTTOM = 70, 20, 44, 36
-# Told apart by who sees no colours too: each has its own dashes. Okabe and Ito's palette.
+# Each curve has its own dashes too, for readers who see no colours. Okabe and Ito's palette.
 STROKES = (("#0072b2", ""), ("#d55e00", "7 4"), ("#009e73", "2 3"), ("#cc79a7", "10 3 2 3"), ("#000000", "1 5"))
 TICKS = 5
 
@@ -24,9 +24,9 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """Curves over one axis. `limit` is drawn as a line of its own; `is_log` spreads x by its powers of ten.
+    """Curves over one axis. `limit` is drawn as a line of its own; `is_log` makes the x axis logarithmic.
 
-    The axis of y reaches from 0 to `least_most` at least; `x_step` lies between the marks of x.
+    The y axis goes from 0 to at least `least_most`; `x_step` is the distance between marks on the x axis.
     """
 
     title: str

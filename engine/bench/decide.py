@@ -1,4 +1,4 @@
-"""How many people a second are decided, stored and mirrored, and how long one event's decision takes."""
+"""How many people a second are decided, stored and mirrored, and how long deciding for one event takes."""
 
 from time import perf_counter
 from typing import Any
@@ -15,7 +15,7 @@ from rules.errors import Conflict
 
 PEOPLE = 1_000_000
 GROWTH = 100
-# Batches that are timed, after a few that are not: a connection plans a statement anew the first five times.
+# Timed batches, after a few untimed ones: a connection plans a statement anew the first five times.
 BATCHES = 16
 WARM_UP = 6
 SINGLES = 300
@@ -26,7 +26,7 @@ _SQL = queries("bench_decide")
 
 
 def batches_among(people: int) -> int:
-    """Give how many batches one round among so many people decides: one less than there are, where there are two."""
+    """Give how many batches one round among this many people decides: one less than there are, if there are two."""
     return max(1, min(BATCHES + WARM_UP, people // BATCH - 1))
 
 
@@ -70,7 +70,7 @@ async def run(place: Place, *, n: int | None = None) -> Result:
 
 
 async def _people(bench: Bench, *, count: int, after: int) -> list[dict[str, Any]]:
-    """Give people for whom nothing is decided, after some history was written for them."""
+    """Give people for whom nothing is decided yet, after writing some history for them."""
     async with bench.db.transaction(bench.tenant_id) as conn:
         rows = await (await conn.execute(_SQL["undecided"], {"after": after, "count": count})).fetchall()
         await conn.execute(_SQL["history"], {"profile_ids": [row["profile_id"] for row in rows]})
@@ -79,7 +79,7 @@ async def _people(bench: Bench, *, count: int, after: int) -> list[dict[str, Any
 
 
 async def bulk(bench: Bench, *, batches: int, after: int) -> tuple[float, int]:
-    """Decide batches as a worker does, so many at once; gives seconds a person, and the last person's id."""
+    """Decide batches as a worker does, this many at once; gives seconds per person, and the last person's id."""
     people = [row["profile_id"] for row in await _people(bench, count=batches * BATCH, after=after)]
     batch_ids = await start(bench, people)
     warm = min(WARM_UP, batches // 2)
@@ -91,7 +91,7 @@ async def bulk(bench: Bench, *, batches: int, after: int) -> tuple[float, int]:
 
 
 async def _singles(bench: Bench, *, count: int, after: int) -> tuple[list[float], int]:
-    """Time an event's decision, from the event to the commit; gives milliseconds, ascending, and the last person."""
+    """Time deciding for single events, from event to commit; gives milliseconds, ascending, and the last person."""
     people = await _people(bench, count=count + WARM_UP, after=after)
     bench.place.say(f"deciding {count:,} people one by one")
     times = [await _single_ms(bench, row["ext_id"]) for row in people]

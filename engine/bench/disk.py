@@ -1,4 +1,4 @@
-"""A disk that is small enough to be filled: a tmpfs that holds PostgreSQL's data, where this process may mount one."""
+"""A disk small enough to be filled: a tmpfs that holds PostgreSQL's data, if this process may mount one."""
 
 import contextlib
 import os
@@ -13,13 +13,13 @@ from engine.embedded import Servers
 from engine.settings import Settings
 
 SIZE_MB = 320
-# What is left when it is filled: the rest of a WAL segment, and then nothing.
+# The space that is left after filling: the rest of a WAL segment, and then nothing.
 LEFT_MB = 4
 _MIB = 1024 * 1024
 
 
 def may_mount() -> bool:
-    """Whether a tmpfs can be mounted here: as root, and not in every container."""
+    """Whether a tmpfs can be mounted here: as root, but not in every container."""
     if os.geteuid() != 0:
         return False
     place = Path(tempfile.mkdtemp(prefix="leo-mount-"))
@@ -32,7 +32,7 @@ def may_mount() -> bool:
 
 @contextlib.contextmanager
 def mounted(place: Path, *, megabytes: int) -> Iterator[Path]:
-    """Mount a tmpfs of so many MB there; where this process may not, it is just a directory."""
+    """Mount a tmpfs of this many MB there; if this process may not, use a plain directory."""
     place.mkdir(exist_ok=True)
     _mount(place, megabytes)
     try:
@@ -42,14 +42,14 @@ def mounted(place: Path, *, megabytes: int) -> Iterator[Path]:
 
 
 class Small:
-    """The disk; it is mounted where the embedded PostgreSQL of some settings will put its data."""
+    """The disk, mounted where the embedded PostgreSQL of some settings will put its data."""
 
     def __init__(self) -> None:
         self._at: Path | None = None
 
     def own_database(self, settings: Settings) -> Servers:
         """Mount it, then make and start a PostgreSQL on it."""
-        settings.home.chmod(0o711)  # the account that runs PostgreSQL has to get there
+        settings.home.chmod(0o711)  # the account that runs PostgreSQL has to reach it
         self._at = settings.home / "postgres"
         self._at.mkdir()
         _mount(self._at, SIZE_MB)
@@ -58,7 +58,7 @@ class Small:
         return servers
 
     def fill(self) -> None:
-        """Leave almost nothing of it."""
+        """Leave almost no free space."""
         if self._at is None:
             return
         left = shutil.disk_usage(self._at).free - LEFT_MB * _MIB

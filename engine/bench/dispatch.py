@@ -1,4 +1,4 @@
-"""Deliveries a second: claimed, logged before the call and after it, the provider called over HTTP."""
+"""Deliveries a second: claimed, logged before and after the call, with the provider called over HTTP."""
 
 from time import perf_counter
 
@@ -11,11 +11,11 @@ from rules.errors import Conflict
 from rules.words import Channel, Lane
 
 MESSAGES = 20_000
-# So many go the baseline's way.
+# How many go the baseline's way.
 BASELINE_MESSAGES = 400
 LEAST_PER_S = 1_000.0
 MOST_RSS_MB = 300.0
-# A million messages at the least rate.
+# The time for a million messages at the lowest acceptable rate.
 LONGEST_S = 1_200.0
 BASELINE = "messages one by one: a claim, a call and a result each"
 
@@ -53,7 +53,7 @@ async def run(place: Place, *, n: int | None = None) -> Result:
 
 
 async def _one_by_one(audience: Audience, count: int) -> float:
-    """Give the seconds that so many messages take on their own."""
+    """Give the seconds that this many messages take one by one."""
     opened = audience.site
     adapters = Adapters.of(opened.settings)
     sent = 0
@@ -78,7 +78,7 @@ async def _one_by_one(audience: Audience, count: int) -> float:
 
 
 async def _send(opened: Site, audience: Audience) -> float:
-    """Let the worker send everything; gives the most memory that it held, in MB."""
+    """Let the worker send everything; gives its greatest memory use, in MB."""
     worker = opened.start_worker(Lane.BULK)
     await audience.settled(seconds=LONGEST_S)
     return track.most_memory_mb(worker)

@@ -1,7 +1,7 @@
-"""What chaos leaves out: the API killed while it is posted to, a slow network, a full disk, clocks that are wrong.
+"""What chaos leaves out: the API killed during posts, a slow network, a full disk, wrong clocks.
 
-Each is a campaign of its own on a site of its own, judged as chaos is: from the sandbox's record against the log. Where
-PostgreSQL is hurt it is one of the scenario's own.
+Each is a campaign of its own on a site of its own, judged as in chaos: from the sandbox's record against the log. If
+PostgreSQL is hurt, it is the scenario's own.
 """
 
 import asyncio
@@ -11,6 +11,7 @@ import signal
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
+from http import HTTPStatus
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -35,7 +36,7 @@ MESSAGES = 2_000
 SEED = 20_263
 EVENT = "cart_abandoned"
 KILLS, AT_ONCE, LONGEST_S = 5, 8, 300.0
-# A worker in another city behind a bad line.
+# A worker in another city on a bad line.
 DELAY_S, BYTES_PER_S, STALL_S = 0.02, 500_000.0, 4.0
 FAKETIME = "*/faketime/libfaketime.so.1"
 AHEAD, BEHIND = "+1h", "-1h"
@@ -46,7 +47,7 @@ Scenario = Callable[[Place, int], Awaitable[Toll | None]]
 
 
 async def run(place: Place, *, n: int | None = None) -> Result:
-    """Do each in turn with `n` messages (2,000); what cannot be done on this host is left out and said."""
+    """Do each in turn with `n` messages (2,000); what cannot be done on this host is left out, and that is reported."""
     messages = n or MESSAGES
     tolls: dict[str, Toll] = {}
     left_out: list[str] = []
@@ -91,7 +92,7 @@ def _is_clean(toll: Toll) -> bool:
 
 
 async def api_killed(place: Place, messages: int) -> Toll:
-    """Post an event of each person, with a key, and post it again where no answer came; meanwhile the API is killed."""
+    """Post an event of each person, with a key, and repeat the post if no answer came; meanwhile the API is killed."""
     async with site.opened(place) as opened:
         await opened.start_sandbox()
         url = await opened.start_api()
@@ -129,8 +130,8 @@ async def api_killed(place: Place, messages: int) -> Toll:
 
 
 async def slow_network(place: Place, messages: int) -> Toll:
-    """Send through lines to PostgreSQL, Redis and the provider that are slow, narrow and at times dead."""
-    # The line to the provider is inside for the guard of outgoing calls, and not the sandbox's own address.
+    """Send through connections to PostgreSQL, Redis and the provider that are slow, narrow and sometimes dead."""
+    # To the guard of outgoing calls, the proxy to the provider is an inside address, and not the sandbox's own.
     inside = replace(place, settings=place.settings.model_copy(update={"allowed_hosts": LOOPBACK}))
     async with site.opened(inside) as opened:
         await opened.start_sandbox()
@@ -158,7 +159,7 @@ async def slow_network(place: Place, messages: int) -> Toll:
 
 
 async def disk_full(place: Place, messages: int) -> Toll | None:
-    """Fill the disk of PostgreSQL in the middle, see that it stops, make room, start it again."""
+    """Fill the disk of PostgreSQL in the middle, see that it stops, free space, and start it again."""
     if not disk.may_mount():
         return None
     made = disk.Small()
@@ -202,7 +203,7 @@ async def clocks_wrong(place: Place, messages: int) -> Toll | None:
 
 
 def faketime() -> Path | None:
-    """Find the library that gives a process another clock: Debian's package libfaketime."""
+    """Find the library that gives a process a different clock: Debian's package libfaketime."""
     return next(iter(sorted(Path("/usr/lib").glob(FAKETIME))), None)
 
 
@@ -229,7 +230,7 @@ async def start_all(audience: Audience) -> None:
 
 
 async def _posted(client: HttpClient, url: str, key: str, number: int) -> None:
-    """Post the event until it is taken, as a shop's own system would: under the same key."""
+    """Post the event until it is accepted, as a shop's own system would: with the same key."""
     event = {"type": EVENT, "profile": f"customer-{number}", "attributes": {"number": number}}
     headers = {**JSON, "Authorization": f"Bearer {key}", "Idempotency-Key": f"event-{number}"}
     while True:
@@ -238,7 +239,7 @@ async def _posted(client: HttpClient, url: str, key: str, number: int) -> None:
         except ProviderError:
             await asyncio.sleep(0.1)
             continue
-        if answer.status == 202:  # noqa: PLR2004 - accepted
+        if answer.status == HTTPStatus.ACCEPTED:
             return
         await asyncio.sleep(0.2)
 
@@ -276,7 +277,7 @@ async def _come(opened: Site, mark: int) -> None:
 
 
 async def _stuck(opened: Site, audience: Audience) -> None:
-    """Wait until the database takes nothing any more."""
+    """Wait until the database accepts nothing any more."""
 
     async def is_stuck() -> bool:
         try:

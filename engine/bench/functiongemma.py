@@ -1,4 +1,4 @@
-"""Choosing one of twelve calls with FunctionGemma's true shape, and the same remembered; nothing is said of quality."""
+"""Choosing one of twelve calls in FunctionGemma's shape, and remembered choices; this says nothing about quality."""
 
 import asyncio
 import dataclasses
@@ -44,7 +44,7 @@ _LIKES = (
 
 
 async def run(place: Place, *, n: int | None = None) -> Result:
-    """Ask `n` questions (40) about different people, the prefix warm; times in s, a remembered one's in ms."""
+    """Ask `n` questions (40) about different people, with a warm prefix; times in s, of remembered ones in ms."""
     asked = [_question(number) for number in range(n or QUESTIONS)]
     with tempfile.TemporaryDirectory(prefix="leo_bench_") as directory:
         place.say("writing a model of FunctionGemma's shape")
@@ -86,7 +86,7 @@ async def run(place: Place, *, n: int | None = None) -> Result:
 
 
 def _question(number: int) -> Question:
-    """Ask about somebody on four channels with three messages, less one: twelve calls, with doing nothing."""
+    """Ask about a person on four channels with three messages each, less one: twelve calls, including doing nothing."""
     channels = (Channel.EMAIL, Channel.ZALO_OA, Channel.TELEGRAM, Channel.APP_PUSH)
     offered = [(channel, 1, key, 1) for channel in channels for key in ("tet_offer", "new_arrivals", "come_back")][:11]
     facts = Facts(
@@ -122,7 +122,7 @@ def _words(asked: Sequence[Question]) -> list[str]:
 
 
 def _choose(model: FunctionGemma, asked: Sequence[Question]) -> tuple[list[float], Answer]:
-    """Choose for each, the prefix read before; seconds, ascending, and the last answer."""
+    """Choose for each, with the prefix read before; gives seconds, ascending, and the last answer."""
     answer = model.choose(asked[-1], within_s=WITHIN_S)
     times = []
     for one in asked:
@@ -133,7 +133,7 @@ def _choose(model: FunctionGemma, asked: Sequence[Question]) -> tuple[list[float
 
 
 def _speeds(model: FunctionGemma, asked: Question) -> tuple[float, float]:
-    """Give the tokens a second of a prompt that is read, and of tokens that come one after another."""
+    """Give tokens a second for reading a prompt, and for generating tokens one after another."""
     other = dataclasses.replace(asked, instructions=f"{asked.instructions} Again.", calls=asked.calls[:1])
     written = prompt(other.tools, other.instructions, other.context)
     tokens = model.context.vocabulary.encode((*written.prefix, *written.suffix))
@@ -168,7 +168,7 @@ def _clear(model: FunctionGemma) -> None:
 
 
 async def _look_up(place: Place, answer: Answer) -> float:
-    """Look one answer up among 10,000, from asking for a connection to the end; the median, in ms."""
+    """Look one answer up among 10,000, starting with asking for a connection; the median, in ms."""
     tenant_id = uuid4()
     kept = {number.to_bytes(32): Remembered(Arbiter.FUNCTIONGEMMA, answer) for number in range(REMEMBERED)}
     times = []

@@ -1,7 +1,7 @@
 """What a unit of each kind of work costs among few people and among many, and what it takes on disk, in one tenant.
 
-The people grow; at each size the same work is done: some are taken from the CDP, everybody is frozen, some are decided
-for and written to, and their journeys are read.
+The number of people grows; at each size the same work is done: some are imported from the CDP, everybody is frozen,
+some are decided for and written to, and their journeys are read.
 """
 
 import asyncio
@@ -33,13 +33,13 @@ from rules.errors import Conflict
 from rules.words import Channel, Lane
 
 KINDS = ("sync", "snapshot", "decide", "dispatch", "trace")
-# People written by one statement.
+# People written per statement.
 PART = 50_000
 PAGES, PAGE = 30, 100
-# Batches that are timed, after some that are not: a connection plans a statement anew the first five times.
+# Timed batches, after some untimed ones: a connection plans a statement anew the first five times.
 BATCHES, WARM_UP = 8, 4
 TRACES, TRACE_WARM_UP = 200, 30
-# Freezing everybody is done so often, the fewer the oftener.
+# How often everybody is frozen: the fewer people, the more often.
 ROUNDS = 5
 _SIZES = {"k": 1_000, "m": 1_000_000, "": 1}
 _SQL = queries("bench_scale")
@@ -47,7 +47,7 @@ _SQL = queries("bench_scale")
 
 @dataclass(frozen=True, slots=True)
 class Costs:
-    """Microseconds of one unit among so many people: a person taken, frozen, decided for, a message, a journey."""
+    """Microseconds per unit at this size: a person imported, frozen, decided for, a message, a journey."""
 
     people: int
     us: dict[str, float]
@@ -55,7 +55,7 @@ class Costs:
 
 @dataclass(frozen=True, slots=True)
 class Bytes:
-    """What one more person, decision and message take on disk, with indexes; and how much of it is the graph's."""
+    """What one more person, decision and message take on disk, with indexes; and the graph's share of it."""
 
     profile: float
     profile_graph: float
@@ -67,7 +67,7 @@ class Bytes:
 
 @dataclass(slots=True)
 class _Field:
-    """The tenant in which people grow."""
+    """The tenant in which the number of people grows."""
 
     site: Site
     audience: Audience
@@ -77,11 +77,11 @@ class _Field:
     people: int = 0
     after: int = 0
     decided: list[str] = field(default_factory=list)
-    """Whom the last run was for."""
+    """The people of the last run."""
 
 
 async def measure(site: Site, *, sizes: Sequence[int], bench: Bench) -> tuple[list[Costs], Bytes]:
-    """Measure among each of `sizes` people, ascending; `bench` says where, and its tenant is replaced."""
+    """Measure at each of `sizes` people, ascending; `bench` says where, and its tenant is replaced."""
     audience = await campaign.made(site, "growth", Channel.TELEGRAM, trigger="never")
     async with cdp.opened(len(sizes) * PAGES * PAGE) as url:
         place = await _place(site, audience, bench, url)
@@ -129,7 +129,7 @@ async def _costs(place: _Field, people: int) -> Costs:
         "snapshot": await _snapshot_us(place),
         "decide": await _decide_us(place),
     }
-    # What autovacuum does within a minute: else both are planned for tables that were empty.
+    # What autovacuum does within a minute; otherwise both are planned for tables that were empty.
     campaign.vacuum(place.site.servers.admin_database_url)
     us["dispatch"] = await _dispatch_us(place)
     campaign.vacuum(place.site.servers.admin_database_url)
@@ -161,7 +161,7 @@ async def _snapshot_us(place: _Field) -> float:
 
 
 async def _decide_us(place: _Field) -> float:
-    """Decide for the next people; their messages stay queued for the next measure."""
+    """Decide for the next people; their messages stay queued for the next measurement."""
     count = min((BATCHES + WARM_UP) * BATCH, place.people // 2)
     batch_ids = await _run(place, count)
     warm = min(WARM_UP, len(batch_ids) - 1)
@@ -178,7 +178,7 @@ async def _run(place: _Field, count: int) -> Sequence[int]:
 
 
 async def _dispatch_us(place: _Field) -> float:
-    """Send all that is queued, as many claims abreast as a bulk worker sends; gives what a message takes."""
+    """Send everything that is queued, with as many parallel claims as a bulk worker; gives the time per message."""
     adapters = Adapters.of(place.site.settings)
     sent = 0
 
@@ -223,7 +223,7 @@ async def _one_trace_us(place: _Field, ext_id: str) -> float:
 
 
 async def _bytes(place: _Field, one_profile: tuple[float, float]) -> Bytes:
-    """Decide for more people, then send to them, and see how the files grow."""
+    """Decide for more people, then send to them, and measure how the files grow."""
     count = min(20_000, place.people // 4)
     begun = _sizes(place.site)
     await decide_all(place.bench, await _run(place, count), least=1)
@@ -235,20 +235,20 @@ async def _bytes(place: _Field, one_profile: tuple[float, float]) -> Bytes:
 
 
 def _sizes(site: Site) -> tuple[int, int]:
-    """Bytes of tables and of graphs now."""
+    """Give the present bytes of tables and of graphs."""
     with admin(site.servers.admin_database_url) as connection:
         row: Any = connection.execute(_SQL["sizes"]).fetchone()
     return int(row[0]), int(row[1])
 
 
 def _each(before: tuple[int, int], after: tuple[int, int], count: int) -> tuple[float, float]:
-    """Bytes of each in all, and the graph's share of it."""
+    """Give the bytes per item in total, and the graph's share of them."""
     tables, graph = ((now - then) / count for then, now in zip(before, after, strict=True))
     return tables + graph, graph
 
 
 def figures(costs: Sequence[Costs], found: Bytes) -> dict[str, float]:
-    """Give what was measured as figures of a benchmark, growth as the cost at the largest over the smallest."""
+    """Give the measurements as a benchmark's figures; growth is the cost at the largest size over the smallest."""
     least, most = costs[0], costs[-1]
     grown = {f"growth_{kind}": most.us[kind] / least.us[kind] for kind in KINDS}
     each = {f"{kind}_us_{size(one.people)}": one.us[kind] for kind in KINDS for one in costs}
@@ -257,7 +257,7 @@ def figures(costs: Sequence[Costs], found: Bytes) -> dict[str, float]:
 
 
 def size_of(name: str, kind: str) -> int:
-    """Give the people of a figure such as decide_us_10k; raises ValueError where it names none."""
+    """Give the number of people in a figure's name such as decide_us_10k; raises ValueError if there is none."""
     found = re.fullmatch(rf"{kind}_us_(\d+)([km]?)", name)
     if found is None:
         raise ValueError(f"{name} has no size")

@@ -1,4 +1,4 @@
-"""What sealing costs beside deciding, and how many records a second are recomputed."""
+"""What sealing costs in comparison with deciding, and how many records a second are recomputed."""
 
 from time import perf_counter
 
@@ -9,7 +9,7 @@ from engine.db import Database
 from engine.pause import seldom_collected
 
 PEOPLE = 20_000
-# Deciding leaves so many records of a person, at most: a decision and a delivery. What came before is sealed too.
+# Deciding leaves at most this many records per person: a decision and a delivery. Earlier ones are sealed too.
 RECORDS = 2
 MOST_SHARE = 0.10
 LEAST_VERIFY_PER_S = 50_000.0

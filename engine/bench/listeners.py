@@ -1,4 +1,4 @@
-"""Windows that visitors hold open on a web site: what hundreds of idle ones cost, and how soon a message is there."""
+"""Windows that visitors keep open on a web site: what hundreds of idle ones cost, and how soon a message appears."""
 
 import asyncio
 import contextlib
@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
 from urllib.parse import quote, urlsplit
 from uuid import uuid4
 
@@ -30,11 +31,11 @@ from rules.errors import Conflict, Unavailable
 LISTENERS = 500
 MESSAGES = 200
 PER_S = 20
-# As long as it takes until each has looked once by itself.
+# Long enough for each to have looked once by itself.
 IDLE_S = SELDOM_S
-# A smaller run is a shorter look; what the system tells of processor time comes in ticks.
+# A smaller run is measured for a shorter time; the system reports processor time in ticks.
 LEAST_IDLE_S, TICK_S = 2.0, 0.01
-# Their first looks are over, and all of them are known to Redis.
+# By then their first looks are over, and Redis knows all of them.
 SETTLE_S = 3.0
 LONGEST_S = 60.0
 KEY = "the_key_of_a_benchmark_0123456789abcdef"
@@ -44,7 +45,7 @@ MOST_P99_MS, LEAST_RATIO = 100.0, 5.0
 
 @dataclass(frozen=True, slots=True)
 class _Measured:
-    """`cores`: what the idle windows keep busy of API and PostgreSQL; `ms`: how late messages were, ascending."""
+    """`cores`: how many cores of API and PostgreSQL idle windows keep busy; `ms`: how late messages were, ascending."""
 
     cores: float
     ms: Sequence[float]
@@ -116,7 +117,7 @@ class _Windows:
         self._shown: dict[str, float] = {}
 
     async def hold(self, token: str, opened: asyncio.Event) -> None:
-        """Read one window's stream as a browser does, until it ends; raises Unavailable where it is refused."""
+        """Read one window's stream as a browser does, until it ends; raises Unavailable if it is refused."""
         place = urlsplit(self._url)
         reader, writer = await asyncio.open_connection(place.hostname, place.port)
         try:
@@ -133,7 +134,7 @@ class _Windows:
             writer.close()
 
     async def late(self, messages: int) -> list[float]:
-        """Post so many messages, each to one of the visitors; gives their milliseconds on the way, ascending."""
+        """Post this many messages, each to one of the visitors; gives their milliseconds on the way, ascending."""
         chance = random.Random(SEED)  # noqa: S311 - whose turn it is, no secret
         client = HttpClient(egress=ANYWHERE, connections=50)
         posted: dict[str, float] = {}
@@ -160,13 +161,13 @@ class _Windows:
         body = json.dumps({"event_id": event_id, "address": address, "subject": None, "text": text, "link": None})
         signed = signature.sign(Secret(KEY), timestamp=int(time.time()), body=body.encode())
         answer = await client.post(f"{self._url}{self._path}/messages", body.encode(), {**JSON, **signed})
-        if answer.status != 201:  # noqa: PLR2004 - kept now
+        if answer.status != HTTPStatus.CREATED:
             raise Conflict(f"A message was answered {answer.status}.", remedy="Run it again and report it.")
 
 
 @asynccontextmanager
 async def _windows(url: str, inbox: Inbox, path: str, listeners: int) -> AsyncIterator[_Windows]:
-    """Hold the windows of as many visitors open while the block runs."""
+    """Hold as many visitors' windows open while the block runs."""
     windows = _Windows(url, path, listeners)
     expires_at = datetime.now(UTC) + timedelta(hours=1)
     opened = [asyncio.Event() for _ in range(listeners)]

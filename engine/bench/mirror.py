@@ -1,7 +1,7 @@
-"""What the graph mirror costs a writer: the same upserts by turns with the mirror on and with only its triggers off.
+"""What the graph mirror costs a writer: the same upserts alternately with the mirror and with its triggers off.
 
-Each side has a tenant of its own, because rows that were written with the mirror off are not in the graph. Both tenants
-live in the same tables, under the same indexes, and the sides take turns within one run.
+Each side has a tenant of its own, because rows written with the mirror off are not in the graph. Both tenants are in
+the same tables with the same indexes, and the sides take turns within one run.
 """
 
 from collections.abc import Iterator
@@ -20,9 +20,9 @@ from rules.errors import Conflict
 
 BATCH = 1000
 BATCHES = 5
-# Eleven medians on each side: a checkpoint in the middle of one round does not move them.
+# Eleven rounds on each side, so that a checkpoint during one of them does not move the median.
 ROUNDS = 11
-# So many people are then written one by one: what an event does.
+# People who are then written one by one, as an event does.
 ONES = 400
 LEAST_RATIO = 0.5
 BASELINE = "the same upserts into the same tables and indexes with only the mirror's triggers off"
@@ -31,7 +31,7 @@ _CITIES = ("Hà Nội", "Đà Nẵng", "Huế", "Cần Thơ", "TP. Hồ Chí Min
 
 
 async def run(place: Place, *, n: int | None = None) -> Result:
-    """Upsert about `n` profiles (55,000) on each side, half of them new; give the medians of the rounds of both."""
+    """Upsert about `n` profiles (55,000) on each side, half of them new; give the medians of both sides' rounds."""
     batch = BATCH if n is None else max(2, n // (BATCHES * ROUNDS))
     mirrored, bare = uuid4(), uuid4()
     rates: dict[UUID, list[float]] = {mirrored: [], bare: []}
@@ -39,7 +39,7 @@ async def run(place: Place, *, n: int | None = None) -> Result:
     async with Database.open(place.admin_url, place.settings) as db:
         await _make_tenant(db, mirrored, "mirrored")
         await _make_tenant(db, bare, "bare")
-        # The first round of each warms caches and plans and is not counted.
+        # The first round of each side warms caches and plans, and is not counted.
         for number in range(-1, ROUNDS):
             order = (mirrored, bare) if number % 2 else (bare, mirrored)
             for tenant_id in order:
@@ -71,7 +71,7 @@ async def _make_tenant(db: Database, tenant_id: UUID, slug: str) -> None:
 
 
 async def _round(db: Database, tenant_id: UUID, *, number: int, batch: int) -> float:
-    """Give profiles a second: half of each batch is new, half was new in the round before."""
+    """Give profiles a second; half of each batch is new, and the other half was new in the round before."""
     documents = [Jsonb(_profiles(number, place, batch)) for place in range(BATCHES)]
     started = perf_counter()
     for document in documents:
@@ -81,7 +81,7 @@ async def _round(db: Database, tenant_id: UUID, *, number: int, batch: int) -> f
 
 
 async def _one_by_one(db: Database, tenant_id: UUID, *, number: int, most: int) -> float:
-    """Change people who are there, one a statement, in a way that the graph shows: the median in microseconds."""
+    """Change existing people, one per statement, in a way that shows in the graph: the median in microseconds."""
     times = []
     changed = "active" if number % 2 else "deleted"
     async with db.transaction(tenant_id) as connection:
@@ -128,7 +128,7 @@ def _triggers(admin_url: str, *, are_off: bool) -> Iterator[None]:
 
 
 async def _check(db: Database, tenant_id: UUID, graph: str, *, has_vertices: bool) -> None:
-    """Refuse a figure whose sides did not do what they are named after."""
+    """Refuse a figure whose sides did not do what their names say."""
     statement = cast("Any", queries("bench")["vertex_count"].replace("{graph}", graph))
     async with db.transaction(tenant_id) as connection:
         row = await (await connection.execute(statement)).fetchone()

@@ -1,7 +1,7 @@
-"""Workers as if on hosts of their own: each in a network namespace that reaches the servers over a bridge alone.
+"""Workers as if on hosts of their own: each in a network namespace that reaches the servers only over a bridge.
 
-The bridge's addresses are those that are set aside for benchmarks (RFC 2544), so no real host has one. It needs root
-and `ip` on Linux. Names carry the number of the process that made them: what a killed one left is removed by the next.
+The bridge's addresses are reserved for benchmarks (RFC 2544), so no real host has one. It needs root and `ip` on Linux.
+Names contain the number of the process that made them, so that what a killed process left is removed by the next.
 """
 
 import os
@@ -28,7 +28,7 @@ BRIDGE_ADDRESS = "198.18.77.1"
 _NETWORK, _WORKER = "198.18.77.0/24", "198.18.77.{}/24"
 _FIRST_WORKER = 10
 _WAIT_S = 10.0
-# leo-PID of a bridge, leo-PID-NUMBER of a namespace.
+# leo-PID for a bridge, leo-PID-NUMBER for a namespace.
 _NAMED = re.compile(r"\bleo-(?P<pid>\d+)(?:-\w+)?\b")
 _URLS = ("LEO_DATABASE_URL", "LEO_REDIS_URL")
 _SQL = queries("bench_scale")
@@ -36,7 +36,7 @@ _SQL = queries("bench_scale")
 
 @dataclass(frozen=True, slots=True)
 class Hosts:
-    """Namespaces by number, made for one measurement; `before` is what a program's arguments begin with there."""
+    """Namespaces by number, made for one measurement; `before` is the start of a program's arguments in it."""
 
     names: Sequence[str]
 
@@ -45,7 +45,7 @@ class Hosts:
 
 
 def are_allowed() -> bool:
-    """Whether namespaces can be made here: as root, with `ip` on PATH, and the system lets us."""
+    """Whether namespaces can be made here: as root, with `ip` on PATH, if the system allows it."""
     if os.geteuid() != 0 or shutil.which("ip") is None:
         return False
     name = f"{_own()}-try"
@@ -55,7 +55,7 @@ def are_allowed() -> bool:
 
 @contextmanager
 def made(count: int) -> Iterator[Hosts]:
-    """Make a bridge and so many namespaces on it, and remove all of it afterwards; raises Unavailable."""
+    """Make a bridge with this many namespaces, and remove all of it afterwards; raises Unavailable."""
     remove_stale()
     bridge, names = _own(), [f"{_own()}-{number}" for number in range(count)]
     try:
@@ -71,14 +71,14 @@ def made(count: int) -> Iterator[Hosts]:
             _ip("-n", name, "link", "set", "eth0", "up")
         yield Hosts(names)
     finally:
-        # A namespace takes its end of the cable along, and that takes the other.
+        # Removing a namespace removes its end of the cable, and with it the other end.
         for name in names:
             _ip("netns", "del", name, is_tried=True)
         _ip("link", "del", bridge, is_tried=True)
 
 
 def remove_stale() -> None:
-    """Remove the namespaces and bridges of processes that were killed: another bridge has their address."""
+    """Remove namespaces and bridges of killed processes, because a bridge they left has our address."""
     for kind in ("netns", "link"):
         for found in _NAMED.finditer(_told(kind)):
             if not Path("/proc", found["pid"]).exists():
@@ -90,9 +90,9 @@ def _own() -> str:
 
 
 def own_database(settings: Settings) -> Servers:
-    """Start a PostgreSQL of the benchmark's own that listens on the bridge too, by password as everywhere.
+    """Start a PostgreSQL of the benchmark's own that also listens on the bridge, with passwords as everywhere.
 
-    The bridge has to be there. Yours is never changed.
+    The bridge has to exist. Yours is never changed.
     """
     servers = embedded.ensure(settings)
     bootstrap.set_up(servers.admin_database_url, app_url=servers.database_url)
@@ -116,7 +116,7 @@ async def redis_on_bridge(site: Site) -> None:
 
 
 def moved(part: Part, hosts: Hosts, number: int) -> Part:
-    """Give a part as it runs in a namespace, with the servers under the bridge's address."""
+    """Give a part as it runs in a namespace, with the servers at the bridge's address."""
     environment = {
         name: value.replace(f"@{LOOPBACK}:", f"@{BRIDGE_ADDRESS}:") if name in _URLS else value
         for name, value in part.environment.items()
@@ -134,7 +134,7 @@ def _ip(*arguments: str, is_tried: bool = False) -> bool:
 
 
 def _told(kind: str) -> str:
-    """Give what there is of a kind."""
+    """Give what exists of a kind."""
     words = ("netns", "list") if kind == "netns" else ("-brief", "link", "show", "type", "bridge")
     argv = ["ip", *words]
     return subprocess.run(argv, capture_output=True, text=True, check=False, timeout=_WAIT_S).stdout  # noqa: S603 - ours

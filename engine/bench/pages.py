@@ -16,7 +16,7 @@ MOST_FIRST_PAINT_MS = 1_000.0
 MOST_JOURNEY_MS = 300.0
 MOST_EXPAND_MS = 100.0
 SEED = 20_262
-# Looks at each frame until something is there; the times are the page's own.
+# Looks at each frame until something is visible; the times are the page's own.
 _UNTIL = """
 const until = (find) => new Promise((done, fail) => {
   const end = performance.now() + 20000;
@@ -92,7 +92,10 @@ async def run(place: Place, *, n: int | None = None) -> Result:
 
 
 async def _first_paint(page: browser.Page, url: str) -> float:
-    """Load the console as if for the first time, and give when something was seen; raises Misconfigured unbuilt."""
+    """Load the console as if for the first time; give when something was visible.
+
+    Raises Misconfigured if it is not built.
+    """
     await page.call("Network.clearBrowserCache")
     await page.call("Page.navigate", url="about:blank")
     await page.call("Page.navigate", url=f"{url}/#/people")

@@ -1,4 +1,4 @@
-"""A slow network: a TCP proxy on loopback that lets all through late, little at a time, or for a while not at all."""
+"""A slow network: a TCP proxy on loopback that forwards everything late, slowly, or for a while not at all."""
 
 import asyncio
 import contextlib
@@ -13,7 +13,7 @@ _PART = 16_384
 
 @dataclass(slots=True)
 class Proxy:
-    """What is between two hosts: `delay_s` each way, `bytes_per_s` of each connection and direction."""
+    """What is between two hosts: `delay_s` each way, `bytes_per_s` per connection and direction."""
 
     port: int
     delay_s: float
@@ -22,7 +22,7 @@ class Proxy:
     connections: int = 0
 
     async def stall(self, seconds: float) -> None:
-        """Let nothing through for a while; what was sent meanwhile comes afterwards."""
+        """Forward nothing for a while; what is sent meanwhile arrives afterwards."""
         self.flows.clear()
         await asyncio.sleep(seconds)
         self.flows.set()
@@ -41,7 +41,7 @@ class Proxy:
 async def between(
     target_port: int, *, delay_s: float, bytes_per_s: float, host: str = LOOPBACK
 ) -> AsyncIterator[Proxy]:
-    """Listen on a free port and lead to another one, of this host if none is named."""
+    """Listen on a free port and forward to another one, on this host if none is named."""
     proxy = Proxy(0, delay_s, bytes_per_s)
     proxy.flows.set()
 
@@ -52,7 +52,7 @@ async def between(
         except OSError:
             writer.close()
             return
-        # Cut with the proxy in the middle of everything: nobody is left to tell.
+        # Cut together with the proxy in the middle of everything: nobody is left to tell.
         with contextlib.suppress(asyncio.CancelledError):
             await asyncio.gather(proxy.pump(reader, far_writer), proxy.pump(far_reader, writer))
 

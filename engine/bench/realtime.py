@@ -1,10 +1,11 @@
-"""From an event posted to the API until the provider is called, at a steady rate, while a bulk campaign runs."""
+"""From posting an event to the API until the provider is called, at a steady rate, while a bulk campaign runs."""
 
 import asyncio
 import json
 import random
 import time
 from collections.abc import Mapping, Sequence
+from http import HTTPStatus
 
 from channels.contract import ProviderError
 from channels.egress import ANYWHERE
@@ -20,7 +21,7 @@ from rules.words import Channel, Lane, RunKind
 
 PEOPLE = 50_000
 PER_S = 50
-# Of so many people in the bulk campaign one has an event meanwhile, and so many events come before it starts.
+# One in this many people of the bulk campaign has an event meanwhile; and this many events come before it starts.
 PEOPLE_FOR_ONE = 33
 WARM_UP, QUIET = 100, 300
 MOST_P99_MS = 150.0
@@ -34,7 +35,7 @@ _SQL = queries("bench_act")
 
 
 async def run(place: Place, *, n: int | None = None) -> Result:
-    """Post events of people of whom `n` (50,000) are being sent a campaign; times in ms, rates a second."""
+    """Post events of people while `n` (50,000) are being sent a campaign; times in ms, rates per second."""
     people = n or PEOPLE
     events = max(PER_S, people // PEOPLE_FOR_ONE)
     chance = random.Random(SEED)  # noqa: S311 - whose turn it is, no secret
@@ -86,7 +87,7 @@ async def run(place: Place, *, n: int | None = None) -> Result:
 
 
 class _Shop:
-    """Posts events of people at a steady rate, whatever becomes of the ones before."""
+    """Posts events of people at a steady rate, whatever becomes of the earlier ones."""
 
     def __init__(self, opened: Site, url: str, key: str, people: int, chance: random.Random) -> None:
         self._site = opened
@@ -97,7 +98,7 @@ class _Shop:
         self._posted: dict[int, float] = {}
 
     async def post(self, count: int) -> Sequence[float]:
-        """Post so many; gives the milliseconds from each post to its call of the provider, ascending."""
+        """Post this many; gives the milliseconds from each post to its call of the provider, ascending."""
         client = HttpClient(egress=ANYWHERE, connections=200, total_timeout_s=LONGEST_S)
         numbers = range(len(self._posted), len(self._posted) + count)
         began = time.monotonic()
@@ -127,7 +128,7 @@ class _Shop:
             answer = await client.post(f"{self._url}/events", json.dumps(event).encode(), headers)
         except ProviderError as error:
             raise Conflict(f"Event {number} was not taken: {error}.", remedy="Run it again and report it.") from error
-        if answer.status != 202:  # noqa: PLR2004 - accepted
+        if answer.status != HTTPStatus.ACCEPTED:
             raise Conflict(f"Event {number} was answered {answer.status}.", remedy="Run it again and report it.")
 
     def _called(self) -> dict[int, float]:

@@ -1,8 +1,8 @@
-"""Taking people as the public leo-activation does at 3d1e73c: pages of two by offset, a statement for each person.
+"""Importing people as the public leo-activation does at 3d1e73c: pages of two by offset, a statement per person.
 
-Re-enacted from what is known of it, with python-arango, pydantic and psycopg as it uses them: two models of each
-person, thirteen lists written as JSON, one commit at the end. Left out are its log line for each person, and the query
-by which it finds the segment's name again with every page.
+Re-enacted from what is known about it, with python-arango, pydantic and psycopg as it uses them: two models of each
+person, thirteen lists written as JSON, one commit at the end. Its log line for each person is left out, and so is the
+query by which it looks up the segment's name with every page.
 """
 
 import re
@@ -26,7 +26,7 @@ from engine.db import admin
 from engine.queries import queries
 
 PAGE = 2
-# "Active Visitor Profile", which most of the generated people are in: a third.
+# "Active Visitor Profile", which a third of the generated people are in, more than in any other.
 SEGMENT = "0XctiveVisitorProfile1"
 _PHONE = re.compile(r"\+?[0-9]{7,15}")
 _SQL = queries("bench_sync")
@@ -52,9 +52,9 @@ class _Touchpoint(BaseModel):
 
 
 class _Contact(BaseModel):
-    """What both models hold; a phone number of another form becomes none, and so does every mail address.
+    """What both models have; a phone number of another form becomes None, and so does every mail address.
 
-    Its model makes an address by calling pydantic's EmailStr, which takes no argument, and reads the error as a bad
+    Its model makes an address by calling pydantic's EmailStr, which takes no argument, and mistakes the error for a bad
     address.
     """
 
@@ -141,7 +141,7 @@ _FIELDS = {
 
 
 class _Http(DefaultHTTPClient):
-    """Without a look through the environment for proxies, which costs by how many variables are in it."""
+    """Without looking for proxies in the environment, whose cost depends on the number of variables there."""
 
     def create_session(self, host: str) -> Any:
         session = super().create_session(host)
@@ -156,7 +156,7 @@ def prepare(connection: Connection[tuple[Any, ...]]) -> None:
 
 
 def take(url: str, admin_url: str, *, most: int) -> float:
-    """Take at most so many people into the table that `prepare` has made; gives people a second."""
+    """Import at most this many people into the table that `prepare` made; gives people a second."""
     taken = 0
     started = perf_counter()
     with admin(admin_url) as connection:

@@ -1,7 +1,7 @@
-"""What more workers bring, what limits them, and what a unit of work costs as people grow a hundredfold.
+"""What more workers bring, what limits them, and what a unit of work costs while people grow a hundredfold.
 
-Workers are processes of their own on one PostgreSQL and one Redis. The job is the whole one: a bulk run started, its
-people decided for and their messages sent, until the last result is written.
+Workers are processes of their own on one PostgreSQL and one Redis. The job is complete: a bulk run is started, its
+people are decided for and their messages sent, until the last result is written.
 """
 
 import math
@@ -25,11 +25,11 @@ from rules.words import Channel, Lane, RunKind
 PEOPLE = 1_000_000
 GROWTH = 100
 WORKERS = (1, 2, 4)
-# People of one run, and those of one whose provider takes its time.
+# The people of one run, and of one with a slow provider.
 RUN_PEOPLE, SLOW_PEOPLE = 50_000, 6_000
-# Where less is asked for, one in so many of the people.
+# For a smaller `n`, one in this many of its people.
 RUN_SHARE = 20
-# A provider across the sea; the emulator's own answer takes a millisecond.
+# The answer time of a provider overseas; the emulator's own answer takes a millisecond.
 SLOW_S = 0.4
 LONGEST_S = 600.0
 LEAST_GAIN = 1.6
@@ -40,7 +40,7 @@ _SQL = queries("bench_scale")
 
 @dataclass(frozen=True, slots=True)
 class Throughput:
-    """People a second, from the run's start to the last result, with so many workers; and who used what meanwhile."""
+    """People a second, from the run's start to the last result, with this many workers; and who used what meanwhile."""
 
     workers: int
     per_s: float
@@ -65,14 +65,14 @@ async def run(place: Place, *, n: int | None = None) -> Result:
 
 @asynccontextmanager
 async def _opened(place: Place) -> AsyncIterator["Scale"]:
-    """Open a site whose workers are in namespaces of their own, or beside each other where none can be made."""
+    """Open a site whose workers are in namespaces of their own, or next to each other if none can be made."""
     if not namespaces.are_allowed():
         async with site.opened(place) as opened:
             await opened.start_sandbox()
             yield Scale(place, opened, None)
         return
     with namespaces.made(max(WORKERS)) as hosts:
-        # The bridge between our own hosts is inside for the guard of outgoing calls.
+        # To the guard of outgoing calls, the bridge between our own hosts is inside.
         settings = place.settings.model_copy(update={"allowed_hosts": namespaces.BRIDGE_ADDRESS})
         async with site.opened(replace(place, settings=settings), own_database=namespaces.own_database) as opened:
             await namespaces.redis_on_bridge(opened)
@@ -82,14 +82,14 @@ async def _opened(place: Place) -> AsyncIterator["Scale"]:
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """The site, and the hosts of its workers where they have hosts of their own."""
+    """The site, and the hosts of its workers if they have hosts of their own."""
 
     place: Place
     site: Site
     hosts: namespaces.Hosts | None
 
     async def throughput(self, workers: int, people: int, *, provider: str = "fast") -> Throughput:
-        """Start bulk workers, and a run for people of a tenant of its own; raises Conflict where one is missing."""
+        """Start bulk workers, and a run for people of a tenant of its own; raises Conflict if a message is missing."""
         audience = await campaign.made(
             self.site, f"{provider}_{workers}", Channel.TELEGRAM, trigger="never", settings=self._provider()
         )
@@ -184,7 +184,10 @@ def _result(
 
 
 def _is_as_much_as_cores_allow(gain: float, of: Sequence[Throughput]) -> bool:
-    """Whether two did 1.6 times one, or took all that was left: of 2 cores, 1.4 busy with one allow 1.43 times."""
+    """Whether two did 1.6 times as much as one, or used all that was left.
+
+    Of 2 cores, 1.4 busy with one worker allow 1.43 times.
+    """
     one, two = of[0].usage, of[1].usage
     return gain >= LEAST_GAIN or (one.all_cores < LEAST_GAIN * one.busy and two.is_saturated)
 

@@ -1,4 +1,4 @@
-"""How long it takes to refresh a segment of very many people, and to look at one of them again after an event."""
+"""How long it takes to refresh a segment of very many people, and to recheck one of them after an event."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -15,7 +15,7 @@ from rules.errors import Conflict
 
 PEOPLE = 1_000_000
 GROWTH = 100
-# People written by one statement.
+# People written per statement.
 PART = 100_000
 # A connection plans a statement anew the first five times and then keeps the plan.
 WARM_UP = 30
@@ -89,7 +89,7 @@ async def _fill(place: Place, db: Database, tenant_id: UUID, *, first: int, last
         place.say(f"writing {last:,} people: {begin - 1:,}")
         async with db.transaction(tenant_id) as conn:
             await _untimed(conn, "people", first=begin, last=min(begin + PART - 1, last))
-    # Does now what autovacuum does within a minute: in the middle of the measuring it makes every plan anew.
+    # Does now what autovacuum does within a minute; in the middle of measuring it would replan everything.
     with admin(place.admin_url) as connection:
         connection.autocommit = True
         connection.execute(_VACUUM)
@@ -116,7 +116,7 @@ async def _refresh_s(place: Place, db: Database, tenant_id: UUID, segment_id: in
 
 
 async def _profile_ms(place: Place, db: Database, tenant_id: UUID, people: int) -> Mapping[int, float]:
-    """Time looking at one person again after a purchase, to the commit; gives percentiles."""
+    """Time rechecking one person after a purchase, up to the commit; gives percentiles."""
     place.say(f"looking at one person among {people:,}")
     async with db.transaction(tenant_id) as conn:
         rows = await (await conn.execute(_SQL["some_people"], {"count": WARM_UP + SAMPLES})).fetchall()

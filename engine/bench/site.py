@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from http import HTTPStatus
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -42,7 +43,7 @@ def _here(part: Part) -> Part:
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """What runs, and where; `db` is the benchmark's own pool."""
+    """What is running, and where; `db` is the benchmark's own pool."""
 
     settings: Settings
     servers: Servers
@@ -54,11 +55,11 @@ class Site:
 
     @property
     def record(self) -> Path:
-        """The sandbox's own record: a JSON line for each message, in the order of their coming."""
+        """The sandbox's own record: a JSON line per message, in the order of arrival."""
         return self.settings.home / "sandbox.jsonl"
 
     async def start_sandbox(self, *, also_at: str | None = None) -> None:
-        """Start the sandbox; it answers at one more address where one is given."""
+        """Start the sandbox; it also answers at another address, if given."""
         part = table.part(self.settings, self.servers, _SANDBOX)
         more = () if also_at is None else ("--also-at", also_at)
         background.start(self.settings.home, replace(part, arguments=(*part.arguments, *more)))
@@ -74,7 +75,7 @@ class Site:
         return url
 
     def start_worker(self, lane: Lane, number: int = 0, *, elsewhere: Callable[[Part], Part] = _here) -> track.Run:
-        """Start one more worker of a lane, or that number's anew where it was killed."""
+        """Start one more worker of a lane, or restart the one with this number after it was killed."""
         part = table.part(self.settings, self.servers, f"worker-{lane}")
         return background.start(self.settings.home, elsewhere(replace(part, name=f"{part.name}-{number}")))
 
@@ -99,14 +100,14 @@ class Site:
         return 0
 
     async def tell_sandbox(self, path: str, document: Any) -> None:
-        """Post to one of the sandbox's control endpoints; raises Unavailable where it refuses."""
+        """Post to one of the sandbox's control endpoints; raises Unavailable if it refuses."""
         client = HttpClient(egress=ANYWHERE, connections=1)
         body = json.dumps(document).encode()
         try:
             answer = await client.post(f"{self.sandbox_url}/_sandbox/{path}", body, JSON)
         finally:
             await client.aclose()
-        if answer.status >= 300:  # noqa: PLR2004 - refused
+        if answer.status >= HTTPStatus.MULTIPLE_CHOICES:
             raise Unavailable(
                 f"The sandbox refused {path}: {answer.body[:200]!r}.", remedy="Run it again and report it."
             )
@@ -127,7 +128,7 @@ class Site:
 
 
 def _ports(home: Path) -> dict[str, int]:
-    """Choose ports that nobody prefers: two sites that start at once would both find the usual ones free."""
+    """Choose ports that nobody prefers: two sites starting at once would both find the usual ones free."""
     directory = Home(home)
     directory.prepare()
     return {name: directory.free_port(name) for name in table.PORTS}
@@ -135,9 +136,9 @@ def _ports(home: Path) -> dict[str, int]:
 
 @asynccontextmanager
 async def opened(place: Place, *, own_database: Callable[[Settings], Servers] | None = None) -> AsyncIterator[Site]:
-    """Open a site on the benchmark's database and end all of it afterwards.
+    """Open a site on the benchmark's database and stop all of it afterwards.
 
-    `own_database` starts and sets up another server for the site alone, one that may be restarted.
+    `own_database` starts and sets up a separate server for the site, which may be restarted.
     """
     home = Path(tempfile.mkdtemp(prefix="leo-bench-"))
     ours = {
@@ -161,7 +162,7 @@ async def opened(place: Place, *, own_database: Callable[[Settings], Servers] | 
 
 
 async def until(holds: Callable[[], Awaitable[bool]], *, seconds: float, what: str, look_s: float = LOOK_S) -> None:
-    """Wait until something holds; raises Unavailable after `seconds`, saying what was waited for."""
+    """Wait until a condition holds; raises Unavailable after `seconds`, saying what was waited for."""
     deadline = monotonic() + seconds
     while not await holds():
         if monotonic() > deadline:

@@ -1,4 +1,4 @@
-"""Mails a second over SMTP to a local relay: logged before and after, over connections that are kept."""
+"""Mails a second over SMTP to a local relay: logged before and after, over connections that are kept open."""
 
 from collections.abc import Mapping
 
@@ -8,7 +8,7 @@ from engine.processes import track
 from rules.words import Channel, Lane
 
 MAILS = 10_000
-# One in so many goes the baseline's way too.
+# One in this many also goes the baseline's way.
 BASELINE_SHARE = 10
 LEAST_PER_S = 300.0
 LONGEST_S = 600.0
@@ -37,7 +37,7 @@ async def run(place: Place, *, n: int | None = None) -> Result:
 
 
 async def _send(place: Place, opened: Site, slug: str, mails: int, settings: Mapping[str, int]) -> float:
-    """Give the mails a second of a tenant of its own, whose channel has these settings."""
+    """Give the mails a second for a tenant of its own, whose channel has these settings."""
     place.say(f"{slug}: {mails:,} mails")
     audience = await campaign.made(opened, slug, Channel.EMAIL, settings=settings)
     await audience.people(mails)

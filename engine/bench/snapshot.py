@@ -1,7 +1,7 @@
-"""How long it takes to freeze a segment: refresh, header, members, hash and the checks at commit, few people and many.
+"""How long freezing a segment takes: refresh, header, members, hash and the checks at commit, few people and many.
 
-Beside it the public leo-activation's way, re-enacted on the same server and people: header and members in two
-statements, a foreign key for each member, nothing refreshed, hashed or checked.
+It is compared with the public leo-activation's way, re-enacted on the same server and people: header and members in two
+statements, a foreign key per member, and nothing refreshed, hashed or checked.
 """
 
 from statistics import median
@@ -18,7 +18,7 @@ from engine.snapshots import create_snapshot
 
 PEOPLE = 1_000_000
 GROWTH = 100
-# People written by one statement.
+# People written per statement.
 PART = 100_000
 ROUNDS_SMALL, ROUNDS_LARGE = 15, 3
 MOST_MS_10K = 100.0
@@ -90,7 +90,7 @@ async def _time_s(place: Place, db: Database, tenant_id: UUID, segment_id: int) 
 
 
 def _vacuum(place: Place) -> None:
-    """Do now what autovacuum does within a minute: in the middle of the measuring it makes every plan anew."""
+    """Do now what autovacuum does within a minute; in the middle of measuring it would replan everything."""
     with admin(place.admin_url) as connection:
         connection.autocommit = True
         connection.execute(_VACUUM)

@@ -21,14 +21,14 @@ from rules.errors import Conflict
 from rules.policy import DEFAULT_POLICY
 from rules.words import Channel, Lane, RunKind
 
-# People written by one statement, and decided for by one transaction.
+# People written per statement, and decided for per transaction.
 PART = 50_000
 BATCH = 500
 CHANNELS = (
     *(Channel.EMAIL, Channel.ZALO_OA, Channel.ZALO_TEMPLATE),
     *(Channel.FACEBOOK, Channel.TELEGRAM, Channel.APP_PUSH),
 )
-# Every gate has something to look at, and most people pass: the dearest case.
+# Every gate has something to look at, and most people pass: the most expensive case.
 POLICY: Mapping[str, Any] = {
     **DEFAULT_POLICY,
     "eligibility": [{"name": "of age", "when": {"attribute": "age", "at_least": 18}}],
@@ -40,14 +40,15 @@ POLICY: Mapping[str, Any] = {
     ],
     "control_share": 0.02,
 }
-# The horizon moves on in at most so many calls: a barrier behind an old mark, its passing, and the same for a new mark.
+# The horizon advances in at most this many calls: a barrier behind an old mark, its passing, and the same for a new
+# mark.
 _STEPS = 5
 _SQL = queries("bench_decide")
 
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """The tenant of the benchmark; `now` is ten in the morning there, whenever it runs."""
+    """The benchmark's tenant; `now` is ten in the morning there, whenever the benchmark runs."""
 
     place: Place
     db: Database
@@ -69,7 +70,7 @@ async def begin(place: Place, db: Database) -> Bench:
 
 
 async def fill(bench: Bench, *, first: int, last: int) -> None:
-    """Write people who agreed to everything and can be reached on each channel."""
+    """Write people who agreed to everything and can be reached on every channel."""
     for begin in range(first, last + 1, PART):
         bench.place.say(f"writing {last:,} people: {begin - 1:,}")
         async with bench.db.transaction(bench.tenant_id) as conn:
@@ -94,7 +95,7 @@ async def start(bench: Bench, profile_ids: Sequence[int]) -> Sequence[int]:
 
 
 async def decide_all(bench: Bench, batch_ids: Sequence[int], *, least: int = BATCH // 2) -> None:
-    """Decide batches as one worker does, so many at once; `least`: the fewest messages that one may come to."""
+    """Decide batches as one worker does, this many at once; `least` is the fewest messages that one may give."""
     waiting = iter(batch_ids)
 
     async def decide() -> None:
@@ -108,7 +109,7 @@ async def decide_all(bench: Bench, batch_ids: Sequence[int], *, least: int = BAT
 
 
 async def seal_all(bench: Bench) -> int:
-    """Seal all there is, a transaction a batch as the worker does; gives how many records that were."""
+    """Seal everything, one transaction per batch as the worker does; gives the number of records."""
     records = idle = 0
     while idle < _STEPS:
         async with bench.db.transaction(bench.tenant_id) as conn:
@@ -119,7 +120,7 @@ async def seal_all(bench: Bench) -> int:
 
 
 async def verify_all(bench: Bench, *, least: int) -> Verified:
-    """Recompute the ledger; raises Conflict where it is not whole, or has fewer records than `least`."""
+    """Recompute the ledger; raises Conflict if it is not whole, or has fewer records than `least`."""
     async with bench.db.transaction(bench.tenant_id, read_only=True) as conn:
         verified = await verify(conn, tenant_id=bench.tenant_id)
     if verified.finding is not None or verified.records < least:

@@ -1,7 +1,7 @@
-"""A database for one run: made beside yours on the same server, dropped at the end, also after Ctrl-C or SIGTERM.
+"""A database for one run: created next to yours on the same server, dropped at the end, even after Ctrl-C or SIGTERM.
 
-Roles belong to the whole server, so those that the run made go with it: the readers of its tenants, and LEO's own
-where the server had none.
+Roles belong to the whole server, so those that the run created are dropped too: the readers of its tenants, and LEO's
+own if the server had none.
 """
 
 import secrets
@@ -25,7 +25,7 @@ _ROLES = ("leo_app", "leo_owner", "leo_router")
 _CREATE = "CREATE DATABASE {}"
 _DROP = "DROP DATABASE IF EXISTS {} WITH (FORCE)"
 _DROP_ROLE = "DROP ROLE IF EXISTS {}"
-# Rights to settings are the server's, and stay when the database goes.
+# Rights to settings belong to the server, and would stay when the database is dropped.
 _SETTABLE = (
     "SELECT DISTINCT p.parname FROM pg_parameter_acl p CROSS JOIN aclexplode(p.paracl) a"
     " JOIN pg_roles r ON r.oid = a.grantee WHERE r.rolname = %s"
@@ -34,15 +34,15 @@ _REVOKE = "REVOKE ALL ON PARAMETER {} FROM {}"
 _HAS_ROLES = "SELECT rolname FROM pg_roles WHERE rolname = ANY (%s)"
 _HAS_TENANTS = "SELECT to_regclass('public.tenant') IS NOT NULL"
 _READERS = "SELECT leo_reader(tenant_id) FROM tenant"
-# Dropping a database that was written to a moment ago waits for its last checkpoint.
+# Dropping a database that was just written to waits for its last checkpoint.
 _CONNECT_TIMEOUT_S = 5
 
 
 @contextmanager
 def database(admin_url: str) -> Iterator[str]:
-    """Make a database with LEO's schema and give its URL as the same superuser.
+    """Create a database with LEO's schema and give its URL as the same superuser.
 
-    Raises Misconfigured where the login may not create one.
+    Raises Misconfigured if the login may not create one.
     """
     name = f"{PREFIX}{secrets.token_hex(6)}"
     url = urlsplit(admin_url)._replace(path=f"/{name}").geturl()

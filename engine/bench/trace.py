@@ -18,7 +18,7 @@ from rules.words import Action, Channel
 
 DELIVERIES = 1_000_000
 GROWTH = 10
-# Decisions for each person: one after an event and three in runs for everybody.
+# Decisions per person: one after an event and three in runs for everybody.
 JOURNEYS = 4
 # A connection plans a statement anew the first five times and then keeps the plan.
 WARM_UP = 30
@@ -76,7 +76,7 @@ async def begin(db: Database, tenant_id: UUID) -> None:
 
 
 async def fill(db: Database, tenant_id: UUID, *, first: int, last: int) -> None:
-    """Write people, each with four decisions that were all sent, delivered and sometimes clicked."""
+    """Write people with four decisions each that were all sent, delivered and sometimes clicked."""
     sql = queries("bench")
     async with db.transaction(tenant_id) as connection:
         await connection.execute("SET LOCAL statement_timeout = 0")
@@ -93,7 +93,7 @@ async def fill(db: Database, tenant_id: UUID, *, first: int, last: int) -> None:
 
 
 def vacuum(admin_url: str) -> None:
-    """Do now what autovacuum does within a minute: in the middle of the measuring it makes every plan anew."""
+    """Do now what autovacuum does within a minute; in the middle of measuring it would replan everything."""
     with admin(admin_url) as connection:
         connection.autocommit = True
         connection.execute(_VACUUM)

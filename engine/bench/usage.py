@@ -1,4 +1,4 @@
-"""Who used the processor, and what PostgreSQL's sessions waited for, while something ran."""
+"""Who used the processor, and what PostgreSQL's sessions waited for, while something was running."""
 
 import asyncio
 import contextlib
@@ -15,9 +15,9 @@ from engine.db import admin
 from engine.queries import queries
 
 EVERY_S = 0.2
-# A processor that is busy for so much of the time has nothing left to give.
+# A processor that is busy for this share of the time has nothing left to give.
 SATURATED = 0.9
-# So much of PostgreSQL's work waiting for one thing means that this thing is what it waits for.
+# If this share of PostgreSQL's work waits for one thing, that is the bottleneck.
 MOSTLY = 0.5
 _COMMITS = ("IO:WalSync", "IO:WalWrite", "LWLock:WALWrite", "IO:WALSync", "IO:WALWrite")
 _SQL = queries("bench_scale")
@@ -25,10 +25,10 @@ _SQL = queries("bench_scale")
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """`cores`: how many of `all_cores` each group of processes kept busy; `busy`: how many were busy in all.
+    """`cores`: how many of `all_cores` each group of processes kept busy; `busy`: how many were busy in total.
 
-    `waits`: how many sessions, on average, waited for commits to reach the disk, for locks, or worked. `workers`: how
-    many processes the group of that name is, each of which can use one core.
+    `waits`: how many sessions, on average, waited for commits to reach the disk, for locks, or worked. `workers`: the
+    number of processes in the group of that name, each of which can use one core.
     """
 
     cores: Mapping[str, float]
@@ -39,17 +39,17 @@ class Usage:
 
     @property
     def others(self) -> float:
-        """How many cores programs that have nothing to do with it kept busy, this process among them."""
+        """How many cores unrelated programs kept busy, including this process."""
         return max(0.0, self.busy - sum(self.cores.values()))
 
     @property
     def is_saturated(self) -> bool:
-        """Whether there was next to nothing left of the processor."""
+        """Whether next to nothing was left of the processor."""
         return self.busy >= SATURATED * self.all_cores
 
     @property
     def limit(self) -> str:
-        """Name the resource that was used up, with its measure."""
+        """Name the resource that was used up, with its figure."""
         used = ", ".join(f"{name} {cores:.2f}" for name, cores in {**self.cores, "others": self.others}.items())
         if self.is_saturated:
             whose = ", most of it other programs'" if self.others > self.busy / 2 else ""
@@ -78,7 +78,7 @@ class _Times:
                 with contextlib.suppress(psutil.Error):
                     times = process.cpu_times()
                     key = (name, process.pid, process.create_time())
-                    # What was born meanwhile began at nothing.
+                    # A process that started meanwhile began at zero.
                     self.first.setdefault(key, times.user + times.system if is_first else 0.0)
                     self.last[key] = times.user + times.system
 
@@ -87,7 +87,7 @@ class _Times:
 
 
 class Watch:
-    """Looks at processes by their pids; PostgreSQL's are found through one of its sessions, where it is here."""
+    """Watches processes by their pids; PostgreSQL's are found through one of its sessions, if it is on this host."""
 
     def __init__(self, url: str, pids: Mapping[str, list[int]]) -> None:
         self._url = url
@@ -96,14 +96,14 @@ class Watch:
 
     @property
     def usage(self) -> Usage:
-        """What was used; it is there after the block of `watched`."""
+        """What was used; available after the block of `watched`."""
         if self._usage is None:
             raise RuntimeError("nothing was watched yet")
         return self._usage
 
     @asynccontextmanager
     async def watched(self) -> AsyncIterator[None]:
-        """Look every fifth of a second as long as the block runs."""
+        """Look every fifth of a second while the block runs."""
         ended = Event()
         watching = asyncio.create_task(asyncio.to_thread(self._watch, ended))
         try:
@@ -146,7 +146,7 @@ class Watch:
 
 
 def _parent(pid: int) -> psutil.Process | None:
-    """Give PostgreSQL's main process, or None where the server runs on another machine."""
+    """Give PostgreSQL's main process; None if the server runs on another machine."""
     with contextlib.suppress(psutil.Error):
         session = psutil.Process(pid)
         return session.parent() if "postgres" in session.name() else None

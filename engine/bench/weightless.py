@@ -1,4 +1,4 @@
-"""A GGUF of FunctionGemma's true shape with random weights: the real loader and the real speed, and no sense at all."""
+"""A GGUF in FunctionGemma's shape with random weights: the real loader and the real speed, but no meaning."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator
@@ -11,13 +11,13 @@ from engine.think.functiongemma.render import Mark
 _BLOCK, _BLOCK_BYTES = 32, 34
 _WORD = re.compile(r"[^\W_]+|[\W_]")
 
-# Gives the weights of a matrix by its rows and columns, and their type where it is none of numpy's.
+# Gives the weights of a matrix by rows and columns, and their type if it is not one of numpy's.
 Matrix: TypeAlias = Callable[[int, int], tuple[Any, Any]]
 
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """How large a gemma3 is; `width` is a multiple of 32 where it is quantised."""
+    """How large a gemma3 is; `width` is a multiple of 32 if it is quantised."""
 
     context: int
     layers: int
@@ -33,7 +33,7 @@ VOCABULARY = 262_144
 
 
 def write(path: Path, *, words: Iterable[str]) -> Path:
-    """Write the model in Q8_0, 290 MB; each of the texts' words is one token, as most are to the real one."""
+    """Write the model in Q8_0, 290 MB; each word of the texts is one token, as most words are in the real one."""
     import numpy as np  # noqa: PLC0415 - comes with the extra
     from gguf import GGMLQuantizationType  # noqa: PLC0415
 
@@ -41,7 +41,7 @@ def write(path: Path, *, words: Iterable[str]) -> Path:
 
     def quantised(rows: int, columns: int) -> tuple[Any, Any]:
         blocks = chance.integers(0, 256, (rows, columns // _BLOCK, _BLOCK_BYTES), dtype=np.uint8)
-        # A block is a scale in two bytes and 32 whole numbers of one.
+        # A block is a scale in two bytes and 32 integers of one byte.
         blocks[:, :, :2] = np.frombuffer(np.float16(0.0005).tobytes(), np.uint8)
         return blocks.reshape(rows, -1), GGMLQuantizationType.Q8_0
 
@@ -110,7 +110,7 @@ def _describe(writer: Any, shape: Shape, tokens: list[str], types: list[int]) ->
 
 
 def vocabulary(words: Iterable[str]) -> tuple[list[str], list[int]]:
-    """Give 262,144 tokens with their types: marks, bytes, the words with all they begin with, and others."""
+    """Give 262,144 tokens with their types: marks, bytes, the words with all their prefixes, and others."""
     normal, unknown, control, user_defined, byte = 1, 2, 3, 4, 6
     listed = {"<pad>": control, "<eos>": control, "<bos>": control, "<unk>": unknown}
     for mark in Mark:

@@ -1,4 +1,4 @@
-"""Campaigns and what they are made of: channels, templates, policies, campaigns, and their runs."""
+"""Campaigns and what they consist of: channels, templates, policies, campaigns, and their runs."""
 
 from engine.campaigns.connect import (
     Channel,

@@ -1,4 +1,4 @@
-"""Connecting a channel: settings stored as they are, credentials sealed."""
+"""Connecting a channel: settings are stored as they are, credentials sealed."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -25,9 +25,9 @@ _SQL = queries("campaigns")
 class Channel:
     """A channel; `webhook_key` is the last part of the address that its provider calls.
 
-    `failover`: its place among the channels of its kind that stand in for each other. `reason` and `held_until` say why
-    it is not called, and until when where it is only for a time. `sandbox`: nobody gets its messages. `token_ends_at`:
-    when its OAuth token does, None where it has none or no end is known; `token_warning` is what to do before.
+    `failover`: its rank among channels of the same kind that stand in for each other. `reason` and `held_until` say why
+    it is not called and, if that is temporary, until when. `sandbox`: nobody receives its messages. `token_ends_at`:
+    when its OAuth token ends, None if it has none or no end is known; `token_warning` is what to do before then.
     """
 
     channel_id: int
@@ -45,7 +45,7 @@ class Channel:
 
     @property
     def why(self) -> Fault | None:
-        """Say by its kind why it is not called; one whose authorisation has ended, what its token's keeper found."""
+        """Say, as a fault, why it is not called; if its authorisation has ended, what its token's keeper found."""
         if self.reason is None:
             return None
         found = fault_of(self.reason)
@@ -53,7 +53,7 @@ class Channel:
 
     @property
     def warning(self) -> Fault | None:
-        """Say by its kind what should be known of its token."""
+        """Say, as a fault, what should be known about its token."""
         if self.token_warning is None:
             return None
         return Fault.read(self.token_fault) or Fault("token.other", "token", {"said": self.token_warning.rstrip(". ")})
@@ -70,12 +70,11 @@ async def connect_channel(
     webhook_key: str | None = None,
     failover: int | None = None,
 ) -> Channel:
-    """Connect a channel, or give the one of this name new settings and credentials in place of all it had.
+    """Connect a channel, or replace all settings and credentials of the channel with this name.
 
-    Whatever paused or held it is forgotten. `failover`: its place among those that stand in for each other.
-
-    Without any settings its messages go to the sandbox. Raises InvalidInput where the settings do not fit the channel,
-    Conflict where the name is another kind's.
+    Whatever paused or held it is forgotten. `failover`: its rank among those that stand in for each other. Without any
+    settings its messages go to the sandbox. Raises InvalidInput if the settings do not fit the channel, Conflict if the
+    name belongs to a channel of another kind.
     """
     if sandboxed.is_sandboxed(settings):
         settings = sandboxed.check(kind, settings)
@@ -106,19 +105,19 @@ async def list_channels(conn: Transaction, *, tenant_id: UUID) -> list[Channel]:
 
 
 async def pause_channel(conn: Transaction, *, tenant_id: UUID, channel_id: int, reason: str) -> Channel:
-    """Let nothing go through a channel until it is resumed; raises NotFound."""
+    """Send nothing through a channel until it is resumed; raises NotFound."""
     await dispatch.pause_channel(conn, channel_id=channel_id, reason=reason)
     return await _get(conn, tenant_id, channel_id)
 
 
 async def resume_channel(conn: Transaction, *, tenant_id: UUID, channel_id: int) -> Channel:
-    """Let messages go through a channel again, whatever paused or held it; raises NotFound."""
+    """Send through a channel again, whatever paused or held it; raises NotFound."""
     await dispatch.resume_channel(conn, channel_id=channel_id)
     return await _get(conn, tenant_id, channel_id)
 
 
 async def ask_for_token(conn: Transaction, *, tenant_id: UUID, channel_id: int) -> Channel:
-    """Have a channel's token looked at by the next worker; raises NotFound, Conflict where it has none to look at."""
+    """Have a channel's token checked by the next worker; raises NotFound, Conflict if it has no token to check."""
     channel = await _get(conn, tenant_id, channel_id)
     if not await tokens.ask(conn, channel_id=channel_id, now=datetime.now(UTC)):
         raise Conflict(f"The channel {channel.name!r} has no token to renew.", remedy="Connect it with another.")

@@ -1,4 +1,4 @@
-"""Templates and policies: versioned, and never changed once a version is there."""
+"""Templates and policies: versioned, and a version never changes once it exists."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ _SQL = queries("campaigns")
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """One version of a template; `is_new` where this call made it."""
+    """One version of a template; `is_new` if this call made it."""
 
     template_id: int
     key: str
@@ -56,13 +56,13 @@ class Template:
 
     @property
     def button_limits(self) -> buttons.Limits | None:
-        """What its channel lets buttons be; None where a message there has none."""
+        """The limits of its channel on buttons; None if messages there have none."""
         known = carried.of(self.channel).fields.get(buttons.NAME)
         return None if known is None else known.buttons
 
     @property
     def revision(self) -> str:
-        """Name this version; the next one is another."""
+        """Identifies this version; the next one has another."""
         return revision_of({name: getattr(self, name) for name in ("template_id", "key", "channel", "version")})
 
 
@@ -75,11 +75,11 @@ class Policy:
 async def save_template(
     conn: Transaction, *, tenant_id: UUID, by: str | None = None, expected: Expected = ANYTHING, **said: Any
 ) -> Template:
-    """Keep the next version of a template, a draft; the newest is given back where it says the same.
+    """Save the next version of a template as a draft; if the newest says the same, give that.
 
     `said` is what `drafted` takes; `by` is who saves it. Raises InvalidInput for an unknown channel, bad Liquid or
-    MJML, an unknown variable, or what the channel cannot carry, and Changed where the newest version is not as
-    `expected`.
+    MJML, an unknown variable, or what the channel cannot carry, and Changed if the newest version is not the
+    `expected` one.
     """
     draft = drafted(**said)
     templates.check_version(draft.version)
@@ -113,7 +113,7 @@ async def get_template(conn: Transaction, *, tenant_id: UUID, template_id: int) 
 
 
 async def approve_template(conn: Transaction, *, tenant_id: UUID, template_id: int, by: str | None = None) -> Template:
-    """Let a draft be sent; who approved it first is kept. Raises NotFound, and Conflict for a retired one."""
+    """Approve a draft for sending; the first approver is kept. Raises NotFound, and Conflict for a retired one."""
     values = {"tenant_id": tenant_id, "template_id": template_id}
     await conn.execute(_SQL["lock_template"], values)
     template = await get_template(conn, tenant_id=tenant_id, template_id=template_id)
@@ -133,7 +133,10 @@ async def list_templates(conn: Transaction, *, tenant_id: UUID, after: int = 0, 
 async def save_policy(
     conn: Transaction, *, tenant_id: UUID, document: Mapping[str, Any], key: str = "default"
 ) -> Policy:
-    """Keep the next version of a policy; the newest where it says the same. Raises InvalidInput naming the field."""
+    """Save the next version of a policy; if the newest says the same, give that.
+
+    Raises InvalidInput naming the field.
+    """
     saved = await policies.save(conn, tenant_id=tenant_id, key=key, document=document)
     return Policy(policy_id=saved.policy_id, version=saved.version)
 

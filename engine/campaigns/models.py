@@ -1,4 +1,4 @@
-"""What a run will take of its models, forecast from measured speed before it starts; and which arbiters decided."""
+"""What a run will demand of its models, forecast from measured speed before it starts."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,15 +15,15 @@ from rules.policy import Arbitration, Policy
 from rules.words import Arbiter
 
 _SQL = queries("campaigns")
-# Until one was measured: about what a small model takes on two cores, and what a hosted one takes with the way there.
+# Before anything was measured: roughly what a small model takes on two cores, and a hosted one including the network.
 _GUESSED_S: Mapping[Arbiter, float] = MappingProxyType({Arbiter.FUNCTIONGEMMA: 1.0, Arbiter.GEMINI: 1.0})
-# A local model answers one after the other; a hosted one so many at once (engine/think/gateway.py).
+# A local model answers one at a time, a hosted one this many at once (engine/think/gateway.py).
 _AT_ONCE: Mapping[Arbiter, int] = MappingProxyType({Arbiter.GEMINI: 4})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Forecast:
-    """What it takes if an arbiter decides for all `people`; `answers` were measured, with none `seconds` is a guess.
+    """What it takes if an arbiter decides for all `people`; with no `answers` measured yet, `seconds` is a guess.
 
     `seconds` is for one answer, `hours` and `cost` (in US dollars) for the run.
     """
@@ -46,13 +46,13 @@ class Forecast:
 
 
 async def policy_of(conn: Transaction, *, campaign_id: int) -> Policy:
-    """Give the policy in force for a campaign; raises InvalidInput where it cannot be read."""
+    """Give the policy in force for a campaign; raises InvalidInput if it cannot be read."""
     row = await (await conn.execute(_SQL["policy_in_force"], {"campaign_id": campaign_id})).fetchone()
     return Policy.parse({}) if row is None else Policy.parse(row["document"], version=row["version"])
 
 
 async def forecast(conn: Transaction, *, arbitration: Arbitration, people: int) -> tuple[Forecast, ...]:
-    """Give what each model before the score would take."""
+    """Give what each model that comes before the score would take."""
     found: list[Forecast] = []
     for arbiter in arbitration.order:
         if arbiter is Arbiter.SCORE:
@@ -73,9 +73,9 @@ async def forecast(conn: Transaction, *, arbitration: Arbitration, people: int) 
 
 
 async def allow_run(conn: Transaction, *, campaign_id: int, run_id: int, people: int) -> tuple[Forecast, ...]:
-    """Forecast a run and keep that with it; raises Conflict, with the figures, where the policy's budget is too small.
+    """Forecast a run and store the forecast with it; raises Conflict with the figures if the policy allows less.
 
-    It is measured by the model that is asked first: the others answer only where that one fails.
+    Only the model that is asked first is measured: the others answer only if it fails.
     """
     arbitration = (await policy_of(conn, campaign_id=campaign_id)).arbitration
     forecasts = await forecast(conn, arbitration=arbitration, people=people)
@@ -88,16 +88,6 @@ async def allow_run(conn: Transaction, *, campaign_id: int, run_id: int, people:
         }
         await conn.execute(_SQL["set_forecast"], {"run_id": run_id, "forecast": Jsonb(document)})
     return forecasts
-
-
-async def arbiter_shares(conn: Transaction, *, run_id: int) -> Mapping[str, float]:
-    """Give which share of a run's decisions each arbiter made, 0 to 1, the largest first; empty while there are none.
-
-    "nobody" is where nothing could be sent, and so nothing was to be chosen.
-    """
-    rows = await (await conn.execute(_SQL["arbiter_shares"], {"run_id": run_id})).fetchall()
-    whole = sum(row["decisions"] for row in rows)
-    return {row["arbiter"]: row["decisions"] / whole for row in rows}
 
 
 def _check(first: Forecast, arbitration: Arbitration) -> None:

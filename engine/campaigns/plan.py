@@ -37,7 +37,7 @@ _PLANNED = (
 class Campaign:
     """`trigger_type` names the type of event at which an active campaign decides at once.
 
-    `trigger_segment` is the key of the segment whose members' joining or leaving, `trigger_change`, does the same.
+    Somebody's joining or leaving (`trigger_change`) the segment with the key `trigger_segment` does the same.
     """
 
     campaign_id: int
@@ -68,7 +68,7 @@ class Campaign:
 
     @property
     def revision(self) -> str:
-        """Name what was planned, whatever became of it since."""
+        """Identifies what was planned, whatever became of it since."""
         return revision_of({name: getattr(self, name) for name in _PLANNED})
 
 
@@ -95,14 +95,14 @@ async def save_campaign(
     by: str | None = None,
     expected: Expected = ANYTHING,
 ) -> Campaign:
-    """Make a campaign, or change the draft or paused one of this key. `template_ids` are in order of preference.
+    """Save a campaign, or change the draft or paused one with this key. `template_ids` are in order of preference.
 
     `budget` is {"messages": n?, "amount": money?, "per": "campaign" or "day"}; `trigger_segment_id` and
-    `trigger_change` come together. `good_for_minutes`: so long after it was queued a message may be sent; None is what
-    is usual in its lane (rules/expiry.py). `by` is who saves it.
+    `trigger_change` come together. `good_for_minutes`: how long after it was queued a message may be sent; None is the
+    usual time of its lane (rules/expiry.py). `by` is who saves it.
 
-    Raises NotFound where segment, policy or a template is not there, Conflict where the campaign is active or ended,
-    Changed where it is not as `expected`.
+    Raises NotFound if segment, policy or a template does not exist, Conflict if the campaign is active or has ended,
+    Changed if it is not the `expected` one.
     """
     key, name = composed("key", key), composed("name", name)
     if expected.is_said:
@@ -112,7 +112,7 @@ async def save_campaign(
         "tenant_id": tenant_id,
         "key": key,
         "name": name,
-        # Composed, as the consents and the events are that it is compared with.
+        # Composed, like the consents and events that it is compared with.
         "purpose": composed("purpose", purpose),
         "segment_id": segment_id,
         "policy_id": policy_id,
@@ -145,7 +145,7 @@ async def save_campaign(
 
 
 async def _locked(conn: Transaction, tenant_id: UUID, key: str) -> Campaign | None:
-    """Give the campaign of a key, which nobody else saves until the transaction ends."""
+    """Give the campaign of a key; nobody else can save it until the transaction ends."""
     row = await (await conn.execute(_SQL["lock_planned"], {"tenant_id": tenant_id, "key": key})).fetchone()
     return None if row is None else await get_campaign(conn, tenant_id=tenant_id, campaign_id=row["campaign_id"])
 

@@ -1,4 +1,4 @@
-"""Trying a template on a real person before it is approved: what would leave, and what stands against it."""
+"""Trying a template on a real person before it is approved: what would be sent, and what is against it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -35,8 +35,8 @@ _SQL = queries("campaigns")
 class Tried:
     """What one person would get.
 
-    `written` is None where it cannot be filled at all; `missing` are the variables that nobody fills, `problems` what
-    else stands against sending it. `address` is where the person is reached.
+    `written` is None if it cannot be filled in at all; `missing` are variables without a value, `problems` what else is
+    against sending it. `address` is where the person is reached.
     """
 
     channel: Channel
@@ -100,10 +100,11 @@ async def preview_template(
     locale: str | None = None,
     event: Mapping[str, Any] | None = None,
 ) -> Preview:
-    """Write a template of any status for a person; nothing is stored or sent.
+    """Render a template of any status for a person; nothing is stored or sent.
 
-    `campaign` is a key; without one the message counts as advertising. `locale` stands in for the person's. `event` is
-    what first asked; without it the person's newest, of the type that the campaign waits for. Raises NotFound.
+    `campaign` is a key; without one the message counts as advertising. `locale` replaces the person's. `event` is the
+    event that triggered it; without one it is the person's newest of the type that the campaign waits for. Raises
+    NotFound.
     """
     template = await get_template(conn, tenant_id=tenant_id, template_id=template_id)
     row = await _person(conn, ext_id=ext_id, channel=template.channel, campaign=campaign)

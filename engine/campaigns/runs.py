@@ -1,4 +1,4 @@
-"""Starting, pausing and ending what a campaign does: each activation is a run, made of batches of people."""
+"""Starting, pausing and ending a campaign: each activation is a run, made of batches of people."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -33,9 +33,9 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Activated:
-    """What an activation started; without a segment there is neither snapshot nor run: it waits for its trigger.
+    """What an activation started; without a segment there is neither snapshot nor run, and it waits for its trigger.
 
-    `lacking` counts those in the snapshot for whom a template cannot be written.
+    `lacking` counts those in the snapshot for whom a template cannot be rendered.
     """
 
     campaign: Campaign
@@ -46,7 +46,7 @@ class Activated:
 
 @dataclass(frozen=True, slots=True)
 class RunFigures:
-    """One run as it stands: `forecast` of its models where there was one, decisions, and how many each arbiter made."""
+    """The figures of one run: the `forecast` of its models, if any, decisions, and how many each arbiter made."""
 
     run_id: int
     kind: RunKind
@@ -88,8 +88,8 @@ async def start_run(
 ) -> Run:
     """Start a run for the members of a snapshot, or the people listed, in batches of at most 500.
 
-    Raises NotFound for an unknown campaign, snapshot, event or person, Conflict where the campaign is not active, or
-    where a model is to choose for a bulk run and would take more than the policy's arbitration.budget.
+    Raises NotFound for an unknown campaign, snapshot, event or person; Conflict if the campaign is not active, or if a
+    model is to choose for a bulk run and would take more than the policy's arbitration.budget.
     """
     campaign = await _locked(conn, tenant_id, campaign_id)
     if campaign["status"] != CampaignStatus.ACTIVE:
@@ -115,10 +115,10 @@ async def start_run(
 
 
 async def activate_campaign(conn: Transaction, *, tenant_id: UUID, campaign_id: int) -> Activated:
-    """Make a campaign active; freeze its segment now and start a run in the bulk lane for who is in it.
+    """Make a campaign active; freeze its segment now and start a run in the bulk lane for the people in it.
 
-    Raises NotFound; InvalidInput where it has nobody to decide for or nothing approved to send; Conflict where it has
-    ended, is over, an earlier run of its segment is unfinished, or its models would take more than they may.
+    Raises NotFound; InvalidInput if it has nobody to decide for or nothing approved to send; Conflict if it has ended,
+    its window is over, an earlier run of its segment is unfinished, or its models would take more than they may.
     """
     campaign = await _locked(conn, tenant_id, campaign_id)
     _check_complete(campaign)
@@ -148,7 +148,7 @@ async def activate_campaign(conn: Transaction, *, tenant_id: UUID, campaign_id: 
 
 
 async def pause_campaign(conn: Transaction, *, tenant_id: UUID, campaign_id: int) -> Campaign:
-    """Decide and send nothing more until it is resumed; raises NotFound, Conflict where it is not active."""
+    """Stop deciding and sending until it is resumed; raises NotFound, Conflict if it is not active."""
     campaign = await _locked(conn, tenant_id, campaign_id)
     await _move(conn, tenant_id, campaign, CampaignStatus.PAUSED)
     await conn.execute(_SQL["pause_runs"], {"tenant_id": tenant_id, "campaign_id": campaign_id})
@@ -158,10 +158,10 @@ async def pause_campaign(conn: Transaction, *, tenant_id: UUID, campaign_id: int
 async def resume_campaign(
     conn: Transaction, *, tenant_id: UUID, campaign_id: int, without_runs: bool = False
 ) -> tuple[Campaign, list[tuple[Lane, int]]]:
-    """Go on where a pause stopped it; gives the batches to enqueue too, each (lane, batch id).
+    """Continue where a pause stopped it; also gives the batches to enqueue, each as (lane, batch id).
 
-    `without_runs`: for what comes from now on alone; who waits in its paused runs is not decided for any more. Raises
-    NotFound, Conflict where it is not paused.
+    `without_runs`: only for what comes from now on; people waiting in its paused runs are not decided for any more.
+    Raises NotFound, Conflict if it is not paused.
     """
     campaign = await _locked(conn, tenant_id, campaign_id)
     if campaign["status"] != CampaignStatus.PAUSED:
@@ -177,7 +177,10 @@ async def resume_campaign(
 
 
 async def cancel_campaign(conn: Transaction, *, tenant_id: UUID, campaign_id: int) -> Campaign:
-    """End a campaign: what is not decided or sent yet never will be. Raises NotFound, Conflict where it has ended."""
+    """End a campaign: what is not decided or sent yet never will be.
+
+    Raises NotFound, Conflict if it has ended already.
+    """
     campaign = await _locked(conn, tenant_id, campaign_id)
     await _move(conn, tenant_id, campaign, CampaignStatus.ENDED)
     await conn.execute(_SQL["cancel_runs"], {"tenant_id": tenant_id, "campaign_id": campaign_id})

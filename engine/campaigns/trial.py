@@ -1,4 +1,4 @@
-"""Sending a template to the sandbox, to see it as a provider would: no person is written to, and nothing is logged."""
+"""Sending a template to the sandbox, to see it as a provider would: no person receives it, and nothing is logged."""
 
 import hashlib
 from contextlib import aclosing
@@ -19,7 +19,7 @@ from rules.words import Channel
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """What the sandbox answered, in the words of every provider."""
+    """What the sandbox answered, in the words that are the same for all providers."""
 
     status: str
     reason: str
@@ -31,8 +31,8 @@ class Trial:
 async def send_trial(settings: Settings, preview: Preview, address: str) -> Trial:
     """Send what was previewed to an address in the sandbox.
 
-    Raises Conflict where it could not leave, InvalidInput where the sandbox does not take the channel or the channel
-    cannot carry the message, Unavailable where nobody told where the sandbox is.
+    Raises Conflict if it could not be sent to the person, InvalidInput if the sandbox does not take the channel or the
+    channel cannot carry the message, Unavailable if no address of a sandbox is configured.
     """
     channel = preview.template.channel
     if preview.written is None or not preview.could_leave:

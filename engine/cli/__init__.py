@@ -1,4 +1,4 @@
-"""The command line `leo`: turns words into calls of the engine, and errors into one sentence and an exit code.
+"""The command line `leo`: turns arguments into calls of the engine, and errors into one sentence and an exit code.
 
 Exit codes: 0 done; 1 it failed or something is wrong; 2 the call or a setting is wrong; 130 ended by Ctrl-C.
 """
@@ -15,9 +15,9 @@ def main() -> None:
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Run one command and give its exit code; Ctrl-C ends it without a word, from the first moment on."""
+    """Run one command and give its exit code; Ctrl-C ends it silently, from the first moment on."""
     try:
-        # Loading takes most of a command's first second: it is inside, too.
+        # Loading takes most of a command's first second, so it is inside the block too.
         from engine.cli.call import call  # noqa: PLC0415
 
         return call(arguments)

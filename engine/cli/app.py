@@ -71,12 +71,12 @@ COMMANDS: dict[str, Command] = {
 
 
 def build(arguments: Sequence[str]) -> typer.Typer:
-    """Make the application for this call: the called command whole, the others as their line of help."""
+    """Make the application for this call: the called command in full, the others only with their line of help."""
     app = typer.Typer(
         name="leo",
         help="LEO Activation: from customer data to an explained, delivered, traced action.",
         no_args_is_help=True,
-        pretty_exceptions_show_locals=False,  # locals hold passwords
+        pretty_exceptions_show_locals=False,  # locals contain passwords
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback()(_root)
@@ -100,7 +100,7 @@ def _add(app: typer.Typer, name: str, command: Command) -> None:
 
 
 def _not_called() -> None:
-    """Stand in for a command that this call does not name."""
+    """Stand in for a command that this call does not use."""
 
 
 def _print_version(wanted: bool) -> None:

@@ -1,4 +1,4 @@
-"""`leo archive`: how long decisions and deliveries stay live, moving those that are older, giving them out as files."""
+"""`leo archive`: how long decisions and deliveries stay live, moving older ones, exporting them as files."""
 
 import asyncio
 import json
@@ -22,7 +22,7 @@ TenantOption = Annotated[str | None, typer.Option("--tenant", help="The tenant's
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 DirectoryArgument = Annotated[Path, typer.Argument(metavar="DIR", help="The export's directory.")]
 DaysOption = Annotated[int | None, typer.Option(min=1, max=archive.MOST_DAYS, help="What is older is archived.")]
-# What --until and --since read, and how many ids a line names.
+# The format of --until and --since, and how many ids a line names.
 DAY = ["%Y-%m-%d"]
 SHOWN = 10
 OTHER_LEDGER = "This database's ledger is another than the one of the files."
@@ -79,7 +79,10 @@ def export(
     since: Annotated[datetime | None, typer.Option(formats=DAY, help="And from this day on; the beginning.")] = None,
     tenant: TenantOption = None,
 ) -> None:
-    """Write archived decisions and deliveries into files, to be read without this system. They hold personal data."""
+    """Export archived decisions and deliveries to files that can be read without this system.
+
+    They contain personal data.
+    """
     end = datetime.now(UTC) if until is None else until.replace(tzinfo=UTC)
     period = archive.Period(None if since is None else since.replace(tzinfo=UTC), end)
     signer = _signer()
@@ -96,7 +99,7 @@ def check(
     here: Annotated[bool, typer.Option("--here", help="Compare with this database, and name who was erased.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Hold an export to its manifest and to the ledger; ends with 1 at the first record that was changed."""
+    """Check an export against its manifest and the ledger; exit code 1 at the first record that was changed."""
     checked = archive.check(directory.absolute(), public_key=public_key or _signer().public_key)
     finding, erased_since = checked.finding, None
     if here and finding is None:
@@ -117,7 +120,7 @@ def erase(
     directories: Annotated[list[Path], typer.Argument(metavar="DIR...", help="Exports of this installation.")],
     as_json: JsonOption = False,
 ) -> None:
-    """Take whoever was erased since out of exports; one that is not whole is left as it is, and it ends with 1."""
+    """Take people erased since out of exports; one that is not whole is left as it is, and the exit code is then 1."""
     signer = _signer()
     done = [_erase(directory.absolute(), signer) for directory in directories]
     if as_json:

@@ -19,14 +19,14 @@ app = typer.Typer(no_args_is_help=True)
 
 TenantOption = Annotated[str | None, typer.Option("--tenant", help="The tenant's slug; not needed where there is one.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
-# Mark, barrier, settled: so many looks take the horizon over everything that was there before the first.
+# Mark, barrier, settled: after this many looks the horizon has passed everything that was there before the first.
 LOOKS = 3
 PAUSE_S = 1.1
 
 
 @app.command()
 def seal(tenant: TenantOption = None) -> None:
-    """Append what was recorded until now, without waiting for the workers; takes some three seconds."""
+    """Append what was recorded until now, without waiting for the workers; takes about three seconds."""
     typer.echo(f"{asyncio.run(_seal(tenant)):,} records sealed.")
 
 
@@ -37,7 +37,7 @@ def verify(
     tenant: TenantOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Recompute the ledger from the tables; ends with 1 and names the first record that was changed."""
+    """Recompute the ledger from the tables; exit code 1, naming the first record that was changed."""
     key = public_key or _signer().public_key
     against = None if checkpoint is None else load_checkpoint(_read(checkpoint), public_key=key)
 
@@ -59,7 +59,7 @@ def proof(
     record_id: Annotated[int, typer.Argument(min=1, help="The id of a decision, delivery or outcome.")],
     tenant: TenantOption = None,
 ) -> None:
-    """Print the proof of one record as JSON; docs/verify_proof.py checks it without anything of this system."""
+    """Print the proof of one record as JSON; docs/verify_proof.py checks it without the rest of this system."""
 
     async def work(conn: Transaction, tenant_id: UUID) -> dict[str, Any]:
         return await audit.prove(conn, tenant_id=tenant_id, record_id=record_id)

@@ -1,4 +1,4 @@
-"""`leo backup` and `leo restore`: everything the database holds, into a directory and back."""
+"""`leo backup` and `leo restore`: everything in the database, into a directory and back."""
 
 import asyncio
 import json
@@ -19,7 +19,7 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object.
 
 
 def backup(directory: DirectoryArgument, as_json: JsonOption = False) -> None:
-    """Write everything as of one instant, while all goes on; DIR is new or empty. The keys are not in it."""
+    """Back up everything as of one instant, while work goes on; DIR is new or empty. The keys are not in it."""
     settings = Settings.load()
     servers = embedded.ensure(settings, redis=False)
     made = backups.back_up(
@@ -38,7 +38,7 @@ def restore(
     check: Annotated[bool, typer.Option("--check", help="Read the backup and its hashes; bring nothing back.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Bring a backup back into an empty database. Everything is held: nothing is sent before campaigns are resumed."""
+    """Restore a backup into an empty database. Everything is held: nothing is sent before campaigns are resumed."""
     directory = directory.absolute()
     if check:
         manifest = backups.read_manifest(directory)

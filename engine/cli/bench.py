@@ -23,7 +23,7 @@ def bench(
         int | None, typer.Option(min=10, help="How much work, other than the usual.", show_default=False)
     ] = None,
 ) -> None:
-    """Measure on a database that is made for it beside yours and dropped at the end, also after Ctrl-C."""
+    """Measure on a database that is created for it next to yours and dropped at the end, even after Ctrl-C."""
     if name is None:
         _list()
         return

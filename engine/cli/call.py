@@ -1,4 +1,4 @@
-"""One call of `leo`: the command, and what went wrong as one sentence, its remedy and an exit code."""
+"""One call of `leo`: the command and, if it fails, one sentence with its remedy and an exit code."""
 
 import errno
 import logging
@@ -9,14 +9,14 @@ from collections.abc import Sequence
 from engine.cli.app import build
 from rules.errors import InvalidInput, LeoError, Misconfigured
 
-# What the file system may say of a file that was opened long before, without its name.
+# What the file system may report about a file that was opened long before, without its name.
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 OTHER_PLACE = "Make room or give yourself the right to it, or name another place; LEO_HOME is one too."
 
 
 def call(arguments: Sequence[str]) -> int:
-    """Run one command and give its exit code; an error of ours is told on stderr, without a traceback."""
-    # Before a library does it in words of its own: python-arango logs to the root logger.
+    """Run one command and give its exit code; an error of ours is printed on stderr, without a traceback."""
+    # Before a library configures logging in its own way: python-arango logs to the root logger.
     logging.basicConfig(format="%(message)s")
     try:
         build(arguments)(list(arguments), prog_name="leo")

@@ -23,7 +23,7 @@ app = typer.Typer(no_args_is_help=True)
 TenantOption = Annotated[str | None, typer.Option("--tenant", help="The tenant; the only one if absent.")]
 PAGE = 500
 MAIL_LIMIT = 1_048_576
-"""Octets; of a longer mail the beginning is read, where a report says what became of it."""
+"""Bytes; of a longer mail only the beginning is read, which is where a report says what happened."""
 
 
 @app.command("list")
@@ -33,7 +33,7 @@ def list_(
     limit: Annotated[int, typer.Option(min=1, max=PAGE, help="At most so many.")] = 50,
     tenant: TenantOption = None,
 ) -> None:
-    """List the callbacks that were kept."""
+    """List the callbacks that were stored."""
 
     async def work(conn: Transaction, _: UUID) -> list[inbox.Callback]:
         return await inbox.list_callbacks(conn, status=status, after=after, limit=limit)
@@ -68,7 +68,7 @@ def replay(
     status: Annotated[Status | None, typer.Option(help="All of this status, oldest first.")] = None,
     tenant: TenantOption = None,
 ) -> None:
-    """Read a callback again, or all of a status; what is known already is not stored twice."""
+    """Read a callback again, or all with a status; what is already known is not stored twice."""
     if (callback_id is None) == (status is None):
         raise typer.BadParameter("Give the id of a callback, or a --status.")
     read = asyncio.run(_replay(tenant, callback_id, status))
@@ -81,7 +81,7 @@ def mail(
     channel: Annotated[str, typer.Argument(help="The name of the channel whose mail came back.")],
     tenant: TenantOption = None,
 ) -> None:
-    """Take one mail from standard input: a bounce, a complaint or a reply, as a mail server's pipe hands it on."""
+    """Take one mail from standard input: a bounce, a complaint or a reply, as a mail server's pipe passes it on."""
     body = sys.stdin.buffer.read(MAIL_LIMIT)
     reading = asyncio.run(_take(tenant, channel, body))
     typer.echo(f"{reading.status}: {reading.recorded.new} new, {reading.recorded.unknown} unknown.")

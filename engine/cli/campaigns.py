@@ -1,4 +1,4 @@
-"""`leo campaigns`: what a campaign would come to, before anything is decided; starting, pausing and ending one."""
+"""`leo campaigns`: what a campaign would lead to, before anything is decided; starting, pausing and ending one."""
 
 import asyncio
 import json
@@ -64,7 +64,7 @@ def forecast(
     tenant: TenantOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Count what a campaign would come to over the people of its segment; nothing is written."""
+    """Count what a campaign would lead to for the people of its segment; nothing is written."""
 
     async def work(conn: Transaction, tenant_id: UUID) -> Forecast:
         return await explain.forecast(
@@ -86,7 +86,7 @@ def forecast(
 
 @app.command()
 def start(key: KeyArgument, tenant: TenantOption = None) -> None:
-    """Freeze its segment now and decide for who is in it; workers find within seconds what is due."""
+    """Freeze its segment now and decide for the people in it; workers find what is due within seconds."""
 
     async def work(conn: Transaction, tenant_id: UUID) -> campaigns.Activated:
         campaign_id = await campaigns.id_of_campaign(conn, tenant_id=tenant_id, key=key)
@@ -105,7 +105,7 @@ def start(key: KeyArgument, tenant: TenantOption = None) -> None:
 
 @app.command()
 def pause(key: KeyArgument, tenant: TenantOption = None) -> None:
-    """Decide and send nothing more of a campaign until it is resumed."""
+    """Stop deciding and sending for a campaign until it is resumed."""
 
     async def work(conn: Transaction, tenant_id: UUID) -> None:
         campaign_id = await campaigns.id_of_campaign(conn, tenant_id=tenant_id, key=key)
@@ -123,7 +123,7 @@ def resume(
     ] = False,
     tenant: TenantOption = None,
 ) -> None:
-    """Go on with a paused campaign; workers find within seconds what waits."""
+    """Continue a paused campaign; workers find what is waiting within seconds."""
 
     async def work(conn: Transaction, tenant_id: UUID) -> int:
         campaign_id = await campaigns.id_of_campaign(conn, tenant_id=tenant_id, key=key)
@@ -141,7 +141,7 @@ def cancel(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask: it cannot be taken back.")] = False,
     tenant: TenantOption = None,
 ) -> None:
-    """End a campaign for good: what is not decided or sent yet never will be."""
+    """End a campaign for good: whatever is not decided or sent yet never will be."""
     if not yes:
         typer.confirm(f"End {key} for good?", abort=True)
 

@@ -1,4 +1,4 @@
-"""`leo channels`: what a tenant's channels are doing, and letting one stop, go on, or renew its token."""
+"""`leo channels`: what a tenant's channels are doing; stopping and resuming one, and renewing its token."""
 
 import asyncio
 from datetime import UTC, datetime
@@ -46,7 +46,7 @@ def list_(tenant: TenantOption = None) -> None:
 
 
 def _why(one: Listed) -> str:
-    """Say what holds a channel, what is due with it, or which one sends in its place."""
+    """Say what holds a channel, what is due with it, or which channel sends in its place."""
     return one.reason or one.warning or (f"{one.behind} sends first" if one.behind else "")
 
 
@@ -56,21 +56,21 @@ def pause(
     reason: Annotated[str, typer.Option(help="Why; it is shown with the channel.")] = "by hand",
     tenant: TenantOption = None,
 ) -> None:
-    """Let nothing go through a channel until it is resumed; its messages wait."""
+    """Send nothing through a channel until it is resumed; its messages wait."""
     asyncio.run(_pause(tenant, name, reason))
     typer.echo(f"The channel {name} is paused.")
 
 
 @app.command()
 def resume(name: NameArgument, tenant: TenantOption = None) -> None:
-    """Let messages go through a channel again, whatever paused or held it."""
+    """Send through a channel again, whatever paused or held it."""
     asyncio.run(_resume(tenant, name))
     typer.echo(f"The channel {name} goes on.")
 
 
 @app.command()
 def renew(name: NameArgument, tenant: TenantOption = None) -> None:
-    """Look at a channel's token now, and renew it where that can be done; a channel that it paused goes on."""
+    """Check a channel's token now, and renew it if possible; a channel that was paused because of it continues."""
     typer.echo(SAID[asyncio.run(_renew(tenant, name))].format(name=name))
 
 
@@ -80,7 +80,7 @@ def zalo_consent(
     redirect_uri: Annotated[str, typer.Option(help="Where Zalo sends the administrator, as its page knows it.")],
     verifier: Annotated[str | None, typer.Option(help="The one you have; without it a new one is made.")] = None,
 ) -> None:
-    """Print where an administrator of an Official Account consents, with the code verifier and its challenge."""
+    """Print the page where an administrator of an Official Account consents, with the code verifier and challenge."""
     code_verifier = verifier or token_urlsafe(32)
     typer.echo(f"code verifier:  {code_verifier}")
     typer.echo(f"code challenge: {challenge_of(code_verifier)}   (for Zalo's page for developers)")

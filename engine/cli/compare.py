@@ -28,7 +28,7 @@ def compare(
     tenant: Annotated[str | None, typer.Option(help="The tenant's slug; not needed where there is one.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
-    """Decide past decisions again under another version of their policy: who newly gets something, who no longer."""
+    """Decide past decisions again under another version of their policy: who gains a message, and who loses one."""
 
     async def work(conn: Transaction, tenant_id: UUID) -> Compared:
         return await explain.compare_policies(

@@ -1,4 +1,4 @@
-"""`leo credentials`: the key that providers' secrets are sealed with, and changing it."""
+"""`leo credentials`: the key that seals providers' credentials, and changing it."""
 
 import asyncio
 from collections import Counter
@@ -21,7 +21,7 @@ TenantOption = Annotated[str | None, typer.Option("--tenant", help="Only of this
 
 @app.command()
 def keys(tenant: TenantOption = None) -> None:
-    """Say how many credentials each key sealed; keys are named by a part of their hash."""
+    """Say how many credentials each key sealed; a key is named by part of its hash."""
     newest, counts = asyncio.run(_count(tenant))
     for name, count in sorted(counts.items()):
         typer.echo(f"{name}{' (the newest)' if name == newest else ''}: {count} credentials")
@@ -31,14 +31,14 @@ def keys(tenant: TenantOption = None) -> None:
 
 @app.command("new-key")
 def new_key() -> None:
-    """Put a new key before the generated ones; restart everything, then: leo credentials rotate."""
+    """Put a new key before the generated ones; then restart everything and run: leo credentials rotate."""
     name = add_credential_key(Settings.load())
     typer.echo(f"The key {name} is the newest. Restart every process, then run: leo credentials rotate")
 
 
 @app.command()
 def rotate(tenant: TenantOption = None) -> None:
-    """Seal with the newest key what older ones sealed; safe to run at any moment and again."""
+    """Seal with the newest key what older ones sealed; it may be run at any moment, and again."""
     typer.echo(f"{asyncio.run(_rotate(tenant))} credentials are sealed with the newest key now.")
 
 
@@ -52,7 +52,7 @@ async def _count(slug: str | None) -> tuple[str, Counter[str]]:
 
 
 async def _rotate(slug: str | None) -> int:
-    """Go through the tenants, past one whose credentials no key opens; that one is told in the end."""
+    """Go through all tenants, skipping one whose credentials no key opens; that one is reported at the end."""
     vault, count = _vault(), 0
     wrong: Misconfigured | None = None
     async with reach.database() as db:

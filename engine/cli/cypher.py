@@ -1,4 +1,4 @@
-"""`leo cypher`: a query of the graph, as the explorer runs it: from the line, from a file, or from the library."""
+"""`leo cypher`: a query of the graph, run as in the explorer: from the command line, a file, or the library."""
 
 import asyncio
 import json
@@ -64,7 +64,7 @@ def _asked(
 
 
 def _without_header(file: Path | None) -> str:
-    """Read a file of Cypher; lines that begin with // stand for people."""
+    """Read a file of Cypher without the lines that begin with //, which are for human readers."""
     try:
         text = "" if file is None else file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -122,7 +122,7 @@ def _tell(answer: Answer) -> None:
 
 
 def _cell(value: Any) -> str:
-    """Say a value in a word or two: a node is its label and what it is called by."""
+    """Say a value in a word or two: for a node, its label and its name."""
     if isinstance(value, list):
         return " ".join(_cell(one) for one in value)
     if not isinstance(value, dict):

@@ -25,7 +25,7 @@ def bootstrap(
         bool, typer.Option("--print", help="Print the SQL for a database administrator, and run nothing.")
     ] = False,
 ) -> None:
-    """Make extensions, roles and their settings. It needs a superuser: LEO_ADMIN_DATABASE_URL. Safe to repeat."""
+    """Create extensions, roles and their settings. It needs a superuser: LEO_ADMIN_DATABASE_URL. It may be repeated."""
     if print_sql:
         typer.echo(queries.script("bootstrap"))
         return
@@ -49,7 +49,7 @@ def upgrade() -> None:
 
 @app.command()
 def status() -> None:
-    """Show where the database is and which schema it has; ends with 1 where an upgrade is due."""
+    """Show where the database is and which schema it has; exit code 1 if an upgrade is due."""
     servers = _servers()
     with admin(servers.admin_database_url) as connection:
         version = steps.schema_version(connection)
@@ -64,14 +64,14 @@ def status() -> None:
 
 @app.command()
 def hold() -> None:
-    """Let nothing of a database that was brought back happen twice: after a restore by other means than leo restore."""
+    """Hold everything after a restore by other means than leo restore, so that nothing happens twice."""
     servers = _servers()
     for held in hold_everything(servers.admin_database_url):
         typer.echo(sentence_of(held))
 
 
 def sentence_of(held: Held) -> str:
-    """Say what of a tenant is held."""
+    """Say what is held of a tenant."""
     campaigns = ", ".join(held.campaigns) or "none"
     return (
         f"{held.slug}: {held.messages:,} messages may have arrived (uncertain), {held.people:,} people of "
@@ -80,9 +80,9 @@ def sentence_of(held: Held) -> str:
 
 
 def prepare(settings: Settings, servers: Servers) -> None:
-    """Make sure the schema is of this release: an embedded database is upgraded, one of yours only looked at.
+    """Make sure the schema is that of this release: an embedded database is upgraded, one of yours is only checked.
 
-    Raises Misconfigured where a database of yours needs an upgrade: when that happens is your decision.
+    Raises Misconfigured if a database of yours needs an upgrade, because when that happens is your decision.
     """
     if "postgres" in servers.embedded:
         steps.set_up(servers.admin_database_url, app_url=servers.database_url)

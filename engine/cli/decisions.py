@@ -1,4 +1,4 @@
-"""`leo decisions`: what was decided for whom, why, and whether it comes out the same again."""
+"""`leo decisions`: what was decided for whom, why, and whether deciding again gives the same."""
 
 import asyncio
 import json
@@ -62,7 +62,7 @@ def explain_(
     language: LanguageOption = Language.EN,
     as_json: JsonOption = False,
 ) -> None:
-    """Explain a decision: each candidate, where it dropped out and why, who chose, and what else could have been."""
+    """Explain a decision: each candidate, where it dropped out and why, who chose, and the alternatives."""
 
     async def work(conn: Transaction, tenant_id: UUID) -> Explained:
         return await explain.explain_decision(conn, tenant_id=tenant_id, decision_id=decision_id, language=language)
@@ -76,7 +76,7 @@ def explain_(
 
 @app.command()
 def replay(decision_id: IdArgument, tenant: TenantOption = None, as_json: JsonOption = False) -> None:
-    """Decide it again from what is stored; ends with 1 where anything comes out otherwise, and names it."""
+    """Decide again from what is stored; exit code 1, with the differences, if the result is not the same."""
 
     async def work(conn: Transaction, tenant_id: UUID) -> Replayed:
         return await explain.replay(conn, tenant_id=tenant_id, decision_id=decision_id)

@@ -25,7 +25,7 @@ RUNS_ON = "What was started runs on until: .venv/bin/leo down"
 
 
 class _Shown:
-    """Stages as bars of rich; a stage whose length nobody knows only counts."""
+    """Stages as bars of rich; a stage of unknown length only counts."""
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress

@@ -35,7 +35,7 @@ def intents(
     mistakes: Annotated[bool, typer.Option("--mistakes", help="Also show each request that went wrong.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
-    """Ask a model each labelled request and say how often it meant the right calls; Ctrl-C ends with what there is."""
+    """Ask a model each labelled request and say how often its calls were right; Ctrl-C ends with the results so far."""
     chosen = sample(limit)
     found: list[Measured] = []
     ended: LeoError | KeyboardInterrupt | None = None

@@ -1,4 +1,4 @@
-"""What an evaluation came to, as tables for a terminal."""
+"""The results of an evaluation, as tables for a terminal."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -16,7 +16,7 @@ _MISTAKES = [grade for grade in Grade if grade is not Grade.EXACT]
 
 
 def of_report(report: Report, *, of: int) -> Group:
-    """Give the tables of a report; `of`: how many requests there were to ask."""
+    """Give the tables of a report; `of` is how many requests there were."""
     low, high = report.whole.interval
     lines = [
         f"{', '.join(report.models) or 'no answer'}: {report.whole.asked} of {of} requests",
@@ -32,7 +32,7 @@ def of_report(report: Report, *, of: int) -> Group:
 
 
 def of_mistakes(measured: Iterable[Measured]) -> Table:
-    """Give each request that was not turned into the calls that are meant."""
+    """Give each request that was not turned into the right calls."""
     table = Table("request", "grade", "meant", "answered")
     for one in measured:
         if one.graded.grade is not Grade.EXACT:

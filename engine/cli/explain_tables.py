@@ -35,7 +35,7 @@ def of_decision(found: Explained) -> RenderableType:
 
 
 def of_funnel(found: Iterable[Stage]) -> RenderableType:
-    """Show the gates that stopped anything, with what was left."""
+    """Show the gates that stopped a candidate, with what was left after each."""
     table = Table("gate", title="funnel of candidates", title_justify="left")
     for name in ("entered", "stopped", "left"):
         table.add_column(name, justify="right")
@@ -79,7 +79,7 @@ def _score(verdict: Verdict) -> str:
 
 
 def of_replay(found: Replayed) -> RenderableType:
-    """Say that it is the same, or show each place that is not."""
+    """Say that the result is the same, or show each place that differs."""
     if found.is_same:
         return Text(f"Decision {found.decision_id} replays the same, bit for bit.", style="green")
     said = Text(f"Decision {found.decision_id} is not the same: {', '.join(found.changed)}.", style="bold red")
@@ -111,7 +111,7 @@ def _conditions(explained: Condition, depth: int = 1) -> Iterable[Text]:
 
 
 def of_forecast(found: Forecast) -> RenderableType:
-    """Show what a campaign would come to, in numbers."""
+    """Show what a campaign would lead to, in numbers."""
     tally, people = found.tally, found.audience
     asked = len(people.profile_ids)
     sample = "" if asked == people.people else f", asked of a sample of {asked:,} ({people.share:.1%})"

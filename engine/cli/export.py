@@ -1,4 +1,4 @@
-"""`leo export`: give out what the product learnt, as files for other tools."""
+"""`leo export`: what the product learned, as files for other tools."""
 
 import asyncio
 import json
@@ -21,13 +21,13 @@ from rules.errors import InvalidInput
 app = typer.Typer(no_args_is_help=True)
 
 STANDARD_OUTPUT = Path("-")
-# What is counted beside the splits, and is in no file.
+# Counted together with the splits, but not in a file.
 DROPPED = "dropped"
 
 
 @app.callback()
 def export() -> None:
-    """Give out what the product learnt, as files for other tools."""
+    """Export what the product learned, as files for other tools."""
 
 
 @app.command()
@@ -42,7 +42,7 @@ def finetune(
         str | None, typer.Option("--tenant", help="The tenant's slug; not needed where there is one.")
     ] = None,
 ) -> None:
-    """Write requests that succeeded and their calls, for FunctionGemma to be trained on: see docs/evaluation.md."""
+    """Export requests that succeeded, with their calls, as training data for FunctionGemma: see docs/evaluation.md."""
     counts: Counter[str] = Counter()
 
     async def work(conn: Transaction, tenant_id: UUID) -> None:
@@ -64,7 +64,7 @@ def finetune(
 
 @contextmanager
 def _opened(out: Path) -> Iterator[IO[str]]:
-    """Give a file that takes its name when it is whole; raises InvalidInput."""
+    """Give a file that takes its name once it is complete; raises InvalidInput."""
     if out == STANDARD_OUTPUT:
         yield sys.stdout
         return

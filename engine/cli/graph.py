@@ -24,7 +24,7 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object.
 
 @app.command()
 def verify(tenant: TenantOption = None, as_json: JsonOption = False) -> None:
-    """Compare every row with its vertex or edge, and count what differs; ends with 1 where anything does."""
+    """Compare every row with its vertex or edge, and count differences; exit code 1 if there are any."""
     found = asyncio.run(_compare(tenant))
     total = sum(difference.total for differences in found.values() for difference in differences)
     if as_json:

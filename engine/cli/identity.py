@@ -1,4 +1,4 @@
-"""`leo identity`: find profiles that may be one person, list them, merge, un-merge, refuse."""
+"""`leo identity`: find profiles that may be one person, list them, merge, unmerge, refuse."""
 
 import asyncio
 from typing import Annotated
@@ -22,7 +22,7 @@ TenantOption = Annotated[str | None, typer.Option("--tenant", help="The tenant's
 
 @app.command()
 def find(tenant: TenantOption = None) -> None:
-    """Look through all active profiles for those that share an e-mail address, a phone or a Zalo id."""
+    """Search all active profiles for those that share an e-mail address, a phone number or a Zalo id."""
 
     async def work(conn: Transaction, tenant_id: UUID) -> Found:
         return await identity.find_duplicates(conn, tenant_id=tenant_id)
@@ -42,7 +42,7 @@ def list_(
     tenant: TenantOption = None,
     limit: Annotated[int, typer.Option(min=1, max=500, help="At most so many.")] = 50,
 ) -> None:
-    """List profiles that may be one person, by what, and whom to keep."""
+    """List profiles that may be one person, why, and which one to keep."""
 
     async def work(conn: Transaction, tenant_id: UUID) -> list[Proposal]:
         return await identity.proposals(conn, tenant_id=tenant_id, limit=limit)
@@ -62,7 +62,7 @@ def merge(
     reason: Annotated[str, typer.Option(help="Why; it is kept.")],
     tenant: TenantOption = None,
 ) -> None:
-    """Merge profiles into one: history and ids stay, messages still queued for the losers are cancelled."""
+    """Merge profiles into one: history and ids stay, messages still queued for the merged ones are cancelled."""
 
     async def work(conn: Transaction, tenant_id: UUID) -> Merged:
         return await identity.merge(conn, tenant_id=tenant_id, winner=winner, losers=losers, reason=reason, by=BY)
@@ -75,7 +75,7 @@ def unmerge(
     loser: Annotated[str, typer.Argument(help="The ext_id of the profile that was merged.")],
     tenant: TenantOption = None,
 ) -> None:
-    """Let a merged profile be a person of its own again."""
+    """Make a merged profile a person of its own again."""
 
     async def work(conn: Transaction, tenant_id: UUID) -> Merged:
         return await identity.unmerge(conn, tenant_id=tenant_id, loser=loser, by=BY)
@@ -88,7 +88,7 @@ def refuse(
     pair: Annotated[int, typer.Argument(help="The pair's id, from leo identity list.")],
     tenant: TenantOption = None,
 ) -> None:
-    """Say that the two profiles of a pair are not one person: they are not proposed again."""
+    """Say that the two profiles of a pair are not one person, so that they are not proposed again."""
 
     async def work(conn: Transaction, tenant_id: UUID) -> None:
         await identity.refuse(conn, tenant_id=tenant_id, duplicate_id=pair, by=BY)

@@ -32,7 +32,10 @@ def import_(
     strict: Annotated[bool, typer.Option("--strict", help="End with 1 where a line was refused.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Take people in: new ones are added, known ones changed where they differ. A refused line holds nobody up."""
+    """Import people: new ones are added, known ones changed if they differ.
+
+    A refused line does not affect the others.
+    """
     mapped = None if columns is None else mapping(_text(columns))
     progress = Console(stderr=True)
     with _reporting(report) as refused, progress.status("reading") as status:

@@ -19,7 +19,7 @@ from rules.errors import InvalidInput
 TenantOption = Annotated[str | None, typer.Option("--tenant", help="The tenant's slug; not needed where there is one.")]
 MostOption = Annotated[int, typer.Option("--most", min=1, help="Refuse a graph with more nodes or edges than this.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
-# What a screen shows; --json has all.
+# As much as fits a screen; --json has everything.
 FEW = 10
 
 
@@ -42,7 +42,7 @@ def export(
 
 
 def show(tenant: TenantOption = None, most: MostOption = MOST_ELEMENTS, as_json: JsonOption = False) -> None:
-    """Show how people move between touchpoints, which of these matter, who hangs together, and who may be one."""
+    """Show how people move between touchpoints, which of these matter, who belongs together, and who may be one."""
     drawn = asyncio.run(_drawn(tenant, most))
     if as_json:
         typer.echo(json.dumps(_document(drawn), ensure_ascii=False))

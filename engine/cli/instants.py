@@ -1,4 +1,4 @@
-"""Reading an instant that was given on the command line."""
+"""Reading an instant given on the command line."""
 
 from datetime import datetime
 

@@ -1,4 +1,4 @@
-"""A trace for a person to read: each journey a tree of its steps, with times and reasons in words."""
+"""A trace for human readers: each journey as a tree of its steps, with times and reasons in words."""
 
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime

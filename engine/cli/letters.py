@@ -52,7 +52,7 @@ def list_(
     tenant: TenantOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """List those that nobody settled yet, the oldest first."""
+    """List those that nobody has settled yet, the oldest first."""
 
     async def work(conn: Transaction, _: UUID) -> list[Letter]:
         return await list_letters(
@@ -101,7 +101,7 @@ def redrive(
     tenant: TenantOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Queue messages again: those named, or the oldest 500 that fit; what may not be sent any more is told."""
+    """Queue messages again: those named, or the oldest 500 that match; ones that may not be sent are reported."""
     filters = (status, campaign, channel, klass)
     if (delivery_ids is None) == all(one is None for one in filters):
         raise InvalidInput("It is not said which messages.", remedy="Name ids, or a filter such as --status dead.")
@@ -133,7 +133,7 @@ def resolve(
     tenant: TenantOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Settle messages: what was uncertain arrived or was lost, what failed is closed."""
+    """Settle messages: an uncertain one arrived or was lost, a failed one is closed."""
 
     async def work(conn: Transaction, _: UUID) -> list[Settled]:
         return await settle(

@@ -26,7 +26,7 @@ def load(
     ] = None,
     out: Annotated[Path, typer.Option(help="Where summary.json and report.html go.")] = SCRIPTS / "results",
 ) -> None:
-    """Let k6 loose on servers, API and workers that are started for it, and judge what they stood."""
+    """Run k6 against servers, API and workers that are started for it, and judge the result."""
     asked = Stage.read(stage, seconds=seconds)
     settings = Settings.load()
     _try_to_write(out)

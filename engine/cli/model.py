@@ -1,4 +1,4 @@
-"""`leo model`: hold FunctionGemma in a process of its own, for the workers to ask."""
+"""`leo model`: keep FunctionGemma in a process of its own, for the workers to ask."""
 
 import asyncio
 import signal

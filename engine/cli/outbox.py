@@ -1,4 +1,4 @@
-"""`leo outbox`: what the CDP is told, and how far that is."""
+"""`leo outbox`: what is reported to the CDP, and how far that has got."""
 
 import asyncio
 from datetime import UTC, datetime
@@ -20,7 +20,7 @@ TenantOption = Annotated[str | None, typer.Option("--tenant", help="The tenant; 
 
 @app.command()
 def status(tenant: TenantOption = None) -> None:
-    """Show, for each source, what its CDP is told and what waits."""
+    """Show, for each source, what its CDP is told and what is waiting."""
 
     async def work(conn: Transaction, _: UUID) -> list[outbox.Look]:
         return await outbox.look(conn)
@@ -42,7 +42,7 @@ def status(tenant: TenantOption = None) -> None:
 
 @app.command()
 def retry(tenant: TenantOption = None) -> None:
-    """Have everything that failed tried again at once, also what was given up."""
+    """Have everything that failed tried again at once, even what was given up."""
 
     async def work(conn: Transaction, _: UUID) -> int:
         return await outbox.retry(conn, now=datetime.now(UTC))

@@ -44,7 +44,7 @@ def save(
     language: LanguageOption = Language.EN,
     as_json: JsonOption = False,
 ) -> None:
-    """Keep the next version of a policy from a file."""
+    """Save the next version of a policy from a file."""
     document = read_policy(file)
 
     async def work(conn: Transaction, tenant_id: UUID) -> Version:
@@ -60,7 +60,7 @@ def list_(
     after: Annotated[str, typer.Option("--after", help="Those beyond this key.")] = "",
     as_json: JsonOption = False,
 ) -> None:
-    """List policies, each with the version that holds."""
+    """List policies, each with the version in force."""
 
     async def work(conn: Transaction, tenant_id: UUID) -> list[policies.Key]:
         return await policies.keys(conn, tenant_id=tenant_id, after=after, limit=limit)
@@ -103,7 +103,7 @@ def switch_on(
     language: LanguageOption = Language.EN,
     as_json: JsonOption = False,
 ) -> None:
-    """Let a version hold from now on."""
+    """Put a version in force from now on."""
 
     async def work(conn: Transaction, tenant_id: UUID) -> Version:
         return await policies.switch_on(conn, tenant_id=tenant_id, key=key, version=version, note=note)
@@ -116,7 +116,7 @@ def say_(
     file: Annotated[Path | None, typer.Argument(help="A YAML or JSON file; without it the default policy.")] = None,
     language: LanguageOption = Language.EN,
 ) -> None:
-    """Check a policy's file and say it in plain words; nothing is kept."""
+    """Check a policy's file and put it into plain words; nothing is saved."""
     Console().print(_sentences(Policy.parse({} if file is None else read_policy(file)), language))
 
 

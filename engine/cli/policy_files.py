@@ -1,8 +1,8 @@
-"""Files that a policy is read from: JSON, or YAML that says no more than JSON could.
+"""Files that a policy is read from: JSON, or YAML restricted to what JSON could say.
 
-YAML 1.1 has traps for who writes rules: 22:00 is the number 1320, `no` is false, the second of two fields wins without
-a word, and a name that stands for a part (an alias) lets a small file unfold into a huge one. Here clocks and dates
-stay text, only true and false are truths, and the others are refused.
+YAML 1.1 has traps for authors of rules: 22:00 is the number 1320, `no` is false, the second of two equal fields wins
+silently, and a name that stands for a part (an alias) lets a small file unfold into a huge one. Here clock times and
+dates stay text, only true and false are booleans, and the rest is refused.
 """
 
 import json
@@ -57,7 +57,7 @@ _Loader.yaml_constructors = {
 
 
 def read_policy(path: Path) -> Mapping[str, Any]:
-    """Read a policy's document from YAML, or JSON where the name ends so; raises InvalidInput."""
+    """Read a policy's document from YAML, or from JSON if the file's name ends in .json; raises InvalidInput."""
     text = _text(path)
     try:
         document = json.loads(text) if path.suffix == ".json" else yaml.load(text, _Loader)  # nosec  # noqa: S506 - safe

@@ -1,4 +1,4 @@
-"""`leo profile`: what a person may ask for by law: a copy of what is kept of them, and that it is erased."""
+"""`leo profile`: what a person may demand by law: a copy of their data, and its erasure."""
 
 import asyncio
 import getpass
@@ -20,7 +20,7 @@ TenantOption = Annotated[str | None, typer.Option("--tenant", help="The tenant's
 
 @app.command()
 def export(ext_id: KeyArgument, tenant: TenantOption = None) -> None:
-    """Print all that is kept of a person as one JSON document."""
+    """Print everything that is stored about a person as one JSON document."""
 
     async def work(conn: Transaction, _: UUID) -> dict[str, Any]:
         return await privacy.export_profile(conn, ext_id=ext_id)
@@ -35,7 +35,7 @@ def erase(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask: it cannot be taken back.")] = False,
     tenant: TenantOption = None,
 ) -> None:
-    """Empty a person of all that tells who it is; what was recorded stays without it."""
+    """Erase everything that identifies a person; records stay without it."""
     if not yes:
         typer.confirm(f"Erase {ext_id} for good?", abort=True)
 

@@ -1,4 +1,4 @@
-"""What a command needs before it can look: the database, and which tenant is meant."""
+"""What a command needs first: the database, and the tenant that is meant."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -17,7 +17,7 @@ Answer = TypeVar("Answer")
 
 @dataclass(frozen=True, slots=True)
 class Tenant:
-    """A tenant as the command line names it."""
+    """A tenant as named on the command line."""
 
     tenant_id: UUID
     slug: str
@@ -25,7 +25,7 @@ class Tenant:
 
 @asynccontextmanager
 async def database() -> AsyncIterator[Database]:
-    """Open the database of these settings; the embedded server is started where it does not run."""
+    """Open the database of these settings; the embedded server is started if it is not running."""
     settings = Settings.load()
     servers = embedded.ensure(settings, redis=False)
     async with Database.open(servers.database_url, settings) as db:
@@ -33,7 +33,7 @@ async def database() -> AsyncIterator[Database]:
 
 
 async def tenants(db: Database, slug: str | None) -> list[Tenant]:
-    """Give the tenant that `slug` names, all active ones without it. Raises NotFound where there is none."""
+    """Give the tenant with this slug; without one, all active tenants. Raises NotFound if there is none."""
     async with db.before_tenant() as connection:
         if slug is None:
             rows = await (await connection.execute(queries("trace")["tenants"])).fetchall()
@@ -47,7 +47,7 @@ async def tenants(db: Database, slug: str | None) -> list[Tenant]:
 
 
 async def one_tenant(db: Database, slug: str | None) -> Tenant:
-    """Give the tenant that `slug` names, the only one without it. Raises InvalidInput where several could be meant."""
+    """Give the tenant with this slug; without one, the only tenant. Raises InvalidInput if several could be meant."""
     found = await tenants(db, slug)
     if len(found) > 1:
         first = ", ".join(tenant.slug for tenant in found[:5])
@@ -57,7 +57,7 @@ async def one_tenant(db: Database, slug: str | None) -> Tenant:
 
 
 async def inside(slug: str | None, work: Callable[[Transaction, UUID], Awaitable[Answer]]) -> Answer:
-    """Do work in one transaction of the tenant that `slug` names."""
+    """Run work in one transaction of the tenant with this slug."""
     async with database() as db:
         tenant = await one_tenant(db, slug)
         async with db.transaction(tenant.tenant_id) as conn:

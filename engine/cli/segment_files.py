@@ -1,4 +1,4 @@
-"""Files that a segment, or only its rule, is read from: what POST /segments and POST /segments/preview take."""
+"""Files that contain a segment, or only its rule: what POST /segments and POST /segments/preview take."""
 
 import json
 import sys
@@ -18,7 +18,7 @@ _RULES = ("rule", "querybuilder")
 
 @dataclass(frozen=True, slots=True)
 class SegmentFile:
-    """A segment as a file has it, a rule of LEO CDP's said as one of ours already."""
+    """A segment as in its file, with a rule of LEO CDP's already converted to ours."""
 
     key: str
     name: str

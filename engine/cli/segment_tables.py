@@ -1,4 +1,4 @@
-"""Segments as the terminal shows them."""
+"""Segments as tables for a terminal."""
 
 from collections.abc import Sequence
 from datetime import datetime

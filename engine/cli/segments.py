@@ -78,11 +78,11 @@ def preview(
     language: LanguageOption = Language.EN,
     as_json: JsonOption = False,
 ) -> None:
-    """Count who satisfies the rule in a file now, and name some, without saving it."""
+    """Count who satisfies the rule in a file now, with some examples, without saving it."""
     rule = rule_in(file)
 
     async def work(conn: Transaction, tenant_id: UUID) -> Preview:
-        del tenant_id  # the transaction is inside its border
+        del tenant_id  # the transaction is inside the tenant's border
         return await segments.preview(conn, rule=rule, sample=sample)
 
     found = asyncio.run(inside(tenant, work))
@@ -91,7 +91,7 @@ def preview(
 
 @app.command()
 def refresh(key: KeyArgument, tenant: TenantOption = None, as_json: JsonOption = False) -> None:
-    """Find who satisfies the rule now; who joined or left starts the campaigns that wait for that."""
+    """Find who satisfies the rule now; joining or leaving starts the campaigns that wait for it."""
 
     async def work(conn: Transaction, tenant_id: UUID) -> Diff:
         segment = await segments.segment_by_key(conn, tenant_id=tenant_id, key=key)
@@ -110,7 +110,7 @@ def explain(
     language: LanguageOption = Language.EN,
     as_json: JsonOption = False,
 ) -> None:
-    """Say of one person which condition of the rule holds now, which does not, and what was found."""
+    """Say of one person which conditions of the rule hold now, which do not, and what was found."""
 
     async def work(conn: Transaction, tenant_id: UUID) -> Explanation:
         segment = await segments.segment_by_key(conn, tenant_id=tenant_id, key=key)
@@ -159,7 +159,7 @@ def changes(
 
 @app.command()
 def archive(key: KeyArgument, tenant: TenantOption = None) -> None:
-    """Take a segment out of use: nobody is in it any more; its versions, changes and snapshots stay."""
+    """Archive a segment: nobody is in it any more; its versions, changes and snapshots stay."""
 
     async def work(conn: Transaction, tenant_id: UUID) -> None:
         segment = await segments.segment_by_key(conn, tenant_id=tenant_id, key=key)
@@ -181,7 +181,7 @@ def import_querybuilder(
     language: LanguageOption = Language.EN,
     as_json: JsonOption = False,
 ) -> None:
-    """Say LEO CDP's segment rules (jQuery QueryBuilder, its jsonQueryRules) as a rule of ours."""
+    """Convert LEO CDP's segment rules (jQuery QueryBuilder, its jsonQueryRules) to a rule of ours."""
     if name is not None and key is None:
         raise InvalidInput("A name alone saves nothing.", remedy="Give --key too.")
     document = text_of(file)

@@ -19,7 +19,7 @@ from engine.snapshots import Compared, Snapshot, Verified
 from rules.conditions import Language
 from rules.errors import InvalidInput
 
-# Of all snapshots so many headers are held at once.
+# How many headers are held in memory at once, if all snapshots are meant.
 PAGE = 500
 
 app = typer.Typer(no_args_is_help=True)
@@ -55,7 +55,7 @@ def verify(
     tenant: TenantOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Count the members of snapshots again and hash them; it ends with 1 where one is not what its header says."""
+    """Count the members of snapshots again and hash them; exit code 1 if one does not match its header."""
     if (snapshot_id is None) != every:
         raise InvalidInput("It is not clear which snapshot is meant.", remedy="Give an id, or --all.")
 

@@ -1,4 +1,4 @@
-"""`leo stuck`: what does not get on, and taking it up again from its last committed step."""
+"""`leo stuck`: what is not moving, and taking it up again from its last committed step."""
 
 import asyncio
 import dataclasses
@@ -59,7 +59,7 @@ def take_up(
     tenant: TenantOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Go on with it from its last committed step; what is done stays done."""
+    """Continue from the last committed step; what is done stays done."""
 
     async def work(conn: Transaction, _: UUID) -> engine.TakeUp:
         taken, _batches = await engine.take_up(

@@ -1,4 +1,4 @@
-"""`leo task`: ask for agent tasks, look at them, let them happen or not."""
+"""`leo task`: ask for agent tasks, look at them, approve or reject them."""
 
 import asyncio
 import dataclasses
@@ -108,7 +108,7 @@ def show(task_id: IdArgument, tenant: TenantOption = None, as_json: JsonOption =
 def approve(
     task_id: IdArgument, note: NoteOption = None, tenant: TenantOption = None, as_json: JsonOption = False
 ) -> None:
-    """Let a task that waits do what its plan says."""
+    """Approve a waiting task, so that it carries out its plan."""
 
     async def work(conn: Transaction, tenant_id: UUID) -> Task:
         return await tasks.approve(conn, tenant_id=tenant_id, task_id=task_id, by=_who(), note=note)
@@ -120,7 +120,7 @@ def approve(
 def reject(
     task_id: IdArgument, note: NoteOption = None, tenant: TenantOption = None, as_json: JsonOption = False
 ) -> None:
-    """End a task that waits."""
+    """Reject a waiting task."""
 
     async def work(conn: Transaction, tenant_id: UUID) -> Task:
         return await tasks.reject(conn, tenant_id=tenant_id, task_id=task_id, by=_who(), note=note)
@@ -130,7 +130,7 @@ def reject(
 
 @app.command()
 def cancel(task_id: IdArgument, tenant: TenantOption = None, as_json: JsonOption = False) -> None:
-    """End a task that is not at its end; what it did already stays done."""
+    """Cancel a task that has not ended; what it has already done stays done."""
 
     async def work(conn: Transaction, tenant_id: UUID) -> Task:
         return await tasks.cancel(conn, tenant_id=tenant_id, task_id=task_id, by=_who())

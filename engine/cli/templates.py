@@ -1,4 +1,4 @@
-"""`leo templates`: what templates there are, what one would look like for a person, and letting it be sent."""
+"""`leo templates`: list templates, preview one for a person, approve it for sending."""
 
 import asyncio
 import getpass
@@ -78,7 +78,7 @@ def preview(
     tenant: TenantOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show what a person would get, what is missing, and what the law and the channel say; nothing is sent."""
+    """Show what a person would get, what is missing, and what the law and the channel object to; nothing is sent."""
     found = asyncio.run(_preview(table.as_kept(Settings.load()), tenant, template_id, profile, campaign, locale))
     if as_json:
         _print({**asdict(found), "template": _document(found.template), "could_leave": found.could_leave})
@@ -112,7 +112,7 @@ def try_(
 
 @app.command()
 def approve(template_id: IdArgument, tenant: TenantOption = None) -> None:
-    """Let a draft be sent; who approved it is kept. It says who lacks a value that it prints."""
+    """Approve a draft for sending; the approver is recorded. It says who lacks a value that the template prints."""
 
     async def work(conn: Transaction, tenant_id: UUID) -> tuple[Template, list[Lacking]]:
         by = f"cli {getpass.getuser()}"

@@ -51,7 +51,7 @@ def key(
     ] = None,
     days: Annotated[int | None, typer.Option(min=1, max=36_500, help="It expires after so many days.")] = None,
 ) -> None:
-    """Make an API key for a tenant and print it: it is shown this once."""
+    """Make an API key for a tenant and print it: it is shown only this once."""
     _tell(asyncio.run(_key(slug, name, scope or list(ALL_SCOPES), days)))
 
 
@@ -78,7 +78,7 @@ def rotate(
     api_key_id: Annotated[int, typer.Argument(help="The key's id, as `leo tenants keys` shows it.")],
     hours: Annotated[float, typer.Option(min=0, max=720, help="So long both keys open.")] = 24,
 ) -> None:
-    """Make an API key like another one, which ends after some hours, and print it: it is shown this once."""
+    """Make an API key like an existing one, which ends after some hours, and print it: it is shown only this once."""
     _tell(asyncio.run(_rotate(slug, api_key_id, timedelta(hours=hours))))
 
 

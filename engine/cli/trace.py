@@ -1,4 +1,4 @@
-"""`leo trace`: the journey of a person, an event or a delivery; the statement behind it; records that hang loose."""
+"""`leo trace`: the journey of a person, an event or a delivery; its SQL statement; records that are not connected."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""`leo why-not`: why somebody did not get anything of a campaign."""
+"""`leo why-not`: why somebody did not get a message of a campaign."""
 
 import asyncio
 import json
@@ -31,7 +31,7 @@ def why_not(
     tenant: Annotated[str | None, typer.Option(help="The tenant's slug; not needed where there is one.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
-    """Say why somebody did not get anything of a campaign, whether or not anything was decided for them."""
+    """Say why somebody did not get a message of a campaign, whether or not anything was decided for them."""
 
     async def work(conn: Transaction, tenant_id: UUID) -> WhyNot:
         return await explain.why_not(

@@ -1,4 +1,4 @@
-"""The customers of a real e-mail test (Kevin Hillstrom's MineThatData challenge, 2008), read where the file is given.
+"""The customers of a real e-mail test (Kevin Hillstrom's MineThatData challenge, 2008), read if its file is given.
 
 Columns: customer, recency, history_segment, history, mens, womens, zip_code, newbie, channel, segment, visit,
 conversion, spend. `segment` is what a customer had been sent; the last three are what they did in the two weeks after.
@@ -19,7 +19,7 @@ COLUMNS = (
     "customer", "recency", "history_segment", "history", "mens", "womens", "zip_code", "newbie", "channel", "segment",
     "visit", "conversion", "spend",
 )  # fmt: skip
-# What the test sent to whom; the last was its control group.
+# What the test sent, by arm; the last was its control group.
 ARMS = ("Mens E-Mail", "Womens E-Mail", "No E-Mail")
 CONTROL = "No E-Mail"
 
@@ -39,7 +39,7 @@ class Customer:
 
     @property
     def outcomes(self) -> list[str | dict[str, Any]]:
-        """What the record says of a customer, as the sandbox tells it."""
+        """The customer's recorded outcomes, in the form in which the sandbox reports them."""
         said: list[str | dict[str, Any]] = ["delivered"]
         if self.visited:
             said.append("visited")
@@ -120,7 +120,7 @@ def _flag(text: str) -> bool:
 
 
 def profile(customer: Customer, *, now: datetime) -> dict[str, Any]:
-    """Give a customer in the shape that `POST /profiles` takes; the test's people had agreed to receive e-mail."""
+    """Give a customer in the form that `POST /profiles` takes; the test's people had agreed to receive e-mail."""
     return {
         "ext_id": customer.key,
         "locale": "en",

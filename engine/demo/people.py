@@ -1,6 +1,6 @@
 """Generated Vietnamese customers: the same seed gives the same people, addresses and habits.
 
-Nobody here exists. Addresses are in `example` domains (RFC 2606), which no mail server on the Internet delivers to.
+Nobody here exists. Addresses are in `example` domains (RFC 2606), to which no mail server on the Internet delivers.
 """
 
 import random
@@ -34,7 +34,7 @@ TOPICS = {
 TIERS = {"đồng": 60, "bạc": 27, "vàng": 10, "kim cương": 3}
 ABROAD = "America/Los_Angeles"  # more people of Vietnamese descent than any other zone outside Asia
 
-# What the demo needs to happen often enough to be seen, in shares of all people.
+# How often things happen in the demo, in shares of all people: often enough to be seen.
 SHARE_ABROAD = 0.04
 SHARE_WITH_TELEGRAM = 0.45
 SHARE_WITHOUT_ADDRESS = 0.02
@@ -55,7 +55,7 @@ def _pick(chance: random.Random, weights: dict[str, int]) -> str:
 
 
 def people(count: int, *, now: datetime, seed: int = 2026) -> Iterator[dict[str, Any]]:
-    """Give `count` profiles in the shape that `POST /profiles` takes."""
+    """Give `count` profiles in the form that `POST /profiles` takes."""
     chance = random.Random(seed)  # noqa: S311 - made-up people, no secret
     for number in range(1, count + 1):
         yield _person(chance, number, now)
@@ -111,7 +111,7 @@ def _consents(chance: random.Random, now: datetime) -> Iterator[dict[str, Any]]:
 
 
 def events(count: int, *, now: datetime, seed: int = 2026) -> Iterator[dict[str, Any]]:
-    """Give what `count` people did in the last weeks, in the shape that `POST /events` takes."""
+    """Give what `count` people did in the last weeks, in the form that `POST /events` takes."""
     chance = random.Random(seed + 1)  # noqa: S311 - made-up events
     for number in range(1, count + 1):
         ext_id = f"kh-{number:06d}"
@@ -126,7 +126,7 @@ def events(count: int, *, now: datetime, seed: int = 2026) -> Iterator[dict[str,
 
 
 def carts(count: int, *, now: datetime, limit: int, seed: int = 2026) -> list[dict[str, Any]]:
-    """Give the baskets that people abandon while the demo runs: each may trigger a decision at once."""
+    """Give the baskets that people abandon while the demo runs; each may trigger a decision at once."""
     chance = random.Random(seed + 2)  # noqa: S311 - made-up events
     owners = chance.sample(range(1, count + 1), k=min(limit, max(1, int(count * _CART_SHARE))))
     return [

@@ -38,16 +38,16 @@ CHUNK = 1_000
 ASKED_AT_ONCE = 10_000
 CARTS = 40
 LOOK_EVERY_S = 0.1
-# Counting takes longer the more there is: it may use this share of the time, no more, or it slows what it watches.
+# Counting takes longer the more there is; it may use this share of the time, or it would slow what it watches.
 LOOKING_SHARE = 0.05
-# Nothing moved for so long: something is broken, and waiting longer would not help.
+# If nothing moves for this long, something is broken and waiting longer would not help.
 PATIENCE_S = 120.0
 START_S = 30.0
 _SQL = queries("demo")
 
 
 class Progress(Protocol):
-    """Shows how far a stage is; `total` None where nobody knows."""
+    """Shows the progress of a stage; `total` is None if nobody knows it."""
 
     def stage(self, name: str, total: int | None) -> Callable[[int], None]: ...
 
@@ -56,7 +56,7 @@ class Progress(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Played:
-    """What a demo leaves to show; the trace is of one delivery worth telling, and `sql` the statement behind it."""
+    """What a demo leaves to be shown; the trace is of one delivery worth showing, `sql` is its statement."""
 
     tenant: Seeded
     summary: Summary
@@ -68,7 +68,7 @@ class Played:
 
 @dataclass(slots=True)
 class Demo:
-    """One demo with all it needs open."""
+    """One demo with everything it needs open."""
 
     settings: Settings
     servers: Servers
@@ -79,7 +79,7 @@ class Demo:
     stages: dict[str, float] = field(default_factory=dict)
 
     async def play(self, customers: Sequence[hillstrom.Customer] | None, *, count: int) -> Played:
-        """Play the real customers where they are given, else `count` generated ones."""
+        """Play the real customers if they are given, otherwise `count` generated ones."""
         began = time.monotonic()
         now = datetime.now(UTC)
         story = vietnamese(now) if customers is None else email_test()
@@ -134,7 +134,7 @@ class Demo:
             await self.sandbox.post("/_sandbox/outcomes", part)
 
     async def _activate(self, api: Client, story: Story, campaign_ids: dict[str, int] | Any) -> int:
-        """Activate each campaign over the API; give how many people were aimed at."""
+        """Activate each campaign over the API; give how many people they aim at."""
         aimed = 0
         for campaign in story.campaigns:
             answer = await api.post(f"/campaigns/{campaign_ids[campaign.key]}/activate", {}, key=f"demo-{campaign.key}")
@@ -142,7 +142,7 @@ class Demo:
         return aimed
 
     async def _work(self, api: Client, tenant: Seeded, expected: int, carts: list[dict[str, Any]]) -> None:
-        """Let the workers work; people leave baskets behind meanwhile, which are decided in the realtime lane."""
+        """Let the workers work; meanwhile people abandon baskets, which are decided in the realtime lane."""
         decided = self.progress.stage("decisions", expected)
         settled = self.progress.stage("deliveries", None)
         seen = {"decided": 0, "settled": 0}
@@ -157,7 +157,7 @@ class Demo:
                 return
 
     async def _learn(self, tenant: Seeded) -> None:
-        """Wait until the sandbox has told everything."""
+        """Wait until the sandbox has reported everything."""
         learned = self.progress.stage("outcomes", None)
         seen = 0
         async for row in self._watch(tenant):
@@ -167,7 +167,7 @@ class Demo:
                 return
 
     async def _watch(self, tenant: Seeded) -> AsyncIterator[dict[str, Any]]:
-        """Look again and again, and mend what died; raises Unavailable where nothing moves any more."""
+        """Look repeatedly, and restart what died; raises Unavailable if nothing moves any more."""
         moved, last = time.monotonic(), None
         while True:
             began = time.monotonic()
@@ -206,7 +206,7 @@ class Demo:
             await connection.execute(_SQL["control_outcomes"], {"what": Jsonb(what), "campaign_id": campaign_id})
 
     async def _analyze(self, tenant: Seeded) -> None:
-        """Tell the planner what was loaded: a trace through a graph without statistics takes 175 ms instead of 5."""
+        """Tell the planner what was loaded: without statistics a trace through the graph takes 175 ms instead of 5."""
         async with self.db.transaction(tenant.tenant_id) as connection:
             await mirror.analyze(connection)
 
@@ -245,7 +245,7 @@ class Demo:
 
 @asynccontextmanager
 async def opened(settings: Settings, servers: Servers, progress: Progress) -> AsyncIterator[Demo]:
-    """Start what a demo needs and does not run yet; it all runs on afterwards, until `leo down`."""
+    """Start what a demo needs and does not run yet; it keeps running afterwards, until `leo down`."""
     began = time.monotonic()
     await _check_redis(servers)
     for part in parts(settings, servers):
@@ -283,7 +283,7 @@ async def _until_up(demo: Demo) -> None:
 
 
 async def _is_up(demo: Demo, name: str, client: Client, path: str) -> bool:
-    """Whether our own answers: where another program took the port first, ours ends, and that one may answer."""
+    """Whether our own process answers: if another program took the port first, ours ends and the other may answer."""
     home = demo.settings.home
     run = background.running(home, name)
     if run is None:

@@ -9,7 +9,7 @@ from rich.table import Table
 
 from rules.verdicts import CHOSEN
 
-# One line each for a marketer, in English and Vietnamese.
+# One line each, for a marketer, in English and Vietnamese.
 GATES: Mapping[str, tuple[str, str]] = {
     "consent": ("no consent", "chưa đồng ý nhận tin"),
     "suppression": ("on the suppression list", "trong danh sách không liên hệ"),
@@ -27,7 +27,7 @@ GATES: Mapping[str, tuple[str, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What came of a demo; times are seconds."""
+    """The results of a demo; times are in seconds."""
 
     tenant: str
     profiles: int

@@ -24,7 +24,7 @@ _SQL = queries("demo")
 
 @dataclass(frozen=True, slots=True)
 class Seeded:
-    """The tenant that a demo plays in; `key` is an API key of every scope."""
+    """The tenant that a demo plays in; `key` is an API key with every scope."""
 
     tenant_id: UUID
     slug: str
@@ -41,7 +41,7 @@ class Places:
 
 
 async def seed_tenant(db: Database, story: Story) -> Seeded:
-    """Make the next demo tenant: each demo has its own, so that one is never mistaken for another."""
+    """Make the next demo tenant: each demo has its own, so that no two are confused."""
     async with db.before_tenant() as connection:
         row = await (await connection.execute(_SQL["next_number"])).fetchone()
     tenant_id = uuid4()
@@ -54,7 +54,7 @@ async def seed_tenant(db: Database, story: Story) -> Seeded:
 
 @dataclass(frozen=True, slots=True)
 class Hook:
-    """Where outcomes of mails are posted, and what they are signed with."""
+    """Where outcomes of mails are posted, and the secret they are signed with."""
 
     url: str
     secret: str
@@ -70,11 +70,12 @@ async def connect(
     telegram_limits: Mapping[str, Any] | None = None,
     is_relay: bool = False,
 ) -> Hook:
-    """Connect e-mail and Telegram, each with an account of its own that tells outcomes to the tenant's webhook.
+    """Connect e-mail and Telegram, each with an account of its own that reports outcomes to the tenant's webhook.
 
-    Mails go through SendGrid, which tells of them in its own words under its own signature, and with `is_relay` to an
-    SMTP relay, whose outcomes are told as a tenant's own server would; so are visits and purchases in either case.
-    Telegram takes what its own limits allow, unless others are given. Gives the webhook of the mails.
+    Mails go through SendGrid, which reports on them in its own words and with its own signature; with `is_relay` they
+    go to an SMTP relay, whose outcomes are reported as a tenant's own server would. Visits and purchases are always
+    reported that way. Telegram takes what its own limits allow, unless others are given. Gives the webhook of the
+    mails.
     """
     secret, webhook_key = secrets.token_urlsafe(24), secrets.token_hex(16)
     token = f"{secrets.randbelow(10**9) + 1}:{secrets.token_hex(16)}"
@@ -115,7 +116,7 @@ def _relay(tenant: Seeded, places: Places, secret: str) -> tuple[str, dict[str, 
 
 
 async def _sendgrid(sandbox: Client, places: Places, hook: Hook) -> tuple[str, dict[str, Any]]:
-    """Have SendGrid's event webhook switched on; gives the account and the settings that believe it."""
+    """Have SendGrid's event webhook switched on; give the account and the settings that trust it."""
     told = await sandbox.post("/_sandbox/webhooks", {"provider": "sendgrid", "url": hook.url})
     api_key = f"SG.{secrets.token_urlsafe(24)}"
     return api_key, {

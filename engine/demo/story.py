@@ -1,7 +1,7 @@
 """What the demo plays: segments, templates, policy and campaigns, as data.
 
-Two stories: generated Vietnamese customers who are offered a discount, some of whom abandon a basket meanwhile; and the
-customers of a real e-mail test, who are sent again what they were sent then.
+There are two stories: generated Vietnamese customers who are offered a discount, some of whom abandon a basket
+meanwhile; and the customers of a real e-mail test, who are sent again what they were sent then.
 """
 
 from collections.abc import Mapping, Sequence
@@ -81,9 +81,9 @@ CART_EMAIL = Template(
 
 
 def _policy(now: datetime) -> dict[str, Any]:
-    """Give the demo's policy: quiet hours around this moment in California, so that some people wait at any hour.
+    """Give the demo's policy: quiet hours around the present moment in California, so that some people always wait.
 
-    California is 14 or 15 hours behind Vietnam: the two are never quiet at once.
+    California is 14 or 15 hours behind Vietnam, so the two are never quiet at the same time.
     """
     there = now.astimezone(ZoneInfo(people.ABROAD))
     return {
@@ -122,7 +122,7 @@ def vietnamese(now: datetime) -> Story:
 
 
 def email_test() -> Story:
-    """Give the story of the real e-mail test: one campaign an arm; its control group is controlled whole."""
+    """Give the story of the real e-mail test: one campaign per arm; everybody in its control group is held back."""
 
     def template(arm: str) -> Template:
         key = arm.partition(" ")[0].lower()

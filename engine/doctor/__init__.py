@@ -1,4 +1,4 @@
-"""`leo doctor`: what is used here, which versions, and what is wrong, each with one remedy.
+"""`leo doctor`: what is used here, in which versions, and what is wrong, each with one remedy.
 
 It looks and changes nothing: no server is started, nothing is created.
 """
@@ -32,7 +32,7 @@ OPTIONAL = {"llama_cpp": ("llama-cpp-python", "functiongemma", "the functiongemm
 
 
 def examine(settings: Settings) -> list[Finding]:
-    """Look at everything; never raises for what is broken, that is what it tells."""
+    """Look at everything; never raises because something is broken, since that is what it reports."""
     return [*_machine(settings), *_postgres(settings), *_redis(settings), *_ports(settings), *_packages()]
 
 
@@ -82,7 +82,7 @@ def _ask_embedded(settings: Settings, port: int) -> list[Finding]:
     except psycopg.Error as error:
         text = f"It does not answer: {_reason(error)}."
         return [Finding("postgresql", State.WRONG, text, "Run leo down, then what you ran before; it is started anew.")]
-    # Our own superuser asks here only because leo_app cannot; it is not what LEO works as.
+    # Our own superuser asks here only because leo_app cannot; LEO does not work as a superuser.
     return [*found, *judge({**facts, "is_superuser": False, "is_age_loaded": True}, expected=expected_schema())]
 
 
@@ -110,7 +110,7 @@ def _facts(settings: Settings, url: str) -> dict[str, Any]:
 
 
 def _reason(error: Exception) -> str:
-    """Give a library's words as half a sentence."""
+    """Give a library's message as half a sentence."""
     text = " ".join(str(error).split()).removeprefix("connection failed: ")
     return text.partition(" Is the server running")[0].rstrip(".?") or type(error).__name__
 

@@ -1,4 +1,7 @@
-"""What is well and what is wrong with a PostgreSQL server, from a document of facts. Pure: nothing is asked here."""
+"""What is right and what is wrong with a PostgreSQL server, judged from a document of facts.
+
+Pure: nothing is asked here.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,7 +22,7 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that was looked at; a `wrong` one always has a remedy."""
+    """One thing that was looked at; if `wrong`, there is always a remedy."""
 
     area: str
     state: State
@@ -106,7 +109,7 @@ def _judge_roles(facts: Mapping[str, Any]) -> list[Finding]:
             found.append(Finding(area, State.WRONG, text, f"Run: ALTER ROLE {name} NOSUPERUSER NOBYPASSRLS"))
     everywhere = facts.get("database_settings") or []
     settings = {name: (roles.get(name) or {}).get("settings") or [] for name in PRELOADING_ROLES if name in roles}
-    settings |= {facts["login"]: facts.get("login_settings") or []}  # what SET ROLE takes on preloads nothing
+    settings |= {facts["login"]: facts.get("login_settings") or []}  # a role entered only by SET ROLE preloads nothing
     for name, own in settings.items():
         is_loaded = facts["is_age_loaded"] and name == facts["login"]
         if not is_loaded and not any("age" in _preloaded(setting) for setting in [*everywhere, *own]):
@@ -138,7 +141,7 @@ def _judge_schema(facts: Mapping[str, Any], expected: int | None) -> list[Findin
 
 
 def _preloaded(setting: str) -> set[str]:
-    """Give the libraries that a role's or database's setting "name=value" preloads."""
+    """Give the libraries that a setting "name=value" of a role or database preloads."""
     name, _, value = setting.partition("=")
     if name not in {"session_preload_libraries", "local_preload_libraries"}:
         return set()

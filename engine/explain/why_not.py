@@ -28,7 +28,6 @@ class Standing:
 
     decision_id: int | None
     run_id: int | None
-    run_status: str | None
     snapshot_id: int | None
     frozen_at: datetime | None
     is_frozen: bool | None

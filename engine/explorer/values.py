@@ -1,6 +1,7 @@
 """The parameters of a query: plain and small."""
 
 import json
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -42,7 +43,7 @@ def _check(name: str, value: Any) -> None:
             raise _refused("text_too_long", f"Send {LONGEST_TEXT} characters at most.", name=name, most=LONGEST_TEXT)
         if isinstance(one, int) and not -(2**63) <= one < 2**63:
             raise _refused("number_too_large", "Send a number of 64 bits.", name=name)
-        if isinstance(one, float) and (one != one or one in (float("inf"), float("-inf"))):  # noqa: PLR0124
+        if isinstance(one, float) and not math.isfinite(one):
             raise _refused("no_number", "Send a number.", name=name)
 
 

@@ -1,4 +1,4 @@
-"""Identity: profiles that are one person are found, merged and un-merged, and none of them is written to twice."""
+"""Identity: profiles that are one person are found, merged and unmerged, and no person is written to twice."""
 
 from engine.identity.duplicates import Crowd, Found, find_duplicates, refuse
 from engine.identity.merges import Merged, merge, merge_profiles, unmerge

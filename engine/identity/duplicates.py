@@ -1,4 +1,4 @@
-"""Finding profiles that share an address, and refusing that two are one."""
+"""Finding profiles that share an address, and recording that two of them are not one person."""
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
@@ -10,13 +10,13 @@ from engine.queries import queries
 from rules.errors import NotFound
 from rules.words import Channel
 
-# Channels whose address tells who a person is; a chat or a device is told by its own id anyway.
+# Channels whose address identifies a person; a chat or a device has a unique id anyway.
 TELLING = (Channel.EMAIL, Channel.ZALO_TEMPLATE, Channel.ZALO_OA)
-# An address that more profiles have is a shop's number or a placeholder, not a person.
+# An address shared by more profiles is a shop's number or a placeholder, not a person's.
 ONE_PERSON = 20
-# People looked at by one statement: 5,000 take some 100 ms, far from any statement timeout.
+# People per statement: 5,000 take some 100 ms, far below any statement timeout.
 PAGE = 5_000
-# Addresses that more than ONE_PERSON have are counted up to here: a wrong number can be in every second profile.
+# Profiles with an address of more than ONE_PERSON are counted up to this; a wrong number can be in every second one.
 COUNTABLE = 1_000
 MOST_CROWDS = 100
 _SQL = queries("identity")
@@ -24,7 +24,7 @@ _SQL = queries("identity")
 
 @dataclass(frozen=True, slots=True)
 class Crowd:
-    """An address that too many have for it to tell who they are; of `people` at most COUNTABLE are counted."""
+    """An address that too many profiles share to identify anybody; at most COUNTABLE `people` are counted."""
 
     channel: str
     value: str
@@ -60,7 +60,7 @@ async def find_duplicates(conn: Transaction, *, tenant_id: UUID, profile_ids: Se
 
 
 async def refuse(conn: Transaction, *, tenant_id: UUID, duplicate_id: int, by: str) -> None:
-    """Say that the two profiles of a pair are not one person, whatever they share; raises NotFound.
+    """Record that the two profiles of a pair are not one person, whatever they share; raises NotFound.
 
     Refusing twice changes nothing.
     """

@@ -1,7 +1,7 @@
-"""Merging profiles and undoing it. A merge redirects: rows, history and ids of the loser stay what they were.
+"""Merging profiles and undoing it. A merge redirects: rows, history and ids of the loser stay as they were.
 
-What was merged is a record (profile_merge); where a profile points, `merged_into`, is worked out from the records that
-hold, so that undoing one leaves the others in force.
+Each merge is a record (profile_merge). `merged_into`, where a profile points, is computed from the records in force, so
+that undoing one leaves the others in force.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -15,14 +15,14 @@ from engine.db import Transaction
 from engine.queries import queries
 from rules.errors import Conflict, InvalidInput, NotFound
 
-# More in one call is no decision of a person; the source's merges go by redirect_roots.
+# A person does not decide about more in one call; merges from a source go through redirect_roots.
 MOST_PAIRS = 5_000
 _SQL = queries("identity")
 
 
 @dataclass(frozen=True, slots=True)
 class Merged:
-    """How many profiles point elsewhere now, earlier losers among them, and how many messages were cancelled."""
+    """How many profiles point elsewhere now, including earlier losers, and how many messages were cancelled."""
 
     redirected: int
     cancelled: int
@@ -31,9 +31,9 @@ class Merged:
 async def merge(
     conn: Transaction, *, tenant_id: UUID, winner: str, losers: Sequence[str], reason: str, by: str
 ) -> Merged:
-    """Merge people, by their ext_ids, into one; each loser that is merged into the winner already stays so.
+    """Merge people, by their ext_ids, into one; losers that are already merged into the winner stay so.
 
-    Raises NotFound, and Conflict where a profile is deleted or merged into another.
+    Raises NotFound, and Conflict if a profile is deleted or merged into another.
     """
     people = await _people(conn, tenant_id, [winner, *losers])
     kept = people[winner]["profile_id"]
@@ -46,10 +46,10 @@ async def merge(
 async def merge_profiles(
     conn: Transaction, *, tenant_id: UUID, pairs: Sequence[tuple[int, int]], reason: str, by: str
 ) -> Merged:
-    """Merge pairs of ids, each (loser, winner), at most MOST_PAIRS; a winner may lose in another pair.
+    """Merge pairs of ids, each (loser, winner), at most MOST_PAIRS; a winner may be a loser in another pair.
 
-    A loser's queued messages are cancelled. Raises NotFound where one of them is not there, Conflict where one is not
-    active, InvalidInput where the pairs go round or name a loser twice.
+    A loser's queued messages are cancelled. Raises NotFound if one of them does not exist, Conflict if one is not
+    active, InvalidInput if the pairs form a circle or name a loser twice.
     """
     if not pairs:
         return Merged(0, 0)
@@ -64,14 +64,14 @@ async def merge_profiles(
 
 
 async def unmerge(conn: Transaction, *, tenant_id: UUID, loser: str, by: str) -> Merged:
-    """Let a merged profile be a person of its own again, with those who were merged into it; the record stays.
+    """Make a merged profile a person of its own again, with those that were merged into it; the record stays.
 
-    Messages that were cancelled stay so: their person may have got them from the other. Raises NotFound, and Conflict
-    where the profile is not merged.
+    Cancelled messages stay cancelled: the person may have received them through the other profile. Raises NotFound, and
+    Conflict if the profile is not merged.
     """
     await conn.execute(_SQL["queue"])
     person = (await _people(conn, tenant_id, [loser]))[loser]
-    # What it was merged into is locked too: nobody decides for both meanwhile.
+    # Its survivor is locked too, so that nobody decides for both in the meantime.
     await _locked(conn, {person["profile_id"], person["merged_into"] or person["profile_id"]})
     values = {"tenant_id": tenant_id, "profile_id": person["profile_id"], "by": by}
     if not (await conn.execute(_SQL["undo"], values)).rowcount:
@@ -82,7 +82,7 @@ async def unmerge(conn: Transaction, *, tenant_id: UUID, loser: str, by: str) ->
 
 
 async def settle(conn: Transaction, *, profile_ids: Collection[int], by: str, is_source: bool = False) -> Merged:
-    """Point people, and those merged into them, to where the merges that hold lead; pairs and messages follow."""
+    """Point people, and those merged into them, to where the merges in force lead; pairs and messages follow."""
     given = sorted(profile_ids)
     values = {"profile_ids": given, "is_source": is_source}
     moved = await (await conn.execute(_SQL["settle"], values)).fetchall()

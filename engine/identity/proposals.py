@@ -1,4 +1,4 @@
-"""Proposals: who may be one person, by what, and whom to keep."""
+"""Proposals: which profiles may be one person, why, and which one to keep."""
 
 import unicodedata
 from collections.abc import Mapping, Sequence
@@ -42,7 +42,7 @@ class Pair:
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """Profiles that may be one person. `refused` are pairs among them of which somebody said that they are two."""
+    """Profiles that may be one person. `refused` are the pairs among them that somebody said are two people."""
 
     members: tuple[Member, ...]
     channels: tuple[str, ...]
@@ -55,7 +55,8 @@ class Proposal:
 async def proposals(conn: Transaction, *, tenant_id: UUID, after: int = 0, limit: int = 100) -> list[Proposal]:
     """Give proposals in the order of their smallest profile ids, those beyond `after`, at most MOST_PROPOSALS.
 
-    The proposed winner agrees to marketing where one of them does, then has the longest history, then is the oldest.
+    The proposed winner is one that agrees to marketing, if any; among those the one with the longest history, then the
+    oldest.
     """
     found = await components(conn, await _graph(conn, tenant_id))
     chosen = [one for one in found if one.profile_ids[0] > after][: min(limit, MOST_PROPOSALS)]
@@ -72,12 +73,12 @@ async def proposals(conn: Transaction, *, tenant_id: UUID, after: int = 0, limit
 
 
 def winner(members: Sequence[Member]) -> Member:
-    """Propose whom to keep: with consent before without, the longer history, then the older."""
+    """Propose which one to keep: one with consent, then the longer history, then the older."""
     return min(members, key=lambda member: (not member.is_consenting, -member.history, member.profile_id))
 
 
 def confidence(members: Sequence[Member], channels: Sequence[str], *, refused: int = 0) -> str:
-    """Say in a sentence how sure it is that these are one person."""
+    """Say in a sentence how certain it is that these are one person."""
     shared = " and ".join(_NAMES.get(Channel(channel), channel) for channel in channels)
     names = {_folded(member.name) for member in members if member.name}
     if refused:

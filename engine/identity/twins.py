@@ -1,7 +1,7 @@
-"""The twin guard: who of a batch is there twice, and was reached already as somebody else.
+"""The twin guard: who in a batch has two profiles, and was already reached through the other one.
 
-It needs no merge and no proposal: sharing a valid address is enough. An address that more than ONE_PERSON profiles have
-tells no person, so it holds back what would go to that very address and nothing else.
+It needs no merge and no proposal: sharing a valid address is enough. An address of more than ONE_PERSON profiles
+identifies nobody, so it only holds back messages to that very address.
 """
 
 from collections import defaultdict
@@ -24,14 +24,14 @@ Address = tuple[Channel, str]
 
 @dataclass(slots=True)
 class Twins:
-    """What the people of one batch share, and who was reached at it: before the batch, and by it so far."""
+    """What the people of one batch share, and who was reached there: before the batch, and by the batch so far."""
 
     shared: Mapping[int, Sequence[tuple[Address, bool]]] = field(default_factory=dict)
     reached: Mapping[int, Sequence[Reached]] = field(default_factory=dict)
     taken: dict[Address, str] = field(default_factory=dict)
 
     def meet(self, facts: Facts) -> Facts:
-        """Give the facts with what is known of twins who were reached."""
+        """Give the facts, with what is known about twins who were reached."""
         reached = list(self.reached.get(facts.profile_id, ()))
         for address, is_person in self.shared.get(facts.profile_id, ()):
             if address in self.taken:
@@ -39,7 +39,7 @@ class Twins:
         return replace(facts, reached=tuple(reached)) if reached else facts
 
     def reach(self, facts: Facts, channel: Channel, address: str) -> None:
-        """Remember that this person is written to at an address."""
+        """Remember that this person is being written to at an address."""
         for shared, is_person in self.shared.get(facts.profile_id, ()):
             if is_person or shared == (channel, address):
                 self.taken.setdefault(shared, facts.ext_id)
@@ -54,9 +54,9 @@ async def lock_twins(
     campaign_id: int,
     snapshot_id: int | None,
 ) -> Twins:
-    """Lock people and their twins until the transaction ends, and give what is known of the twins then.
+    """Lock people and their twins until the transaction ends, and give what is known about the twins then.
 
-    `channels` are those that the campaign may use. Whoever decided for one of them before is waited for.
+    `channels` are those that the campaign may use. A transaction that is deciding for one of them is waited for.
     """
     rows = await (await conn.execute(_SQL["lock_twins"], _asked(profile_ids, channels))).fetchall()
     groups = [row for row in rows if row["holder_ids"]]
@@ -72,7 +72,10 @@ async def find_twins(
     campaign_id: int,
     snapshot_id: int | None,
 ) -> Twins:
-    """Give the same and lock nobody, for who only wants to know; without a run, what runs of the snapshot reached."""
+    """Give the same without locks, for callers that only want to know.
+
+    Without a run, it is about what the runs of the snapshot reached.
+    """
     groups = await (await conn.execute(queries("explain")["twins"], _asked(profile_ids, channels))).fetchall()
     return await _reached(conn, groups, run_id=run_id, campaign_id=campaign_id, snapshot_id=snapshot_id)
 

@@ -1,7 +1,7 @@
-"""Taking people in from a file: CSV or JSON Lines, read as a stream, written in chunks, with a dry run.
+"""Importing people from a file: CSV or JSON Lines, read as a stream, written in chunks, with a dry run.
 
-JSON Lines hold the documents of POST /profiles. A CSV file tells a part of each person: columns it does not have, and
-cells that are empty, leave what is known as it is.
+A line of JSON Lines is a document of POST /profiles. A CSV file gives part of a person: missing columns and empty cells
+leave what is known unchanged.
 """
 
 import gzip
@@ -49,10 +49,10 @@ async def import_file(
     dry_run: bool = False,
     telling: Telling | None = None,
 ) -> Imported:
-    """Take in a file, gzipped or not, a transaction a chunk; a dry run does the same in one that is rolled back.
+    """Import a file, gzipped or not, one transaction per chunk; a dry run does the same in one that is rolled back.
 
-    `mapped` says what headings stand for (`columns.mapping`). Raises InvalidInput where the file cannot be read at all;
-    lines that cannot are in the result.
+    `mapped` says what headings stand for (`columns.mapping`). Raises InvalidInput if the file cannot be read at all;
+    lines that cannot be read are in the result.
     """
     form = _form(path)
     if mapped is not None and form is not Form.CSV:
@@ -67,9 +67,9 @@ async def import_file(
 async def import_body(
     conn: Transaction, body: bytes, *, tenant_id: UUID, form: Form, dry_run: bool = False
 ) -> Imported:
-    """Take in a file that came whole, at most MOST_LINES lines, inside the caller's transaction.
+    """Import a file that is in memory, at most MOST_LINES lines, inside the caller's transaction.
 
-    A dry run leaves nothing in it. Raises InvalidInput as `import_file` does, and where there are more lines.
+    A dry run leaves nothing in it. Raises InvalidInput as `import_file` does, and for too many lines.
     """
     text = _decoded(io.BytesIO(body))
     async with conn.transaction(force_rollback=dry_run):
@@ -113,5 +113,5 @@ def _opened(path: Path) -> Iterator[TextIO]:
 
 
 def _decoded(octets: BinaryIO) -> TextIO:
-    """Read UTF-8, with a byte order mark or without; what is none is half a character, so that its line is refused."""
+    """Read UTF-8, with or without a byte order mark; invalid bytes become surrogates, so that their line is refused."""
     return io.TextIOWrapper(octets, encoding="utf-8-sig", errors="surrogateescape", newline="")

@@ -1,4 +1,4 @@
-"""What a cell of a CSV file says, once its column says what kind of value it holds. Each reader raises ValueError."""
+"""What a cell of a CSV file says, once its column says what type it has. Each reader raises ValueError."""
 
 import math
 import re
@@ -35,7 +35,7 @@ def yes_or_no(text: str) -> bool:
 
 
 def day(text: str) -> str:
-    """Give a date, or an instant where the time is there too, as ISO 8601; 31/12/2025 is read with the day first."""
+    """Give a date, or an instant if it has a time, as ISO 8601; in 31/12/2025 the day comes first."""
     try:
         return date.fromisoformat(_iso(text)).isoformat()
     except ValueError:
@@ -43,13 +43,13 @@ def day(text: str) -> str:
 
 
 def instant(text: str, zone: ZoneInfo) -> datetime:
-    """Read a date or an instant; where it names no zone it is one of `zone`."""
+    """Read a date or an instant; without a zone it is in `zone`."""
     at = _instant(text)
     return at if at.tzinfo else at.replace(tzinfo=zone)
 
 
 def items(text: str) -> list[str]:
-    """Part a list at its commas, semicolons or bars."""
+    """Split a list at its commas, semicolons or bars."""
     return [item for one in _BETWEEN.split(text) if (item := one.strip())]
 
 
@@ -67,7 +67,7 @@ def _iso(text: str) -> str:
     return f"{found[3]}-{int(found[2]):02}-{int(found[1]):02}{text[found.end() :]}"
 
 
-# By the ending of a heading: "Số đơn:number".
+# By the suffix of a heading: "Số đơn:number".
 KINDS: Mapping[str, Callable[[str], Any]] = {
     "text": str,
     "number": number,

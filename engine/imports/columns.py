@@ -1,8 +1,8 @@
-"""What the columns of a CSV file mean: by their own names, by headings that many people write, or as they are mapped.
+"""What the columns of a CSV file mean: by their own names, by headings in common use, or by a mapping.
 
 Columns are ext_id (required), name, locale, zone, email, phone, zalo_id, facebook_psid, telegram_id, consent (for every
-channel), consent_<channel> and consent_at; any other is an attribute of its heading's name. A heading that ends with
-:number, :bool, :date or :list says what its attribute holds, which is text otherwise.
+channel), consent_<channel> and consent_at; any other is an attribute named after its heading. A heading that ends with
+:number, :bool, :date or :list gives the type of its attribute, which is otherwise text.
 """
 
 import tomllib
@@ -35,7 +35,7 @@ _REMEDY = "Rename a column, or say what it is in a file of columns."
 
 
 class Part(Enum):
-    """Where in a document the cells of a column go."""
+    """The place in a document where the cells of a column go."""
 
     FIELD = auto()
     ADDRESS = auto()
@@ -54,7 +54,7 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """How to read a file's columns: `mapped` gives what a heading stands for, empty where it is left out.
+    """How to read a file's columns: `mapped` gives what a heading stands for, empty to leave it out.
 
     `zone` is that of dates without one, `at` the instant of consents without a date.
     """
@@ -64,7 +64,7 @@ class Columns:
     mapped: Mapping[str, str]
 
     def under(self, headings: Sequence[str]) -> "Sheet":
-        """Give the reader of the rows below these headings; raises InvalidInput where they cannot be used."""
+        """Give the reader of the rows below these headings; raises InvalidInput if they cannot be used."""
         plain = [unicodedata.normalize("NFC", heading).strip() for heading in headings]
         unknown = [heading for heading in self.mapped if heading not in plain]
         if unknown:
@@ -80,20 +80,20 @@ class Columns:
         name = self.mapped.get(heading)
         if name is None:
             recognised = _recognised().get(_bare(heading))
-            # A column of the very name comes first; what else could be meant is an attribute.
+            # A column with exactly the name comes first; other headings that could mean the same become attributes.
             name = heading if heading in _KNOWN or recognised is None or recognised in own else recognised
         return _known(heading, name, self.zone) or _attribute(heading, name)
 
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """The columns of one file; those that are left out are None."""
+    """The columns of one file; columns that are left out are None."""
 
     columns: tuple[Column | None, ...]
     at: datetime
 
     def document(self, row: Sequence[str]) -> dict[str, Any]:
-        """Give what a row says of a person; an empty cell says nothing. Raises InvalidInput naming the column.
+        """Give what a row says about a person; an empty cell says nothing. Raises InvalidInput naming the column.
 
         A consent without a date has `is_dated` false and the instant of the import.
         """
@@ -124,7 +124,10 @@ class Sheet:
 
 
 def mapping(text: str) -> dict[str, str]:
-    """Read a file of columns: TOML, a line `"heading" = "column"` each, empty to leave one out. Raises InvalidInput."""
+    """Read a mapping file: TOML, with a line `"heading" = "column"` each, empty to leave one out.
+
+    Raises InvalidInput.
+    """
     try:
         read = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -171,7 +174,7 @@ def _check(columns: Sequence[Column | None]) -> None:
     seen: dict[tuple[Part, str], str] = {}
     for column in filter(None, columns):
         place = (column.part, column.name)
-        # Somebody may well have two addresses of a kind.
+        # A person may well have two addresses of one kind.
         if place in seen and column.part is not Part.ADDRESS:
             raise InvalidInput(f"{seen[place]!r} and {column.heading!r} are both {column.name}.", remedy=_REMEDY)
         seen[place] = column.heading
@@ -181,7 +184,7 @@ def _check(columns: Sequence[Column | None]) -> None:
 
 @cache
 def _recognised() -> Mapping[str, str]:
-    """Give the column or attribute that a bare heading stands for."""
+    """Give the column or attribute that a normalised heading stands for."""
     lists = tomllib.loads(files(__package__).joinpath("headings.toml").read_text(encoding="utf-8"))
     names = {_bare(name): name for name in (*_KNOWN, *lists["attributes"])}
     headings = {_bare(heading): name for part in lists.values() for name, given in part.items() for heading in given}
@@ -189,6 +192,6 @@ def _recognised() -> Mapping[str, str]:
 
 
 def _bare(heading: str) -> str:
-    """Give a heading in lower case without accents, spaces and marks."""
+    """Give a heading in lower case without accents, spaces and punctuation."""
     parted = unicodedata.normalize("NFD", heading.casefold().replace("đ", "d"))
     return "".join(one for one in parted if one.isalnum())

@@ -13,17 +13,20 @@ from rules.errors import InvalidInput
 LONGEST_LINE = 1_048_576
 # What is told of a refused line.
 LONGEST_ORIGINAL = 500
-# In the order in which they win where a heading has as many of each.
+# In order of preference if a heading line has equally many of two.
 DELIMITERS = ",;\t|"
 _QUOTED = re.compile(r'"[^"]*"')
-# What Excel writes above the headings to name its delimiter.
+# Excel writes this above the headings to name its delimiter.
 _NAMED_DELIMITER = re.compile(r"sep=(.)\s*", re.IGNORECASE)
 _REMEDY = "Give a CSV file in UTF-8 whose first line names its columns."
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line, or several that one quoted cell spans: `number` is the first. It has a document or a reason for none."""
+    """A line, or several lines that one quoted cell spans; `number` is the first.
+
+    It has a document or a reason for none.
+    """
 
     number: int
     original: str
@@ -32,7 +35,7 @@ class Line:
 
 
 class Numbered(Iterator[str]):
-    """The lines of a text, numbered, never more of one in memory than LONGEST_LINE characters.
+    """The numbered lines of a text; no more than LONGEST_LINE characters of one are ever in memory.
 
     `first` and `original` are the number and the beginning of what was read since the last `begin()`. A line that is
     longer is passed over with a ValueError.
@@ -79,12 +82,12 @@ class Numbered(Iterator[str]):
         return Line(self.first, self._shown(), None, reason)
 
     def _shown(self) -> str:
-        """Give the original with what is not UTF-8 spelled out, so that it can be printed and stored."""
+        """Give the original with bytes that are not UTF-8 spelled out, so that it can be printed and stored."""
         return self.original.rstrip("\r\n").encode("utf-8", "backslashreplace").decode()
 
 
 def read_json(text: TextIO) -> Iterator[Line]:
-    """Read JSON Lines: a document a line, as POST /profiles takes it."""
+    """Read JSON Lines: one document per line, as POST /profiles takes it."""
     lines = Numbered(text)
     while lines.peek():
         lines.begin()
@@ -101,7 +104,7 @@ def read_json(text: TextIO) -> Iterator[Line]:
 
 
 def read_csv(text: TextIO, columns: Columns) -> Iterator[Line]:
-    """Read CSV below a line of headings; raises InvalidInput where that line cannot be used."""
+    """Read CSV below a line of headings; raises InvalidInput if that line cannot be used."""
     lines = Numbered(text)
     reader = csv.reader(lines, delimiter=_delimiter(lines), strict=True)
     sheet = columns.under(_headings(reader))
@@ -122,7 +125,7 @@ def read_csv(text: TextIO, columns: Columns) -> Iterator[Line]:
 
 
 def _delimiter(lines: Numbered) -> str:
-    """Give what parts the cells: what is named, else what the headings hold most of outside quotation marks."""
+    """Give the delimiter of the cells: the one that is named, else the most frequent outside quotes in the headings."""
     first = lines.peek()
     if (named := _NAMED_DELIMITER.fullmatch(first)) is not None:
         next(lines)
@@ -143,7 +146,7 @@ def _headings(reader: Iterator[list[str]]) -> Sequence[str]:
 
 
 def _check_encoding(text: str) -> None:
-    """Raise ValueError where an octet was no UTF-8: the file is opened so that such a one becomes half a character."""
+    """Raise ValueError if a byte was not UTF-8; the file is opened so that such a byte becomes a lone surrogate."""
     try:
         text.encode()
     except UnicodeEncodeError:

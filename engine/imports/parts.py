@@ -1,4 +1,4 @@
-"""Documents that tell a part of a person: what a later line of the same person adds, and what is known already."""
+"""Documents that describe part of a person: what a later line about the person adds, and what is already known."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from rules.words import Channel
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """What is known of a person; `consents` are those to marketing that hold, as (channel, granted, at)."""
+    """What is known about a person; `consents` are those to marketing in force, as (channel, granted, at)."""
 
     attributes: Mapping[str, Any]
     addresses: Sequence[Mapping[str, Any]]
@@ -30,7 +30,7 @@ _COLLECTIONS = frozenset({"attributes", "addresses", "consents", "relations"})
 
 
 def joined(earlier: Mapping[str, Any], later: Mapping[str, Any], *, is_partial: bool) -> dict[str, Any]:
-    """Give one document for two lines of a person, as if the later came after the earlier had been written."""
+    """Give one document for two lines about a person, as if the later were written after the earlier."""
     told = {name: value for name, value in later.items() if value is not None or name not in _COLLECTIONS}
     both = {**earlier, **told}
     both["relations"] = [*(earlier.get("relations") or ()), *told.get("relations", ())]
@@ -43,7 +43,7 @@ def joined(earlier: Mapping[str, Any], later: Mapping[str, Any], *, is_partial: 
 
 
 def filled(document: Mapping[str, Any], held: Held) -> dict[str, Any]:
-    """Give the whole document of a person of whom a part was told: other attributes and other channels stay."""
+    """Complete a partial document: attributes and channels that it does not mention stay as they are."""
     whole = dict(document)
     if "attributes" in whole:
         whole["attributes"] = {**held.attributes, **whole["attributes"]}
@@ -60,15 +60,15 @@ def _addresses(held: Sequence[Mapping[str, Any]], told: Sequence[Mapping[str, An
 
 
 def _consents(earlier: Sequence[Mapping[str, Any]], later: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """Of two that were given at one instant, the later line's."""
+    """Merge consents: of two given at the same instant the later line's counts."""
     by_key = {(one.get("channel"), one.get("purpose"), one["at"]): one for one in (*earlier, *later)}
     return list(by_key.values())
 
 
 def _is_news(consent: Mapping[str, Any], held: Held) -> bool:
-    """Whether a consent without a date counts: a yes where nothing is known, a no unless it has been said already.
+    """Whether a consent without a date counts: a yes only if nothing is known, a no unless it is already recorded.
 
-    A list that was written before somebody withdrew, and is read after it, must not undo that.
+    A list that was written before somebody withdrew, and is imported afterwards, must not undo the withdrawal.
     """
     channel = consent["channel"]
     if consent["granted"]:

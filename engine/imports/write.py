@@ -1,4 +1,4 @@
-"""Writing the lines of a file in chunks; a line that cannot be taken is told and holds nobody up."""
+"""Writing the lines of a file in chunks; a line that cannot be written is reported and does not affect the others."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -15,7 +15,7 @@ from engine.queries import queries
 from rules.errors import InvalidInput
 
 CHUNK = 1_000
-# So many refusals are kept; each is told as it comes.
+# This many refusals are kept; each is reported as it comes.
 MOST_REFUSALS = 100
 SOURCE = "import"
 _SQL = queries("imports")
@@ -34,10 +34,10 @@ class Refusal:
 
 @dataclass(slots=True)
 class Imported:
-    """What came of a file: `read` counts its lines that are not empty, without the headings.
+    """The result of a file: `read` counts its non-empty lines without the headings.
 
-    `repeated` are lines joined with another line of the same person, `invalid_addresses` those that were kept as
-    invalid, by their reason.
+    `repeated` are lines merged with another line about the same person, `invalid_addresses` those that were stored as
+    invalid, by reason.
     """
 
     read: int = 0
@@ -52,14 +52,14 @@ class Imported:
 
 @dataclass(frozen=True, slots=True)
 class Telling:
-    """Who is told while a file is read: of each refused line, and of what came of it so far after each chunk."""
+    """Whom to tell while a file is read: about each refused line, and the result so far after each chunk."""
 
     refused: Callable[[Refusal], None] = lambda _: None
     written: Callable[[Imported], None] = lambda _: None
 
 
 class Import:
-    """One file on its way in. `begin` opens the transaction of a chunk."""
+    """One file being imported. `begin` opens the transaction of a chunk."""
 
     def __init__(self, begin: Begin, *, tenant_id: UUID, is_partial: bool, telling: Telling) -> None:
         self._begin = begin
@@ -70,7 +70,7 @@ class Import:
         self.done = Imported()
 
     async def take(self, lines: Iterator[Line], *, most: int | None = None) -> Imported:
-        """Write the lines; raises InvalidInput where there are more than `most`."""
+        """Write the lines; raises InvalidInput if there are more than `most`."""
         for line in lines:
             self.done.read += 1
             if most is not None and self.done.read > most:
@@ -135,14 +135,14 @@ class Import:
         return {ext_id: filled(document, held.get(ext_id, NOBODY)) for ext_id, document in documents.items()}
 
     async def _strays(self, conn: Transaction, documents: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
-        """Give those who are said to know somebody who is neither here nor in this chunk, with that key."""
+        """Give those who are said to know somebody who is neither here nor in this chunk, with that person's key."""
         leads = {ext_id: keys for ext_id, document in documents.items() if (keys := _knows(document))}
         wanted = {key for keys in leads.values() for key in keys} - documents.keys()
         values = {"tenant_id": self._tenant_id, "ext_ids": sorted(wanted)}
         rows = await (await conn.execute(_SQL["known"], values)).fetchall() if wanted else []
         known = {row["ext_id"] for row in rows} | documents.keys()
         strays: dict[str, str] = {}
-        # Who is left out is nobody whom others could know, unless they were there before.
+        # A person who is left out cannot be known by others, unless they were there before.
         while lost := _lost(leads, known):
             strays |= lost
             leads = {ext_id: keys for ext_id, keys in leads.items() if ext_id not in lost}

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
 
+from engine.ingest import unread
 from engine.ingest.commit import is_apart, write_beside, write_page
 from engine.ingest.page import Page, prepare
 from engine.ingest.paths import Document
 from engine.ingest.run import Run, position
+from engine.ingest.unread import Unread
 from engine.ingest.write import Position
 from engine.queries import queries
 
@@ -28,7 +30,7 @@ class _Ahead:
     page: Page
     at: str
     key: str
-    following: asyncio.Task[list[Document]] | None
+    following: asyncio.Task[list[Unread]] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +95,7 @@ async def take_in_turn(run: Run, *, most: int) -> list[float]:
         found = await _ask(run, stands.at, stands.key, run.page)
         if not found:
             break
-        at, key = end(found[-1], run.fields.time_field)
+        at, key = _end(run, found)
         if await write_page(run, await prepare(run, found), stands.version, at=at, key=key) is None:
             break
         times.append(perf_counter() - started)
@@ -124,16 +126,16 @@ async def ids_of(run: Run, keys: Sequence[str]) -> list[int]:
     return list(row["ids"])
 
 
-async def _ask(run: Run, at: str, key: str, n: int) -> list[Document]:
+async def _ask(run: Run, at: str, key: str, n: int) -> list[Unread]:
     return await run.ask_people("profiles_changed", ts=at, key=key, n=n, updated=run.fields.time_field)
 
 
-async def _fetch(run: Run, asking: asyncio.Task[list[Document]], n: int) -> _Ahead | None:
+async def _fetch(run: Run, asking: asyncio.Task[list[Unread]], n: int) -> _Ahead | None:
     """Make the page of `n` that was asked for ready, while the source looks for the one after it."""
     found = await asking
     if not found:
         return None
-    at, key = end(found[-1], run.fields.time_field)
+    at, key = _end(run, found)
     following = asyncio.create_task(_ask(run, at, key, run.page)) if len(found) >= n else None
     try:
         return _Ahead(await prepare(run, found), at, key, following)
@@ -141,6 +143,11 @@ async def _fetch(run: Run, asking: asyncio.Task[list[Document]], n: int) -> _Ahe
         if following is not None:
             await _drop(following)
         raise
+
+
+def _end(run: Run, found: Sequence[Unread]) -> tuple[str, str]:
+    # What is mended in it is counted when its page is made ready.
+    return end(unread.read(found[-1]).value, run.fields.time_field)
 
 
 def end(document: Document, time_field: str) -> tuple[str, str]:

@@ -1,4 +1,4 @@
-"""One person as a marketer or an auditor looks at them: found, on a time line, and what is allowed right now."""
+"""One person as a marketer or an auditor looks at them: search, time line, and what is allowed right now."""
 
 from engine.journey.allowed import Allowed, allowed
 from engine.journey.message import Message, message

@@ -1,7 +1,7 @@
-"""What is allowed right now: for each channel, every gate that stands against writing to a person about anything.
+"""What is allowed right now: for each channel, every gate against writing to a person about anything.
 
-Asked as `decide` asks, with one candidate a channel, under the tenant's default policy. What a campaign adds (its
-window, its control group, its budget, its own policy) is asked by why-not.
+The gates are asked as in `decide`, with one candidate per channel, under the tenant's default policy. What a campaign
+adds (its window, its control group, its budget, its own policy) is answered by why-not.
 """
 
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ _SQL = queries("journey")
 
 @dataclass(frozen=True, slots=True)
 class OnChannel:
-    """`wait_until`: when it will be allowed by itself; None where it is allowed, or never by itself."""
+    """`wait_until` is when it will be allowed by itself; None if it is allowed, or never will be by itself."""
 
     channel: Channel
     is_connected: bool
@@ -48,14 +48,14 @@ class Allowed:
         return self.policy.version
 
     def rule(self, reason: Reason, language: Language) -> str:
-        """Give the rule that refuses, in the words of the policy."""
+        """Give the rule that refuses, in the policy's words."""
         return rule_text(self.policy, reason, language)
 
 
 async def allowed(
     conn: Transaction, *, tenant_id: UUID, ext_id: str, purpose: str = "marketing", at: datetime | None = None
 ) -> Allowed:
-    """Say for each channel whether a message for `purpose` may go to a person now; raises NotFound."""
+    """Say for each channel whether a message for `purpose` may be sent to a person now; raises NotFound."""
     now = at or datetime.now(UTC)
     person = await person_of(conn, ext_id)
     grounds = await (await conn.execute(_SQL["grounds"])).fetchone()

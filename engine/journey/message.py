@@ -1,7 +1,7 @@
-"""A message as its person saw it: written again from the version of the template that was sent, which never changes.
+"""A message as its person saw it: rendered again from the version of the template that was sent, which never changes.
 
-What it reads of the person is what is known today; `has_changed` says that this may differ from what was sent. The link
-to unsubscribe is left out: whoever looks at a message must not be able to unsubscribe its person.
+It is filled with what is known about the person today; `has_changed` says that this may differ from what was sent. The
+unsubscribe link is left out, because whoever looks at a message must not be able to unsubscribe its person.
 """
 
 from collections.abc import Mapping, Sequence
@@ -41,7 +41,7 @@ class Message:
 
 
 async def message(conn: Transaction, *, delivery_id: int) -> Message:
-    """Write a delivery's message again; raises NotFound, and InvalidInput where the person lacks what it needs."""
+    """Render a delivery's message again; raises NotFound, and InvalidInput if the person lacks a value it needs."""
     row = await (await conn.execute(_SQL["message"], {"delivery_id": delivery_id})).fetchone()
     if row is None:
         raise NotFound(f"There is no delivery {delivery_id}.", remedy="Check the id: GET /decisions has them.")
@@ -70,7 +70,7 @@ def _context(row: DictRow) -> dict[str, Any]:
     if row["name"] is not None:
         profile["name"] = row["name"]
     context = {
-        # As a claim gives it: an attribute can be written profile.city too.
+        # As in a claim: an attribute may also be written profile.city.
         "profile": {**row["attributes"], **profile},
         "campaign": {"key": row["campaign_key"], "name": row["campaign_name"], "purpose": row["purpose"]},
         "unsubscribe_url": NO_LINK,

@@ -1,4 +1,4 @@
-"""Finding a person by what somebody has in hand: a key, an id, an address, a part of a name."""
+"""Finding a person by what one has at hand: a key, an id, an address, part of a name."""
 
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ _SQL = queries("journey")
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """`matched` says by what: key, id, address or name."""
+    """`matched` says what matched: key, id, address or name."""
 
     profile_id: int
     ext_id: str
@@ -24,7 +24,7 @@ class Found:
 
 
 async def search(conn: Transaction, text: str, *, limit: int = 20) -> tuple[list[Found], bool]:
-    """Give the people whom `text` may mean, those meant most surely first, and whether there are more."""
+    """Give the people whom `text` may mean, the best matches first, and whether there are more."""
     wanted = " ".join(text.split())
     if not wanted:
         return [], False

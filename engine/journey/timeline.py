@@ -34,7 +34,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Who:
-    """The person whom a key means, with every profile that became part of them."""
+    """The person that a key means, with every profile that was merged into them."""
 
     profile_id: int
     ext_id: str
@@ -53,7 +53,7 @@ class Timeline:
 async def timeline(
     conn: Transaction, *, ext_id: str, before: tuple[datetime, int] | None = None, limit: int = 100
 ) -> Timeline:
-    """Give what happened around a person before an entry (its instant and id); raises NotFound."""
+    """Give what happened with a person before an entry (its instant and id); raises NotFound."""
     who = await person_of(conn, ext_id)
     at, record_id = before or (_FROM_THE_NEWEST, _LARGEST_ID)
     values = {"profile_ids": list(who.profile_ids), "before_at": at, "before_id": record_id, "limit": limit}
@@ -62,7 +62,7 @@ async def timeline(
 
 
 async def person_of(conn: Transaction, ext_id: str) -> Who:
-    """Give the person whom a key means, the one that it was merged into; raises NotFound."""
+    """Give the person that a key means, or the one they were merged into; raises NotFound."""
     row = await (await conn.execute(_SQL["person"], {"ext_id": ext_id})).fetchone()
     if row is None:
         raise NotFound(f"There is no profile {ext_id!r}.", remedy="Look for it: GET /search/people.")
@@ -74,7 +74,7 @@ def _entry(row: DictRow) -> Entry:
 
 
 def _why(row: DictRow) -> str | None:
-    """Give the words of the gate that the decision names."""
+    """Give the sentence of the gate that the decision names."""
     if row["candidates"] is None:
         return None
     named = row["detail"]["reason"]

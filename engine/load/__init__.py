@@ -1,1 +1,1 @@
-"""`leo load`: k6 against a throw-away site, its backlog watched meanwhile, and a report of what it stood."""
+"""`leo load`: k6 against a throw-away site, with its backlog watched, and a report of what the site withstood."""

@@ -1,4 +1,4 @@
-"""The backlog as `/metrics` tells it each second: batches of people to decide for, and messages to send or in hand."""
+"""The backlog, read from `/metrics` each second: batches of people to decide for, and messages due or being sent."""
 
 import asyncio
 import re
@@ -14,9 +14,9 @@ from engine.settings import Settings
 from rules.errors import Unavailable
 
 EVERY_S = 1.0
-# At the end, when it should be gone within seconds.
+# At the end, when the backlog should be gone within seconds.
 LAST_EVERY_S = 0.1
-# The API keeps its figures for so long: what it tells may be that old.
+# The API keeps its figures for this long, so what it reports may be that old.
 STALE_S = 1.0
 ANSWER_S = 5.0
 _BATCHES = re.compile(rb'^leo_backlog_batches{[^}]*state="due"[^}]*} (\S+)$', re.MULTILINE)
@@ -28,7 +28,7 @@ _OK = 200
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """At a moment (Unix seconds): batches of at most 500 people to be decided for, and messages due or in hand."""
+    """At an instant (Unix seconds): batches of at most 500 people to decide for, and messages due or being sent."""
 
     at: float
     batches: int
@@ -48,7 +48,7 @@ class Backlog:
     samples: list[Sample] = field(default_factory=list)
 
     async def drain(self, *, seconds: float) -> None:
-        """Look until nothing waits any more, for so long at most."""
+        """Look until nothing is waiting any more, for this long at most."""
         async with self._client() as client:
             await asyncio.sleep(STALE_S)
             for _ in range(round(seconds / LAST_EVERY_S)):
@@ -59,7 +59,7 @@ class Backlog:
 
     @asynccontextmanager
     async def watched(self) -> AsyncIterator[None]:
-        """Look each second as long as the block runs; raises what a look raises."""
+        """Look each second while the block runs; raises what a look raises."""
         ended = asyncio.Event()
 
         async def watch() -> None:
@@ -101,7 +101,7 @@ class Backlog:
 
 
 def read(page: bytes, *, at: float) -> Sample | None:
-    """Read the page; None where the API could not read the database, so that nothing is known."""
+    """Read the page; None if the API could not read the database, so that nothing is known."""
     batches, messages = _BATCHES.findall(page), _MESSAGES.findall(page)
     if not batches or not messages:
         return None
@@ -114,9 +114,9 @@ def most(samples: Sequence[Sample]) -> int:
 
 
 def drain_s(samples: Sequence[Sample], *, after: float, before: float) -> float | None:
-    """Give the seconds from `after` until nothing waited; None where something still did at `before`.
+    """Give the seconds from `after` until nothing was waiting; None if something still was at `before`.
 
-    What is told in the first second may be older than `after`, so it does not count.
+    What is reported in the first second may be older than `after`, so it does not count.
     """
     for sample in samples:
         if after + STALE_S <= sample.at <= before and sample.waiting == 0:

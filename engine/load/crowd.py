@@ -1,4 +1,4 @@
-"""Whom the load is about: Vietnamese customers in as many campaigns as a stage launches, and the file k6 reads."""
+"""The people of a load test: Vietnamese customers in as many campaigns as a stage launches, and the file k6 reads."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -22,15 +22,15 @@ from engine.profiles import upsert_profiles
 CHUNK = 1_000
 CONTROL_SHARE = 0.05
 CART, COUNTER = "nhac-gio-hang", "tai-quay"
-# Who had enough is left in peace, as in production; nobody sleeps, for what waits until morning is no backlog.
+# Frequency caps hold, as in production; there are no quiet hours, because waiting until morning is not a backlog.
 POLICY = {"quiet_hours": None, "caps": [{"limit": 3, "days": 7}], "required_consent": True}
-# What is measured is how fast we are, not how fast Telegram lets us be.
+# We measure how fast we are, not how fast Telegram lets us be.
 UNLIMITED = {"per_second": None, "recipient_s": None}
 
 
 @dataclass(frozen=True, slots=True)
 class Crowd:
-    """The tenant, how many people are in it, and what k6 has to know of it."""
+    """The tenant, how many people it has, and what k6 has to know about it."""
 
     tenant_id: UUID
     people: int
@@ -73,7 +73,7 @@ def _key(wave: int) -> str:
 
 
 def _people(stage: Stage, now: datetime) -> Iterator[dict[str, Any]]:
-    """Give the people of each campaign in turn."""
+    """Give the people of each campaign, one campaign after the other."""
     everybody = customers.people(stage.people, now=now)
     for wave, count in enumerate(stage.waves):
         for _, person in zip(range(count), everybody, strict=False):

@@ -1,4 +1,4 @@
-"""Whether a stage held what it is held to, step by step, and where it broke."""
+"""Whether a stage met its thresholds, step by step, and where it broke."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from engine.load.plan import Stage, Step, Thresholds
 class Held:
     """One step: what was asked, what was measured, and the limits that broke, in words.
 
-    `drain_s` is None where the backlog was still there when the next step began, or where no time lies between them.
+    `drain_s` is None if the backlog was still there when the next step began, or if there is no pause between them.
     """
 
     step: Step
@@ -40,7 +40,7 @@ class Held:
 
 
 def judge(stage: Stage, metrics: Mapping[str, Any], samples: Sequence[Sample], *, began: float) -> tuple[Held, ...]:
-    """Judge each step by k6's summary and the backlog's samples; `began` is when the stage did (Unix seconds)."""
+    """Judge each step by k6's summary and the backlog's samples; `began` is when the stage began (Unix seconds)."""
     nexts = [*(step.begins_s for step in stage.steps[1:]), inf]
     return tuple(
         _held(step, metrics, samples, began=began, next_s=next_s, limits=stage.thresholds)
@@ -63,7 +63,7 @@ def _held(
     limits: Thresholds,
 ) -> Held:
     def value(metric: str, name: str) -> float:
-        # A metric that nothing was counted in is not there.
+        # A metric in which nothing was counted is absent.
         found: Mapping[str, Any] = metrics.get(f"{metric}{{step:{step.place}}}", {}).get("values", {})
         return float(found.get(name, 0.0))
 

@@ -1,4 +1,4 @@
-"""How much memory each of the site's processes holds, second by second: what grows under even load is a leak."""
+"""How much memory each process of the site uses, second by second: growth under an even load is a leak."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -12,7 +12,7 @@ from engine.processes import background, track
 
 EVERY_S = 1.0
 OURS = ("api", "worker-realtime-0", "worker-bulk-0")
-# The sandbox keeps every message for its counts, so it grows by nature; it is shown and not judged.
+# The sandbox keeps every message for its counts and so always grows; it is shown but not judged.
 SHOWN = (*OURS, "redis", "sandbox")
 # Fewer samples than this say nothing about growth.
 LEAST_SAMPLES = 60
@@ -30,7 +30,7 @@ class Memory:
 
     @asynccontextmanager
     async def watched(self) -> AsyncIterator[None]:
-        """Look each second as long as the block runs."""
+        """Look each second while the block runs."""
         watching = asyncio.create_task(self._watch())
         try:
             yield
@@ -52,9 +52,9 @@ class Memory:
 
 
 def growth(curves: Mapping[str, Curve]) -> dict[str, float]:
-    """Give, of each of our processes, its memory in the last quarter of the time over that in the second quarter.
+    """Give for each of our processes its memory in the last quarter of the time divided by that in the second quarter.
 
-    The first is left out: a process that has just started fills its caches.
+    The first quarter is left out, because a process that has just started fills its caches.
     """
     found = {}
     for name in OURS:

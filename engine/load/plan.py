@@ -1,4 +1,4 @@
-"""What a stage of the load test asks and what it is held to, read from the files that the k6 scripts read."""
+"""What a stage of the load test asks and its thresholds, read from the files that the k6 scripts read."""
 
 import json
 from collections.abc import Mapping
@@ -9,14 +9,14 @@ from typing import Any, Self
 from rules.errors import InvalidInput, Misconfigured
 
 SCRIPTS = Path(__file__).parents[2] / "k6"
-"""The scripts are part of the checkout, not of what is installed."""
+"""The scripts are part of the checkout, but not of what is installed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
-    """Milliseconds of the 95th percentile of all requests, the share that may fail, seconds until nothing waits.
+    """Milliseconds of the 95th percentile of all requests, the share that may fail, seconds until nothing is waiting.
 
-    `memory_growth`: how many times as much memory a process of ours may hold late in the stage as early in it.
+    `memory_growth`: how many times as much memory one of our processes may use late in the stage as early in it.
     """
 
     response_p95_ms: float
@@ -27,14 +27,14 @@ class Thresholds:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """So many profiles a minute for so many seconds; `begins_s` after the stage did."""
+    """A rate of profiles a minute for a number of seconds; `begins_s` counts from the start of the stage."""
 
     place: int
     per_minute: int
     begins_s: int
     seconds: int
     waves: tuple[int, ...]
-    """The numbers of its campaigns, each launched for its share of the people."""
+    """The numbers of its campaigns, each launched for an equal share of the people."""
     wave_people: int
 
     @property
@@ -44,7 +44,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """Steps one after the other. `seeks_limit`: it goes on until a threshold breaks, and tells where."""
+    """Steps one after the other. `seeks_limit`: it continues until a threshold breaks, and reports where."""
 
     name: str
     steps: tuple[Step, ...]
@@ -61,14 +61,15 @@ class Stage:
 
     @property
     def waves(self) -> tuple[int, ...]:
-        """How many people each campaign is for, in the order they are launched."""
+        """How many people each campaign is for, in the order of their launch."""
         return tuple(step.wave_people for step in self.steps for _ in step.waves)
 
     @classmethod
     def read(cls, name: str, *, seconds: int | None = None, scripts: Path = SCRIPTS) -> Self:
-        """Read a stage; `seconds` are for another length of one that has one step.
+        """Read a stage; `seconds` changes the length of a stage with one step.
 
-        Raises InvalidInput for a stage that is none, or has several steps; Misconfigured where no scripts are here.
+        Raises InvalidInput if there is no such stage, or it has several steps; Misconfigured if there are no scripts
+        here.
         """
         plan, limits = _document(scripts / "stages.json"), _document(scripts / "thresholds.json")
         if name not in plan["stages"]:

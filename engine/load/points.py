@@ -1,4 +1,4 @@
-"""What k6 measured, request by request, from the lines it writes (`--out json`), put together second by second."""
+"""What k6 measured, request by request, from the lines it writes (`--out json`), combined second by second."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -35,13 +35,13 @@ class Points:
 
     @classmethod
     def read(cls, path: Path) -> "Points":
-        """Read the whole file: a line is some 400 bytes, a request some ten lines."""
+        """Read the whole file: a line is about 400 bytes, a request about ten lines."""
         with path.open(encoding="utf-8") as lines:
             return cls.of(_points(lines))
 
     @classmethod
     def of(cls, points: Iterable[tuple[str, float, float]]) -> "Points":
-        """Put together metric, moment of the answer (Unix seconds) and value of each point."""
+        """Combine the metric, the time of the answer (Unix seconds) and the value of each point."""
         taken = list(points)
         if not taken:
             return cls(0.0, [])
@@ -58,7 +58,7 @@ class Points:
 
 def _points(lines: Iterable[str]) -> Iterable[tuple[str, float, float]]:
     for line in lines:
-        # Most lines are about other metrics, and reading JSON is what takes the time.
+        # Most lines are about other metrics, and it is parsing JSON that takes the time.
         if f'"{DURATION}"' not in line and f'"{FAILED}"' not in line:
             continue
         document = json.loads(line)

@@ -1,4 +1,4 @@
-"""One run of a stage: the site set up, k6 let loose on it, the backlog watched, and what came of it looked at."""
+"""One run of a stage: the site set up, k6 started on it, the backlog watched, and the result checked."""
 
 import asyncio
 import json
@@ -29,14 +29,14 @@ from rules.words import DeliveryStatus, Lane
 # k6 ends within its graceful stop of 5 s after the last step.
 GRACE_S = 60.0
 DRAIN_MOST_S, OUTCOMES_MOST_S = 120.0, 60.0
-# k6's own word that a threshold did not hold: we judge ourselves, step by step.
+# k6's exit code for a failed threshold, which we ignore because we judge step by step ourselves.
 THRESHOLDS_BROKEN = 99
 _SQL = queries("load")
 
 
 @dataclass(frozen=True, slots=True)
 class Ran:
-    """All that a run measured. `k6` is its own summary; `came` counts what is in the tables in the end."""
+    """Everything that a run measured. `k6` is its own summary; `came` counts what is in the tables at the end."""
 
     stage: Stage
     k6: Mapping[str, Any]
@@ -49,7 +49,7 @@ class Ran:
 
     @property
     def is_whole(self) -> bool:
-        """Whether everybody was decided for, each message left once, and the graph is as the tables are."""
+        """Whether everybody was decided for, each message was sent once, and the graph matches the tables."""
         unsent = sum(self.came["messages"].get(status, 0) for status in (DeliveryStatus.QUEUED, DeliveryStatus.SENDING))
         is_lost = self.came["activated"] != self.stage.people or unsent
         return not (is_lost or self.doubled or self.came["graph_differences"])
@@ -60,25 +60,25 @@ class Ran:
 
     @property
     def growth(self) -> Mapping[str, float]:
-        """How many times as much memory each of our processes held late in the stage as early in it."""
+        """How many times as much memory each of our processes used late in the stage as early in it."""
         return growth(self.memory)
 
     @property
     def leaks(self) -> Sequence[str]:
-        """Our processes whose memory grew by more than the stage lets it."""
+        """Our processes whose memory grew by more than the stage allows."""
         most = self.stage.thresholds.memory_growth
         return [] if most is None else [name for name, times in self.growth.items() if times > most]
 
     @property
     def is_met(self) -> bool:
-        """Whether all limits held, or the first step's where the stage is there to find the one that breaks."""
+        """Whether all limits held; only those of the first step if the stage is there to find the one that breaks."""
         broken = self.breaks_at
         return (
             self.is_whole and not self.leaks and (broken is None or (self.stage.seeks_limit and broken.step.place > 0))
         )
 
     def as_document(self) -> dict[str, Any]:
-        """Give k6's own summary with what it cannot know beside it."""
+        """Give k6's own summary, with what k6 cannot know next to it."""
         last, broken = self.steps[-1], self.breaks_at
         return {
             **self.k6,
@@ -97,7 +97,7 @@ class Ran:
 
 
 async def run(place: Place, stage: Stage, out: Path) -> Ran:
-    """Run one stage; files of k6 come into `out`. Raises Misconfigured without k6, Unavailable where it ends badly."""
+    """Run one stage; files of k6 are written to `out`. Raises Misconfigured without k6, Unavailable if it fails."""
     k6 = _program()
     async with site.opened(place) as opened:
         place.say("starting sandbox and API")
@@ -139,7 +139,7 @@ async def _k6(program: str, stage: Stage, people: Crowd, out: Path, *, home: Pat
     options = [word for name, value in given.items() for word in ("-e", f"{name}={value}")]
     argv = ["run", "--quiet", "--no-color", "--no-usage-report", "--out", f"json={out / 'points.json'}", *options]
     with log.open("wb") as written:
-        # Its own environment: a K6_ variable of the shell would make it another test.
+        # With an environment of its own: a K6_ variable of the shell would change the test.
         process = await asyncio.create_subprocess_exec(
             program,
             *argv,
@@ -165,7 +165,7 @@ async def _k6(program: str, stage: Stage, people: Crowd, out: Path, *, home: Pat
 
 
 async def _came(opened: Site, people: Crowd) -> tuple[dict[str, Any], int]:
-    """Wait until the sandbox has told all outcomes; give what is in the tables, and the messages received twice."""
+    """Wait until the sandbox has reported all outcomes; give the tables' counts, and of messages received twice."""
     async with Client.open(opened.sandbox_url, name="sandbox") as sandbox:
 
         async def are_told() -> bool:

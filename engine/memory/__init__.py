@@ -1,4 +1,4 @@
-"""Memory: templates and tasks by what they say, behind one embedder; vectors of different models are never compared."""
+"""Memory: templates and tasks found by meaning, behind one embedder; vectors of different models are never compared."""
 
 from engine.memory.contract import Embedder, Point, Vector, locate
 from engine.memory.local import LocalEmbedder

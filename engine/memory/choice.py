@@ -1,4 +1,4 @@
-"""Which embedder a process works with: Gemini where a model of it is named, the local one otherwise."""
+"""Which embedder a process uses: Gemini if a model of it is named, otherwise the local one."""
 
 import importlib
 
@@ -9,7 +9,7 @@ from rules.errors import Misconfigured
 
 
 def embedder_of(settings: Settings) -> Embedder:
-    """Give the embedder of these settings, to be closed at the end; raises Misconfigured where the key is missing."""
+    """Give the embedder of these settings, to be closed at the end; raises Misconfigured if the key is missing."""
     if settings.embedding_model is None:
         return LocalEmbedder()
     if settings.gemini_api_key is None:
@@ -17,7 +17,7 @@ def embedder_of(settings: Settings) -> Embedder:
             f"LEO_EMBEDDING_MODEL is {settings.embedding_model}, and there is no key for Gemini.",
             remedy="Set LEO_GEMINI_API_KEY, or unset LEO_EMBEDDING_MODEL to embed locally.",
         )
-    # Two seconds: google-genai is only loaded where it is used.
+    # Importing google-genai takes two seconds, so it is loaded only if it is used.
     gemini = importlib.import_module("engine.memory.gemini")
     embedder: Embedder = gemini.GeminiEmbedder(
         api_key=settings.gemini_api_key.get_secret_value(),

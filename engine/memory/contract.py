@@ -1,4 +1,4 @@
-"""What turns texts into vectors: the one embedder that a process works with, and a point in the space of its model."""
+"""Turning texts into vectors: the one embedder that a process uses, and a point in the space of its model."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,18 +9,18 @@ from rules.errors import InvalidInput
 
 Vector = tuple[float, ...]
 
-# What is read of one text. Longer ones are documents, and models bound them too (Gemini: 2,048 tokens).
+# How much of a text is read. Longer texts are documents, and models have limits too (Gemini: 2,048 tokens).
 LONGEST = 6_000
 
 
 class Embedder(Protocol):
-    """Turns texts into vectors. `name` names the model and its version: vectors of two names are never compared."""
+    """Turns texts into vectors.
+
+    `name` identifies the model and its version: vectors of two names are never compared.
+    """
 
     @property
     def name(self) -> str: ...
-
-    @property
-    def dimensions(self) -> int: ...
 
     async def embed(self, texts: Sequence[str]) -> list[Vector]:
         """Give a vector of length 1 for each text, in their order; texts are read up to LONGEST characters.
@@ -34,14 +34,14 @@ class Embedder(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """Where a text stands in the space of a model; `embedding` is written as pgvector reads it."""
+    """Where a text lies in the space of a model; `embedding` is written as pgvector reads it."""
 
     model: str
     embedding: str
 
 
 async def locate(embedder: Embedder, text: str) -> Point:
-    """Give the point of a text. Raises InvalidInput where it says nothing, and what `embed` raises."""
+    """Give the point of a text. Raises InvalidInput if it contains nothing, and what `embed` raises."""
     if not any(map(str.isalnum, text)):
         raise InvalidInput("The text to compare with has no word.", remedy="Say with some words what is looked for.")
     (vector,) = await embedder.embed([text])

@@ -1,4 +1,4 @@
-"""Gemini's embeddings: texts in batches, 384 numbers each, made vectors of length 1 again."""
+"""Gemini's embeddings: texts in batches, 384 numbers each, scaled to length 1 again."""
 
 import math
 from collections.abc import Sequence
@@ -20,13 +20,13 @@ _REMEDY = "See docs/models.md; what is not embedded yet is tried again within a 
 
 
 class GeminiEmbedder:
-    """Asks `model` (gemini-embedding-001 or -2) for 384 of its numbers: as many as the database's vectors have.
+    """Asks `model` (gemini-embedding-001 or -2) for 384 of its numbers, the size of the database's vectors.
 
-    The first numbers of such a model are a vector of their own, and are not of length 1 until they are made so.
+    The first numbers of such a model's vector are a vector of their own, but not of length 1 until scaled.
     """
 
     def __init__(self, *, api_key: str, model: str, url: str | None = None, within_s: float = WITHIN_S) -> None:
-        # Ours: which one google-genai takes by itself depends on what else is installed, and so do its errors.
+        # Our own client: which one google-genai takes depends on what else is installed, and so do its errors.
         self._http = httpx.AsyncClient(timeout=within_s)
         options = types.HttpOptions(base_url=url, timeout=round(within_s * 1000), httpx_async_client=self._http)
         self._client = genai.Client(api_key=api_key, http_options=options)
@@ -35,10 +35,6 @@ class GeminiEmbedder:
     @property
     def name(self) -> str:
         return f"{self._model}:{DIMENSIONS}"
-
-    @property
-    def dimensions(self) -> int:
-        return DIMENSIONS
 
     async def embed(self, texts: Sequence[str]) -> list[Vector]:
         """Give a vector for each text; raises ModelUnavailable or ModelRefused."""
@@ -52,7 +48,7 @@ class GeminiEmbedder:
         await self._http.aclose()
 
     async def _embed(self, texts: Sequence[str]) -> list[Vector]:
-        # Each a content of its own: newer models make one vector of all plain texts of a call.
+        # Each text as a content of its own: newer models make a single vector of all plain texts in a call.
         contents: Any = [types.Content(parts=[types.Part(text=text[:LONGEST] or " ")]) for text in texts]
         config = types.EmbedContentConfig(output_dimensionality=DIMENSIONS)
         try:
@@ -63,7 +59,7 @@ class GeminiEmbedder:
             raise ModelUnavailable("Gemini took too long to embed texts.", remedy=_REMEDY) from error
         except httpx.HTTPError as error:
             raise ModelUnavailable("Gemini could not be reached to embed texts.", remedy=_REMEDY) from error
-        except ValueError as error:  # no JSON, or JSON of another shape
+        except ValueError as error:  # not JSON, or JSON of another shape
             raise ModelUnavailable("Gemini's answer to texts cannot be read.", remedy=_REMEDY) from error
         given = [one.values or [] for one in reply.embeddings or []]
         if [len(one) for one in given] != [DIMENSIONS] * len(texts):

@@ -1,4 +1,4 @@
-"""Tasks by what was asked: those that succeeded are embedded, and similar ones recalled with the calls they made."""
+"""Tasks found by what was asked: successful ones are embedded, and similar ones recalled with the calls they made."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -21,7 +21,7 @@ _SQL = queries("memory")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recalled:
-    """A task that succeeded, the calls it made, and the cosine distance from what is asked now."""
+    """A task that succeeded, the calls it made, and its cosine distance from what is asked now."""
 
     task_id: int
     asked: str | None
@@ -32,9 +32,9 @@ class Recalled:
 
 
 async def embed_tasks(db: Database, embedder: Embedder, *, tenant_id: UUID, most: int = 100) -> int:
-    """Embed at most `most` tasks that succeeded since, the newest first; gives how many there were.
+    """Embed at most `most` newly successful tasks, the newest first; gives how many there were.
 
-    As with templates, no transaction is open while the embedder works, and what it raises is raised.
+    As with templates, no transaction is open while the embedder works, and its errors are raised.
     """
     async with db.transaction(tenant_id, read_only=True) as conn:
         values = {"tenant_id": tenant_id, "model": embedder.name, "most": most}
@@ -50,7 +50,7 @@ async def embed_tasks(db: Database, embedder: Embedder, *, tenant_id: UUID, most
 
 
 def task_text(row: Mapping[str, Any]) -> str:
-    """Give what of a task is embedded: the words that asked for it, then its summary."""
+    """Give the text of a task that is embedded: the words that asked for it, then its summary."""
     return "\n".join(text for text in (row["asked"], row["summary"]) if text)[:LONGEST]
 
 

@@ -1,4 +1,4 @@
-"""Templates by what they say: approved ones are embedded when they change, and proposed to a text or to a person."""
+"""Templates found by what they say: approved ones are embedded when they change, and proposed to a text or a person."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -18,7 +18,7 @@ from rules.errors import Conflict, NotFound
 MOST = 50
 
 _SQL = queries("memory")
-# What a template does, not what it says: Liquid, styles and scripts, comments, and the tags of HTML.
+# What a template does and not what it says: Liquid, styles and scripts, comments, and HTML tags.
 _UNSAID = re.compile(
     r"\{\{.*?\}\}|\{%.*?%\}|<(style|script)\b.*?</\1\s*>|<!--.*?-->|<[a-z/!][^>]*>", re.DOTALL | re.IGNORECASE
 )
@@ -44,8 +44,8 @@ class Proposal:
 async def embed_templates(db: Database, embedder: Embedder, *, tenant_id: UUID, most: int = 100) -> int:
     """Embed at most `most` approved templates that are new or changed; gives how many there were.
 
-    Texts are read in one transaction and vectors written in another: none is open while the embedder works. Raises what
-    the embedder raises; nothing is written then.
+    Texts are read in one transaction and vectors written in another, so that none is open while the embedder works.
+    Raises the embedder's errors; then nothing is written.
     """
     async with db.transaction(tenant_id, read_only=True) as conn:
         values = {"tenant_id": tenant_id, "model": embedder.name, "most": most}
@@ -64,7 +64,7 @@ async def embed_templates(db: Database, embedder: Embedder, *, tenant_id: UUID, 
 
 
 def template_text(row: Mapping[str, Any]) -> str:
-    """Give what of a template is embedded: its topics, subject and text, or HTML without tags, without variables."""
+    """Give the text of a template that is embedded: topics, subject and text, or HTML without tags; no variables."""
     topics: Sequence[str] = row["topics"]
     body = row["body_text"] or row["body_html"] or ""
     said = unescape(_UNSAID.sub(" ", f"{row['subject'] or ''}\n{body}"))
@@ -72,9 +72,9 @@ def template_text(row: Mapping[str, Any]) -> str:
 
 
 async def interests_of(conn: Transaction, *, tenant_id: UUID, ext_id: str) -> str:
-    """Give the text of what somebody likes, to `locate`; raises NotFound, Conflict where nothing is known.
+    """Give the text of a person's interests, for `locate`; raises NotFound, Conflict if nothing is known.
 
-    It is what engine.embeddings reads of a person: no name, no address, no key.
+    It is what engine.embeddings reads about a person: no name, no address, no key.
     """
     values = {"tenant_id": tenant_id, "ext_id": ext_id}
     row = await (await conn.execute(_SQL["interests"], values)).fetchone()
@@ -93,7 +93,7 @@ async def propose_templates(
 ) -> list[Proposal]:
     """Give the approved templates nearest to a point, the newest version of each, the nearest first.
 
-    Templates that the point's model has not embedded yet are not among them.
+    Templates that the point's model has not embedded yet are missing.
     """
     values = {"tenant_id": tenant_id, "channel": channel, "most": min(most, MOST)} | asdict(near)
     rows = await (await conn.execute(_SQL["nearest_templates"], values)).fetchall()

@@ -1,7 +1,7 @@
-"""What /metrics tells: how all work stands, over all tenants, and what this process did. Names begin with `leo_`.
+"""What /metrics reports: the state of all work, over all tenants, and what this process did. Names begin with `leo_`.
 
-How work stands is read from PostgreSQL and Redis when somebody asks, so that it is true whichever process answers;
-what a process did (requests, calls, seconds) is counted in it, and each process tells its own.
+The state of work is read from PostgreSQL and Redis when somebody asks, so that it is true whichever process answers;
+what a process did (requests, calls, seconds) is counted in it, and each process reports its own.
 """
 
 from engine.metrics.catalogue import METRICS, Kind, Metric, Teller

@@ -1,4 +1,4 @@
-"""Every metric with its kind, labels and meaning, said once: pages, docs, dashboards and alert rules are held to it."""
+"""Every metric with its kind, labels and meaning, in one place, for pages, docs, dashboards and alerts."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,10 +13,11 @@ class Kind(StrEnum):
 
 
 class Teller(StrEnum):
-    """Who tells it, and about what.
+    """Who reports a metric, and about what.
 
-    `state`: the API, about everything, from PostgreSQL and Redis: every API says the same, so take one (`max`), not the
-    sum. `process`: each API and worker about itself: add them up. `api`, `worker`: such a process of that kind only.
+    `state`: the API, about everything, from PostgreSQL and Redis. Every API process reports the same, so take one
+    (`max`) and not the sum. `process`: each API and worker process about itself; add them up. `api`, `worker`: only
+    processes of that kind.
     """
 
     STATE = "state"
@@ -27,7 +28,7 @@ class Teller(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """`name` is the family's, with `_total` for counters."""
+    """`name` is that of the family, with `_total` for counters."""
 
     name: str
     kind: Kind

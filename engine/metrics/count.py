@@ -1,16 +1,16 @@
-"""What this process did, counted in it: each process tells its own, and Prometheus adds them up and sees restarts."""
+"""What this process did: each process counts and reports its own, and Prometheus adds them up and sees restarts."""
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, disable_created_metrics
 from prometheus_client.metrics import MetricWrapperBase
 
 from engine.metrics.catalogue import METRICS, Kind, Metric
 
-# Of this process alone; the library's own registry would be shared with whoever else uses it.
+# Only of this process; the library's default registry would be shared with whoever else uses it.
 REGISTRY = CollectorRegistry()
-disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series of every series, which nobody asks for
+disable_created_metrics()  # type: ignore[no-untyped-call]  # each series would have a second one that nobody asks for
 ProcessCollector(registry=REGISTRY)
 
-# Half a decision to half a minute.
+# From half the time of a decision to half a minute.
 BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 
 
@@ -53,7 +53,7 @@ BREAKER_OPEN = gauge("leo_model_breaker_open")
 
 
 def provider_call(channel: str, seconds: float) -> None:
-    """Count a call of a provider, whatever it answered."""
+    """Count a call of a provider, whatever its answer."""
     PROVIDER_SECONDS.labels(channel).observe(seconds)
 
 
@@ -63,12 +63,12 @@ def decided(lane: str, seconds: float) -> None:
 
 
 def job_failed(job: str) -> None:
-    """Count a job that ended with an error; it is done again."""
+    """Count a job that ended with an error; it will be done again."""
     JOBS_FAILED.labels(job).inc()
 
 
 def model_call(arbiter: str, result: str, seconds: float, *, is_open: bool) -> None:
-    """Count a question put to a model, and whether it is left alone from now on."""
+    """Count a question put to a model, and whether the model is left alone from now on."""
     MODEL_CALLS.labels(arbiter, result).inc()
     MODEL_SECONDS.labels(arbiter).observe(seconds)
     BREAKER_OPEN.labels(arbiter).set(is_open)

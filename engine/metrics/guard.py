@@ -1,4 +1,4 @@
-"""Who may read /metrics: who has the token; without one, callers on this machine that no proxy stands for."""
+"""Who may read /metrics: whoever has the token; without a token, callers on this machine that come through no proxy."""
 
 import hmac
 from collections.abc import Mapping
@@ -7,12 +7,12 @@ from ipaddress import ip_address
 from engine.settings import Settings
 from rules.errors import Forbidden, Unauthorized
 
-# Behind a proxy on the same machine everybody comes from the loopback address.
+# Behind a proxy on the same machine, everybody comes from the loopback address.
 _FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip", "via")
 
 
 def admit(settings: Settings, *, client: str | None, headers: Mapping[str, str]) -> None:
-    """Let the caller through or raise Unauthorized or Forbidden; `headers` by their names in small letters."""
+    """Let the caller through, or raise Unauthorized or Forbidden; the names of `headers` are in lower case."""
     if settings.metrics_token is not None:
         given = headers.get("authorization", "").encode()
         if not hmac.compare_digest(given, f"Bearer {settings.metrics_token.get_secret_value()}".encode()):

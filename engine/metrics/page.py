@@ -1,4 +1,4 @@
-"""The page itself, in the text format of Prometheus: what the process counted, its pool, and how all work stands."""
+"""The page itself, in Prometheus's text format: what the process counted, its pool, and the state of all work."""
 
 import asyncio
 import time
@@ -16,7 +16,7 @@ from engine.metrics.count import REGISTRY
 from engine.metrics.state import Sample, read_state
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
-# However many ask, the servers are asked so often.
+# However many ask, the servers are asked only this often.
 KEPT_S = 1.0
 
 
@@ -39,7 +39,7 @@ def _family(metric: Metric) -> GaugeMetricFamily | CounterMetricFamily:
 
 
 class Page:
-    """Of one process. With `queues` it also tells how all work stands."""
+    """The metrics of one process; with `queues`, also the state of all work."""
 
     def __init__(self, db: Database, queues: ArqRedis | None = None, *, kept_s: float = KEPT_S) -> None:
         self._kept_s = kept_s
@@ -50,7 +50,7 @@ class Page:
         self._read_at = float("-inf")
 
     async def text(self) -> bytes:
-        """Write it; what cannot be read is left out, and `leo_source_up` says so."""
+        """Write the page; what cannot be read is left out, and `leo_source_up` says so."""
         samples = [*self._pool(), *await self._latest()]
         registry = CollectorRegistry()
         registry.register(_Samples(samples))

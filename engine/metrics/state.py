@@ -1,4 +1,4 @@
-"""How all work stands: one query and a few commands of Redis, bounded in time: nobody waits for a page of figures."""
+"""The state of all work: one query and a few Redis commands, bounded in time, so that nobody waits for the figures."""
 
 import asyncio
 import logging
@@ -16,7 +16,7 @@ from engine.queries import queries
 from rules.errors import LeoError
 from rules.words import Lane
 
-# What is longer is said to be that long, for each tenant and channel.
+# Counting stops here, for each tenant and channel; a longer queue is reported as this long.
 MOST = 100_000
 LIMIT_S = 3.0
 
@@ -32,7 +32,7 @@ class Sample:
 
 
 async def read_state(db: Database, client: ArqRedis) -> list[Sample]:
-    """Read everything; of a server that does not answer in time, that it does not."""
+    """Read everything; a server that does not answer in time is reported as such."""
     parts = await asyncio.gather(
         _of("postgresql", lambda: _database(db)),
         _of("redis", lambda: _redis(client)),
@@ -52,7 +52,7 @@ async def _of(source: str, read: Callable[[], Awaitable[Sequence[Sample]]]) -> l
 
 async def _database(db: Database) -> list[Sample]:
     async with db.before_tenant() as conn:
-        # The server gives up as well: a page that nobody waits for any more shall cost nothing.
+        # The server gives up as well, so that a page nobody waits for any more costs nothing.
         await conn.execute(_SQL["limit"], {"limit_ms": str(round(LIMIT_S * 1000))})
         rows = await (await conn.execute(_SQL["state"], {"most": MOST})).fetchall()
     known = [row for row in rows if _is_known(row["metric"], row["labels"])]
@@ -62,7 +62,7 @@ async def _database(db: Database) -> list[Sample]:
 
 
 def _is_known(metric: str, labels: Mapping[str, str]) -> bool:
-    """Tallies outlive the version that counted them: after an upgrade, or back from one, some may mean nothing here."""
+    """Tallies outlive the version that counted them: after an upgrade or a downgrade, some may be unknown here."""
     return metric in METRICS and set(labels) == set(METRICS[metric].labels)
 
 

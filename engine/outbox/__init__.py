@@ -1,7 +1,7 @@
-"""The outbox: outcomes told back to the CDP that their person came from, after the commit and each once.
+"""The outbox: outcomes reported to the CDP that their person came from, after the commit and each once.
 
-A row is written with its outcome, in one transaction. It is told by a worker, again with longer and longer pauses while
-the CDP is away, and looked for there before it is told a second time where nobody knows whether the first arrived.
+A row is written with its outcome, in one transaction. A worker reports it, with longer and longer pauses while the CDP
+is away. If nobody knows whether a report arrived, the CDP is searched for it before it is reported a second time.
 """
 
 from engine.outbox.look import Look, look, retry

@@ -1,6 +1,6 @@
-"""What a CDP is told of one outcome, as `POST /api/event/save` of LEO CDP takes it. Pure.
+"""What a CDP is told about one outcome, as `POST /api/event/save` of LEO CDP takes it. Pure.
 
-LEO CDP looks a person up by e-mail, and else by the device: one device for each person keeps an event without an e-mail
+LEO CDP looks a person up by e-mail, otherwise by device; one device per person keeps an event without an e-mail address
 from making a new profile each time.
 """
 
@@ -19,12 +19,12 @@ from rules.words import Channel, OutcomeType
 USER_AGENT = "leo-activation"
 TOUCHPOINT = "LEO Activation"
 KEY_FIELD = "leo_event"
-"""In `event_data`: by it an event is found again that may have arrived."""
+"""In `event_data`; an event that may have arrived is found again by it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """One outcome with all that is told of it."""
+    """One outcome, with everything that is reported about it."""
 
     tenant_id: UUID
     outcome_id: int
@@ -41,7 +41,7 @@ class Event:
 
     @property
     def key(self) -> str:
-        """What makes it this event and no other, 64 hex digits."""
+        """The identity of the event, 64 hex digits."""
         return hashlib.sha256(f"{self.tenant_id}|{self.outcome_id}".encode()).hexdigest()
 
     @property
@@ -51,7 +51,7 @@ class Event:
 
 
 def metric(kind: OutcomeType, channel: Channel | None) -> str:
-    """Give the CDP's name of an outcome."""
+    """Give the CDP's name for an outcome."""
     names = _metrics()[kind]
     return names.get(channel or "*", names["*"])
 

@@ -1,4 +1,4 @@
-"""How far the outbox is, and having what was given up tried again."""
+"""How far the outbox is, and trying again what was given up."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ _SQL = queries("outbox")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Look:
-    """Of one source: rows that wait, of them those that failed before, those given up, and those told within a week."""
+    """One source: rows that wait, those of them that have failed before, rows given up, and rows told within a week."""
 
     source: str
     url: str | None
@@ -31,6 +31,6 @@ async def look(conn: Transaction) -> list[Look]:
 
 
 async def retry(conn: Transaction, *, now: datetime) -> int:
-    """Have everything that waits tried at once, also what was given up; gives how many rows that are."""
+    """Have everything that is waiting tried at once, also what was given up; gives the number of rows."""
     row = await (await conn.execute(_SQL["retry"], {"now": now})).fetchone()
     return 0 if row is None else int(row["rows"])

@@ -1,4 +1,4 @@
-"""Where a source's CDP is told what came of messages: its observer's address and token, and which outcomes it wants."""
+"""Where a source's CDP is told what became of messages: its observer's address and token, and the outcomes it wants."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ from rules.errors import InvalidInput, NotFound
 from rules.words import OutcomeType
 
 DEFAULT_OUTCOMES = (OutcomeType.CLICKED, OutcomeType.REPLIED, OutcomeType.UNSUBSCRIBED)
-"""Those that say something of the person. What was bought or visited a CDP mostly knows before us."""
+"""Those that say something about the person. A CDP mostly knows before us what was bought or visited."""
 TIMEOUT_S = 10.0
 _TOKEN = "report_token"  # noqa: S105 - the name it is sealed under
 _TOKEN_LIMIT = 1_000
@@ -24,7 +24,7 @@ _SQL = queries("outbox")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """`url` is the observer host's, such as http://observer.example:9080."""
+    """`url` is the address of the observer, such as http://observer.example:9080."""
 
     source_id: int
     url: str
@@ -44,9 +44,9 @@ async def set_report(
     token: str = "",
     outcomes: Sequence[OutcomeType] = DEFAULT_OUTCOMES,
 ) -> None:
-    """Tell a source's CDP these outcomes of the people who came from it, from now on; nothing where `url` is None.
+    """Report these outcomes to a source's CDP from now on, for people who came from it; nothing if `url` is None.
 
-    Raises NotFound, InvalidInput where the address or a token cannot be used.
+    Raises NotFound, and InvalidInput if the address or a token cannot be used.
     """
     report = None if url is None else _checked(url, token_key, token, outcomes)
     values = {"source": source, "report": None if report is None else Jsonb(report)}
@@ -61,7 +61,10 @@ async def set_report(
 
 
 async def get_report(conn: Transaction, vault: Vault, *, tenant_id: UUID, source_id: int) -> Report | None:
-    """Give where a source's CDP is told; None where it is told nothing. Raises Misconfigured for a sealed token."""
+    """Give where a source's CDP is told; None if it is told nothing.
+
+    Raises Misconfigured if its token cannot be opened.
+    """
     row = await (await conn.execute(_SQL["report"], {"source_id": source_id, "name": _TOKEN})).fetchone()
     if row is None or row["report"] is None or row["ciphertext"] is None:
         return None

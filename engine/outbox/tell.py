@@ -1,4 +1,4 @@
-"""Telling: rows that are due are taken into one worker's hands, told at once, and what came of it written down."""
+"""Telling: a worker claims rows that are due, reports them at once, and writes down the results."""
 
 import asyncio
 import json
@@ -27,19 +27,19 @@ from rules.words import Channel, OutcomeType
 
 MOST_CLAIMED = 200
 ABREAST = 8
-# A row in the hands of a worker that is gone is due again then. None is begun that could outlast it: of 200 rows whose
-# CDP is slow, 8 at a time, the last would be told when another worker has them in its hands.
+# A row held by a worker that is gone is due again after this. No row is begun that could outlast it: of 200 rows of a
+# slow CDP, 8 at a time, the last would otherwise be told when another worker already has them.
 LEASE = timedelta(seconds=600)
 CALL_LIMIT_S = 45.0
-"""For one row: looking whether it is there, and telling it."""
-# So long what was told is kept while the database is away, and again after so many seconds.
+"""For one row: searching for it, and telling it."""
+# How long results are kept in memory while the database is away, and how often they are tried again, in seconds.
 KEEP_TRYING_S, TRY_AGAIN_S = 60.0, 2.0
 FIRST_PAUSE, LONGEST_PAUSE = timedelta(seconds=5), timedelta(hours=1)
 MOST_ATTEMPTS = 30
-"""About a day with these pauses; afterwards a row waits until `leo outbox retry`."""
+"""About a day with these pauses; after that a row waits for `leo outbox retry`."""
 KEPT = timedelta(days=7)
 LOOKED_THROUGH = 100
-"""A person's newest events that are looked through for one that may have arrived."""
+"""How many of a person's newest events are searched for one that may have arrived."""
 ERROR_LIMIT = 300
 _FAILED = 400
 _SAVE, _LIST = "/api/event/save", "/api/event/list"
@@ -60,15 +60,15 @@ class Told:
 
     @property
     def is_full(self) -> bool:
-        """Whether more is probably due."""
+        """Whether there are probably more rows due."""
         return self.claimed == MOST_CLAIMED
 
 
 @dataclass(frozen=True, slots=True)
 class _Ended:
-    """`error` is None where the CDP has it; `may_have_left`: nobody knows whether it has.
+    """`error` is None if the CDP has it; `may_have_left`: nobody knows whether it has.
 
-    `is_released`: it was not begun, and stands as it stood before.
+    `is_released`: it was not begun, and is as it was before.
     """
 
     outbox_id: int
@@ -81,7 +81,7 @@ class _Ended:
 
 @dataclass(slots=True)
 class _Round:
-    """One claim while it is told; `began` is when it was made, by the monotonic clock."""
+    """One claim while it is being told; `began` is when it was made, by the monotonic clock."""
 
     http: HttpClient
     tenant_id: UUID
@@ -96,9 +96,9 @@ class _Round:
 
 
 async def tell_due(db: Database, vault: Vault, http: HttpClient, *, tenant_id: UUID, now: datetime) -> Told:
-    """Tell what is due of one tenant, up to MOST_CLAIMED; raises Unavailable where the database cannot be used.
+    """Tell what is due for one tenant, up to MOST_CLAIMED; raises Unavailable if the database cannot be used.
 
-    No connection is held while the CDP is asked. What was told is written down also where this is cancelled.
+    No connection is held while the CDP is asked. Results are written down even if this is cancelled.
     """
     began = time.monotonic()
     async with db.transaction(tenant_id) as conn:
@@ -144,7 +144,7 @@ async def _tell_one_by_one(work: _Round) -> None:
 
 
 async def _write(db: Database, work: _Round, now: datetime) -> None:
-    """Write down what came of a claim, again and again while the database is away; raises Unavailable in the end."""
+    """Write down the results of a claim, repeatedly while the database is away; raises Unavailable in the end."""
     while work.ended:
         at = now + timedelta(seconds=work.age_s)
         values = {"rows": Jsonb([_result(one, now, at) for one in work.ended]), "now": at}
@@ -169,7 +169,7 @@ async def _tell(http: HttpClient, tenant_id: UUID, row: DictRow, report: Report 
     if isinstance(report, LeoError):
         return _Ended(*place, str(report), may_have_left=row["may_have_left"])
     if report is None or row["outcome_id"] is None:
-        return _Ended(*place)  # nobody wants it any more
+        return _Ended(*place)  # nobody wants the row any more
     event = _event(tenant_id, row)
     try:
         if row["may_have_left"] and await _is_there(http, report, event):
@@ -187,7 +187,7 @@ async def _tell(http: HttpClient, tenant_id: UUID, row: DictRow, report: Report 
 async def _is_there(http: HttpClient, report: Report, event: Event) -> bool:
     """Look for an event among the person's newest; one without e-mail, phone and Zalo id cannot be looked for.
 
-    Raises MayHaveLeft where the CDP does not say what it has.
+    Raises MayHaveLeft if the CDP does not say what it has.
     """
     who = {"primary_email": event.email, "primary_phone": event.phone}
     asked = {name: value for name, value in who.items() if value}
@@ -215,7 +215,7 @@ def _headers(report: Report) -> Mapping[str, str]:
 
 
 def _wrong(answer: HttpResponse) -> str | None:
-    """Say what went wrong; LEO CDP answers HTTP 200 to most, and says in the body what it thinks of it."""
+    """Say what went wrong; LEO CDP answers HTTP 200 to most requests and reports errors in the body."""
     if _worst(answer) < _FAILED and _document(answer).get("data"):
         return None
     return _said(answer)
@@ -241,7 +241,7 @@ def _document(answer: HttpResponse) -> Mapping[str, Any]:
 
 
 def _result(ended: _Ended, now: datetime, at: datetime) -> dict[str, Any]:
-    """Write a row's end; a pause begins when its claim was made, and is over `at` the earliest."""
+    """Give a row's result; a pause begins when its claim was made, and ends at `at` or later."""
     pause = min(FIRST_PAUSE * 2 ** min(ended.attempts - 1, 20), LONGEST_PAUSE)
     is_over = ended.attempts >= MOST_ATTEMPTS
     due_at = "infinity" if is_over else max(now + pause, at).isoformat()

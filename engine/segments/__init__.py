@@ -1,4 +1,4 @@
-"""Segments: a rule that profiles satisfy, who satisfies it since the last refresh, and why."""
+"""Segments: a rule that profiles satisfy, who has satisfied it since the last refresh, and why."""
 
 from engine.segments.explain import Explanation, Moved, Preview, changes, explain, members, preview, texts
 from engine.segments.recheck import Rechecked, recheck_due
@@ -14,6 +14,7 @@ from engine.segments.store import (
     segment_by_key,
     versions,
 )
+from engine.segments.vocabulary import Vocabulary, vocabulary
 
 __all__ = [
     "Diff",
@@ -24,6 +25,7 @@ __all__ = [
     "Segment",
     "Started",
     "Version",
+    "Vocabulary",
     "archive_segment",
     "changes",
     "explain",
@@ -37,4 +39,5 @@ __all__ = [
     "segment_by_key",
     "texts",
     "versions",
+    "vocabulary",
 ]

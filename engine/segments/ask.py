@@ -1,4 +1,4 @@
-"""Asking rules of a few people, in Python; of those with too long a history in SQL."""
+"""Evaluating rules for a few people, in Python; for people with too long a history, in SQL."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,19 +13,19 @@ from rules.conditions.person import Person
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """Who satisfies each rule, in the order of the rules, and the people as they were gathered."""
+    """Who satisfies each rule, in the order of the rules, and the people as gathered."""
 
     holders: tuple[frozenset[int], ...]
     people: Mapping[int, Person]
 
     def segments_of(self, profile_id: int) -> frozenset[str]:
-        """Give the keys of the segments that the person is in now."""
+        """Give the keys of the segments that the person is in at present."""
         person = self.people.get(profile_id)
         return frozenset() if person is None else person.segments
 
 
 async def ask(conn: Transaction, rules: Sequence[Rule], context: Context, *, profile_ids: Sequence[int]) -> Asked:
-    """Ask every rule of every person; `profile_ids` are at most a few hundred."""
+    """Evaluate every rule for every person; `profile_ids` are at most a few hundred."""
     people = await gather(conn, rules, context, profile_ids=profile_ids)
     long = [one.profile_id for one in people.values() if max(len(one.events), len(one.results)) >= MOST_EVENTS]
     holders: list[frozenset[int]] = []

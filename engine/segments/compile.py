@@ -1,8 +1,8 @@
 """A rule as one SQL statement: who satisfies it, among everybody or among a few.
 
-The tree is joined from the named parts of engine/sql/conditions.sql. Whatever a rule says, names and paths too, becomes
-a parameter; only a graph pattern's Cypher is text, which graph/guard has read, between dollar tags that do not occur in
-it.
+The tree is assembled from the named parts of engine/sql/conditions.sql. Everything a rule says, even names and paths,
+becomes a parameter. Only a graph pattern's Cypher is text: it has passed graph/guard and is written between dollar tags
+that do not occur in it.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -43,9 +43,9 @@ class Compiled:
 
 
 def compile_rule(rule: Rule, context: Context, *, people: Sequence[int] | None = None) -> Compiled:
-    """Give the statement for everybody, or for `people` alone: then its cost does not grow with the number of others.
+    """Give the statement for everybody, or only for `people`: then its cost does not grow with the number of others.
 
-    Raises NotFound or InvalidInput where a graph pattern is none.
+    Raises NotFound or InvalidInput if a graph pattern cannot be used.
     """
     writer = Writer(context, people)
     condition = _write(rule.tree, writer)

@@ -1,4 +1,4 @@
-"""What a rule is asked in: the tenant's graph and date, and the embeddings that likeness refers to."""
+"""What a rule is evaluated in: the tenant's graph and date, and the embeddings that likeness refers to."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -33,7 +33,7 @@ async def context_of(conn: Transaction, rules: Iterable[Rule], *, now: datetime)
 
 
 async def _embedding(conn: Transaction, leaf: Like, tenant_id: UUID) -> str | None:
-    """Give what the condition refers to; None where it has no embedding, or is no more."""
+    """Give what the condition refers to; None if that has no embedding, or no longer exists."""
     if leaf.text is not None:
         return written(embed(leaf.text))
     try:

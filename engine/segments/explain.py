@@ -1,4 +1,4 @@
-"""Why somebody is in a segment or is not, what a rule would find, and who came and went."""
+"""Why a person is in a segment or not, whom a rule would find, and who came and went."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ _SQL = queries("segments")
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """What holds of a rule for one person; `member_since` is None for who is not in the segment."""
+    """The result of a rule for one person; `member_since` is None for a person who is not in the segment."""
 
     ext_id: str
     key: str
@@ -42,7 +42,7 @@ class Explanation:
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """Who a rule would find now: how many, and some of them."""
+    """Whom a rule would find now: how many, and some of them."""
 
     count: int
     sample: Sequence[Mapping[str, Any]]
@@ -52,7 +52,7 @@ class Preview:
 
 @dataclass(frozen=True, slots=True)
 class Moved:
-    """Somebody who joined or left; `ext_id` is None where the profile is no more."""
+    """Somebody who joined or left; `ext_id` is None if the profile no longer exists."""
 
     refresh_id: int
     profile_id: int
@@ -72,7 +72,7 @@ async def explain(
     now: datetime | None = None,
     language: Language = Language.EN,
 ) -> Explanation:
-    """Say which condition holds for a person and which does not. Raises NotFound."""
+    """Say which conditions hold for a person and which do not. Raises NotFound."""
     segment = await get_segment(conn, tenant_id=tenant_id, segment_id=segment_id)
     rule = parse(segment.rule)
     context = await context_of(conn, [rule], now=now or datetime.now(UTC))
@@ -102,7 +102,7 @@ async def explain(
 async def preview(
     conn: Transaction, *, rule: Mapping[str, Any], sample: int = 10, now: datetime | None = None
 ) -> Preview:
-    """Count who satisfies a rule now, and name some, without saving it. Raises InvalidInput and NotFound."""
+    """Count who satisfies a rule now, with some examples, without saving it. Raises InvalidInput and NotFound."""
     parsed = parse(rule)
     started = perf_counter()
     context = await context_of(conn, [parsed], now=now or datetime.now(UTC))
@@ -113,7 +113,7 @@ async def preview(
             count = await (await conn.execute(part("counted", fits=compiled.statement), values)).fetchone()
             people = await (await conn.execute(part("sampled", fits=compiled.statement), values)).fetchall()
     except (DataError, ProgrammingError) as error:
-        # A graph query may be well-formed and still compare what cannot be compared.
+        # A graph query may be well-formed and still compare values that cannot be compared.
         said = error.diag.message_primary or type(error).__name__
         raise InvalidInput(
             f"The rule cannot be asked: {said}.",
@@ -133,9 +133,9 @@ async def changes(
     after: int | None = None,
     limit: int = 100,
 ) -> list[Moved]:
-    """Give who joined and left, the newest refresh first, and in one refresh by profile id.
+    """Give who joined and left, the newest refresh first, and within a refresh by profile id.
 
-    `before` is a refresh whose changes are known already: all of them, or those of profiles up to `after`.
+    `before` is a refresh whose changes are already known: all of them, or those of profiles up to `after`.
     """
     values = {
         "tenant_id": tenant_id,

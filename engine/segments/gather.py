@@ -1,4 +1,4 @@
-"""Gathering what rules look at of a few people: a fixed number of queries, however many people and rules there are."""
+"""Gathering what rules look at for a few people, with a fixed number of queries for any number of people and rules."""
 
 import json
 from collections import defaultdict
@@ -20,8 +20,8 @@ from rules.conditions.person import Occurrence, Person, Result
 from rules.facts import Consent
 from rules.words import Channel, OutcomeType
 
-# Of one profile, newest first; who may have more is asked in SQL (engine/segments/ask.py). 500 people with so many each
-# take some 300 MB.
+# Per profile, newest first; people who may have more are asked in SQL (engine/segments/ask.py). 500 people with this
+# many each take some 300 MB.
 MOST_EVENTS = 1_000
 _SQL = queries("segments")
 
@@ -31,7 +31,7 @@ async def gather(
 ) -> dict[int, Person]:
     """Give the people that exist, by id, with everything the rules look at."""
     rows = await (await conn.execute(_SQL["people"], {"profile_ids": list(profile_ids)})).fetchall()
-    # What hangs on a merged profile is the person's too.
+    # What belongs to a merged profile belongs to the person too.
     whose = [(one, row["profile_id"]) for row in rows for one in row["ids"]]
     values = {
         "ids": [one for one, _ in whose],
@@ -94,7 +94,7 @@ async def _events(
 
 
 def _since(leaves: Iterable[Happened], now: datetime) -> datetime | None:
-    """Give the instant before which nobody looks; None where a condition looks at everything."""
+    """Give the instant before which no condition looks; None if a condition looks at everything."""
     begins = [leaf.span.after for leaf in leaves]
     return min((resolve(one, now) for one in begins if one is not None), default=None) if all(begins) else None
 
@@ -115,7 +115,7 @@ async def _results(
 async def _answers(
     conn: Transaction, leaves: Iterable[Leaf], context: Context, profile_ids: Sequence[int]
 ) -> dict[Leaf, frozenset[int]]:
-    """Ask the database what only it can tell: who is found by a graph pattern, who is near."""
+    """Ask the database what only it can tell: who is found by a graph pattern, and who is near."""
     answers: dict[Leaf, frozenset[int]] = {}
     for leaf in leaves:
         if isinstance(leaf, Pattern | Like):
@@ -126,7 +126,7 @@ async def _answers(
 
 
 def _exact(text: str) -> Any:
-    """Read JSON without losing a digit: 0.1 stays 0.1, as it is to jsonb."""
+    """Read JSON without losing a digit: 0.1 stays 0.1, as it does in jsonb."""
     return json.loads(text, parse_float=Decimal)
 
 

@@ -46,7 +46,7 @@ def found(leaf: Pattern, writer: Writer) -> Composable:
 def is_wide(rule: Rule) -> bool:
     """Whether a condition looks at everybody to answer for one: the nearest so many, or a pattern that is not narrow.
 
-    At each event that would take seconds among a million people, so such a rule is asked by refreshes alone.
+    Doing that at each event would take seconds among a million people, so only refreshes evaluate such a rule.
     """
     return any(
         leaf.nearest is not None
@@ -57,7 +57,7 @@ def is_wide(rule: Rule) -> bool:
 
 
 def like(leaf: Like, writer: Writer) -> Composable:
-    """Near an embedding; where what it refers to has none, nobody is."""
+    """Near an embedding; nobody is, if what it refers to has none."""
     embedding = writer.context.embeddings.get(leaf)
     if embedding is None:
         return SQL("false")
@@ -73,7 +73,7 @@ def _often(
     bounds: list[Composable],
     recency: tuple[float | None, float | None] | None,
 ) -> Composable:
-    """Those who did it often enough; "at most" alone is everybody but those who did it more often."""
+    """Those who did it often enough; "at most" alone is everybody except those who did it more often."""
     is_event = isinstance(leaf, Happened)
     name = "happened" if is_event else "came_of"
     common = {

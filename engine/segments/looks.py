@@ -17,12 +17,12 @@ _DATE: Final = f"^(?:{PATTERN})$"
 
 
 def attribute(leaf: Attribute, writer: Writer) -> Composable:
-    """`is`, `in` and `contains` as containment, which the GIN index serves; the rest looks at the value itself."""
+    """`is`, `in` and `contains` become containment, which the GIN index serves; the rest looks at the value itself."""
     return _ATTRIBUTE[leaf.test](leaf, writer)
 
 
 def profile_field(leaf: Field, writer: Writer) -> Composable:
-    """A column is text, but for the instant of creation; one that is null is not there."""
+    """A column is text, except for the instant of creation; a null column is missing."""
     column = part(leaf.column)
     if leaf.column is not Column.CREATED_AT:
         return _TEXT[leaf.test](leaf, column, writer)
@@ -148,7 +148,7 @@ def _negated(condition: Composable) -> Composable:
 
 
 def _opposite(condition: Callable[..., Composable], test: Test) -> Callable[..., Composable]:
-    """Give the exact opposite of a condition, which is `test` in its positive form."""
+    """Give the exact opposite of a condition, where `test` is its positive form."""
     return lambda leaf, *rest: _negated(condition(replace(leaf, test=test), *rest))
 
 

@@ -17,7 +17,7 @@ NOTHING: Final = SQL("")
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What a rule is asked in: the tenant's graph and own date, the instant, the embeddings that likeness refers to."""
+    """What a rule is evaluated in: the tenant's graph and date, the instant, the embeddings that likeness refers to."""
 
     tenant_id: UUID
     graph: str
@@ -27,12 +27,12 @@ class Context:
 
 
 def part(name: str, /, **parts: Composable) -> Composed:
-    """Fill a named part."""
+    """Fill in a named part."""
     return SQL(_PARTS[name]).format(**parts)
 
 
 class Writer:
-    """Gathers the parameters of one statement; `people` are those it is about, None for everybody."""
+    """Collects the parameters of one statement; `people` are those it is about, None for everybody."""
 
     def __init__(self, context: Context, people: Sequence[int] | None) -> None:
         self.context = context
@@ -45,5 +45,5 @@ class Writer:
         return Placeholder(name)
 
     def among(self, row: LiteralString) -> Composable:
-        """Limit a sub-select, whose rows of people are called `row`, to those the statement is about."""
+        """Limit a sub-select, whose alias for people is `row`, to those the statement is about."""
         return NOTHING if self.people is None else part("among", row=SQL(row))

@@ -1,9 +1,9 @@
-"""Rechecking: people whom an event or a change may have moved, in those segments alone that it can move them in.
+"""Rechecking: people whom an event or a change may have moved, and only the segments that it can move them in.
 
-A refresh and a recheck of one segment never work at the same time: either locks the segment's row, a refresh so that it
-waits, a recheck so that it does not. A refresh that begins while a recheck is at work waits those milliseconds, and its
-statement, which begins after, sees what the recheck wrote. A recheck that finds a refresh at work puts the person off:
-the refresh may have read the person before the event, and what it makes of them is not known before it ends.
+A refresh and a recheck never work on a segment at the same time: both lock the segment's row, the refresh by waiting,
+the recheck without waiting. A refresh that begins during a recheck waits those milliseconds, and its statement, which
+begins afterwards, sees what the recheck wrote. A recheck that finds a refresh at work postpones the person: the refresh
+may have read the person before the event, and its result is not known until it ends.
 """
 
 import logging
@@ -28,7 +28,7 @@ from rules.conditions.nodes import Pattern
 from rules.errors import LeoError
 
 MOST = 500
-# A refresh of a million people takes some seconds.
+# A refresh of a million people takes a few seconds.
 LATER = timedelta(seconds=1)
 _SQL = queries("segments")
 
@@ -38,7 +38,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Rechecked:
-    """How many people were looked at, came or went, and wait for a refresh to end; and the batches to ring for."""
+    """How many people were looked at, joined or left, and wait for a refresh to end; and the batches to ring for."""
 
     people: int = 0
     changes: int = 0
@@ -47,9 +47,9 @@ class Rechecked:
 
 
 async def recheck_due(conn: Transaction, *, tenant_id: UUID, now: datetime, most: int = MOST) -> Rechecked:
-    """Look again at the people that are due and in nobody's hands, at most so many; `now` is aware.
+    """Look again at people who are due and that nobody is working on, at most this many; `now` is aware.
 
-    A segment whose rule cannot be asked is logged and left as it is: it does not keep the others from being looked at.
+    A segment whose rule cannot be evaluated is logged and left as it is, so that the others are still looked at.
     """
     claims = await (await conn.execute(_SQL["claim_rechecks"], {"now": now, "most": most})).fetchall()
     if not claims:
@@ -60,7 +60,7 @@ async def recheck_due(conn: Transaction, *, tenant_id: UUID, now: datetime, most
     postponed = {one for one, types in asked.items() if any(_listens(row, types) for row in busy)}
     ended = {"postponed": sorted(postponed), "done": sorted(asked.keys() - postponed), "later": now + LATER}
     await conn.execute(_SQL["end_rechecks"], ended)
-    # Before the first refresh there is no membership to change.
+    # Before its first refresh a segment has no membership to change.
     readable = _readable([row for row in segments if row["refreshed_at"] is not None])
     changes = await _changes(conn, readable, asked, now=now)
     if not changes:
@@ -85,7 +85,7 @@ def _listens(segment: DictRow, types: frozenset[str]) -> bool:
 
 
 def _readable(segments: Sequence[DictRow]) -> list[tuple[DictRow, Rule]]:
-    """Give the segments with their rules, but for those that only a refresh can ask."""
+    """Give the segments with their rules, except those that only a refresh can evaluate."""
     found: list[tuple[DictRow, Rule]] = []
     for row in segments:
         try:
@@ -100,7 +100,7 @@ def _readable(segments: Sequence[DictRow]) -> list[tuple[DictRow, Rule]]:
 async def _changes(
     conn: Transaction, segments: Sequence[tuple[DictRow, Rule]], asked: Asked, *, now: datetime
 ) -> list[dict[str, Any]]:
-    """Ask plain rules together, and each with a graph query by itself: it may fail at what only the data shows."""
+    """Evaluate plain rules together, and each rule with a graph query by itself, because its data may make it fail."""
     plain = [one for one in segments if not _has_pattern(one[1])]
     changes = await _differences(conn, plain, asked, now=now)
     for row, rule in segments:
@@ -121,7 +121,7 @@ def _has_pattern(rule: Rule) -> bool:
 async def _differences(
     conn: Transaction, segments: Sequence[tuple[DictRow, Rule]], asked: Asked, *, now: datetime
 ) -> list[dict[str, Any]]:
-    """Give who is to join and who to leave: {segment_id, version, profile_id, joined}."""
+    """Give who is to join and who is to leave: {segment_id, version, profile_id, joined}."""
     if not segments:
         return []
     rules = [rule for _, rule in segments]

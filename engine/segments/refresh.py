@@ -1,4 +1,4 @@
-"""Refreshing a segment: who satisfies its rule now, and who joined and left since."""
+"""Refreshing a segment: who satisfies its rule now, and who has joined and left since the last time."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -22,7 +22,7 @@ _SQL = queries("segments")
 
 @dataclass(frozen=True, slots=True)
 class Diff:
-    """What a refresh changed, the size after it, and the batches it started: ring for them after the commit."""
+    """What a refresh changed, the size after it, and the batches it started, to ring for after the commit."""
 
     joined: int
     left: int
@@ -36,7 +36,7 @@ async def refresh_segment(
 ) -> Diff:
     """Bring the membership up to date with rule and profiles, one refresh of a segment at a time.
 
-    The first one is the baseline: it starts no campaign. Raises NotFound, and Conflict where the segment is archived.
+    The first one is the baseline and starts no campaign. Raises NotFound, and Conflict if the segment is archived.
     """
     now = now or datetime.now(UTC)
     started_at = perf_counter()

@@ -1,4 +1,4 @@
-"""Runs that a change of membership starts: one for each campaign that waits for it."""
+"""Runs started by changes of membership: one for each campaign that waits for such a change."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from engine.db import Transaction
 from engine.queries import queries
 from rules.words import Lane
 
-# As many as one batch holds; more are bulk work, which may not delay what somebody waits for.
+# As many as fit in one batch; more are bulk work, which may not delay what somebody is waiting for.
 REALTIME_MOST = 500
 _SQL = queries("segments")
 
@@ -28,7 +28,7 @@ NOTHING_STARTED = Started()
 
 
 async def start_runs(conn: Transaction, *, tenant_id: UUID, refresh_ids: Sequence[int]) -> Started:
-    """Start a run for each active campaign that such changes trigger, of those who joined or left."""
+    """Start a run for each active campaign that such changes trigger, for those who joined or left."""
     if not refresh_ids:
         return NOTHING_STARTED
     values = {"tenant_id": tenant_id, "refresh_ids": list(refresh_ids), "realtime_most": REALTIME_MOST}

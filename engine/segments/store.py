@@ -1,4 +1,4 @@
-"""Segments as they are kept: key, name, rule in versions, schedule."""
+"""Segments as they are stored: key, name, versions of the rule, schedule."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ _SQL = queries("segments")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Segment:
-    """`size` counts its members as of `refreshed_at`; `due_at` is when its schedule refreshes it next."""
+    """`size` counts its members at `refreshed_at`; `due_at` is when its schedule refreshes it next."""
 
     segment_id: int
     key: str
@@ -53,7 +53,7 @@ class Segment:
 
     @property
     def revision(self) -> str:
-        """Name what was saved, whoever belongs to it since."""
+        """Identifies what was saved, whoever has joined or left since."""
         return revision_of(
             {name: getattr(self, name) for name in ("key", "name", "rule", "schedule", "zone", "archived_at")}
         )
@@ -80,12 +80,11 @@ async def save_segment(
     by: str | None = None,
     expected: Expected = ANYTHING,
 ) -> Segment:
-    """Make a segment or change the one of this key; another rule is another version. `by` is who saves it.
+    """Save a segment, or change the one with this key; a different rule is a new version. `by` is who saves it.
 
-    `schedule` is a cron expression of five fields in `zone`, the tenant's where none is given. Raises InvalidInput on
-    a rule, a schedule or a zone that cannot be read, and where segments would refer to each other in a circle;
-    NotFound where the rule refers to a segment or a graph pattern that is not there; Changed where the segment is not
-    as `expected`.
+    `schedule` is a cron expression of five fields in `zone`, by default the tenant's. Raises InvalidInput if a rule, a
+    schedule or a zone cannot be read, and if segments would refer to each other in a circle; NotFound if the rule
+    refers to a segment or a graph pattern that does not exist; Changed if the segment is not the `expected` one.
     """
     key, name = composed("key", key), composed("name", name)
     if expected.is_said:
@@ -115,7 +114,7 @@ async def save_segment(
 
 
 async def _locked(conn: Transaction, tenant_id: UUID, key: str) -> Segment | None:
-    """Give the segment of a key, which nobody else saves until the transaction ends."""
+    """Give the segment with a key; nobody else can save it until the transaction ends."""
     values = {"tenant_id": tenant_id, "key": key}
     await conn.execute(_SQL["lock_key"], values)
     row = await (await conn.execute(_SQL["by_key"], values)).fetchone()
@@ -135,7 +134,7 @@ async def segment_by_key(conn: Transaction, *, tenant_id: UUID, key: str) -> Seg
 
 
 async def list_segments(conn: Transaction, *, tenant_id: UUID, after: int = 0, limit: int = 100) -> list[Segment]:
-    """Give segments that are not archived in the order of their ids, those beyond `after`."""
+    """Give segments that are not archived, in the order of their ids, those beyond `after`."""
     values = {"tenant_id": tenant_id, "after": after, "limit": limit}
     return [Segment(**row) for row in await (await conn.execute(_SQL["page"], values)).fetchall()]
 
@@ -147,9 +146,9 @@ async def versions(conn: Transaction, *, tenant_id: UUID, segment_id: int) -> li
 
 
 async def archive_segment(conn: Transaction, *, tenant_id: UUID, segment_id: int) -> None:
-    """Take a segment out of use: nobody is a member any more, its versions, changes and snapshots stay.
+    """Archive a segment: nobody is a member any more; its versions, changes and snapshots stay.
 
-    Raises NotFound, and Conflict while a campaign that is active or paused uses it.
+    Raises NotFound, and Conflict while an active or paused campaign uses it.
     """
     segment = await get_segment(conn, tenant_id=tenant_id, segment_id=segment_id)
     values = {"tenant_id": tenant_id, "segment_id": segment_id, "now": datetime.now(UTC)}
@@ -162,14 +161,14 @@ async def archive_segment(conn: Transaction, *, tenant_id: UUID, segment_id: int
 
 
 async def put_off(conn: Transaction, *, tenant_id: UUID, segment_id: int, now: datetime) -> None:
-    """Let a segment that could not be refreshed wait for the next time of its schedule; raises NotFound."""
+    """Let a segment that could not be refreshed wait for the next time in its schedule; raises NotFound."""
     segment = await get_segment(conn, tenant_id=tenant_id, segment_id=segment_id)
     due_at = None if segment.schedule is None else next_time(segment.schedule, zone=segment.zone or "UTC", now=now)
     await conn.execute(_SQL["put_off"], {"tenant_id": tenant_id, "segment_id": segment_id, "due_at": due_at})
 
 
 def next_time(schedule: str, *, zone: str, now: datetime) -> datetime:
-    """Give the next time after `now` that a cron expression names, in the clock of `zone`. Raises InvalidInput."""
+    """Give the next time after `now` in a cron expression, on the clock of `zone`. Raises InvalidInput."""
     if len(schedule) > LONGEST_SCHEDULE or len(schedule.split()) != CRON_FIELDS:
         raise _wrong_schedule(schedule)
     try:
@@ -193,7 +192,7 @@ async def _tenant_zone(conn: Transaction) -> str:
 
 
 async def _check_references(conn: Transaction, key: str, rule: Rule) -> None:
-    """Follow the rule's references, and theirs: each one is there, and none leads back."""
+    """Follow the rule's references, and theirs: each one has to exist, and none may lead back."""
     wanted = rule.segments()
     seen: set[str] = set()
     while wanted:
@@ -216,7 +215,7 @@ async def _check_references(conn: Transaction, key: str, rule: Rule) -> None:
 
 
 def _listens_to(rule: Rule) -> frozenset[str]:
-    """Give what can change the answer: types of events, `outcome:<type>` and `segment:<key>`."""
+    """Give what can change the result: types of events, `outcome:<type>` and `segment:<key>`."""
     if is_wide(rule):
         return frozenset()
     outcomes = {f"outcome:{one}" for leaf in rule.leaves() if isinstance(leaf, CameOf) for one in leaf.types}

@@ -310,8 +310,3 @@ CROSS JOIN LATERAL (
           FROM all_decision d WHERE d.tenant_id = r.tenant_id AND d.run_id = r.run_id GROUP BY 1) one) made
 WHERE r.tenant_id = %(tenant_id)s AND r.campaign_id = %(campaign_id)s
 ORDER BY r.created_at DESC, r.run_id DESC LIMIT %(limit)s
-
--- name: arbiter_shares
-SELECT CASE WHEN arbitration IS NULL THEN 'nobody' ELSE arbiter END AS arbiter, count(*) AS decisions
-FROM all_decision WHERE tenant_id = leo_tenant() AND run_id = %(run_id)s
-GROUP BY 1 ORDER BY 2 DESC, 1

@@ -50,7 +50,7 @@ WHERE c.tenant_id = %(tenant_id)s
 -- How one person stands with a campaign: the newest decision up to an instant, the newest run, whether the run's snapshot
 -- and the segment have them, and a batch that is still to decide for them.
 WITH newest AS (
-    SELECT r.run_id, r.kind, r.status, r.snapshot_id, r.created_at FROM campaign_run r
+    SELECT r.run_id FROM campaign_run r
     WHERE r.tenant_id = %(tenant_id)s AND r.campaign_id = %(campaign_id)s AND r.created_at <= %(at)s
     ORDER BY r.created_at DESC, r.run_id DESC LIMIT 1
 ), frozen AS (
@@ -59,7 +59,7 @@ WITH newest AS (
     WHERE r.tenant_id = %(tenant_id)s AND r.campaign_id = %(campaign_id)s AND r.created_at <= %(at)s
     ORDER BY r.created_at DESC, r.run_id DESC LIMIT 1
 )
-SELECT newest.run_id, newest.status AS run_status, frozen.snapshot_id, frozen.created_at AS frozen_at,
+SELECT newest.run_id, frozen.snapshot_id, frozen.created_at AS frozen_at,
        (SELECT EXISTS (SELECT FROM segment_snapshot_member m
                        WHERE m.tenant_id = %(tenant_id)s AND m.snapshot_id = frozen.snapshot_id AND m.profile_id = %(profile_id)s)
        ) AS is_frozen,

@@ -226,3 +226,48 @@ ORDER BY due_at, segment_id LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED
 
 -- name: put_off
 UPDATE segment SET due_at = %(due_at)s WHERE tenant_id = %(tenant_id)s AND segment_id = %(segment_id)s
+
+-- name: vocabulary
+-- What rules can name: attributes of the newest people, {path, kind, values} with the values that several of them share; types of
+-- events with the names in the newest of each; purposes of consents. Types are found by steps along their index, without counting.
+WITH RECURSIVE people AS (
+    SELECT profile_id, attributes FROM cdp_profiles WHERE tenant_id = %(tenant_id)s AND status = 'active'
+    ORDER BY profile_id DESC LIMIT %(people)s
+), one (path, value) AS (
+    SELECT ARRAY[inside.key], inside.value FROM people, jsonb_each(people.attributes) inside
+    UNION ALL
+    SELECT one.path || inside.key, inside.value FROM one,
+        jsonb_each(CASE jsonb_typeof(one.value) WHEN 'object' THEN one.value ELSE '{}' END) inside
+    WHERE cardinality(one.path) < %(deep)s
+), known AS (
+    SELECT path, count(*) AS seen, mode() WITHIN GROUP (ORDER BY CASE jsonb_typeof(value)
+        WHEN 'string' THEN CASE WHEN value #>> '{}' ~ '^[0-9]{4}-[0-9]{2}-[0-9]{2}' THEN 'date' ELSE 'text' END
+        WHEN 'boolean' THEN 'flag' WHEN 'array' THEN 'list' ELSE jsonb_typeof(value) END) AS kind
+    FROM one WHERE jsonb_typeof(value) NOT IN ('object', 'null')
+    GROUP BY path ORDER BY seen DESC, path LIMIT %(names)s
+), said AS (
+    SELECT path, part #>> '{}' AS text, count(*) AS seen,
+        row_number() OVER (PARTITION BY path ORDER BY count(*) DESC, part #>> '{}') AS place
+    FROM one, jsonb_array_elements(CASE jsonb_typeof(one.value) WHEN 'array' THEN one.value ELSE jsonb_build_array(one.value) END) part
+    WHERE jsonb_typeof(part) = 'string' AND length(part #>> '{}') BETWEEN 1 AND %(letters)s
+    GROUP BY path, part HAVING count(*) > 1
+), type (name, place) AS (
+    (SELECT type, 1 FROM marketing_event WHERE tenant_id = %(tenant_id)s ORDER BY type LIMIT 1)
+    UNION ALL
+    SELECT (SELECT e.type FROM marketing_event e WHERE e.tenant_id = %(tenant_id)s AND e.type > type.name ORDER BY e.type LIMIT 1),
+        type.place + 1
+    FROM type WHERE type.name IS NOT NULL AND type.place < %(types)s
+), event AS (
+    SELECT type.name, ARRAY(
+        SELECT DISTINCT key FROM (
+            SELECT attributes FROM marketing_event e WHERE e.tenant_id = %(tenant_id)s AND e.type = type.name
+            ORDER BY e.occurred_at DESC LIMIT %(events)s) newest, jsonb_object_keys(newest.attributes) key
+        ORDER BY key LIMIT %(names)s) AS attributes
+    FROM type WHERE type.name IS NOT NULL
+)
+SELECT
+    (SELECT coalesce(jsonb_agg(jsonb_build_object('path', path, 'kind', kind, 'values', ARRAY(
+        SELECT text FROM said WHERE said.path = known.path AND place <= %(values)s ORDER BY place)) ORDER BY path), '[]') FROM known) AS attributes,
+    (SELECT coalesce(jsonb_agg(jsonb_build_object('type', name, 'attributes', attributes) ORDER BY name), '[]') FROM event) AS events,
+    ARRAY(SELECT DISTINCT c.purpose FROM people JOIN consent c ON c.tenant_id = %(tenant_id)s AND c.profile_id = people.profile_id
+        ORDER BY c.purpose LIMIT %(names)s) AS purposes

@@ -23,8 +23,6 @@ DELETE FROM model_answer WHERE context_hash IN (
 -- name: speed
 -- Of the newest answers of an arbiter: how long one takes and costs.
 SELECT count(*) AS answers,
-       coalesce(percentile_cont(0.5) WITHIN GROUP (ORDER BY latency_us) / 1e6, 0) AS p50_s,
-       coalesce(percentile_cont(0.95) WITHIN GROUP (ORDER BY latency_us) / 1e6, 0) AS p95_s,
        coalesce(avg(latency_us) / 1e6, 0)::double precision AS mean_s,
        coalesce(avg(cost), 0)::double precision AS cost
 FROM (SELECT latency_us, cost FROM model_answer WHERE arbiter = %(arbiter)s ORDER BY created_at DESC LIMIT %(newest)s) AS one

@@ -1,4 +1,4 @@
-"""Templates: Liquid filled for one person, in that person's language, within what the channel and the law allow."""
+"""Templates: Liquid filled in for one person, in their language, within what the channel and the law allow."""
 
 from engine.templates.certain import certain
 from engine.templates.check import check, refuse_together

@@ -1,4 +1,4 @@
-"""What a template cannot be written without: values that it prints whatever else is so, and with no default."""
+"""What a template cannot be rendered without: values that it prints unconditionally and without a default."""
 
 from functools import lru_cache
 
@@ -10,7 +10,7 @@ from engine.templates.liquid import CACHE, FILTER_FAILURES, ROOTS, Bodies, compi
 
 
 def certain(bodies: Bodies) -> set[str]:
-    """Give the names, such as {"profile.tier"}; what stands under a condition or in a loop is not among them.
+    """Give the names, such as {"profile.tier"}; those under a condition or in a loop are left out.
 
     Raises InvalidInput or LiquidError for what `check` refuses.
     """
@@ -32,7 +32,7 @@ def _printed(source: str, is_html: bool) -> frozenset[str]:  # noqa: FBT001 - a 
 
 @lru_cache(maxsize=CACHE)
 def _is_strict(name: str) -> bool:
-    """Whether a filter refuses what is not there: arithmetic takes it for 0, `default` is there for it."""
+    """Whether a filter refuses a missing value: arithmetic takes it for 0, and `default` exists for it."""
     try:
         compile_source(f"{{{{ profile.x | {name} }}}}", False).render({"profile": {}})
     except UndefinedError:

@@ -1,4 +1,4 @@
-"""Writing a message that lacks something: all that is missing is named at once, and shown in its place."""
+"""Rendering a message that lacks something: everything missing is named at once, and marked in its place."""
 
 import copy
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ MOST = 50
 
 @dataclass(frozen=True, slots=True)
 class Attempted:
-    """`written` is None where it cannot be filled even with marks such as ⟦profile.tier⟧ for what is missing."""
+    """`written` is None if it cannot be filled in even with marks such as ⟦profile.tier⟧ for missing values."""
 
     written: Written | None
     missing: tuple[str, ...]
@@ -27,7 +27,7 @@ class Attempted:
 def attempt(
     version: Version, context: Mapping[str, Any], *, reader: Reader, unsubscribe_url: str, is_advertising: bool
 ) -> Attempted:
-    """Write as far as it goes and say all that stands against sending it; raises nothing."""
+    """Render as far as possible and say everything that is against sending it; raises nothing."""
     filled = copy.deepcopy(dict(context))
     asked = _asked(version, reader)
     missing: list[str] = []
@@ -56,7 +56,7 @@ def _asked(version: Version, reader: Reader) -> set[str]:
 
 
 def _put(context: dict[str, Any], name: str, value: Any) -> bool:
-    """Put a value where the variable would be; False where there is no such place, or something already."""
+    """Put a mark where the variable would be; False if there is no such place, or a value is there already."""
     *parents, last = name.split(".")
     place: Any = context
     for parent in parents:

@@ -1,7 +1,7 @@
-"""Liquid as templates may use it: strict, bounded and compiled once; markup is escaped in HTML, nowhere else.
+"""Liquid as templates may use it: strict, bounded and compiled once; values are escaped in HTML and nowhere else.
 
 A template can read `profile.*`, `campaign.*`, `event.*`, `unsubscribe_url` and `preferences_url`, test whether a value
-is there and give a default; printing what is missing is an error. It cannot read files, include other templates or mark
+exists and give a default; printing a missing value is an error. It cannot read files, include other templates or mark
 data as safe.
 """
 
@@ -26,22 +26,22 @@ ROOTS = frozenset({"profile", "campaign", "event"})
 NAMES = frozenset({"unsubscribe_url", "preferences_url"})
 SOURCE_LIMIT = 262_144
 OUTPUT_LIMIT = 524_288
-"""Octets of one body: Gmail clips a mail after 102 kB, and relays commonly refuse at 10 MB."""
+"""Bytes of one body: Gmail clips a mail after 102 kB, and relays commonly refuse at 10 MB."""
 LOOP_LIMIT = 2_000
 LOCALS_LIMIT = 65_536
 WORK_LIMIT = 4_194_304
-"""Characters times characters of one filter's arguments: `replace` and `join` can multiply their sizes."""
+"""The product of the sizes of a filter's arguments, because `replace` and `join` can multiply them."""
 DATA_DEPTH = 8
 DATA_TEXTS = 200
 CACHE = 2_048
 REMOVED_TAGS = ("include", "render")
 REMOVED_FILTERS = ("safe",)
-# What Python raises from inside a filter that is handed values of the wrong kind.
+# What Python raises inside a filter that gets values of the wrong type.
 FILTER_FAILURES = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 
 
 class Missing(InvalidInput):
-    """A value that a template prints is not there; `variable` is its name."""
+    """A value that a template prints is missing; `variable` is its name."""
 
     def __init__(self, name: str, variable: str, place: str = "") -> None:
         fault = Fault("template.missing", place, {"name": name, "variable": variable})
@@ -52,7 +52,7 @@ class Missing(InvalidInput):
 
 
 class Source(NamedTuple):
-    """One text of a template; `place` is where it stands in its document, as in `data.buttons[0].title`."""
+    """One text of a template; `place` is where it is in the document, as in `data.buttons[0].title`."""
 
     place: str
     text: str
@@ -61,9 +61,9 @@ class Source(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bodies:
-    """The source of one template in one language; `name` stands in every error, `place` is where it is in a document.
+    """A template's source in one language; `name` is part of every error, `place` is where it is in a document.
 
-    `data` is what its channel alone knows: JSON in which every text is a template.
+    `data` is what only its channel understands: JSON in which every text is a template.
     """
 
     name: str
@@ -76,7 +76,7 @@ class Bodies:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rendered:
-    """What one person gets; the subject is one line, and no text holds letters that steer a screen."""
+    """What one person gets; the subject is one line, and no text contains control characters."""
 
     subject: str | None
     text: str | None
@@ -96,7 +96,7 @@ def variables(bodies: Bodies) -> set[str]:
 
 
 def render(bodies: Bodies, context: Mapping[str, Any]) -> Rendered:
-    """Fill a template for one person; raises InvalidInput naming the template, the variable and the remedy."""
+    """Render a template for one person; raises InvalidInput naming the template, the variable and the remedy."""
     subject = _filled(bodies, bodies.subject, context, "subject")
     return Rendered(
         subject=None if subject is None else " ".join(subject.split()),
@@ -148,7 +148,7 @@ def wrong(kind: str, bodies: Bodies, place: str, remedy: str, **values: Value) -
 
 
 def _why(error: Exception) -> Fault:
-    """Give what a filter of ours says, else Liquid's own words."""
+    """Give the sentence of one of our filters, otherwise Liquid's own words."""
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, Unfit):
@@ -178,7 +178,7 @@ def _environment(is_html: bool) -> Environment:  # noqa: FBT001 - a cache key
 
 
 def _ours(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Give one of our filters the reader, and its refusal the name that Liquid knows."""
+    """Give one of our filters the reader, and turn its refusal into an error that Liquid knows."""
 
     @with_context
     @functools.wraps(function)
@@ -195,7 +195,7 @@ def _ours(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _bounded(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Refuse a filter call before it is made where its result could be huge: limits on output come too late for it."""
+    """Refuse a filter call whose result could be huge before it is made; limits on the output would come too late."""
 
     @functools.wraps(function)
     def bounded(left: Any, *arguments: Any, **named: Any) -> Any:
@@ -210,7 +210,7 @@ def _bounded(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _size(value: Any) -> int:
-    """Measure what is repeated when a value is repeated; a number has its bits, for `times` squares it."""
+    """Measure what is repeated when a value is repeated; a number counts its bits, because `times` can square it."""
     if isinstance(value, int):
         return value.bit_length()
     return len(value) if isinstance(value, str | bytes | list | tuple | range) else 1
@@ -252,7 +252,7 @@ def _line(error: Exception, text: str) -> dict[str, int]:
 
 
 def dotted(segments: Iterable[Any]) -> str:
-    """Join the leading names: what follows an index or a computed key depends on the data."""
+    """Join the leading names; what follows an index or a computed key depends on the data."""
     names: list[str] = []
     for segment in segments:
         if not isinstance(segment, str):
@@ -262,7 +262,7 @@ def dotted(segments: Iterable[Any]) -> str:
 
 
 def sources(bodies: Bodies) -> list[Source]:
-    """Give every part; raises InvalidInput where the data is too much."""
+    """Give every part; raises InvalidInput if the data is too large."""
     given = (
         ("subject", bodies.subject, False),
         ("body_text", bodies.text, False),

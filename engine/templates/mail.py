@@ -1,4 +1,4 @@
-"""MJML: made HTML once, when a template is saved, so that no message pays for it and no value of a person is in it."""
+"""MJML: compiled to HTML once, when a template is saved, so sending costs nothing and no person's value is in it."""
 
 import re
 
@@ -8,8 +8,11 @@ from rules.errors import InvalidInput
 from rules.faults import Fault
 
 ELEMENTS, TAGS = 400, 3_000
-"""The compiler works by recursion and its overflow ends the process: from 1,000 wrappers or 8,000 plain tags within one
-another on 8 MB of stack. All tags are counted, nested or not, so that no trick of nesting can hide one."""
+"""The compiler is recursive, and overflowing its stack ends the whole process.
+
+With 8 MB of stack that happens at 1,000 nested wrappers or 8,000 nested plain tags. All tags are counted, nested or
+not, so that no trick of nesting can hide one.
+"""
 SOURCE_LIMIT = 262_144
 ELEMENT = re.compile(r"<mj", re.IGNORECASE)
 TAG = re.compile(r"<[a-zA-Z]")
@@ -18,7 +21,7 @@ REMEDY = "Correct the MJML: every tag closed, comparisons in Liquid with words o
 
 
 def compiled(name: str, source: str, place: str = "") -> str:
-    """Give the HTML of a template's MJML, its Liquid untouched; raises InvalidInput.
+    """Give the HTML of a template's MJML, with its Liquid unchanged; raises InvalidInput.
 
     `place` is where its language stands in the document, as in `translations.en.`.
     """

@@ -1,4 +1,4 @@
-"""One version of a template: what it says on its channel, in each language it is written in."""
+"""One version of a template: what it says on its channel, in each of its languages."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -19,7 +19,7 @@ ACTIVE = re.compile(r"<\s*(script|iframe|object|embed|form)\b|\son[a-z]+\s*=", r
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Version:
-    """`bodies` by locale, that of the template itself (`locale`) first; it is written in that one where none fits."""
+    """`bodies` by locale, the template's own (`locale`) first; that one is used if no other fits."""
 
     name: str
     channel: Channel
@@ -27,7 +27,7 @@ class Version:
     bodies: Mapping[str, Bodies]
 
     def pick(self, wanted: str | None) -> str:
-        """Give the locale for somebody of `wanted`: the same, else the same language, else the template's own."""
+        """Give the locale for somebody who wants `wanted`: the same, else the same language, else the template's."""
         given = _folded(wanted or "")
         by_tag = {_folded(locale): locale for locale in self.bodies}
         if given in by_tag:
@@ -39,7 +39,7 @@ class Version:
 
 def version_of(row: Mapping[str, Any]) -> Version:
     """Read a version as it is stored."""
-    # What is about to be saved has no number yet.
+    # A version that is about to be saved has no number yet.
     number = "" if row["version"] is None else f" v{row['version']}"
     name = f"{row['key']}{number} ({row['channel']})"
     others: Mapping[str, Mapping[str, Any]] = row["translations"]

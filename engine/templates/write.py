@@ -1,4 +1,4 @@
-"""Writing one person's message: language, label, refusal at the end, text beside HTML, and the channel's limits."""
+"""Rendering one person's message: language, label, unsubscribe text, plain text beside HTML, the channel's limits."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -16,7 +16,7 @@ from rules.errors import InvalidInput
 from rules.faults import Fault
 from rules.words import Channel
 
-# A value of a person may stand in a link; letters can be set apart by white space that browsers leave out.
+# A person's value may be part of a link; browsers ignore white space in it, so letters may be separated by some.
 HARMFUL = re.compile(
     r"""=\s*["']?\s*(?:{})\s*:""".format("|".join(r"\s*".join(word) for word in ("javascript", "vbscript"))),
     re.IGNORECASE,
@@ -30,7 +30,7 @@ LINK = {True: "Từ chối nhận quảng cáo", False: "Refuse advertising"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Written:
-    """A message as it would leave; `label` and `refusal` say what was added because the law asks for it."""
+    """A message as it would be sent; `label` and `refusal` are what was added because the law demands it."""
 
     locale: str
     subject: str | None
@@ -48,7 +48,7 @@ class Written:
 def write(
     version: Version, context: Mapping[str, Any], *, reader: Reader, unsubscribe_url: str, is_advertising: bool
 ) -> Written:
-    """Write the message; raises InvalidInput for what is missing, too long, or nothing to be sent."""
+    """Render the message; raises InvalidInput for missing values, a text that is too long, or nothing to send."""
     written = draft(version, context, reader=reader, unsubscribe_url=unsubscribe_url, is_advertising=is_advertising)
     for problem in problems(version, written):
         raise InvalidInput(
@@ -62,7 +62,7 @@ def write(
 def draft(
     version: Version, context: Mapping[str, Any], *, reader: Reader, unsubscribe_url: str, is_advertising: bool
 ) -> Written:
-    """Write the message without judging it; raises InvalidInput where it cannot be filled."""
+    """Render the message without judging it; raises InvalidInput if it cannot be filled in."""
     locale = version.pick(reader.locale)
     read = replace(reader, locale=locale)
     rendered = render(version.bodies[locale], {**context, "unsubscribe_url": unsubscribe_url, KEY: read})
@@ -82,7 +82,7 @@ def draft(
 
 
 def problems(version: Version, written: Written) -> list[Fault]:
-    """Say why it may not leave, each with its place in the template's document."""
+    """Say why it may not be sent, each with its place in the template's document."""
     bodies = version.bodies[written.locale]
     return [replace(one, where=f"{bodies.place}{one.where}".removesuffix(".")) for one in _problems(version, written)]
 
@@ -97,7 +97,7 @@ def _problems(version: Version, written: Written) -> Iterator[Fault]:
 
 
 def _as_advertising(written: Written, law: Advertising, url: str, *, is_vietnamese: bool) -> Written:
-    """Add the label before the subject and the refusal after the bodies, where the template has none itself."""
+    """Add the label before the subject and the refusal after the bodies, unless the template has them itself."""
     if written.subject is not None and not law.is_labelled(written.subject):
         written = replace(written, subject=f"{law.label} {written.subject}", label=law.label)
     if not law.refusal:
@@ -111,7 +111,7 @@ def _as_advertising(written: Written, law: Advertising, url: str, *, is_vietname
 
 
 def _ended(html: str, url: str, *, is_vietnamese: bool) -> str:
-    """Put the refusal at the end of what is seen: before the body is closed, where it is."""
+    """Put the refusal at the visible end: before the closing tag of the body, if there is one."""
     sentence, link = REFUSAL[is_vietnamese].rpartition(".")[0], LINK[is_vietnamese]
     note = f'<p style="font-size:12px;color:#666">{sentence}. <a href="{escape(url)}">{link}</a></p>'
     place = html.lower().rfind("</body>")

@@ -1,4 +1,4 @@
-"""What models answered, remembered: asked once in a context, however often it is needed and whichever worker asked."""
+"""Models' answers, remembered: each context is asked about once, however often it is needed and by whichever worker."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,9 +13,9 @@ from engine.think.contract import Answer
 from rules.words import Arbiter
 
 _SQL = queries("think")
-# A forecast goes by so many answers: a model that was moved to another machine is believed within a run.
+# A forecast uses this many answers, so that a model moved to another machine is believed within a run.
 NEWEST = 1_000
-# A context that nobody was in for so long is unlikely to come again, and what models cost is looked at by the month.
+# A context that nobody was in for this long is unlikely to come again, and the cost of models is looked at per month.
 KEPT = timedelta(days=90)
 # 50,000 rows go in about a second.
 FORGOTTEN_AT_ONCE = 50_000
@@ -31,11 +31,9 @@ class Remembered:
 
 @dataclass(frozen=True, slots=True)
 class Speed:
-    """How long an answer takes, in seconds, and what it costs, in US dollars; of `answers` that were measured."""
+    """How long an answer takes, in seconds, and what it costs, in US dollars; from `answers` that were measured."""
 
     answers: int
-    p50_s: float
-    p95_s: float
     mean_s: float
     cost: float
 
@@ -57,7 +55,7 @@ class Usage:
 
 
 async def known(conn: Transaction, *, hashes: Collection[bytes]) -> dict[bytes, Remembered]:
-    """Give the answers that are remembered for these contexts."""
+    """Give the remembered answers for these contexts."""
     if not hashes:
         return {}
     rows = await (await conn.execute(_SQL["known"], {"hashes": sorted(hashes)})).fetchall()
@@ -65,20 +63,23 @@ async def known(conn: Transaction, *, hashes: Collection[bytes]) -> dict[bytes, 
 
 
 async def remember(conn: Transaction, *, answers: Mapping[bytes, Remembered]) -> None:
-    """Keep answers by the hash of their context; one that is kept already stays."""
+    """Store answers by the hash of their context; one that is already stored stays."""
     if answers:
         rows = [_row(hashed, one) for hashed, one in answers.items()]
         await conn.execute(_SQL["remember"], {"answers": Jsonb(rows)})
 
 
 async def forget(conn: Transaction, *, before: datetime) -> int:
-    """Drop what was answered before an instant, 50,000 at once; decisions keep what they need. Gives how many went."""
+    """Remove answers from before an instant, 50,000 at once; decisions keep what they need.
+
+    Gives how many were removed.
+    """
     values = {"before": before, "arbiters": list(Arbiter), "most": FORGOTTEN_AT_ONCE}
     return (await conn.execute(_SQL["forget"], values)).rowcount
 
 
 async def speed(conn: Transaction, *, arbiter: Arbiter) -> Speed:
-    """Give how fast and dear the newest answers of an arbiter were."""
+    """Give how fast and how expensive the newest answers of an arbiter were."""
     row = await (await conn.execute(_SQL["speed"], {"arbiter": arbiter, "newest": NEWEST})).fetchone() or {}
     return Speed(**row)
 

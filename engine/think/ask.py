@@ -1,7 +1,7 @@
 """The think step of a batch: models are asked before the batch is decided, and never while a transaction is open.
 
-What they answer is remembered by the context they saw. The batch, decided afterwards under its locks, takes each choice
-from there if the context is still the same: a crash in between loses nothing, and asks nothing twice.
+Their answers are remembered by the context they saw. The batch, decided afterwards under its locks, takes each choice
+from there if the context is still the same: a crash in between loses nothing and asks nothing twice.
 """
 
 import asyncio
@@ -23,9 +23,9 @@ from rules.facts import Facts
 from rules.verdicts import Verdict
 from rules.words import Action, Arbiter, Lane
 
-# So many answers are at most lost with a worker, and so often one looks whether the run may go on.
+# At most this many answers are lost with a worker, and this often it is checked whether the run may go on.
 SLICE = 8
-# A batch thinks so long at a time: then it is another's turn, and what is answered is answered.
+# A batch thinks this long at a time; then it is another batch's turn, and answers so far are kept.
 TURN = timedelta(seconds=60)
 _HOURS = "The run's time for models is used up."
 _COST = "The run's money for models is used up."
@@ -33,7 +33,7 @@ _COST = "The run's money for models is used up."
 
 @dataclass(frozen=True, slots=True)
 class Thought:
-    """What came of thinking: which model answers for an arbiter, whom nobody could be asked for, what is new.
+    """The result of thinking: which model answers for an arbiter, which arbiters could not be asked, and what is new.
 
     `passed_over` is by profile; `fresh` are the hashes of the contexts that were asked about now; without `is_whole`
     there are more people to ask about.
@@ -46,12 +46,12 @@ class Thought:
 
 
 UNASKED = Thought()
-"""Nobody was asked: the score chooses, and the decision says that the others were passed over."""
+"""No model was asked: the score chooses, and the decision says that the others were passed over."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Open:
-    """What a model has yet to be asked, about everybody who looks the same to it; its hash, by who may answer."""
+    """A question still to be asked, about everybody who looks the same to the model; its hash, by who may answer."""
 
     profile_ids: tuple[int, ...]
     asked: Question
@@ -63,7 +63,7 @@ class _Open:
 
 @dataclass(slots=True)
 class _Allowance:
-    """How much of the run's budget for models falls to a batch: its people's part of the money, and an instant."""
+    """The part of the run's budget for models that a batch may use: its people's share of the money, and until when."""
 
     until: datetime | None
     cost: float | None
@@ -88,10 +88,10 @@ async def think(
     clock: Callable[[], datetime],
     is_stopping: Callable[[], bool] = lambda: False,
 ) -> Thought:
-    """Ask models about the people of a batch, and remember what they answer; `clock` gives aware instants.
+    """Ask models about the people of a batch, and remember the answers; `clock` gives aware instants.
 
-    Stops between slices of 8 where the run or campaign is paused or over, where the policy's budget for it is used up,
-    after a minute, or where `is_stopping` says so.
+    Stops between slices of 8 if the run or campaign is paused or over, if the policy's budget for it is used up, after
+    a minute, or if `is_stopping` says so.
     """
     models = await gateway.names()
     frame, still = await _open(db, models, tenant_id, batch_id, began := clock())
@@ -132,7 +132,7 @@ async def think(
 async def _open(
     db: Database, models: Mapping[Arbiter, str], tenant_id: UUID, batch_id: int, now: datetime
 ) -> tuple[Frame | None, list[_Open]]:
-    """Give the batch, and what is to be asked about its people: each question once, and none that is answered."""
+    """Give the batch, and what to ask about its people: each question once, and none that is answered already."""
     async with db.transaction(tenant_id) as conn:
         frame = await lock_frame(conn, batch_id)
         if frame is None or frame.standing is not Standing.OPEN:
@@ -160,7 +160,7 @@ def _questions(frame: Frame, everybody: Sequence[Facts], models: Mapping[Arbiter
 
 
 def question_for(facts: Facts, frame: Frame, could: Sequence[Verdict]) -> Question | None:
-    """Give what to ask about a person; None where there is nothing to choose, or two choices read alike."""
+    """Give what to ask about a person; None if there is nothing to choose, or two choices read alike."""
     if not any(one.candidate.action is Action.SEND for one in could):
         return None
     asked = question(facts, frame.campaign, could, frame.candidates)
@@ -176,7 +176,7 @@ def _before_score(frame: Frame) -> Iterator[Arbiter]:
 
 
 async def _ask(gateway: Gateway, frame: Frame, part: Sequence[_Open]) -> list[Asked]:
-    """Ask about several people, as many at once as the gateway lets: waiting for a turn would cost them their time."""
+    """Ask about several people, as many at once as the gateway allows; waiting for a turn would use up their time."""
     turns = asyncio.Semaphore(gateway.at_once)
     arbitration = frame.policy.arbitration
 

@@ -1,11 +1,11 @@
-"""Keeps a model that fails from being asked for a while. Time is an argument: seconds of a clock that only goes on."""
+"""Keeps a failing model from being asked for a while. Time is an argument: seconds of a monotonic clock."""
 
 from dataclasses import dataclass
 
-# So many failures in a row open the breaker for so long; one question then tries the model out.
+# This many failures in a row open the breaker for this long; then one question tries the model out.
 MOST_FAILURES = 5
 OPEN_S = 30.0
-# A quota that is used up for the day is not asked about again for an hour.
+# A quota that is used up for the day is not tried again for an hour.
 SPENT_S = 3_600.0
 
 
@@ -19,11 +19,11 @@ class Breaker:
 
     @property
     def is_open(self) -> bool:
-        """Whether the model failed too often, so that a question has to try it out before others ask."""
+        """Whether the model failed too often, so that one question has to try it out before others may ask."""
         return self.failures >= MOST_FAILURES
 
     def admit(self, now: float) -> bool:
-        """Tell whether the model may be asked now; of several who ask an open breaker, one."""
+        """Whether the model may be asked now; of several callers at an open breaker, one may."""
         if now < self.until or (self.is_open and self.is_trying):
             return False
         self.is_trying = self.is_open
@@ -39,5 +39,5 @@ class Breaker:
         self.until = max(self.until, now + max(rest_s or 0.0, own_s))
 
     def leave(self) -> None:
-        """End a try, whatever came of it: one that was cancelled must not keep others from trying."""
+        """End a try, whatever its result: a cancelled try must not keep others from trying."""
         self.is_trying = False

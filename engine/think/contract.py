@@ -29,7 +29,7 @@ class Call:
 class Question:
     """Which of `calls` (at least one, no two alike) to make for somebody.
 
-    `tools` and `instructions` are the same for a whole run: the part of a prompt that a model may keep. `context` is
+    `tools` and `instructions` are the same for a whole run: the part of a prompt that a model may cache. `context` is
     about one person: data, never instructions.
     """
 
@@ -60,7 +60,7 @@ class Answer:
 class Request:
     """Somebody's words, in Vietnamese or English, to be turned into calls of `tools`.
 
-    `context` is data beside them: what was found or went wrong before.
+    `context` is additional data: what was found, or went wrong, before.
     """
 
     tools: Sequence[Tool]
@@ -71,7 +71,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """`raw` is what the model gave, word for word; `calls` are those that could be read of it, not validated."""
+    """`raw` is what the model gave, word for word; `calls` are those that could be read from it, not yet validated."""
 
     raw: str
     calls: tuple[Call, ...]
@@ -84,7 +84,10 @@ class Reply:
 
 
 class ModelUnavailable(Unavailable):
-    """A model did not answer; `retry_after` is in seconds, where it said so. `is_spent`: not today any more."""
+    """A model did not answer; `retry_after` is in seconds, if it said so.
+
+    `is_spent`: its quota for the day is used up.
+    """
 
     code = "model_unavailable"
 
@@ -95,7 +98,7 @@ class ModelUnavailable(Unavailable):
 
 
 class ModelRefused(ModelUnavailable):
-    """A model answered, and not with a call that is allowed; asking the same again would not help."""
+    """A model answered, but not with an allowed call; asking the same again would not help."""
 
     code = "model_refused"
     retryable = False
@@ -109,7 +112,7 @@ class Model(Protocol):
 
     @property
     def model(self) -> str:
-        """Name the model and its version: an answer is remembered under it."""
+        """The name and version of the model, under which its answers are remembered."""
         ...
 
     async def choose(self, question: Question, *, within_s: float) -> Answer: ...

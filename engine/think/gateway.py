@@ -1,7 +1,8 @@
-"""The gateway: several models behind one question, in the order that a policy names, inside one time budget.
+"""The gateway: several models behind one question, in the order that a policy names, within one time budget.
 
-A model that fails is asked again only as long as the budget lasts, and not at all while its breaker is open. Who was
-passed over, and why, goes with the answer. Nothing here decides: an answer is a place in a list that the rules made.
+A failing model is asked again only as long as the budget lasts, and not at all while its breaker is open. The models
+that were passed over, and why, are part of the answer. Nothing is decided here: an answer is a position in a list that
+the rules made.
 """
 
 import asyncio
@@ -24,9 +25,9 @@ from rules.words import Arbiter
 
 FIRST_DELAY_S = 0.2
 LONGEST_DELAY_S = 5.0
-# Below this nothing can come back in time.
+# With less time than this, no answer can come back.
 LEAST_S = 0.01
-# What a question came to, as it is counted.
+# The results of a question, as they are counted.
 ANSWERED, REFUSED, FAILED = "answered", "refused", "failed"
 T = TypeVar("T")
 
@@ -35,7 +36,7 @@ log = logging.getLogger("leo.think")
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What asking came to; without an answer it is for the score to choose."""
+    """The result of asking; without an answer the score has to choose."""
 
     answer: Answer | None
     arbiter: Arbiter
@@ -43,12 +44,12 @@ class Asked:
 
 
 class _Passed(ModelUnavailable):
-    """A model was not asked at all; `retry_after` is what is left of a rest that its server asked for."""
+    """A model was not asked at all; `retry_after` is what remains of the rest that its server asked for."""
 
 
 @runtime_checkable
 class Served(Protocol):
-    """A model in another process, which has to be asked what its name is before an answer is remembered under it."""
+    """A model in another process, whose name has to be learned before an answer is remembered under it."""
 
     async def learn(self) -> None:
         """Learn it; raises ModelUnavailable or TimeoutError."""
@@ -65,7 +66,7 @@ class _Lane:
 
 @dataclass(slots=True)
 class Gateway:
-    """`models` by arbiter, in the order in which free text is read; each is asked `at_once` questions at most.
+    """`models` by arbiter, in the order in which free text is tried; each gets at most `at_once` questions.
 
     `clock`, `sleep` and `jitter` (in [0, 1)) are for tests.
     """
@@ -79,7 +80,7 @@ class Gateway:
     _named: set[Arbiter] = field(default_factory=set)
 
     async def names(self) -> dict[Arbiter, str]:
-        """Give the name and version of each model; of who has not told it yet and is away, nothing."""
+        """Give the name and version of each model; nothing for one that has not told them and is away."""
         for arbiter in self.models.keys() - self._named:
             model = self.models[arbiter]
             try:
@@ -92,7 +93,7 @@ class Gateway:
         return {arbiter: model.model for arbiter, model in self.models.items() if arbiter in self._named}
 
     async def ask(self, question: Question, *, order: Sequence[Arbiter], within_s: float) -> Asked:
-        """Ask the models of `order` until one answers; at `score`, or past the last one, nobody has."""
+        """Ask the models of `order` until one answers; nobody has, if `score` or the end comes first."""
         passed: list[PassedOver] = []
         ends = self.clock() + within_s
         for arbiter in order:
@@ -108,7 +109,10 @@ class Gateway:
         return Asked(None, Arbiter.SCORE, tuple(passed))
 
     async def call(self, request: Request, *, within_s: float) -> Reply:
-        """Let the first model that can turn words into calls; raises ModelUnavailable, of all that were asked."""
+        """Let the first model that can turn words into calls.
+
+        If none can, raises ModelUnavailable for all that were asked.
+        """
         failed: list[ModelUnavailable | TimeoutError] = []
         ends = self.clock() + within_s
         for arbiter in self.models:
@@ -125,7 +129,7 @@ class Gateway:
             await model.close()
 
     async def _try(self, arbiter: Arbiter, ends: float, ask: Callable[[Model, float], Awaitable[T]]) -> T:
-        """Ask one model, again while it is worth it; raises ModelUnavailable or TimeoutError."""
+        """Ask one model, again as long as it is worth it; raises ModelUnavailable or TimeoutError."""
         model = self.models.get(arbiter)
         if model is None:
             raise ModelRefused(f"No {arbiter} is configured.", remedy="See docs/models.md.")
@@ -143,7 +147,10 @@ class Gateway:
 
     @asynccontextmanager
     async def _turn(self, lane: _Lane, arbiter: Arbiter, ends: float) -> AsyncIterator[None]:
-        """Wait until fewer than `at_once` ask this model. Having to wait for others is no failure of the model."""
+        """Wait until fewer than `at_once` are asking this model.
+
+        Having to wait for others is not a failure of the model.
+        """
         try:
             async with asyncio.timeout(max(0.0, ends - self.clock())):
                 await lane.turns.acquire()
@@ -176,7 +183,7 @@ class Gateway:
             result = REFUSED
             if error.is_spent:
                 self._fail(model, breaker, error)
-            else:  # it is there, and says no
+            else:  # The server is there, and refuses.
                 breaker.succeed()
             raise
         except (ModelUnavailable, TimeoutError) as error:
@@ -200,9 +207,10 @@ class Gateway:
             log.warning("%s rests for %.0f s: %s", model.arbiter, breaker.until - now, why(error))
 
     def _delay(self, error: ModelUnavailable | TimeoutError, tried: int) -> float | None:
-        """Give the seconds until the next try, None where there is none.
+        """Give the seconds until the next try; None if there is none.
 
-        The server's own delay is never undercut, and ours doubles; both are spread, so that not all come back at once.
+        The server's own delay is never shortened, and ours doubles; both are randomised, so that not all come back at
+        once.
         """
         if isinstance(error, _Passed):
             return error.retry_after
@@ -221,7 +229,7 @@ def why(error: Exception) -> str:
 
 
 def _together(failed: Sequence[ModelUnavailable | TimeoutError]) -> ModelUnavailable | TimeoutError:
-    """Give one error for several: it may be tried again as soon as one of them may."""
+    """Combine several errors into one: it may be tried again as soon as one of the models may."""
     if not failed:
         return ModelUnavailable(
             "No model is configured.", remedy="Set LEO_MODEL_URL or LEO_GEMINI_API_KEY: see docs/models.md."
@@ -239,7 +247,7 @@ def _together(failed: Sequence[ModelUnavailable | TimeoutError]) -> ModelUnavail
 
 
 def _check(answer: Answer, question: Question, arbiter: Arbiter) -> None:
-    """A model that answers with anything but a place in the list has not answered."""
+    """A model that answers with anything but a position in the list has not answered."""
     count = len(question.calls)
     is_place = isinstance(answer.place, int) and not isinstance(answer.place, bool) and 0 <= answer.place < count
     chances = answer.probabilities

@@ -1,8 +1,8 @@
-"""Gemini through google-genai: calls alone, of allowed names alone, never run by the SDK.
+"""Gemini through google-genai: only calls, only with allowed names, never run by the SDK.
 
-What comes back is checked against the list again: mode ANY is a promise of the server's, and an answer outside the list
-is no answer. The SDK takes two seconds to import, so it is imported when the first question comes. Retries are the
-gateway's: the SDK makes none unless told to.
+Answers are checked against the list again: mode ANY is the server's promise, and an answer outside the list is not an
+answer. The SDK takes two seconds to import, so it is imported with the first question. Retries are the gateway's: the
+SDK makes none unless told to.
 """
 
 import asyncio
@@ -10,6 +10,7 @@ import hashlib
 import re
 import time
 from collections.abc import Mapping, Sequence
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -43,7 +44,7 @@ class Gemini:
         self.model = model
         self._api_key, self._url = api_key, url or GOOGLE
         self._price = price or Price(0.0, 0.0)
-        # Ours: which one the SDK takes by itself depends on what else is installed, and so do its errors.
+        # Our own client: which one the SDK takes depends on what else is installed, and so do its errors.
         self._http = httpx.AsyncClient(timeout=None)  # nosec B113  # noqa: S113 - each question brings its own time
         self._opening: asyncio.Task[genai.Client] | None = None
 
@@ -75,7 +76,7 @@ class Gemini:
         return Reply(raw=raw, calls=tuple(calls), prompt_hash=prompt_hash, latency_ms=took_ms, **self._spent(given))
 
     async def load(self) -> None:
-        """Import the SDK, in two seconds, that the first question would otherwise lose."""
+        """Import the SDK, which takes two seconds that the first question would otherwise lose."""
         await self._opened()
 
     async def close(self) -> None:
@@ -107,20 +108,21 @@ class Gemini:
         except ValueError as error:
             raise ModelUnavailable("Gemini answered with something that is no JSON.", remedy=_SETUP) from error
         except Exception as error:
-            raise translated(error) from error  # what is none of the SDK's is raised as it is
+            raise translated(error) from error  # anything that is not the SDK's error is raised unchanged
         return given, prompt_hash, (time.perf_counter() - started) * 1000
 
     async def _opened(self) -> "genai.Client":
         if self._opening is None:
             self._opening = asyncio.create_task(asyncio.to_thread(self._open))
-        # A question whose time is over while it waits leaves the import to the next one.
+        # A question whose time runs out while it waits leaves the import to the next one.
         return await asyncio.shield(self._opening)
 
     def _open(self) -> "genai.Client":
         from google import genai  # noqa: PLC0415 - it takes two seconds, for who asks Gemini alone
         from google.genai import types  # noqa: PLC0415
 
-        # All said: what is left out the SDK reads from the environment, where a key could go to another address.
+        # Everything is given explicitly: what is left out, the SDK reads from the environment, which could send a key
+        # to another address.
         options = types.HttpOptions(base_url=self._url, api_version=_API, httpx_async_client=self._http)
         return genai.Client(vertexai=False, api_key=self._api_key, http_options=options)
 
@@ -139,7 +141,7 @@ class Gemini:
 def _config(model: str, instructions: str, tools: Sequence[Tool]) -> "types.GenerateContentConfig":
     """Say how to answer.
 
-    It names no timeout: the SDK would tell the server, which refuses any below ten seconds
+    It sets no timeout: the SDK would tell the server, which refuses any below ten seconds
     (https://github.com/livekit/agents/issues/3723).
     """
     from google.genai import types  # noqa: PLC0415 - see above
@@ -151,8 +153,8 @@ def _config(model: str, instructions: str, tools: Sequence[Tool]) -> "types.Gene
         for tool in tools
     ]
     thinking: types.ThinkingConfig | None = None
-    # 2.5 takes a budget of thoughts, 3 a level, and each refuses the other's. Of 3, Flash-Lite goes down to "minimal",
-    # others only to "low" (3.7 Flash: https://github.com/BerriAI/litellm/discussions/36799).
+    # 2.5 takes a thinking budget, 3 a thinking level, and each refuses the other's. Of 3, Flash-Lite goes down to
+    # "minimal", others only to "low" (3.7 Flash: https://github.com/BerriAI/litellm/discussions/36799).
     if model.startswith("gemini-2.5"):
         thinking = types.ThinkingConfig(thinking_budget=0)
     elif model.startswith("gemini-3"):
@@ -175,7 +177,7 @@ def _config(model: str, instructions: str, tools: Sequence[Tool]) -> "types.Gene
 
 
 def _calls(given: "types.GenerateContentResponse") -> list[Call]:
-    """Read the calls; raises ModelRefused where there are none: blocked, text instead, or a call that is malformed."""
+    """Read the calls; raises ModelRefused if there are none: blocked, text instead, or a malformed call."""
     calls = [Call(one.name, dict(one.args or {})) for one in given.function_calls or () if one.name]
     if calls:
         return calls
@@ -187,9 +189,9 @@ def _calls(given: "types.GenerateContentResponse") -> list[Call]:
 
 
 def translated(error: Exception) -> ModelUnavailable:
-    """Give our error for one of the SDK's; what is none of its own is raised again.
+    """Give our error for one of the SDK's; any other error is raised again.
 
-    Google's own words are left out: they may repeat what was sent.
+    Google's own words are left out, because they may repeat what was sent.
     """
     from google.genai import errors  # noqa: PLC0415 - see above
 
@@ -202,9 +204,9 @@ def translated(error: Exception) -> ModelUnavailable:
             said,
             remedy=_LATER,
             retry_after=_retry_after(details),
-            is_spent=error.code == 429 and _is_per_day(details),  # noqa: PLR2004
+            is_spent=error.code == HTTPStatus.TOO_MANY_REQUESTS and _is_per_day(details),
         )
-    # A key or a name that is wrong stays so: nobody else need ask.
+    # A wrong key or name stays wrong, so no other question need be asked.
     is_setup = error.code in _SETUP_WRONG or any(one.get("reason") == "API_KEY_INVALID" for one in details)
     return ModelRefused(said, remedy=_SETUP, is_spent=is_setup)
 

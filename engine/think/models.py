@@ -16,7 +16,7 @@ from rules.words import Arbiter
 
 @asynccontextmanager
 async def opened(settings: Settings) -> AsyncIterator[Gateway]:
-    """Give the gateway, which gets ready meanwhile, and close it at the end."""
+    """Give the gateway, which warms up meanwhile, and close it at the end."""
     gateway = build(settings)
     loading = [asyncio.create_task(model.load()) for model in gateway.models.values() if isinstance(model, Gemini)]
     try:
@@ -27,7 +27,7 @@ async def opened(settings: Settings) -> AsyncIterator[Gateway]:
 
 
 def build(settings: Settings) -> Gateway:
-    """Give the gateway; it has no model where none is configured. Nothing is asked or loaded yet."""
+    """Give the gateway; it has no model if none is configured. Nothing is asked or loaded yet."""
     models: dict[Arbiter, Model] = {}
     if settings.model_url is not None:
         models[Arbiter.FUNCTIONGEMMA] = ServedFunctionGemma(settings.model_url, token=token_of(settings))

@@ -11,7 +11,7 @@ _MILLION = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """US dollars for a million tokens; thoughts are answered tokens."""
+    """US dollars for a million tokens; thinking counts as answered tokens."""
 
     input: float
     output: float
@@ -22,7 +22,7 @@ class Price:
 
 
 def price_of(model: str) -> Price:
-    """Give a model's price; of one that is not listed the dearest, so that a budget is kept rather than overrun."""
+    """Give a model's price; an unlisted model gets the highest one, so that a budget is kept rather than overrun."""
     known = prices()
     return known.get(model) or max(known.values(), key=lambda price: (price.output, price.input))
 

@@ -1,4 +1,4 @@
-"""Choosing for the people of a batch by what models answered before, each in exactly the context they saw."""
+"""Choosing for the people of a batch by models' earlier answers, each given in exactly the same context."""
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
@@ -16,7 +16,7 @@ from rules.facts import Facts
 from rules.verdicts import Verdict
 from rules.words import Action, Arbiter
 
-# Gets a person and all verdicts, gives the choice among those who are eligible.
+# Gets a person and all verdicts, gives the choice among the eligible ones.
 Choose: TypeAlias = Callable[[Facts, Sequence[Verdict]], Choice]
 
 _NOT_CONFIGURED = "It is not configured where this was decided."
@@ -26,7 +26,7 @@ _OUTSIDE = "It answered outside the list."
 
 
 def by_score(facts: Facts, verdicts: Sequence[Verdict]) -> Choice:
-    """Choose the highest score; nobody was to choose before."""
+    """Choose the highest score; no other arbiter was to choose before."""
     del facts
     could = eligible(verdicts)
     return Choice(place=best_score(could)) if _may_send(could) else Choice(place=0)
@@ -35,10 +35,10 @@ def by_score(facts: Facts, verdicts: Sequence[Verdict]) -> Choice:
 async def recall(
     conn: Transaction, frame: Frame, everybody: Sequence[Facts], now: datetime, thought: Thought
 ) -> Choose:
-    """Give how to choose: by the remembered answers where the policy's order begins with a model.
+    """Give how to choose: by the remembered answers if the policy's order begins with a model.
 
-    Contexts are looked up as they are now; where one changes while the batch is decided (a twin was reached, the budget
-    is used up), nobody has answered in it and the next arbiter chooses.
+    Contexts are looked up as they are now; if one changes while the batch is being decided (a twin was reached, the
+    budget is used up), no answer exists for it and the next arbiter chooses.
     """
     if not wants_thought(frame):
         return by_score
@@ -59,7 +59,7 @@ async def recall(
 
 
 def model_hash(choice: Choice) -> bytes | None:
-    """Give the sha256 of the name and version of the model that chose; None where none did."""
+    """Give the sha256 of the name and version of the model that chose; None if none did."""
     model = choice.detail.get("model")
     return None if model is None else hashlib.sha256(str(model).encode()).digest()
 

@@ -1,7 +1,7 @@
 """OAuth tokens per tenant and channel: renewed before they end, by one worker at a time, committed before use.
 
-One that is refused for good pauses its channel with the reason; whoever mends it, by connecting again or by `renew`,
-lets it go on.
+A token that is refused for good pauses its channel with the reason; connecting again, or `renew`, lets the channel
+continue.
 """
 
 from engine.tokens.renew import Renewal, renew, renew_due

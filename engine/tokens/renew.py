@@ -1,6 +1,6 @@
-"""Renewing one token: marked as begun, locked, read again, asked, committed, and only then used by whoever claims next.
+"""Renewing one token: marked as begun, locked, read again, asked for, committed, and only then used.
 
-Zalo takes a refresh token once, so the order is what protects the grant: of any number of workers one asks, the others
+Zalo takes a refresh token once, so this order is what protects the grant: of any number of workers one asks, the others
 wait for its commit and find nothing to do. Facebook's tokens go the same way.
 """
 
@@ -26,9 +26,9 @@ from rules.faults import Fault
 
 AT_ONCE = 16
 TRY_AGAIN = timedelta(minutes=1)
-# While the database is away a new pair is held in memory for so long: nobody can ask for it a second time.
+# While the database is away a new pair is held in memory this long, because nobody can ask for it a second time.
 HOLD_S, PAUSE_S = 120.0, 0.5
-# The reasons of a pause that a good token ends.
+# The reasons for a pause that a good token ends.
 OURS = ("token_expired", "grant_ended")
 
 _SQL = queries("tokens")
@@ -36,16 +36,16 @@ log = logging.getLogger("leo.tokens")
 
 
 class Renewal(StrEnum):
-    """What came of looking at a token."""
+    """The result of looking at a token."""
 
     NOT_DUE = "not due"
     """Somebody else has just looked at it, or there is none to keep."""
     GOOD = "good"
     RENEWED = "renewed"
     LATER = "later"
-    """The provider could not be asked; it is tried again by itself."""
+    """The provider could not be asked; it is tried again automatically."""
     ENDED = "ended"
-    """Only a person who authorises again mends it."""
+    """Only a person who authorises again can fix it."""
 
 
 async def renew_due(
@@ -110,7 +110,7 @@ async def _renew(db: Database, vault: Vault, tenant_id: UUID, channel_id: int, e
 
 
 def _sharing(found: Keeper, own: Locked, locked: list[Locked]) -> list[int]:
-    """Name the channels that live on the same grant: two channels of one account are renewed together."""
+    """Name the channels with the same grant: two channels of one account are renewed together."""
 
     def grant(one: Locked) -> list[str]:
         return [str(one.settings.get(name) or "") for name in found.shared_by]
@@ -143,7 +143,7 @@ async def _put_off(conn: Transaction, own: Locked, error: LeoError, now: datetim
 
 
 async def _end(conn: Transaction, own: Locked, error: GrantEnded, now: datetime) -> Renewal:
-    """Pause the channel, or let it send until its token ends where that is known to be later."""
+    """Pause the channel; if its token is known to end later, let it send until then."""
     words, fault = f"{error.message} {error.remedy}", error.fault
     if own.begun_at is not None and own.begun_at < now:
         began = f"{own.begun_at:%Y-%m-%d %H:%M:%S}"
@@ -165,7 +165,7 @@ async def _end(conn: Transaction, own: Locked, error: GrantEnded, now: datetime)
 async def _hold(
     db: Database, vault: Vault, tenant_id: UUID, channel_id: int, sharing: list[int], kept: Kept, now: datetime
 ) -> Renewal:
-    """Store a new pair in the end, though the transaction that asked for it was lost; raises Unavailable."""
+    """Store a new pair after all, although the transaction that asked for it was lost; raises Unavailable."""
     waited_s = 0.0
     while True:
         try:

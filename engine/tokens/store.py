@@ -1,4 +1,4 @@
-"""What is stored of tokens: when each is due, what is known of it, and the locked rows of one grant."""
+"""What is stored about tokens: when each is due, what is known about it, and the locked rows of one grant."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,16 +22,16 @@ _SQL = queries("tokens")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listed:
-    """One channel with its token; the times are None where nothing is known or there is none to keep."""
+    """One channel with its token; the times are None if nothing is known or there is no token to keep."""
 
     channel_id: int
     kind: Channel
     name: str
     status: str
     sandbox: bool
-    """Whether its messages go to the sandbox, and nobody gets them."""
+    """Whether its messages go to the sandbox, so that nobody receives them."""
     behind: str | None
-    """The channel of its kind that messages are decided for instead of it."""
+    """The channel of the same kind that decisions use instead of this one."""
     reason: str | None
     ends_at: datetime | None
     due_at: datetime | None
@@ -41,7 +41,7 @@ class Listed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Locked:
-    """A channel's token under our lock; `settings` hold the opened credentials too."""
+    """A channel's token under our lock; `settings` include the opened credentials."""
 
     channel_id: int
     kind: Channel
@@ -57,7 +57,7 @@ class Locked:
 async def begin(
     conn: Transaction, *, channel_id: int, kind: Channel, settings: Mapping[str, Any], now: datetime
 ) -> None:
-    """Take a channel that was just connected into care; `settings` with its credentials."""
+    """Start keeping the token of a channel that was just connected; `settings` include its credentials."""
     found = keeper(kind, settings)
     if found is None:
         await conn.execute(_SQL["forget"], {"channel_id": channel_id})
@@ -66,7 +66,7 @@ async def begin(
 
 
 async def ask(conn: Transaction, *, channel_id: int, now: datetime) -> bool:
-    """Make a channel's token due now; False where there is none to keep."""
+    """Make a channel's token due now; False if there is none to keep."""
     return await (await conn.execute(_SQL["ask"], {"channel_id": channel_id, "now": now})).fetchone() is not None
 
 
@@ -76,7 +76,7 @@ async def list_tokens(conn: Transaction) -> list[Listed]:
 
 
 async def lock(conn: Transaction, vault: Vault, *, tenant_id: UUID, channel_id: int) -> list[Locked]:
-    """Lock a channel's token and those that may share its grant, and read them; waits for whoever renews it."""
+    """Lock a channel's token and those that may share its grant, and read them; waits for whoever is renewing it."""
     rows = await (await conn.execute(_SQL["lock"], {"channel_id": channel_id})).fetchall()
     found = []
     for row in rows:
@@ -89,7 +89,7 @@ async def lock(conn: Transaction, vault: Vault, *, tenant_id: UUID, channel_id: 
 async def keep(
     conn: Transaction, vault: Vault, *, tenant_id: UUID, sharing: list[int], kept: Kept, now: datetime
 ) -> None:
-    """Store what a keeper learnt, for every channel that lives on the grant."""
+    """Store what a keeper learned, for every channel with the grant."""
     secrets = {name: secret.reveal() for name, secret in kept.secrets.items()}
     if secrets:
         for channel_id in sharing:
@@ -109,7 +109,7 @@ async def keep(
 async def put_off(
     conn: Transaction, *, channel_id: int, due_at: datetime | None, warning: str, fault: Fault | None
 ) -> None:
-    """Have a token looked at again at `due_at`, or never until somebody mends it; `fault` says why by its kind."""
+    """Have a token looked at again at `due_at`, or never until somebody fixes it; `fault` says why, by kind."""
     values = {"channel_id": channel_id, "due_at": due_at, "warning": warning, "fault": _stored(fault)}
     await conn.execute(_SQL["put_off"], values)
 

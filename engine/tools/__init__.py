@@ -1,4 +1,4 @@
-"""The tools of agent tasks: defined once, checked, their reach counted, and made inside a transaction."""
+"""The tools of agent tasks: each is defined once; a call is checked, its reach counted, and made in a transaction."""
 
 from engine.tools.check import Wrong, check, raise_wrong
 from engine.tools.definitions import Definition, Limit, allowed, definitions

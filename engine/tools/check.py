@@ -1,4 +1,4 @@
-"""What is wrong with calls before any of them is made: unknown tools, arguments, rules, and what a key may not do."""
+"""What is wrong with calls before any is made: unknown tools, arguments, rules, and what a key may not do."""
 
 import json
 from collections.abc import Collection, Mapping, Sequence
@@ -17,13 +17,13 @@ from rules.faults import Fault
 
 MOST_CALLS = 10
 MOST_ERRORS = 10
-# Octets of one call's arguments: what a segment's largest sensible rule takes, many times over.
+# Bytes of one call's arguments: many times what the largest sensible rule takes.
 LARGEST = 65_536
 
 
 @dataclass(frozen=True, slots=True)
 class Wrong:
-    """What is wrong with the call at `place`, None where it is about all of them; `error` says it."""
+    """What is wrong with the call at `place`, None if it is about all of them; `error` says it in words."""
 
     place: int | None
     error: LeoError
@@ -45,7 +45,7 @@ class Wrong:
 
 
 def check(calls: Sequence[Call], scopes: Collection[str]) -> tuple[Wrong, ...]:
-    """Give what is wrong with calls, nothing where each may be made by a key with `scopes`; looks at no record."""
+    """Give what is wrong with calls, nothing if a key with `scopes` may make each of them; looks at no record."""
     if not calls:
         error = _invalid(Fault("task.no_call"), "Call at least one of the tools, do_nothing where none fits.")
         return (Wrong(None, error),)
@@ -58,7 +58,7 @@ def check(calls: Sequence[Call], scopes: Collection[str]) -> tuple[Wrong, ...]:
 
 
 def raise_wrong(found: Sequence[Wrong]) -> None:
-    """Raise the first of what is wrong, naming the call."""
+    """Raise the first error, naming the call."""
     for one in found:
         where = "" if one.place is None else f"calls[{one.place}]: "
         raise type(one.error)(f"{where}{one.error.message}", remedy=one.error.remedy, fault=one.fault())
@@ -79,7 +79,7 @@ def _errors(call: Call, scopes: Collection[str]) -> list[LeoError]:
 
 
 def _rule_errors(call: Call) -> list[LeoError]:
-    """Read the rule that the arguments say: a schema alone cannot tell whether it makes sense."""
+    """Read the rule in the arguments: a schema alone cannot tell whether it makes sense."""
     if call.name not in RULED:
         return []
     try:

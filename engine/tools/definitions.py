@@ -12,19 +12,19 @@ from typing import Any
 from engine.tenants import Scope
 from engine.think.contract import Tool
 
-# What several tools take stands in a file of its own; a parameter names the file.
+# A schema used by several tools has a file of its own, which a parameter names.
 _SHARED = ("conditions",)
 
 
 class Limit(StrEnum):
-    """What is counted of a call before it may be made without a human."""
+    """What is counted about a call before it may be made without a human."""
 
     PEOPLE = "people"
 
 
 @dataclass(frozen=True, slots=True)
 class Definition:
-    """A tool, the scope that its asker's key needs, and what an approval limit counts of it, None where it has none."""
+    """A tool, the scope that its asker's key needs, and what an approval limit counts about it; None if it has none."""
 
     tool: Tool
     scope: Scope

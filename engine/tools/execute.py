@@ -1,6 +1,6 @@
-"""Making a call: each tool over the function that the API calls too, inside the caller's transaction.
+"""Making a call: each tool calls the function that the API calls too, inside the caller's transaction.
 
-Nothing here asks a provider or a model: what is to be sent is decided and sent by the workers, after the commit.
+Nothing here asks a provider or a model: workers decide and send after the commit.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -25,7 +25,7 @@ _SQL = queries("tools")
 
 @dataclass(frozen=True, slots=True)
 class Asking:
-    """For whom a call is made, and in which language its result speaks."""
+    """For whom a call is made, and the language of its result."""
 
     tenant_id: UUID
     language: Language
@@ -33,7 +33,7 @@ class Asking:
 
 @dataclass(slots=True)
 class Done:
-    """What a call came to: JSON, how many people it reaches, and the batches to ring for after the commit."""
+    """The result of a call: JSON, how many people it reaches, and the batches to ring for after the commit."""
 
     result: dict[str, Any]
     people: int = 0
@@ -53,9 +53,9 @@ Execution = Callable[[Transaction, Asking, Arguments], Awaitable[Done]]
 
 
 async def execute(conn: Transaction, asking: Asking, call: Call) -> Done:
-    """Make a call that was checked, in the caller's transaction: it and what the caller writes are one.
+    """Make a checked call in the caller's transaction: the call and what the caller writes are one.
 
-    So a call counts as made where the step that tells it is there. Raises what the tool's function raises.
+    So a call counts as made if the step that reports it is there. Raises what the tool's function raises.
     """
     return await EXECUTIONS[call.name](conn, asking, call.arguments)
 

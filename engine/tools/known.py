@@ -1,4 +1,4 @@
-"""Records by the keys that people and models name them by; each raises NotFound where there is none."""
+"""Looking up records by the keys that people and models use; each function raises NotFound if there is none."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -14,7 +14,7 @@ _SQL = queries("tools")
 
 
 async def campaign_named(conn: Transaction, *, tenant_id: UUID, key: str) -> Mapping[str, Any]:
-    """Give campaign_id, key, name, status, and key and rule of the segment it sends to, None where it has none."""
+    """Give campaign_id, key, name, status, and key and rule of the segment it sends to, None if it has none."""
     row = await (await conn.execute(_SQL["campaign"], {"tenant_id": tenant_id, "key": composed("key", key)})).fetchone()
     if row is None:
         raise _unknown(Fault("campaign.unknown", values={"key": key}), "Check its key: GET /campaigns lists them.")
@@ -39,7 +39,7 @@ async def profile_named(conn: Transaction, *, ext_id: str) -> int:
 
 
 async def templates_named(conn: Transaction, *, tenant_id: UUID, keys: Sequence[str]) -> list[int]:
-    """Give the ids of the newest approved version of each, on every channel that it has."""
+    """Give the ids of each template's newest approved version, on every channel that it has."""
     wanted = [composed("key", key) for key in keys]
     rows = await (await conn.execute(_SQL["approved_templates"], {"tenant_id": tenant_id, "keys": wanted})).fetchall()
     missing = set(wanted) - {row["key"] for row in rows}

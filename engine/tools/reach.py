@@ -17,16 +17,16 @@ from engine.tools.rule import rule_of
 from rules.errors import Conflict, InvalidInput, LeoError, NotFound
 from rules.faults import Fault
 
-# Without a human's word, where the tenant's settings name no other number: {"approval": {"people": 1000}}.
+# The limit without a human, unless the tenant's settings name another: {"approval": {"people": 1000}}.
 MOST_PEOPLE = 1_000
-# People come and go between an approval and the run: it covers a tenth more than it showed.
+# People come and go between an approval and the run, so it covers a tenth more than it showed.
 SLACK = 0.1
 _SQL = queries("tools")
 
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """People for each call, in order: 0 for one that sends nothing, None where nobody can count them before."""
+    """People for each call, in order: 0 for one that sends nothing, None if they cannot be counted beforehand."""
 
     people: tuple[int | None, ...]
 
@@ -36,13 +36,13 @@ class Reach:
         return sum(known) if len(known) == len(self.people) else None
 
     def is_beyond(self, limit: int) -> bool:
-        """Tell whether a human has to let this happen."""
+        """Whether a human has to approve this."""
         return self.total is None or self.total > limit
 
 
 @dataclass(slots=True)
 class _Planned:
-    """What calls before this one will have made: rules of segments, segments of campaigns, active campaigns."""
+    """What earlier calls will have made: rules of segments, segments of campaigns, active campaigns."""
 
     rules: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     campaigns: dict[str, str] = field(default_factory=dict)
@@ -50,7 +50,7 @@ class _Planned:
 
 
 async def examine(conn: Transaction, *, tenant_id: UUID, calls: Sequence[Call]) -> tuple[Reach, tuple[Wrong, ...]]:
-    """Look up what calls refer to and count whom they reach, writing nothing; a call may use what one before makes."""
+    """Look up what calls refer to and count whom they reach, writing nothing; a call may use what an earlier makes."""
     planned, people, wrong = _Planned(), [], []
     for place, call in enumerate(calls):
         try:
@@ -71,7 +71,7 @@ async def limit_of(conn: Transaction, *, tenant_id: UUID) -> int:
 
 
 def allowance(limit: int, approval: Mapping[str, Any] | None) -> int | None:
-    """Give how many people a task may reach: the limit, or what a human approved; None: however many there are."""
+    """Give how many people a task may reach: the limit, or what a human approved; None: no limit."""
     if approval is None or "approved_by" not in approval:
         return limit
     people = approval["people"]
@@ -138,7 +138,7 @@ async def _check_segment(conn: Transaction, tenant_id: UUID, key: str, planned: 
 
 
 async def refuse_other_rule(conn: Transaction, *, tenant_id: UUID, key: str, rule: Mapping[str, Any]) -> None:
-    """Raise Conflict where a segment of this key has another rule: a task makes segments and changes none."""
+    """Raise Conflict if a segment with this key has another rule: a task makes segments and changes none."""
     try:
         known = await segment_named(conn, tenant_id=tenant_id, key=key)
     except NotFound:
@@ -149,7 +149,7 @@ async def refuse_other_rule(conn: Transaction, *, tenant_id: UUID, key: str, rul
 
 
 async def refuse_known_campaign(conn: Transaction, *, tenant_id: UUID, key: str) -> None:
-    """Raise Conflict where there is a campaign of this key: a task makes campaigns and changes none."""
+    """Raise Conflict if there is a campaign with this key: a task makes campaigns and changes none."""
     try:
         await campaign_named(conn, tenant_id=tenant_id, key=key)
     except NotFound:

@@ -1,4 +1,4 @@
-"""The simple form of a segment's rule, which a small model can fill in, said as a tree of conditions."""
+"""The simple form of a segment's rule, which a small model can fill in, converted to a tree of conditions."""
 
 import re
 from collections.abc import Mapping
@@ -7,7 +7,7 @@ from typing import Any
 from rules.errors import InvalidInput
 from rules.faults import Fault
 
-# The tools whose arguments say a rule.
+# The tools whose arguments contain a rule.
 RULED = frozenset({"create_segment", "preview_segment"})
 _NUMERIC = frozenset({"at_least", "at_most", "more_than", "less_than"})
 _NUMBER = re.compile(r"-?\d{1,15}(?:\.\d{1,15})?")
@@ -15,7 +15,7 @@ _TRUE = frozenset({"", "true", "yes", "có"})
 
 
 def rule_of(arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """Give the rule that a call's arguments say, as a tree or in the simple form; raises InvalidInput."""
+    """Give the rule in a call's arguments, as a tree or in the simple form; raises InvalidInput."""
     if ("rule" in arguments) == ("conditions" in arguments):
         fault = Fault("task.who_once", "rule")
         raise InvalidInput(fault.say().en, remedy="Give either conditions or rule.", fault=fault)

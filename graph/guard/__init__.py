@@ -28,9 +28,9 @@ __all__ = ["EDGES", "LABELS", "Column", "Guarded", "Match", "read"]
 class Guarded:
     """A query that passed.
 
-    `columns` names what RETURN gives, in order, `returned` says what each plainly is. `found_in` tells for a node the
-    MATCH that finds it, where asking there for one node gives what asking the whole result for it would give; no such
-    place is there behind OPTIONAL, or before a LIMIT or a SKIP.
+    `columns` names what RETURN gives, in order; `returned` says what each plainly is. `found_in` gives, for a node, the
+    MATCH in which a condition on that node alone has the same effect as one on the whole result. There is no such MATCH
+    behind OPTIONAL, or before a LIMIT or a SKIP.
     """
 
     text: str
@@ -41,9 +41,9 @@ class Guarded:
 
 
 def read(text: str, *, labels: Elements = LABELS, edges: Elements = EDGES) -> Guarded:
-    """Let `text` through unchanged, or raise InvalidInput that says what it does not take, and where.
+    """Let `text` through unchanged, or raise InvalidInput saying what is not accepted, and where.
 
-    `labels` and `edges` give for each label and each kind of edge its properties.
+    `labels` and `edges` give the properties of each label and of each kind of edge.
     """
     clauses = Clauses(text, labels=labels, edges=edges)
     clauses.read()

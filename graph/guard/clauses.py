@@ -11,7 +11,7 @@ from graph.guard.words import WEIGHT_OF_VALUE
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """Where a MATCH stands in the text: the offsets of its whole, and of the condition behind its WHERE."""
+    """Where a MATCH is in the text: the offsets of the whole clause, and of the condition after its WHERE."""
 
     begin: int
     end: int
@@ -21,7 +21,7 @@ class Match:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """What RETURN gives: its name, and what it is a property of where it is plainly one."""
+    """A column of RETURN: its name and, if it is plainly a property of something, of what."""
 
     name: str
     variable: str | None
@@ -39,9 +39,9 @@ class Clauses:
         self._expressions = Expressions(self._cursor, self.scope, self._paths)
         self.matches: list[Match] = []
         self.columns: list[Column] = []
-        # Rows of the MATCHes before this one were cut off by a LIMIT or a SKIP: fewer people there, others here.
+        # A LIMIT or a SKIP cut off rows of the MATCHes before this point, so a condition there would give other people.
         self.cut_before = 0
-        # How many rows RETURN is given at most, where a WITH says so; collect() needs that.
+        # The greatest number of rows RETURN can get, if a WITH bounds it; collect() needs such a bound.
         self._most_rows: int | None = None
 
     def read(self) -> None:
@@ -57,7 +57,7 @@ class Clauses:
         self._return()
 
     def _unwind(self) -> str:
-        """Read `UNWIND $list AS name`: a list of the caller's or one that is written out, so its length is bounded."""
+        """Read `UNWIND $list AS name`: a list from the caller or a literal one, so that its length is bounded."""
         if self._cursor.here.kind == "parameter":
             self.scope.parameter()
             weight = WEIGHT_OF_VALUE
@@ -102,7 +102,7 @@ class Clauses:
             kept[name] = variable
             if not self._cursor.accept(","):
                 break
-        # ORDER BY may still use what WITH does not list.
+        # ORDER BY may still use names that WITH does not list.
         self.scope.variables = {**self.scope.variables, **kept}
         self._most_rows = self._order() or self._most_rows
         self._expressions.may_aggregate = False
@@ -110,7 +110,7 @@ class Clauses:
         self._where()
 
     def _item(self) -> tuple[str, Variable]:
-        """Read `p` or `expression AS name`. AGE cannot match on a node under a second name."""
+        """Read `p` or `expression AS name`. AGE cannot match on a node that was renamed."""
         at = self._cursor.here.at
         value = self._expressions.read()
         held = self.scope.variables[value.variable] if value.variable and not value.property else None
@@ -161,7 +161,7 @@ class Clauses:
         return variable.element if variable and variable.kind == "node" else None
 
     def _order(self) -> int | None:
-        """Read ORDER BY, SKIP and LIMIT; give the limit where it is written out."""
+        """Read ORDER BY, SKIP and LIMIT; give the limit if it is a literal."""
         most = None
         if self._cursor.accept("ORDER", "BY"):
             while True:

@@ -1,4 +1,4 @@
-"""Expressions: values compared and joined by an allowed set of operators and functions."""
+"""Expressions: values compared and combined by an allowed set of operators and functions."""
 
 from dataclasses import dataclass
 from typing import NoReturn
@@ -18,25 +18,26 @@ from graph.guard.words import (
     WEIGHT_OF_VALUE,
 )
 
-# How tightly operators of two sides bind, the loosest first; NOT stands between AND and the comparisons.
+# Precedence of the binary operators, the loosest first; NOT binds between AND and the comparisons.
 _COMPARISONS = ("=", "<>", "<", ">", "<=", ">=", "IN", "IS", "CONTAINS", "STARTS", "ENDS")
 _BINDS = (("OR",), ("XOR",), ("AND",), _COMPARISONS, ("+", "-"), ("*", "/", "%"), ("^",))
 _STRENGTH = {word: strength for strength, words in enumerate(_BINDS) for word in words}
 _COMPARISON = _STRENGTH["="]
-# AGE takes no two of these in a row ("a IN b IS NULL" is a syntax error there: cypher_gram.y has them as %nonassoc).
+# AGE refuses two of these in a row ("a IN b IS NULL" is a syntax error: cypher_gram.y declares them %nonassoc).
 _ALONE = frozenset({"IN", "IS", "CONTAINS", "STARTS", "ENDS"})
 _TIGHTEST = len(_BINDS)
 _LOGIC = frozenset({"AND", "OR", "XOR"})
-# What may compare a condition with something; the others want plain values.
+# Operators that accept a condition as an operand; the others want plain values.
 _EQUALITIES = frozenset({"=", "<>"})
 
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """What an expression gives: how large it may be, and which property of which variable where it is plainly one.
+    """What an expression gives: how large it may be and, if it is plainly a property of a variable, which one.
 
-    A condition is true or false to PostgreSQL and no value of AGE's: `(NOT a) IN $list`, and the same with STARTS WITH,
-    ENDS WITH and CONTAINS, ends the whole server in AGE 1.7.0. So a condition is only joined, compared and given.
+    A condition is a boolean to PostgreSQL and not one of AGE's values: `(NOT a) IN $list`, and the same with STARTS
+    WITH, ENDS WITH and CONTAINS, crashes the whole server in AGE 1.7.0. So a condition may only be combined, compared
+    and returned.
     """
 
     weight: int = 1
@@ -46,15 +47,15 @@ class Value:
 
 
 class Expressions:
-    """Reads expressions; names have to be in scope, parameters are collected there."""
+    """Reads expressions. Names must be in scope; parameters are collected there."""
 
     def __init__(self, cursor: Cursor, scope: Scope, paths: Paths) -> None:
         self._cursor = cursor
         self._scope = scope
         self._paths = paths
         self._nested = 0
-        # Only WITH and RETURN make groups. A collected list that another MATCH repeats for each of its rows would fill
-        # the server's memory, so RETURN alone collects.
+        # Only WITH and RETURN aggregate. If WITH collected, another MATCH could repeat the list in each of its rows and
+        # fill the server's memory, so only RETURN may collect.
         self.may_aggregate = False
         self.may_collect = False
         self.collected_from: int | None = None
@@ -83,12 +84,12 @@ class Expressions:
         return self._atom()
 
     def _strength(self) -> int:
-        """How tightly the operator that stands here binds; below every floor where there is none."""
+        """The precedence of the operator at this place; below every floor if there is none."""
         token = self._cursor.here
         return _STRENGTH.get(token.text.upper(), -1) if token.kind in {"name", "mark"} else -1
 
     def _alone(self, before: str) -> str:
-        """Refuse a second operator of words beside `before`; give the one that stands here."""
+        """Refuse a second word operator next to `before`; give the one at this place."""
         operator = self._cursor.here.text.upper()
         if before in _ALONE and operator in _ALONE:
             self._cursor.refuse_here(
@@ -113,7 +114,7 @@ class Expressions:
         return Value(self._bounded(weight), is_condition=strength <= _COMPARISON)
 
     def _plain(self, floor: int = 0) -> Value:
-        """Read an expression that is no condition."""
+        """Read an expression that is not a condition."""
         value = self.read(floor)
         self._refuse_condition(value)
         return value

@@ -1,4 +1,4 @@
-"""Patterns: nodes joined by edges of one hop, each with a direction, hanging together with what is known already."""
+"""Patterns: nodes joined by directed edges of one hop, each connected to something already known."""
 
 from typing import NoReturn
 
@@ -10,8 +10,8 @@ from graph.guard.words import LONGEST_NAME, MOST_ELEMENTS
 class Paths:
     """Reads patterns into the scope.
 
-    An edge without direction is refused because AGE finds it by comparing every edge with every person (1.3 s where a
-    directed one takes 0.6 ms, among 100,000 people), a length `*` because it loads the whole graph.
+    An edge without direction is refused because AGE compares every edge with every person to find it (1.3 s instead of
+    0.6 ms, among 100,000 people); a length `*` is refused because it loads the whole graph.
     """
 
     def __init__(self, cursor: Cursor, scope: Scope) -> None:
@@ -19,7 +19,7 @@ class Paths:
         self._scope = scope
 
     def read_all(self, *, is_first: bool) -> None:
-        """Read the comma-separated patterns of one MATCH; each shares a node with what stands before it."""
+        """Read the comma-separated patterns of one MATCH; each shares a node with what comes before it."""
         reached = {name for name, variable in self._scope.variables.items() if variable.kind == "node"}
         while True:
             at = self._cursor.here.at
@@ -32,7 +32,7 @@ class Paths:
                 return
 
     def read(self, *, may_name: bool = True) -> set[str]:
-        """Read one pattern and give the variables of its nodes; without `may_name` all of them have to be known."""
+        """Read one pattern and give the variables of its nodes; without `may_name` all of them must be known."""
         begun = self._cursor.here
         nodes = [self._node(may_name=may_name)]
         while self._cursor.here.is_word("-", "<-"):
@@ -56,7 +56,7 @@ class Paths:
         return named
 
     def _node(self, *, may_name: bool) -> tuple[str | None, bool]:
-        """Read `(name:Label)`; give the name, and whether it says where to look: by a label or by being known."""
+        """Read `(name:Label)`; give the name, and whether the node is pinned down by a label or by being known."""
         self._count()
         self._cursor.expect("(")
         at = self._cursor.here.at
@@ -105,7 +105,7 @@ class Paths:
             self._scope.variables[name] = Variable("edge", kind, match=self._scope.match_count)
 
     def _element(self, elements: Elements, *, is_label: bool) -> str:
-        """Take a label or a kind. AGE finds nothing under one that is not there, and says nothing."""
+        """Take a label or a kind. AGE silently finds nothing under one that does not exist."""
         token = self._cursor.here
         if token.kind != "name":
             self._cursor.refuse_here("label_expected" if is_label else "kind_expected")

@@ -1,4 +1,4 @@
-"""What a query has named so far: its variables and parameters, and how many parts its patterns have."""
+"""What a query has named so far: variables and parameters, and how many parts its patterns have."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ Elements = Mapping[str, Collection[str]]
 
 @dataclass(frozen=True, slots=True)
 class Variable:
-    """A name in scope: `element` is the label of a node or the kind of an edge, `match` the MATCH that made it."""
+    """A name in scope: `element` is a node's label or an edge's kind, `match` the MATCH that introduced it."""
 
     kind: Literal["node", "edge", "path", "value"]
     element: str | None = None
@@ -21,7 +21,7 @@ class Variable:
 
 
 class Scope:
-    """Names by clause: WITH leaves in scope only what it lists."""
+    """Names per clause: WITH leaves only what it lists in scope."""
 
     def __init__(self, cursor: Cursor, *, labels: Elements, edges: Elements) -> None:
         self._cursor = cursor
@@ -29,15 +29,15 @@ class Scope:
         self.edges = edges
         self.variables: dict[str, Variable] = {}
         self.parameters: set[str] = set()
-        # Variables that expressions have used since somebody cleared this.
+        # Variables that expressions have used since the last time this set was cleared.
         self.mentioned: set[str] = set()
-        # Names that ever stood for a condition; see Expressions.
+        # Names that have ever stood for a condition; see Expressions.
         self.condition_names: set[str] = set()
         self.element_count = 0
         self.match_count = 0
 
     def new_name(self) -> str:
-        """Take a name that a query may give to something."""
+        """Take a name that a query may introduce."""
         token = self._cursor.here
         if token.kind != "name" or token.text.upper() in RESERVED:
             self._cursor.refuse_here("name_expected")
@@ -74,7 +74,7 @@ class Scope:
         self.parameters.add(name)
 
     def property_of(self, variable: Variable) -> str:
-        """Take the name of a property, behind the dot. A misspelt one would be null for everybody, and no error."""
+        """Take the name of a property after a dot. A misspelt one would give null for everybody, and no error."""
         token = self._cursor.here
         if token.kind != "name":
             self._cursor.refuse_here("property_expected")

@@ -1,7 +1,7 @@
-"""Words, numbers, texts and marks of a query and where each stands; what is none of them is refused.
+"""The words, numbers, texts and marks of a query, each with its place; anything else is refused.
 
-Narrower than AGE's own scanner on purpose, so that both see the same words: names are ASCII, a run of operator signs is
-one operator, a `$` begins a parameter and never stands inside a name, and there are no comments to hide anything in.
+Deliberately narrower than AGE's own scanner, so that both see the same words: names are ASCII, a run of operator signs
+is one operator, `$` starts a parameter and never occurs inside a name, and there are no comments to hide anything in.
 """
 
 import re
@@ -15,7 +15,7 @@ from rules.faults import Fault, Value
 
 Kind = Literal["name", "parameter", "string", "number", "mark", "end"]
 
-# AGE reads the escapes of JSON; the text 0 and halves of pairs are no characters to PostgreSQL.
+# AGE reads JSON's escapes; the NUL character and unpaired surrogates are not characters to PostgreSQL.
 _ESCAPE = r"\\(?:[\\/'\"bfnrt]|u(?!0000|[dD][89a-fA-F])[0-9a-fA-F]{4})"
 _TOKEN = re.compile(
     r"(?P<space>[ \t\r\n]+)"
@@ -26,9 +26,9 @@ _TOKEN = re.compile(
     r"|(?P<mark>[-+*/%^=<>!~|&?@#]+|::|\.\.|[()\[\],.:{};`])"
 )
 _MARKS = frozenset({*"()[],.:", *"+-*/%^=<>", "<>", "<=", ">=", "->", "<-"})
-# Texts of a query hold tabs and new lines, and no other character of control.
+# Texts in a query may contain tabs and line breaks, but no other control characters.
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
-# The kinds of rules/faults/cypher.py and what to write instead.
+# Kinds of rules/faults/cypher.py, with what to write instead.
 _WHY_NOT = {
     "::": ("no_cast", "Use toInteger, toFloat, toString or toBoolean."),
     "..": ("no_range", "Write a pattern of fixed length, or a list."),
@@ -50,7 +50,7 @@ _SHOWN = 40
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """One word of the query, at the offset `at`; `end` stands behind the last one."""
+    """One word of the query at the offset `at`; `end` is the offset after it."""
 
     kind: Kind
     text: str
@@ -79,7 +79,7 @@ class Cursor:
 
     @property
     def following(self) -> Token:
-        """The word after `here`; at the end, the end."""
+        """The word after `here`; at the end, the end marker."""
         return self._tokens[min(self._next + 1, len(self._tokens) - 1)]
 
     @property
@@ -112,7 +112,7 @@ class Cursor:
     def refuse_here(
         self, kind: str, *, remedy: str = "See the words a query may have in docs/graph.md.", **values: Value
     ) -> NoReturn:
-        """Say why the query ends here; a word that writes is named as such."""
+        """Say why the query cannot go on here; a word that writes is named as such."""
         if self.here.kind == "name" and self.here.text.upper() in WRITES:
             self.refuse("only_read", at=self.here.at, remedy="Leave it out.", word=self.here.text.upper())
         self.refuse(kind, at=self.here.at, remedy=remedy, **values)

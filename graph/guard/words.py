@@ -1,4 +1,4 @@
-"""What a query may name: the graph's labels, kinds and properties, and the functions; and how large it may be."""
+"""What a query may name: the graph's labels, kinds and properties, and functions; and how large a query may be."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -8,13 +8,14 @@ MOST_ELEMENTS = 16
 MOST_NESTED = 50
 MOST_LISTED = 1_000
 LONGEST_NAME = 63
-# Names that begin so are this package's own.
+# Prefix of names that this package generates.
 OWN_PREFIX = "leo_"
-# What an expression may grow to, counted in characters of its literals; a value from the graph or from a caller counts
-# as so many. `s + s` in one WITH after another would else double a text until the server has no memory left.
+# The largest size of an expression, in characters of its literals; a value from the graph or from a caller counts as a
+# fixed number of them. Otherwise `s + s` in one WITH after another would double a text until the server runs out of
+# memory.
 MOST_WEIGHT = 10_000
 WEIGHT_OF_VALUE = 10
-# Collecting keeps every value in the server's memory at once, which no setting bounds: so few rows, and so few lists.
+# Collecting keeps every value in the server's memory at once, and no setting limits that: so few rows and few lists.
 MOST_COLLECTED = 1_000
 MOST_COLLECTS = 5
 
@@ -66,9 +67,10 @@ EDGES = _table(
     MERGED_INTO=(),
 )
 
-# Small letters, with the fewest and the most arguments. `id` is not among them: comparing it with a list ends the whole
-# server in AGE 1.8.0 (github.com/apache/age/issues/2500), and a vertex carries the id of its row. Nor is what makes
-# much of little (range, replace, split) or looks at more than its arguments (startNode, nodes, timestamp).
+# Lower-case names, with the smallest and the largest number of arguments. `id` is left out: comparing it with a list
+# crashes the whole server in AGE 1.8.0 (github.com/apache/age/issues/2500), and a vertex has the id of its row as a
+# property. Also left out is what makes much out of little (range, replace, split) or looks beyond its arguments
+# (startNode, nodes, timestamp).
 FUNCTIONS: Mapping[str, tuple[int, int]] = MappingProxyType(
     {
         **dict.fromkeys(("tolower", "toupper", "trim", "ltrim", "rtrim", "reverse"), (1, 1)),
@@ -83,7 +85,7 @@ FUNCTIONS: Mapping[str, tuple[int, int]] = MappingProxyType(
 )
 AGGREGATES = frozenset({"count", "sum", "min", "max", "avg", "collect"})
 
-# AGE's own words: none can name a variable, a column or a property.
+# Reserved words of AGE: none can name a variable, a column or a property.
 RESERVED = frozenset(
     {
         *(

@@ -1,4 +1,4 @@
-"""A segment's rule: a tree of conditions in JSON, read, asked of one person, explained, and said in words."""
+"""A segment's rule: a tree of conditions, read from JSON, tested against a person, explained, and put into words."""
 
 from rules.conditions.explain import Explained
 from rules.conditions.phrases import Language

@@ -1,4 +1,4 @@
-"""One value of a person compared as a rule asks: true or false, and false where it is MISSING or cannot be compared."""
+"""Comparing one value of a person as a rule asks. A value that is MISSING or cannot be compared gives false."""
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
@@ -13,7 +13,7 @@ MISSING: Final = object()
 
 
 def same(found: Any, wanted: Scalar) -> bool:
-    """Whether two JSON scalars are one: numbers by their decimal value, and true is not 1."""
+    """Whether two JSON scalars are equal: numbers by their decimal value, and true is not 1."""
     if isinstance(wanted, str):
         return isinstance(found, str) and found == wanted
     if wanted is None or isinstance(wanted, bool):
@@ -31,10 +31,10 @@ def exact(number: float | Decimal) -> int | Decimal:
 
 
 def walk(attributes: Mapping[str, Any], path: tuple[str, ...]) -> Any:
-    """Give the value at the path, objects only, or MISSING."""
+    """Follow the path through objects only; give the value there, or MISSING."""
     value: Any = attributes.get(path[0], MISSING)
     for name in path[1:]:
-        # JSON as it was parsed: asking for a Mapping would take three times as long.
+        # The parsed JSON holds plain dicts; testing for Mapping would take three times as long.
         if not isinstance(value, dict):
             return MISSING
         value = value.get(name, MISSING)
@@ -141,7 +141,7 @@ def _anniversary(found: Any, wanted: Any, _now: datetime, today: date) -> bool:
 
 
 def moment(found: Any) -> datetime | None:
-    """Give the instant that a text or a timestamp is."""
+    """Give the instant that a text or a timestamp stands for."""
     if isinstance(found, str):
         return instant(found)
     return found if isinstance(found, datetime) else None

@@ -1,7 +1,7 @@
-"""Dates as rules know them: one shape of ISO 8601, instants seen from now, and anniversaries.
+"""Dates as rules understand them: one form of ISO 8601, instants relative to now, and anniversaries.
 
-PATTERN decides alone which text is a date, so that Python, PostgreSQL and JSON Schema agree: days of the month and leap
-years are in it. It needs anchors and holds only what the three kinds of regular expression share.
+PATTERN alone decides which text is a date, so that Python, PostgreSQL and JSON Schema agree; it knows the days of each
+month and leap years. It must be anchored by its user and keeps to what the three dialects of regular expressions share.
 """
 
 import re
@@ -24,7 +24,7 @@ _match = partial(re.fullmatch, PATTERN)
 
 
 def instant(text: str) -> datetime | None:
-    """Read an instant; one without a zone is UTC, a day alone its midnight. None where it is none."""
+    """Read an instant; without a zone it is UTC, and a day alone means its midnight. None if it is not a date."""
     if _match(text) is None:
         return None
     read = datetime.fromisoformat(text)
@@ -32,7 +32,7 @@ def instant(text: str) -> datetime | None:
 
 
 def day(text: str) -> date | None:
-    """Give the day that a date's text begins with, whatever its zone. None where it is none."""
+    """Give the day that a date's text begins with, whatever its zone. None if it is not a date."""
     return None if _match(text) is None else date.fromisoformat(text[:_DATE_LENGTH])
 
 
@@ -42,19 +42,19 @@ def days_before(now: datetime, days: float) -> datetime:
 
 
 def resolve(bound: datetime | Ago, now: datetime) -> datetime:
-    """Give the instant that a bound means now."""
+    """Give the instant that a bound stands for at `now`."""
     return days_before(now, bound.days) if isinstance(bound, Ago) else bound
 
 
 def comes_within(born: date, today: date, days: int) -> bool:
-    """Whether the anniversary is today or in the next `days` days; 29 February is on the 28th if need be."""
+    """Whether the anniversary is today or within the next `days` days; without a 29 February it is kept on the 28th."""
     this_year = _anniversary(born, today.year)
     following = this_year if this_year >= today else _anniversary(born, today.year + 1)
     return (following - today).days <= days
 
 
 def anniversaries(today: date, days: int) -> list[str]:
-    """Give the same as `MM-DD`: which days of birth have their anniversary today or in the next `days` days."""
+    """The same as a list of `MM-DD`: birthdays whose anniversary is today or within the next `days` days."""
     coming = [today + timedelta(days=ahead) for ahead in range(days + 1)]
     written = {one.strftime("%m-%d") for one in coming}
     if any((one.month, one.day) == (2, 28) and not _is_leap(one.year) for one in coming):

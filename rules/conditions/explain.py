@@ -1,4 +1,4 @@
-"""Why a rule holds for one person or does not: each condition in words, whether it holds, and what was found."""
+"""Why a rule holds for a person or does not: each condition in words, whether it holds, and what was found."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -63,7 +63,7 @@ class Explained:
 
 
 def explain(node: Node, person: Person, now: datetime, today: date, language: Language) -> Explained:
-    """Explain the part and everything in it; every part is asked, also where the answer is settled before."""
+    """Explain a part and everything inside it; every part is evaluated, even where the result is already settled."""
     if isinstance(node, Not):
         part = explain(node.part, person, now, today, language)
         return Explained(phrase(language, "none of"), not part.holds, parts=(part,))
@@ -74,7 +74,7 @@ def explain(node: Node, person: Person, now: datetime, today: date, language: La
 
 
 def inactive(explained: Explained, language: Language) -> Explained:
-    """Explain that nothing holds for somebody who is merged or deleted."""
+    """Explain that no rule holds for a profile that was merged or deleted."""
     active = Explained(phrase(language, "active"), holds=False)
     return Explained(phrase(language, "all of"), holds=False, parts=(active, explained))
 
@@ -101,7 +101,7 @@ def _value(leaf: Attribute | Field, person: Person, _now: datetime, language: La
 
 
 def _shown(value: Any) -> Any:
-    """Give the value as JSON, cut where nobody would read on."""
+    """Give the value as JSON, cut to a length that people read."""
     if isinstance(value, Decimal):
         return int(value) if value == value.to_integral_value() else float(value)
     if isinstance(value, str):

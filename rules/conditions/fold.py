@@ -1,8 +1,8 @@
-"""Small and capital letters as one: the same table here and in SQL's `translate`, whatever the server's locale."""
+"""Case folding: the same table here and in SQL's `translate`, whatever the server's locale."""
 
 from string import ascii_lowercase, ascii_uppercase
 
-# Every letter of Vietnamese with a mark, composed (NFC), capital and small at the same place.
+# Every Vietnamese letter with a diacritic, composed (NFC); the capital and its small letter are at the same index.
 _VIETNAMESE = (
     "ÀÁẢÃẠĂẰẮẲẴẶÂẦẤẨẪẬĐÈÉẺẼẸÊỀẾỂỄỆÌÍỈĨỊÒÓỎÕỌÔỒỐỔỖỘƠỜỚỞỠỢÙÚỦŨỤƯỪỨỬỮỰỲÝỶỸỴ",
     "àáảãạăằắẳẵặâầấẩẫậđèéẻẽẹêềếểễệìíỉĩịòóỏõọôồốổỗộơờớởỡợùúủũụưừứửữựỳýỷỹỵ",
@@ -13,5 +13,5 @@ _TABLE = str.maketrans(FROM, TO)
 
 
 def fold(text: str) -> str:
-    """Write the letters of English and Vietnamese small; every other character stays."""
+    """Make English and Vietnamese letters small; every other character stays as it is."""
     return text.translate(_TABLE)

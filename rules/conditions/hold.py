@@ -1,4 +1,4 @@
-"""Whether a condition holds for one person. Nothing here raises, and nothing is unknown: what is not there is false."""
+"""Whether a condition holds for one person. Nothing here raises and nothing is unknown: a missing value gives false."""
 
 from collections.abc import Callable, Mapping
 from datetime import date, datetime
@@ -28,12 +28,12 @@ from rules.consent import Consent, newest
 
 
 def holds(node: Node, person: Person, now: datetime, today: date) -> bool:
-    """Whether the part holds; `today` is the tenant's own date."""
+    """Whether the part holds; `today` is the date in the tenant's zone."""
     return _HOLDS[type(node)](node, person, now, today)
 
 
 def newest_consent(leaf: Consented, person: Person) -> Consent | None:
-    """Give the consent that counts for the condition."""
+    """Give the consent that the condition is about."""
     return newest(person.consents, leaf.purpose, leaf.channel)
 
 
@@ -46,7 +46,7 @@ def found_in(leaf: Attribute | Field, person: Person) -> Any:
 
 
 def counted(leaf: Happened | CameOf, person: Person, now: datetime) -> list[Occurrence] | list[Result]:
-    """Give the events or outcomes that the condition counts; what is dated after now is not there yet."""
+    """Give the events or outcomes that the condition counts; those dated after now have not happened yet."""
     after, before = _ends(leaf.span, now)
     if isinstance(leaf, CameOf):
         return [
@@ -87,14 +87,14 @@ def _recent(recency: tuple[float | None, float | None], newest: datetime, now: d
 
 
 def _all(node: All, person: Person, now: datetime, today: date) -> bool:
-    for part in node.parts:  # noqa: SIM110 - a generator costs as much as a condition
+    for part in node.parts:  # noqa: SIM110 - a generator would cost as much as the condition itself
         if not _HOLDS[type(part)](part, person, now, today):
             return False
     return True
 
 
 def _any(node: Any_, person: Person, now: datetime, today: date) -> bool:
-    for part in node.parts:  # noqa: SIM110 - a generator costs as much as a condition
+    for part in node.parts:  # noqa: SIM110 - a generator would cost as much as the condition itself
         if _HOLDS[type(part)](part, person, now, today):
             return True
     return False

@@ -1,4 +1,4 @@
-"""The conditions in a rule's JSON, each read into its leaf of the tree."""
+"""Reads each condition of a rule's JSON into a leaf of the tree."""
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType

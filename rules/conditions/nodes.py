@@ -1,7 +1,7 @@
-"""The parts of a segment's rule, as one tree: groups, and conditions that hold for a person or do not.
+"""The parts of a segment's rule as a tree: groups, and conditions that a person meets or does not meet.
 
-A tree is made by `rules.conditions.parse` alone, so a part is always whole and its values can be stored. Every
-condition is true or false, never unknown: what a person lacks makes a condition false.
+Only `rules.conditions.parse` builds a tree, so every part is complete and its values can be stored. A condition is
+either true or false, never unknown: a value that the person lacks makes it false.
 """
 
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ Pairs: TypeAlias = tuple[tuple[str, Scalar], ...]
 
 
 class _Exact:
-    """Equal where written alike: to Python `1 == True`, to a rule they are two things."""
+    """Equal if written the same way: Python says `1 == True`, but in a rule they are different values."""
 
     __slots__ = ()
 
@@ -28,7 +28,7 @@ class _Exact:
 
 
 class Test(StrEnum):
-    """How an attribute or a field of a profile is compared; the word is the key in the JSON form."""
+    """How an attribute or a profile field is compared; the value is the key in the JSON form."""
 
     IS = "is"
     IS_NOT = "is_not"
@@ -56,14 +56,14 @@ class Test(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class All:
-    """Every part holds; an empty one holds for everyone."""
+    """Every part holds; an empty group holds for everyone."""
 
     parts: "tuple[Node, ...]"
 
 
 @dataclass(frozen=True, slots=True)
 class Any_:  # noqa: N801 - `Any` is typing's
-    """At least one part holds; an empty one holds for nobody."""
+    """At least one part holds; an empty group holds for nobody."""
 
     parts: "tuple[Node, ...]"
 
@@ -77,7 +77,7 @@ class Not:
 
 @dataclass(frozen=True, slots=True)
 class Ago:
-    """An instant seen from now: so many days before it, or after it where `days` is negative."""
+    """An instant relative to now: that many days before it, or after it if `days` is negative."""
 
     days: float
 
@@ -100,7 +100,7 @@ class Attribute(_Exact):
 
 
 class Column(StrEnum):
-    """What a profile has beside its attributes."""
+    """What a profile has besides its attributes."""
 
     EXT_ID = "ext_id"
     NAME = "name"
@@ -112,7 +112,7 @@ class Column(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A column of the profile: text for all but `created_at`, which is an instant."""
+    """A column of the profile; all are text except `created_at`, which is an instant."""
 
     column: Column
     test: Test
@@ -121,7 +121,7 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class Consented:
-    """The newest consent for `purpose` that covers `channel` says `granted`; None is what covers every channel."""
+    """The newest consent for `purpose` that covers `channel` (None: every channel) is `granted`."""
 
     purpose: str
     channel: Channel | None
@@ -137,7 +137,7 @@ class Reachable:
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """When something has to have happened: after and before are instants or days ago; None is open."""
+    """When something must have happened: `after` and `before` are instants or days ago; None leaves that end open."""
 
     after: datetime | Ago | None = None
     before: datetime | Ago | None = None
@@ -145,7 +145,7 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Times:
-    """How often, both ends included; `at_most` None is open. (1, None) is "at least once", (0, 0) "never"."""
+    """How often, both ends included; `at_most` None: no bound. (1, None) is "at least once", (0, 0) "never"."""
 
     at_least: int = 1
     at_most: int | None = None
@@ -153,9 +153,9 @@ class Times:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Happened(_Exact):
-    """Events of the person of one of `types`, within `span`, whose attributes contain each pair of `where`, counted.
+    """Counts the person's events of one of `types`, within `span`, whose attributes contain every pair of `where`.
 
-    With `recency` the newest of them is so many days old, (at_least, at_most), each None where open.
+    With `recency`, (at_least, at_most) bounds the age of the newest of them in days; None leaves that end open.
     """
 
     types: tuple[str, ...]
@@ -167,7 +167,7 @@ class Happened(_Exact):
 
 @dataclass(frozen=True, slots=True)
 class CameOf:
-    """Outcomes of one of `types`, of the campaign with this key and on this channel where named, counted."""
+    """Counts the outcomes of one of `types`; of the campaign with this key and on this channel, if they are given."""
 
     types: tuple[OutcomeType, ...]
     campaign: str | None = None
@@ -178,7 +178,7 @@ class CameOf:
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """The person is in the segment with this key, as of that segment's last refresh."""
+    """The person was in the segment with this key at that segment's last refresh."""
 
     segment: str
 
@@ -194,9 +194,10 @@ class Pattern(_Exact):
 
 @dataclass(frozen=True, slots=True)
 class Like:
-    """The person's embedding is near another profile's, a text's or a segment's centre (exactly one is given).
+    """The person's embedding is near that of another profile, a text or the centre of a segment (exactly one is given).
 
-    Within a cosine distance of `within` (0 the same, 2 the opposite), or among the `nearest` so many active profiles.
+    Near is a cosine distance of at most `within` (0 the same, 2 the opposite), or being among the `nearest` that many
+    active profiles.
     """
 
     profile: str | None = None

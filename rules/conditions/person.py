@@ -1,4 +1,4 @@
-"""What a rule may look at of one person: everything a condition needs, gathered before it is asked."""
+"""Everything a rule may look at for one person, gathered before the rule is evaluated."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ from rules.words import Channel, OutcomeType
 
 @dataclass(frozen=True, slots=True)
 class Occurrence:
-    """One event of the person."""
+    """One event of a person."""
 
     type: str
     at: datetime
@@ -21,7 +21,7 @@ class Occurrence:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One outcome of the person; `campaign` is the campaign's key, `channel` the delivery's."""
+    """One outcome of a person; `campaign` is the campaign's key, `channel` the delivery's."""
 
     type: OutcomeType
     at: datetime
@@ -33,8 +33,8 @@ class Result:
 class Person:
     """One profile. Numbers in `attributes` are int, float or Decimal.
 
-    `answers` says for each graph pattern and likeness whether the person is among those it finds: only the database can
-    tell. A condition that is not among them is false.
+    `answers` says of each graph pattern and each likeness whether it finds this person, which only the database can
+    tell. A condition that is not in it is false.
     """
 
     profile_id: int

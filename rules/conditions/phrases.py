@@ -1,4 +1,4 @@
-"""How conditions are said in English and Vietnamese. Both tables have the same keys with the same places to fill."""
+"""How conditions are put into English and Vietnamese. Both tables have the same keys and the same placeholders."""
 
 from collections.abc import Mapping
 from enum import StrEnum

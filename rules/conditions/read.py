@@ -1,7 +1,7 @@
-"""A rule's JSON read into its tree. What cannot be read is refused with its place, such as `rule.all[2].any[0]`.
+"""Reads a rule's JSON into its tree. What cannot be read is refused with its place, such as `rule.all[2].any[0]`.
 
-The JSON Schema (see schema.py) accepts what is accepted here, but for how deep and how many, and for ranges the wrong
-way round, which it cannot say.
+The JSON Schema (see schema.py) accepts the same rules, except that it can express neither the limits on depth and
+number of parts nor that a range must have its smaller number first.
 """
 
 from collections.abc import Mapping
@@ -24,7 +24,7 @@ def read(document: Any) -> Node:
 
 
 def _refuse_large(document: Any) -> None:
-    """Look at the groups alone, without recursion: a hostile rule is as deep as it likes."""
+    """Look at the groups alone, without recursion: a hostile rule can be nested as deep as its author likes."""
     waiting, seen = [(document, 1)], 0
     while waiting:
         node, depth = waiting.pop()

@@ -1,4 +1,4 @@
-"""A segment's rule, read, asked of one person, and said in words. The engine compiles its tree to one statement."""
+"""A segment's rule: read, tested against a person, put into words. The engine compiles its tree to one statement."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -24,24 +24,24 @@ class Rule:
     document: Mapping[str, Any]
 
     def holds(self, person: Person, *, now: datetime, today: date) -> bool:
-        """Whether the person satisfies the rule; `today` is the tenant's own date. Only who is active does."""
+        """Whether the person satisfies the rule, which only an active profile can; `today` is the tenant's date."""
         return person.active and holds(self.tree, person, now, today)
 
     def explain(self, person: Person, *, now: datetime, today: date, language: str = Language.EN) -> Explained:
-        """Say for each condition whether it holds for the person, and what was found; in one of Language."""
+        """Say of each condition whether it holds for the person, and what was found, in the given Language."""
         explained = explain(self.tree, person, now, today, Language(language))
         return explained if person.active else inactive(explained, Language(language))
 
     def text(self, language: str = Language.EN) -> str:
-        """Say the rule as one sentence, in one of Language."""
+        """Say the rule as one sentence, in the given Language."""
         return text(self.tree, Language(language))
 
     def leaves(self) -> tuple[Leaf, ...]:
-        """Give every condition, in the order they are written."""
+        """Give every condition, in the order in which they are written."""
         return tuple(_leaves(self.tree))
 
     def event_types(self) -> frozenset[str]:
-        """Give the types of events that may change the answer; "*" is any type."""
+        """Give the types of event that may change the result; "*" is any type."""
         types: set[str] = set()
         for leaf in self.leaves():
             if isinstance(leaf, Happened):

@@ -1,4 +1,4 @@
-"""Values as a reader of the language writes them: texts quoted, numbers and dates in the language's own way."""
+"""Values as a reader of the language expects them: quoted texts, numbers and dates in that language's format."""
 
 import json
 import re
@@ -23,7 +23,7 @@ def phrase(language: Language, key: str, **places: str) -> str:
 
 
 def quoted(text: str) -> str:
-    """Write text between quotes on one line, cut where it is long."""
+    """Put text in quotes on one line, cut if it is long."""
     return json.dumps(_cut(text), ensure_ascii=False)
 
 
@@ -32,7 +32,7 @@ def _cut(text: str) -> str:
 
 
 def name(words: str | tuple[str, ...]) -> str:
-    """Write an attribute's name, in quotes where it would not be read as one."""
+    """Write an attribute's name, in quotes if it would not be recognised as a name."""
     plain = words if isinstance(words, str) else ".".join(words)
     return plain if re.fullmatch(r"\w+(?:[.-]\w+)*", plain) and len(plain) <= _LONGEST else quoted(plain)
 
@@ -54,7 +54,7 @@ def value(one: Any, language: Language) -> str:
 
 
 def listed(written: Iterable[str], language: Language, last: str = "or") -> str:
-    """Join with commas and a last word, and say how many more there are."""
+    """Join with commas and a final "and" or "or", and say how many more there are."""
     words = list(written)
     if len(words) > _MOST:
         words = [*words[:_MOST], phrase(language, "more", count=number(len(words) - _MOST, language))]
@@ -75,7 +75,7 @@ def last_days(count: float, language: Language) -> str:
 
 
 def date(at: datetime, language: Language) -> str:
-    """Write an instant in its own zone; midnight UTC is what a day alone means, and is written so."""
+    """Write an instant in its own zone; midnight UTC stands for a whole day and is written as a day."""
     if language is Language.VI:
         day = f"ngày {at.day:02}/{at.month:02}/{at.year}"
     else:

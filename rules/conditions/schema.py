@@ -1,7 +1,7 @@
 """The JSON Schema (draft 2020-12) of a rule, published as docs/segment-rule.schema.json.
 
-It accepts what `parse` accepts, but for what a schema cannot say: how many parts a rule may have, how
-deep they may lie, that a range has its smaller number first, and that two names are one name once composed.
+It accepts what `parse` accepts, except for what a schema cannot express: how many parts a rule may have, how deep they
+may be nested, that a range has its smaller number first, and that two names are the same name once composed.
 """
 
 from collections.abc import Iterable, Mapping
@@ -86,7 +86,7 @@ _WANTED_OF_TEXT: Mapping[Test, _Schema] = {
 _TEXT_COLUMNS = [column.value for column in Column if column is not Column.CREATED_AT]
 _CHANNEL: _Schema = {"enum": [channel.value for channel in Channel]}
 _OUTCOME: _Schema = {"enum": [outcome.value for outcome in OutcomeType]}
-# No NUL and no half of a surrogate pair: jsonb holds neither.
+# Neither NUL nor an unpaired surrogate: jsonb cannot hold them.
 _STORED: _Schema = {"type": "string", "pattern": "^[^\\u0000\\ud800-\\udfff]*$", "maxLength": values.MOST_LETTERS}
 
 _VALUES: _Schema = {
@@ -103,7 +103,7 @@ _VALUES: _Schema = {
     "date": {
         "description": "ISO 8601: a day, or a day and a time; UTC where no zone is given.",
         "type": "string",
-        # No `$`: to some it also matches before a last line feed.
+        # Without `$`, which in some dialects also matches before a final line feed.
         "pattern": f"^(?:{PATTERN})(?![\\s\\S])",
     },
     "instant": {

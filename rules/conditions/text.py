@@ -37,7 +37,7 @@ def text(node: Node, language: Language) -> str:
 
 
 def where_covered(channel: Channel | None, language: Language) -> str:
-    """Say which channel a consent covers."""
+    """Say which channels a consent covers."""
     if channel is None:
         return phrase(language, "by every channel")
     return phrase(language, "by channel", channel=phrase(language, channel))

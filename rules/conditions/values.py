@@ -1,7 +1,7 @@
-"""The values in a rule's JSON, read one by one: each gives the value, or refuses it with its place and a reason.
+"""Reads the values in a rule's JSON: each reader gives the value, or refuses it with its place and a reason.
 
-Texts are composed (NFC), as every stored text is. What is too large is refused, so that a rule stays a question that
-one statement can carry.
+Texts are composed (NFC), like every stored text. Anything too large is refused, so that a rule stays a question that
+one SQL statement can carry.
 """
 
 import unicodedata
@@ -20,10 +20,10 @@ MOST_VALUES = 1_000
 MOST_PAIRS = 100
 MOST_STEPS = 20
 MOST_TIMES = 1_000_000
-# A hundred years, so that no instant leaves what Python and PostgreSQL can both count.
+# A hundred years, so that no instant leaves the range of both Python and PostgreSQL.
 MOST_DAYS = 36_525
 MOST_ANNIVERSARY_DAYS = 366
-# Below the largest double: every parser of JSON gives the same number.
+# Below the largest double, so that every JSON parser gives the same number.
 LARGEST = 1e308
 
 T = TypeVar("T")
@@ -31,13 +31,13 @@ E = TypeVar("E", bound=StrEnum)
 
 
 def wrong(place: str, kind: str, **more: Value) -> InvalidInput:
-    """Refuse what stands at a place of the rule; `kind` is one of rules/faults/."""
+    """Refuse the value at a place of the rule; `kind` is one of rules/faults/."""
     fault = in_rule(place, kind, **more)
     return InvalidInput(fault.say().en, remedy="See docs/segments.md.", fault=fault)
 
 
 def text(value: Any, place: str, *, most: int = MOST_LETTERS, composed: bool = True) -> str:
-    """Read text of at least one letter."""
+    """Read a text that is not empty."""
     if not isinstance(value, str) or not value:
         raise wrong(place, "no_text")
     return _stored(value, place, most=most, composed=composed)
@@ -46,7 +46,7 @@ def text(value: Any, place: str, *, most: int = MOST_LETTERS, composed: bool = T
 def _stored(value: str, place: str, *, most: int = MOST_LETTERS, composed: bool = True) -> str:
     if len(value) > most:
         raise wrong(place, "too_long", most=most)
-    # jsonb can hold neither a NUL nor half of a surrogate pair.
+    # jsonb can hold neither NUL nor an unpaired surrogate.
     if any(letter == "\x00" or "\ud800" <= letter <= "\udfff" for letter in value):
         raise wrong(place, "not_stored")
     return unicodedata.normalize("NFC", value) if composed else value
@@ -62,7 +62,7 @@ def number(value: Any, place: str) -> int | float:
 
 
 def whole(value: Any, place: str, most: int, least: int = 0) -> int:
-    """Read a whole number from `least` to `most`; JSON knows 2 and 2.0 as one number."""
+    """Read a whole number from `least` to `most`; in JSON 2 and 2.0 are the same number."""
     read = number(value, place)
     if not least <= read <= most or read != int(read):
         raise wrong(place, "no_whole_number", least=least, most=most)
@@ -104,21 +104,21 @@ def many(value: Any, place: str, read: Callable[[Any, str], T], most: int = MOST
 
 
 def one_or_many(value: Any, place: str, read: Callable[[Any, str], T], most: int = MOST_VALUES) -> tuple[T, ...]:
-    """Read one value or a list of them, each once."""
+    """Read one value or a list of distinct values."""
     if isinstance(value, list):
         return tuple(dict.fromkeys(many(value, place, read, most)))
     return (read(value, place),)
 
 
 def word(value: Any, place: str, words: type[E]) -> E:
-    """Read one of our words."""
+    """Read a word of our vocabulary."""
     if not isinstance(value, str) or value not in {*words}:
         raise wrong(place, "no_word", known=", ".join(words))
     return words(value)
 
 
 def keys(node: Mapping[str, Any], place: str, *known: str) -> None:
-    """Refuse a key that is not among the known ones."""
+    """Refuse keys that are not known."""
     for key in node:
         if key not in known:
             named = ascii(key[:40]) if isinstance(key, str) else "which is no text"
@@ -136,7 +136,7 @@ def pairs(value: Any, place: str) -> Pairs:
 
 
 def bound(value: Any, place: str) -> datetime | Ago:
-    """Read an instant, or {"days_ago": n}, which lies in the future where n is negative."""
+    """Read an instant, or {"days_ago": n}, which is in the future if n is negative."""
     if isinstance(value, Mapping):
         if set(value) != {"days_ago"}:
             raise wrong(place, "no_bound")

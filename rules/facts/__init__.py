@@ -1,6 +1,6 @@
 """What is known about one person and one campaign at the instant of deciding: everything `decide` may look at.
 
-All of it converts to a JSON document and back without loss, so that a stored decision can be replayed.
+Everything converts to a JSON document and back without loss, so that a stored decision can be replayed.
 """
 
 from rules.consent import Consent

@@ -1,4 +1,4 @@
-"""One person as `decide` sees them, and the document that a stored decision keeps of it."""
+"""One person as `decide` sees them, and the document of it that a stored decision keeps."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
@@ -8,7 +8,22 @@ from typing import Any, Self
 from rules.conditions.person import Person
 from rules.consent import Consent
 from rules.facts import people
-from rules.facts.parts import Address, Budget, Contact, Failed, Lack, Neighbourhood, Reached, Rival, Suppression, Tie
+from rules.facts.parts import (
+    Address,
+    Budget,
+    Contact,
+    Failed,
+    Lack,
+    Neighbourhood,
+    Reached,
+    Rival,
+    Suppression,
+    Tie,
+    read_channel,
+    read_consents,
+    read_instant,
+    write_consents,
+)
 from rules.words import Channel
 
 _KINDS = tuple(one.name for one in fields(Neighbourhood))
@@ -16,10 +31,10 @@ _KINDS = tuple(one.name for one in fields(Neighbourhood))
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """One person. `zone` is an IANA name; `outcomes` counts what came back from earlier messages, by type.
+    """One person. `zone` is an IANA name; `outcomes` counts the outcomes of earlier messages, by type.
 
-    `heard` tells when the person last wrote to us or acted on each channel. `person` is what the policy's conditions
-    look at: where it is None and the policy has some, nothing may be sent.
+    `heard` says when the person last wrote to us or did something on each channel. `person` is what the policy's
+    conditions look at: if it is None and the policy has conditions, nothing may be sent.
     """
 
     profile_id: int
@@ -43,7 +58,7 @@ class Facts:
     person: Person | None = None
 
     def to_document(self) -> dict[str, Any]:
-        """Give a JSON document; what is empty or usual is left out."""
+        """Give a JSON document; fields that are empty or have their usual value are left out."""
         document: dict[str, Any] = {"profile_id": self.profile_id, "ext_id": self.ext_id, "zone": self.zone}
         if self.locale != "vi":
             document["locale"] = self.locale
@@ -74,10 +89,7 @@ class Facts:
             "locale": document.get("locale", "vi"),
             "active": document.get("active", True),
             "attributes": document.get("attributes", {}),
-            "consents": tuple(
-                Consent(_channel(channel), purpose, granted, datetime.fromisoformat(at))
-                for channel, purpose, granted, at in document.get("consents", ())
-            ),
+            "consents": read_consents(document.get("consents", ())),
         }
         person, around, budget = (document.get(name) for name in ("person", "neighbourhood", "budget"))
         return cls(
@@ -94,7 +106,7 @@ class Facts:
 def _lists(facts: Facts) -> dict[str, list[Any]]:
     written: dict[str, list[Any]] = {
         "addresses": [[a.channel, a.value, a.address_id, a.valid, a.reason] for a in facts.addresses],
-        "consents": [[c.channel, c.purpose, c.granted, c.at.isoformat()] for c in facts.consents],
+        "consents": write_consents(facts.consents),
         "suppressions": [[s.channel, s.address, s.reason] for s in facts.suppressions],
         "contacts": [_contact(contact) for contact in facts.contacts],
         "reached": [[r.channel, r.address, r.profile, r.is_person] for r in facts.reached],
@@ -112,7 +124,7 @@ def _parts(document: Mapping[str, Any]) -> dict[str, Any]:
 
     return {
         "addresses": tuple(Address(Channel(channel), *rest) for channel, *rest in read("addresses")),
-        "suppressions": tuple(Suppression(_channel(channel), *rest) for channel, *rest in read("suppressions")),
+        "suppressions": tuple(Suppression(read_channel(channel), *rest) for channel, *rest in read("suppressions")),
         "contacts": tuple(
             Contact(Channel(channel), campaign_id, datetime.fromisoformat(at), *purpose)
             for channel, campaign_id, at, *purpose in read("contacts")
@@ -139,7 +151,7 @@ def _budget(budget: Budget) -> list[Any]:
 
 def _read_budget(document: Sequence[Any]) -> Budget:
     messages, messages_used, amount, amount_used, until = document
-    return Budget(messages, messages_used, amount, amount_used, _instant(until))
+    return Budget(messages, messages_used, amount, amount_used, read_instant(until))
 
 
 def _around(around: Neighbourhood) -> dict[str, Any]:
@@ -153,7 +165,7 @@ def _tie(tie: Tie) -> list[Any]:
 def _neighbourhood(document: Mapping[str, Any]) -> Neighbourhood:
     return Neighbourhood(
         **{
-            kind: tuple(Tie(key, name, weight, _instant(at)) for key, name, weight, at in ties)
+            kind: tuple(Tie(key, name, weight, read_instant(at)) for key, name, weight, at in ties)
             for kind, ties in document.items()
         }
     )
@@ -162,11 +174,3 @@ def _neighbourhood(document: Mapping[str, Any]) -> Neighbourhood:
 def _shared(facts: Facts) -> Mapping[str, Any]:
     names = ("profile_id", "ext_id", "zone", "locale", "active", "attributes", "consents")
     return {name: getattr(facts, name) for name in names}
-
-
-def _channel(value: str | None) -> Channel | None:
-    return None if value is None else Channel(value)
-
-
-def _instant(value: str | None) -> datetime | None:
-    return None if value is None else datetime.fromisoformat(value)

@@ -1,21 +1,22 @@
-"""What a campaign offers: its window and purpose, and the candidates, each a template on its channel or nothing."""
+"""What a campaign offers: window, purpose and candidates, each a template on its channel, or doing nothing."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Self, TypeAlias
 
+from rules.facts.parts import read_channel, read_instant
 from rules.words import Action, Channel
 
-# Channel, id, name, version, and where known what it is about.
+# Channel, id, name, version and, if known, topics.
 Template: TypeAlias = tuple[Channel, int, str, int] | tuple[Channel, int, str, int, tuple[str, ...]]
 
 
 @dataclass(frozen=True, slots=True)
 class Campaign:
-    """`starts_at` and `ends_at` bound its window, either may be open; `control_share` is 0 to 1.
+    """A campaign. `starts_at` and `ends_at` bound its window (None: open); `control_share` is from 0 to 1.
 
-    `key` is the tenant's own name for it, by which policies speak of it; empty where it is not known.
+    `key` is the tenant's own name for it, which policies use; empty if it is not known.
     """
 
     campaign_id: int
@@ -28,7 +29,7 @@ class Campaign:
     key: str = ""
 
     def to_document(self) -> dict[str, Any]:
-        """Give a JSON document; a key that is not known is left out."""
+        """Give a JSON document; an unknown key is left out."""
         document: dict[str, Any] = {
             "campaign_id": self.campaign_id,
             "name": self.name,
@@ -48,17 +49,17 @@ class Campaign:
         return cls(
             **{
                 **document,
-                "starts_at": _instant(document["starts_at"]),
-                "ends_at": _instant(document["ends_at"]),
+                "starts_at": read_instant(document["starts_at"]),
+                "ends_at": read_instant(document["ends_at"]),
             }
         )
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """One thing that could be done: a template on its channel, or nothing. `index` is its place in the list.
+    """One possible action: to send a template on its channel, or to do nothing. `index` is its place in the list.
 
-    `topics` are what the template is about, in the words of the graph's topics and products.
+    `topics` say what the template is about, in the words of the graph's topics and products.
     """
 
     index: int
@@ -70,7 +71,7 @@ class Candidate:
     topics: tuple[str, ...] = ()
 
     def to_document(self) -> list[Any]:
-        """Give a JSON list; topics stand last, and only where there are some."""
+        """Give a JSON list; topics come last, and only if there are any."""
         document = [self.index, self.action, self.channel, self.template_id, self.template_name, self.template_version]
         return [*document, list(self.topics)] if self.topics else document
 
@@ -78,16 +79,12 @@ class Candidate:
     def from_document(cls, document: Sequence[Any]) -> Self:
         """Read what `to_document` wrote; raises TypeError or ValueError on anything else."""
         index, action, channel, template_id, name, version, *rest = document
-        known = None if channel is None else Channel(channel)
+        known = read_channel(channel)
         topics = tuple(rest[0]) if rest else ()
         return cls(index, Action(action), known, template_id, name, version, topics)
 
 
 def candidates(templates: Sequence[Template]) -> tuple[Candidate, ...]:
-    """Number the approved templates; doing nothing is always there, last."""
+    """Number the approved templates; doing nothing is always a candidate, the last one."""
     sends = (Candidate(index, Action.SEND, *template) for index, template in enumerate(templates))
     return (*sends, Candidate(len(templates), Action.DO_NOTHING))
-
-
-def _instant(value: str | None) -> datetime | None:
-    return None if value is None else datetime.fromisoformat(value)

@@ -1,14 +1,17 @@
-"""The parts that facts are made of, each as it stands in a document: a list of its fields, instants in ISO 8601."""
+"""The parts that facts consist of. In a document each is a list of its fields, with instants in ISO 8601."""
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
+from rules.consent import Consent
 from rules.words import Channel
 
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where a person can be reached; an address that is not valid keeps the reason."""
+    """Where a person can be reached; an invalid address keeps the reason."""
 
     channel: Channel
     value: str
@@ -19,7 +22,7 @@ class Address:
 
 @dataclass(frozen=True, slots=True)
 class Suppression:
-    """Whom never to contact; None means every channel, or every address."""
+    """Somebody who must never be contacted; None means every channel, or every address."""
 
     channel: Channel | None
     address: str | None
@@ -28,7 +31,7 @@ class Suppression:
 
 @dataclass(frozen=True, slots=True)
 class Contact:
-    """A message already sent, or on its way; `purpose` is its campaign's, None where that is not known."""
+    """A message that was sent or is on its way; `purpose` is that of its campaign, None if unknown."""
 
     channel: Channel
     campaign_id: int
@@ -38,9 +41,9 @@ class Contact:
 
 @dataclass(frozen=True, slots=True)
 class Reached:
-    """An address of this person at which the same campaign reaches `profile` (an ext_id) already.
+    """An address of this person at which the same campaign already reaches `profile` (an ext_id).
 
-    `is_person`: the two are one person; otherwise they only share what stands at that address.
+    `is_person`: both profiles are one person; otherwise they are two people who share the address.
     """
 
     channel: Channel
@@ -51,7 +54,7 @@ class Reached:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """A message of the same campaign run that failed for good on a channel, and the class of the failure."""
+    """A message of the same campaign run that failed for good on a channel, and the class of that failure."""
 
     channel: Channel
     why: str
@@ -59,7 +62,7 @@ class Failed:
 
 @dataclass(frozen=True, slots=True)
 class Lack:
-    """What a template cannot be written without and nobody fills for the person: names such as profile.tier."""
+    """Values that a template needs and that are missing for the person, by names such as profile.tier."""
 
     template_id: int
     names: tuple[str, ...]
@@ -67,7 +70,7 @@ class Lack:
 
 @dataclass(frozen=True, slots=True)
 class Rival:
-    """A campaign of higher priority that has yet to decide for the person, due at `due_at`."""
+    """A campaign of higher priority that has yet to decide for this person, due at `due_at`."""
 
     campaign_id: int
     name: str
@@ -77,9 +80,9 @@ class Rival:
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """What the campaign may use up and has used up, in messages and in the tenant's money; None: no limit.
+    """What the campaign may spend and has spent, in messages and in the tenant's money; None: no limit.
 
-    `until` is when a day's budget begins anew; None where it is the whole campaign's.
+    `until` is when a daily budget starts again; None for the budget of the whole campaign.
     """
 
     messages: int | None = None
@@ -91,7 +94,7 @@ class Budget:
 
 @dataclass(frozen=True, slots=True)
 class Tie:
-    """An edge of the person in the graph: what it leads to, how strong it is and when it was last seen."""
+    """An edge of the person in the graph: what it leads to, how strong it is, and when it was last seen."""
 
     key: str
     name: str
@@ -101,9 +104,9 @@ class Tie:
 
 @dataclass(frozen=True, slots=True)
 class Neighbourhood:
-    """What stands around the person in the graph, the strongest of each kind first, a few of each.
+    """What surrounds the person in the graph: a few of each kind, the strongest first.
 
-    `reactions` are the last answers to earlier messages: (outcome, channel, template) as a tie's key and name.
+    `reactions` are the latest reactions to earlier messages, with (outcome, channel, template) in key and name.
     """
 
     interests: tuple[Tie, ...] = ()
@@ -111,3 +114,22 @@ class Neighbourhood:
     engaged: tuple[Tie, ...] = ()
     knows: tuple[Tie, ...] = ()
     reactions: tuple[Tie, ...] = ()
+
+
+def read_instant(written: str | None) -> datetime | None:
+    return None if written is None else datetime.fromisoformat(written)
+
+
+def read_channel(written: str | None) -> Channel | None:
+    return None if written is None else Channel(written)
+
+
+def write_consents(consents: Iterable[Consent]) -> list[list[Any]]:
+    return [[consent.channel, consent.purpose, consent.granted, consent.at.isoformat()] for consent in consents]
+
+
+def read_consents(written: Sequence[Sequence[Any]]) -> tuple[Consent, ...]:
+    return tuple(
+        Consent(read_channel(channel), purpose, granted, datetime.fromisoformat(at))
+        for channel, purpose, granted, at in written
+    )

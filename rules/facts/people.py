@@ -1,7 +1,7 @@
-"""What the conditions of a policy look at, as a document: a person, without what the facts around them say already.
+"""A person, as the conditions of a policy see them, as a document without what the surrounding facts already say.
 
-Numbers keep their kind: a Decimal stands as its text, and its place is listed. An answer of the database (graph
-pattern, likeness) stands beside its condition, so that it is found again whatever policy asks.
+Numbers keep their type: a Decimal is written as text and its position is listed. An answer from the database (graph
+pattern, likeness) is stored with its condition, so that any policy that asks the same finds it again.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 from rules.conditions import parse
 from rules.conditions.nodes import Leaf, Like, Pattern
 from rules.conditions.person import Occurrence, Person, Result
-from rules.consent import Consent
+from rules.facts.parts import read_channel, read_consents, write_consents
 from rules.words import Channel, OutcomeType
 
 Shared: TypeAlias = Mapping[str, Any]
@@ -22,7 +22,7 @@ _TEXTS = ("source", "name", "locale", "zone", "active")
 
 
 def write(person: Person, shared: Shared) -> dict[str, Any]:
-    """Give a JSON document; fields that are exactly those of `shared`, by name, are left out."""
+    """Give a JSON document; fields that are identical to those of the same name in `shared` are left out."""
     document: dict[str, Any] = {"created_at": person.created_at.isoformat()}
     for name in ("profile_id", "ext_id", *_TEXTS):
         if name not in shared or getattr(person, name) != shared[name]:
@@ -30,7 +30,7 @@ def write(person: Person, shared: Shared) -> dict[str, Any]:
     if repr(person.attributes) != repr(shared.get("attributes")):
         document["attributes"] = exact(person.attributes)
     if person.consents != shared.get("consents"):
-        document["consents"] = [[c.channel, c.purpose, c.granted, c.at.isoformat()] for c in person.consents]
+        document["consents"] = write_consents(person.consents)
     if person.reachable:
         document["reachable"] = sorted(person.reachable)
     if person.events:
@@ -45,20 +45,20 @@ def write(person: Person, shared: Shared) -> dict[str, Any]:
 
 
 def read(document: Mapping[str, Any], shared: Shared) -> Person:
-    """Read what `write` wrote beside the same `shared`; raises KeyError, TypeError or ValueError on anything else."""
+    """Read what `write` wrote with the same `shared`; raises KeyError, TypeError or ValueError on anything else."""
     texts = {name: document[name] if name in document else shared[name] for name in ("profile_id", "ext_id", *_TEXTS)}
     return Person(
         **texts,
         created_at=datetime.fromisoformat(document["created_at"]),
         attributes=inexact(document["attributes"]) if "attributes" in document else shared["attributes"],
-        consents=_consents(document["consents"]) if "consents" in document else shared["consents"],
+        consents=read_consents(document["consents"]) if "consents" in document else shared["consents"],
         reachable=frozenset(Channel(one) for one in document.get("reachable", ())),
         events=tuple(
             Occurrence(kind, datetime.fromisoformat(at), inexact(attributes))
             for kind, at, attributes in document.get("events", ())
         ),
         results=tuple(
-            Result(OutcomeType(kind), datetime.fromisoformat(at), campaign, _channel(channel))
+            Result(OutcomeType(kind), datetime.fromisoformat(at), campaign, read_channel(channel))
             for kind, at, campaign, channel in document.get("results", ())
         ),
         segments=frozenset(document.get("segments", ())),
@@ -67,12 +67,12 @@ def read(document: Mapping[str, Any], shared: Shared) -> Person:
 
 
 def exact(value: Any) -> list[Any]:
-    """Write a JSON value that may hold Decimals: itself with their texts, then the place of each."""
+    """Write a JSON value that may contain Decimals: the value with them as text, then the position of each."""
     return [_plain(value), *(list(place) for place in _decimals(value, ()))]
 
 
 def inexact(written: Sequence[Any]) -> Any:
-    """Read what `exact` wrote, which stays as it is."""
+    """Read what `exact` wrote, without changing it."""
     value, *places = written
     return _restored(value, {tuple(place) for place in places}, ()) if places else value
 
@@ -107,7 +107,7 @@ def _decimals(value: Any, place: Path) -> Iterator[Path]:
 
 
 def _condition(leaf: Leaf) -> dict[str, Any]:
-    """Write a condition that only the database can answer as a rule says it."""
+    """Write, in the rule language, a condition that only the database can answer."""
     if isinstance(leaf, Pattern):
         graph = {"cypher": leaf.cypher} if leaf.name is None else leaf.name
         return {"graph": graph, "with": dict(leaf.values)}
@@ -124,14 +124,3 @@ def _condition(leaf: Leaf) -> dict[str, Any]:
 def _leaf(condition: Mapping[str, Any]) -> Leaf:
     (leaf,) = parse(condition).leaves()
     return leaf
-
-
-def _consents(written: Sequence[Sequence[Any]]) -> tuple[Consent, ...]:
-    return tuple(
-        Consent(_channel(channel), purpose, granted, datetime.fromisoformat(at))
-        for channel, purpose, granted, at in written
-    )
-
-
-def _channel(value: str | None) -> Channel | None:
-    return None if value is None else Channel(value)

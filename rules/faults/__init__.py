@@ -1,6 +1,7 @@
-"""What is wrong with something that was sent or stored, said in any language: a kind, a place, values.
+"""What is wrong with something sent or stored, in any language: a kind, a place and values.
 
-Each kind has one sentence a language. Whoever refuses names the kind: nobody has to read a sentence to know it.
+Every kind has one sentence per language. Whoever refuses something names the kind, so nobody has to parse a sentence to
+recognise it.
 """
 
 from rules.faults.fault import SENTENCES, Fault, Value, in_policy, in_rule

@@ -1,4 +1,4 @@
-"""Why a channel is paused or its provider left alone, and what a person should know of its token."""
+"""Why a channel is paused or its provider left alone, and what a person should know about its token."""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,4 @@
-"""What stands against a query of Cypher: a word that the grammar has not, a parameter, what the server refuses."""
+"""What is wrong with a Cypher query: a word outside the grammar, a parameter, something the server refuses."""
 
 from collections.abc import Mapping
 

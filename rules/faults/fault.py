@@ -1,4 +1,4 @@
-"""A fault: its kind, its place and its values; kinds have their sentences in the modules beside."""
+"""A fault: its kind, its place and its values. The sentences of the kinds are in the modules next to this one."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -24,25 +24,25 @@ Value: TypeAlias = Union[str, int, float, "Fault"]
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """`kind` is a key of SENTENCES. `where`: which part of what was sent, as in `rule.all[2].is`; "": the whole."""
+    """`kind` is a key of SENTENCES. `where` is the part of the input, such as `rule.all[2].is`; "" is all of it."""
 
     kind: str
     where: str = ""
     values: Mapping[str, Value] = field(default_factory=dict)
 
     def say(self) -> Said:
-        """Give the sentence in each language; numbers are written as that language writes them."""
+        """Give the sentence in each language, with numbers in that language's format."""
         said = SENTENCES[self.kind]
         return Said(*(text.format(**_written(self.values, place)) for place, text in enumerate(said)))
 
     def document(self) -> dict[str, Any]:
-        """Write it so that it can be stored and said later."""
+        """Give a JSON document that can be stored and put into words later."""
         values = {name: one.document() if isinstance(one, Fault) else one for name, one in self.values.items()}
         return {"kind": self.kind, "where": self.where, "values": values}
 
     @classmethod
     def read(cls, document: Mapping[str, Any] | None) -> Self | None:
-        """Read a stored one; None where there is none, or its kind is no longer, or not yet, known here."""
+        """Read a stored fault; None if there is none, or if this version does not know its kind."""
         if document is None or document["kind"] not in SENTENCES:
             return None
         values: dict[str, Any] = {}

@@ -1,4 +1,4 @@
-"""What stands against saving or finding a record: a campaign, a segment, a template, a consent."""
+"""Why a record cannot be saved or found: a campaign, a segment, a template, a consent."""
 
 from collections.abc import Mapping
 

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 
 class Said(NamedTuple):
-    """A sentence in each language; names in braces are the place and the values of a fault."""
+    """A sentence in each language; the names in braces stand for the place and the values of a fault."""
 
     en: str
     vi: str

@@ -1,10 +1,10 @@
-"""What stands against a template or one person's message: its parts, its Liquid, its buttons, its channel's limits."""
+"""What is wrong with a template or one person's message: its parts, its Liquid, its buttons, its channel's limits."""
 
 from collections.abc import Mapping
 
 from rules.faults.said import Said
 
-# Names that stand inside a sentence.
+# Nouns that are inserted into a sentence.
 _NAMES: Mapping[str, Said] = {
     "part.subject": Said("subject", "tiêu đề"),
     "part.text": Said("text", "phần văn bản"),
@@ -157,7 +157,7 @@ _LIQUID: Mapping[str, Said] = {
     "template.mjml_and_html": Said(
         "The template {name} has both MJML and HTML.", "Mẫu tin {name} có cả MJML lẫn HTML. Hãy để lại một."
     ),
-    # What a filter that is Liquid's own says of a value, in its words.
+    # What Liquid's own filters say about a value, in Liquid's words.
     "filter.said": Said("{said}", "bộ lọc không nhận giá trị này (nguyên văn: {said})"),
     "filter.no_amount": Said("an amount is needed, not nothing", "cần một số, không được để trống"),
     "filter.not_an_amount": Said("an amount is needed, such as 199000", "cần một số, ví dụ 199000"),

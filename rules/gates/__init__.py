@@ -1,8 +1,8 @@
-"""The gates: each looks at one thing and gives a Reason against contacting a person, or None.
+"""The gates: each checks one thing and gives a Reason against contacting a person, or None.
 
-All of them are asked, so that a decision shows everything that stood against a candidate, not only the first. Some look
-at the person alone and are asked once; the others look at the channel, or at the template where the policy names one.
-Reasons are told in the order of the funnel (rules.words.Gate): what cannot change first, what passes by itself last.
+All of them are asked, so that a decision shows everything against a candidate and not only the first reason. Some look
+at the person alone and are asked once; the others look at the channel, or at the template if the policy names one.
+Reasons are listed in the order of the funnel (rules.words.Gate): what cannot change first, what passes by itself last.
 """
 
 from collections.abc import Callable, Sequence
@@ -51,18 +51,18 @@ _FUNNEL = {gate: place for place, gate in enumerate(Gate)}
 
 
 def asked(case: Case) -> Case:
-    """Find out once what the answer of more than one candidate rests on."""
+    """Work out once what several candidates depend on."""
     unmet_here, full_here = unmet_at_all(case), full_everywhere(case)
     return replace(case, unmet=unmet_here, full=full_here) if unmet_here or full_here else case
 
 
 def against_person(case: Case) -> tuple[Reason, ...]:
-    """Give what stands against writing to the person at all."""
+    """Give the reasons against writing to the person at all."""
     return tuple(reason for gate in OF_PERSON if (reason := gate(case)) is not None)
 
 
 def gates_of(case: Case) -> tuple[OfCandidate, ...]:
-    """Give the gates that have something to look at; the others refuse nobody, on whatever channel."""
+    """Give the gates that have something to check; the others would refuse nobody on any channel."""
     facts, policy = case.facts, case.policy
     idle: dict[OfCandidate, bool] = {
         suppression: not facts.suppressions,
@@ -83,7 +83,7 @@ def against_candidate(
     of_person: tuple[Reason, ...],
     gates: Sequence[OfCandidate] = OF_CANDIDATE,
 ) -> tuple[Reason, ...]:
-    """Give everything that stands against a candidate, in the order of the funnel; `of_person` is known already."""
+    """Give every reason against a candidate, in the order of the funnel; `of_person` was found before."""
     found = []
     for gate in gates:
         reason = gate(case, candidate)

@@ -9,12 +9,12 @@ from rules.verdicts import Reason
 from rules.words import Gate
 
 _EVERY_CAMPAIGN = "*"
-# Sums of money in floats: a thousandth of a dong is nobody's.
+# Amounts of money are floats: a difference below a millionth is rounding.
 _NEGLIGIBLE = 1e-6
 
 
 def campaign_window(case: Case) -> Reason | None:
-    """Before the window one waits, after it nothing goes out."""
+    """Before the window a message waits; after it none goes out."""
     start, end = case.campaign.starts_at, case.campaign.ends_at
     if end is not None and case.now >= end:
         return Reason(Gate.CAMPAIGN_WINDOW, f"The campaign ended at {end.isoformat()}.", {"ended_at": end.isoformat()})
@@ -25,7 +25,7 @@ def campaign_window(case: Case) -> Reason | None:
 
 
 def control_group(case: Case) -> Reason | None:
-    """Held back to measure: from every campaign, or from this one."""
+    """Held back in order to measure: from every campaign, or from this one."""
     key = case.facts.ext_id
     if in_control(key, _EVERY_CAMPAIGN, case.policy.control_share):
         return Reason(
@@ -43,7 +43,7 @@ def control_group(case: Case) -> Reason | None:
 
 
 def budget(case: Case, candidate: Candidate) -> Reason | None:
-    """What a message costs has to fit into what is left; a day's budget begins anew the next day."""
+    """The cost of a message has to fit into what is left; a daily budget starts again the next day."""
     known = case.facts.budget
     if known is None or (known.until is not None and case.now >= known.until):
         return None
@@ -68,7 +68,7 @@ def budget(case: Case, candidate: Candidate) -> Reason | None:
 
 
 def _anew(known: Budget, cost: float) -> datetime | None:
-    """Give when there is money again; None where one message costs more than there ever is."""
+    """Give when there is money again; None if one message costs more than the whole budget."""
     return None if known.amount is None or cost > known.amount + _NEGLIGIBLE else known.until
 
 

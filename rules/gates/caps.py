@@ -1,4 +1,4 @@
-"""How often? Frequency caps, rolling and of the calendar, and who goes first where only one message has room."""
+"""How often? Frequency caps, rolling or by calendar period, and which campaign goes first if only one message fits."""
 
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from functools import lru_cache
@@ -14,7 +14,7 @@ _DECEMBER = 12
 
 
 def full_everywhere(case: Case) -> tuple[Full, ...]:
-    """Ask the caps that count alike whatever the channel, once for the person."""
+    """Ask the caps that count the same on every channel, once per person."""
     return tuple(
         Full(cap, reason)
         for cap in case.policy.caps
@@ -23,7 +23,7 @@ def full_everywhere(case: Case) -> tuple[Full, ...]:
 
 
 def frequency_cap(case: Case, candidate: Candidate) -> Reason | None:
-    """Each cap counts what went out; of those that are full, the one that lasts longest is told."""
+    """Each cap counts the messages that went out; among full caps the one that lasts longest is reported."""
     reasons = [one.reason for one in case.full if _covers(one.cap, case, candidate)]
     for cap in case.policy.caps:
         if cap.scope is CapScope.CHANNEL and _covers(cap, case, candidate):
@@ -34,15 +34,17 @@ def frequency_cap(case: Case, candidate: Candidate) -> Reason | None:
 
 
 def priority(case: Case, candidate: Candidate) -> Reason | None:
-    """A campaign of higher priority that is due goes first where the caps leave no room for both.
+    """A campaign of higher priority that is due goes first if the caps leave no room for both.
 
-    It is waited for from `yields` before it is due until `yields` after: one that is stuck holds nobody up for long.
+    The wait lasts from `yields` before it is due until `yields` after, so that a stuck campaign does not hold up others
+    for long.
     """
     rivals = _rivals(case) if case.facts.rivals else ()
     if not rivals:
         return None
     for cap in case.policy.caps:
-        # A cap of the campaign's own is not shared. The other's channel is not known yet: in doubt it wants the same.
+        # A cap of the campaign's own is not shared. The rival's channel is not known yet, so assume that it wants the
+        # same.
         if cap.scope is CapScope.CAMPAIGN or not _covers(cap, case, candidate):
             continue
         room = cap.limit - len(_counted(case, candidate.channel, cap))
@@ -76,7 +78,7 @@ def _covers(cap: Cap, case: Case, candidate: Candidate) -> bool:
 
 
 def _full(case: Case, channel: Channel | None, cap: Cap) -> Reason | None:
-    # Who has fewer messages than the cap in all is far below it: nearly everybody.
+    # Almost everybody: with fewer messages in total than the limit, the cap cannot be full.
     if len(case.facts.contacts) < cap.limit:
         return None
     counted = _counted(case, channel, cap)
@@ -92,13 +94,13 @@ def _full(case: Case, channel: Channel | None, cap: Cap) -> Reason | None:
 
 
 def _room_at(case: Case, channel: Channel | None, cap: Cap, counted: list[datetime]) -> datetime | None:
-    """Give when there is room for one more; a limit of 0 never gives room."""
+    """Give when there is room for one more message; a limit of 0 never gives room."""
     if not cap.limit:
         return None
     if cap.per is None:
-        # When enough of the oldest have left the window.
+        # The moment when enough of the oldest have left the window.
         return counted[-cap.limit] + cap.window
-    # What is planned may fill the next period too.
+    # Messages that are already planned may fill the next period too.
     first = _first_day(case.local.date(), cap.per)
     while True:
         first = _next_day(first, cap.per)
@@ -107,7 +109,7 @@ def _room_at(case: Case, channel: Channel | None, cap: Cap, counted: list[dateti
 
 
 def _counted(case: Case, channel: Channel | None, cap: Cap) -> list[datetime]:
-    """Give when what the cap counts went out, or will, the oldest first."""
+    """Give when the messages that the cap counts went out, or will go out, the oldest first."""
     if cap.per is not None:
         return _within(case, channel, cap, cap.per, _first_day(case.local.date(), cap.per))
     since = case.now - cap.window
@@ -122,7 +124,7 @@ def _within(case: Case, channel: Channel | None, cap: Cap, per: Period, first: d
 def _counts(cap: Cap, contact: Contact, case: Case, channel: Channel | None) -> bool:
     if cap.channels is not None and contact.channel not in cap.channels:
         return False
-    # A message of a purpose that is not known counts: in doubt for the person.
+    # A message of unknown purpose counts, in favour of the person.
     if cap.purposes is not None and contact.purpose is not None and contact.purpose not in cap.purposes:
         return False
     if cap.scope is CapScope.CHANNEL:
@@ -146,12 +148,12 @@ def _next_day(first: date, per: Period) -> date:
 
 @lru_cache(maxsize=4096)
 def _bounds(first: date, per: Period, zone: tzinfo | None) -> tuple[datetime, datetime]:
-    """Give the first instant of a period and of the one after it; the same for everybody in the zone."""
+    """Give the first instant of a period and of the next one; the same for everybody in the zone."""
     return _midnight(first, zone), _midnight(_next_day(first, per), zone)
 
 
 def _midnight(day: date, zone: tzinfo | None) -> datetime:
-    """Give the first instant of a day; where clocks jump over midnight, the one they jump to."""
+    """Give the first instant of a day; if the clocks skip midnight, the instant they skip to."""
     return datetime.combine(day, time(), tzinfo=zone).astimezone(UTC)
 
 
@@ -160,7 +162,7 @@ def _lasts_until(reason: Reason) -> datetime:
 
 
 def _whose(cap: Cap) -> str:
-    """Say what is counted: "overall", "channel, of email"."""
+    """Describe what is counted, such as "overall" or "channel, of email"."""
     limits = [*sorted(cap.channels or ()), *sorted(cap.purposes or ())]
     return f"{cap.scope}, of {', '.join(limits)}" if limits else cap.scope
 

@@ -16,7 +16,7 @@ from rules.words import Channel
 
 @dataclass(frozen=True, slots=True)
 class Unmet:
-    """A condition of the policy that does not hold for the person, and what is told of it."""
+    """A condition of the policy that the person does not meet, and the reason that follows."""
 
     requirement: Requirement
     reason: Reason
@@ -24,7 +24,7 @@ class Unmet:
 
 @dataclass(frozen=True, slots=True)
 class Full:
-    """A cap that has no room for the person, on whatever channel."""
+    """A cap that has no room for the person on any channel."""
 
     cap: Cap
     reason: Reason
@@ -32,9 +32,9 @@ class Full:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """One person, one campaign, one policy, one instant (aware); `local` is the same instant where the person is.
+    """One person, one campaign, one policy, one instant (aware); `local` is that instant in the person's zone.
 
-    Made by `Case.of`; `unmet` and `full` are what rules.gates.asked found out of the person once, for all candidates.
+    Made by `Case.of`; `unmet` and `full` are what rules.gates.asked worked out once for all candidates.
     """
 
     facts: Facts
@@ -70,7 +70,7 @@ class Case:
 
 @lru_cache(maxsize=1024)
 def zone_of(name: str) -> tzinfo | None:
-    """Give the zone of an IANA name, None where there is none of that name."""
+    """Give the zone of an IANA name; None if there is no such zone."""
     try:
         return ZoneInfo(name)
     except (KeyError, ValueError, OSError):

@@ -1,4 +1,4 @@
-"""At what time? The provider's window, when messages may go out, and the person's night; hours are the person's own."""
+"""At what time? The provider's window, the sending hours and the quiet hours, all in the person's own time."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, time, timedelta
@@ -12,7 +12,7 @@ from rules.words import Action, Channel, Gate
 
 
 def provider_window(case: Case, candidate: Candidate) -> Reason | None:
-    """Some providers carry a message only so long after the person was last heard there; waiting does not help."""
+    """Some providers carry a message only for a while after the person was last heard there; waiting does not help."""
     window = case.policy.windows.get(candidate.channel) if candidate.channel is not None else None
     if window is None:
         return None
@@ -30,7 +30,7 @@ def provider_window(case: Case, candidate: Candidate) -> Reason | None:
 
 
 def sending_hours(case: Case, candidate: Candidate) -> Reason | None:
-    """Every span of sending hours that is about the message has to be open."""
+    """All sending hours that apply to the message have to be open."""
     hours = [
         one
         for one in case.policy.sending_hours
@@ -51,7 +51,7 @@ def sending_hours(case: Case, candidate: Candidate) -> Reason | None:
 
 
 def quiet_hours(case: Case) -> Reason | None:
-    """The person's night is theirs: wait until it ends where they are."""
+    """Quiet hours belong to the person: wait until they end where the person is."""
     quiet = case.policy.quiet_hours
     if quiet is None or not _inside(case.local.time(), quiet.start, quiet.end):
         return None
@@ -65,9 +65,9 @@ def quiet_hours(case: Case) -> Reason | None:
 
 
 def held_until(policy: Policy, *, zone: str, channel: Channel, purpose: str, now: datetime) -> datetime | None:
-    """Give when a message that was decided earlier may leave, by the policy's hours in `zone`; None where it may now.
+    """Give when a message decided earlier may leave, by the policy's hours in `zone`; None if it may leave now.
 
-    Hours that leave no moment of a day are asked again a day later: the policy may be another one by then.
+    If the hours leave no open moment in any day, ask again a day later: the policy may have changed by then.
     """
     case = Case.of(Facts(0, "", zone), Campaign(0, "", purpose), policy, now)
     closed = (quiet_hours(case), sending_hours(case, Candidate(0, Action.SEND, channel)))
@@ -82,24 +82,24 @@ def _inside(moment: time, start: time, end: time) -> bool:
 
 
 def _next(local: datetime, moment: time, edition: int) -> datetime:
-    """Give the next instant after `local` when clocks there show `moment`, in UTC."""
+    """Give the next instant after `local` at which the local clocks show `moment`, in UTC."""
     day = local.date() + timedelta(days=1 if local.time() >= moment else 0)
-    # Within an hour that clocks repeat, `fold` tells that this is the second time: the end is the second one too.
+    # In an hour that the clocks repeat, `fold` says that this is the second time, so the end is the second one too.
     at = datetime.combine(day, moment.replace(fold=local.fold), tzinfo=local.tzinfo).astimezone(UTC)
     now = local.astimezone(UTC)
     soon = now + timedelta(minutes=1)
     if edition == editions.FIRST:
         return max(at, soon)
-    # Where clocks jump over that moment it may be past already: the next minute is soon enough.
+    # If the clocks skip that moment, it may be in the past already: then the next minute will do.
     return at if at > now else soon
 
 
 def _opens_at(case: Case, hours: Sequence[SendingHours]) -> datetime | None:
-    """Give the first instant when all of `hours` are open; None where they and the quiet hours never leave any."""
+    """Give the first instant at which all of `hours` are open; None if they and the quiet hours leave none."""
     if not _ever_open(case, hours):
         return None
     local = case.local
-    # A step leads to the start of a closed span: some day all of them have the same open moment.
+    # Each step moves to the start of a span that is closed now; all of them share an open moment within a few days.
     for _ in range(4 * len(hours)):
         moment = local.time()
         closed = [one for one in hours if not _inside(moment, one.start, one.end)]
@@ -110,7 +110,7 @@ def _opens_at(case: Case, hours: Sequence[SendingHours]) -> datetime | None:
 
 
 def _ever_open(case: Case, hours: Sequence[SendingHours]) -> bool:
-    """Whether one moment of a day lies in all of them: if any does, then one at which a span begins."""
+    """Whether some moment of the day lies in all of them; if one does, so does the start of one of the spans."""
     quiet = case.policy.quiet_hours
     starts = [one.start for one in hours] if quiet is None else [quiet.end, *(one.start for one in hours)]
     return any(

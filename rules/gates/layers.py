@@ -1,7 +1,8 @@
-"""Eligibility, applicability, suitability: the policy's own conditions, each asked once of a person.
+"""Eligibility, applicability, suitability: the policy's own conditions, each evaluated once per person.
 
-One refusal for each condition that does not hold. Eligibility is whether the person may have it at all, applicability
-whether it means anything to them now, suitability whether it is good for them; to the gates they are the same.
+Every condition that does not hold is one refusal. Eligibility is whether the person may have the message at all,
+applicability whether it means anything to them now, suitability whether it is good for them; the gates treat all three
+alike.
 """
 
 from collections.abc import Iterator
@@ -24,10 +25,10 @@ _LONGEST_SAID = 300
 
 
 def unmet_at_all(case: Case) -> tuple[Unmet, ...]:
-    """Ask the person every condition that concerns the campaign; give what does not hold."""
+    """Evaluate every condition that concerns the campaign; give those that do not hold."""
     if not case.policy.requirements:
         return ()
-    # Without a zone `astimezone` would take this computer's.
+    # Without a zone, `astimezone` would use that of this computer.
     today = case.now.astimezone(zone_of(case.policy.zone) or UTC).date()
     campaign = case.campaign
     return tuple(
@@ -39,7 +40,7 @@ def unmet_at_all(case: Case) -> tuple[Unmet, ...]:
 
 
 def unmet(case: Case, candidate: Candidate) -> list[Reason]:
-    """Give what does not hold for the candidate's channel and template."""
+    """Give those that do not hold and apply to the candidate's channel and template."""
     return [
         one.reason for one in case.unmet if one.requirement.scope.covers(candidate.channel, candidate.template_name)
     ]
@@ -65,7 +66,7 @@ def _refusal(case: Case, requirement: Requirement, today: date) -> Reason | None
 
 
 def _deciding(node: Node, person: Person, now: datetime, today: date) -> Iterator[Leaf]:
-    """Give the conditions that made a part come out as it did: of a group, the parts that came out alike."""
+    """Give the conditions that decided the result of a part: in a group, those of the parts with the same result."""
     if isinstance(node, Not):
         yield from _deciding(node.part, person, now, today)
     elif isinstance(node, All | Any_):

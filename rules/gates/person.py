@@ -17,7 +17,7 @@ def known(case: Case) -> Reason | None:
 
 
 def consent(case: Case, candidate: Candidate) -> Reason | None:
-    """The purpose's legal basis says whether a consent is needed; a withdrawal counts but for a legal obligation."""
+    """The purpose's legal basis says whether consent is needed; a withdrawal counts except for a legal obligation."""
     if case.basis is Basis.LEGAL_OBLIGATION:
         return None
     purpose, channel = case.campaign.purpose, candidate.channel
@@ -35,7 +35,7 @@ def consent(case: Case, candidate: Candidate) -> Reason | None:
 
 
 def suppression(case: Case, candidate: Candidate) -> Reason | None:
-    """Suppressed: the person, the person on this channel, or every address they have there."""
+    """Suppressed are the person, the person on this channel, or every address they have on it."""
     if not case.facts.suppressions:
         return None
     channel = candidate.channel
@@ -69,7 +69,7 @@ def reachable(case: Case, candidate: Candidate) -> Reason | None:
 
 
 def complete(case: Case, candidate: Candidate) -> Reason | None:
-    """Everything is known that the template cannot be written without."""
+    """Every value that the template needs is known."""
     for lack in case.facts.lacks:
         if lack.template_id == candidate.template_id:
             needed = ", ".join(lack.names)
@@ -82,7 +82,7 @@ def complete(case: Case, candidate: Candidate) -> Reason | None:
 
 
 def duplicate(case: Case, candidate: Candidate) -> Reason | None:
-    """Nobody gets a message twice because they are there twice, nor a mailbox because two share it."""
+    """Nobody gets a message twice for having two profiles, and no mailbox gets two because two people share it."""
     for other in case.facts.reached:
         if other.is_person or other.channel == candidate.channel:
             return Reason(

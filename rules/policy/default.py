@@ -1,4 +1,4 @@
-"""The policy of who has none: mild, and lawful in Vietnam."""
+"""The default policy: mild, and lawful in Vietnam."""
 
 from collections.abc import Mapping
 from types import MappingProxyType

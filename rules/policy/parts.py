@@ -1,4 +1,4 @@
-"""The parts of a policy as they were read: what the gates look at."""
+"""The parts of a policy, as read: what the gates look at."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ class CapScope(StrEnum):
 
 
 class Period(StrEnum):
-    """A period of the calendar in the person's zone; a week begins on Monday (ISO 8601)."""
+    """A calendar period in the person's zone; weeks begin on Monday (ISO 8601)."""
 
     DAY = "day"
     WEEK = "week"
@@ -25,10 +25,10 @@ class Period(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Cap:
-    """At most `limit` messages to a person, counted within `scope`: in any `window`, or in each period `per`.
+    """At most `limit` messages to a person, counted within `scope`: in any `window`, or in each calendar period `per`.
 
-    Of a calendar cap `window` is as far back as its longest period can reach. It limits, and counts, only messages on
-    `channels` and for `purposes`, each where not None.
+    For a calendar cap, `window` is how far back its longest period can reach. The cap limits and counts only messages
+    on `channels` and for `purposes`, each if not None.
     """
 
     limit: int
@@ -41,7 +41,7 @@ class Cap:
 
 @dataclass(frozen=True, slots=True)
 class QuietHours:
-    """From `start` to `end` of a person's day; past midnight where the end comes first."""
+    """From `start` to `end` in the person's local time; past midnight if the end comes first."""
 
     start: time
     end: time
@@ -49,7 +49,7 @@ class QuietHours:
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What a part of the policy is about: None is everything. Campaigns and templates are named by their keys."""
+    """What a part of the policy applies to; None is everything. Campaigns and templates are named by their keys."""
 
     channels: frozenset[Channel] | None = None
     templates: frozenset[str] | None = None
@@ -57,13 +57,13 @@ class Scope:
     purposes: frozenset[str] | None = None
 
     def concerns(self, campaign: str, purpose: str) -> bool:
-        """Whether it is about a campaign, by its key, and its purpose."""
+        """Whether it applies to a campaign, by its key, and its purpose."""
         return (self.campaigns is None or campaign in self.campaigns) and (
             self.purposes is None or purpose in self.purposes
         )
 
     def covers(self, channel: Channel | None, template: str | None) -> bool:
-        """Whether it is about a template, by its key, on a channel."""
+        """Whether it applies to a template, by its key, on a channel."""
         return (self.channels is None or channel in self.channels) and (
             self.templates is None or template in self.templates
         )
@@ -71,7 +71,7 @@ class Scope:
 
 @dataclass(frozen=True, slots=True)
 class Requirement:
-    """What has to hold for a person, `asked` in English; `layer` is the gate that refuses where it does not."""
+    """A condition that a person has to meet; `asked` says it in English, `layer` is the gate that refuses otherwise."""
 
     layer: Gate
     name: str
@@ -82,9 +82,9 @@ class Requirement:
 
 @dataclass(frozen=True, slots=True)
 class SendingHours:
-    """Messages in scope go out only from `start` to `end` of a person's day; past midnight where the end comes first.
+    """Messages in scope go out only from `start` to `end` in the person's local time.
 
-    `source` says who wants it so.
+    If the end comes first, the span goes past midnight. `source` says which law or provider demands it.
     """
 
     start: time
@@ -96,7 +96,7 @@ class SendingHours:
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """On `channel` messages go out only so long after the person was last heard there, but for what is exempt."""
+    """On `channel` messages go out only for `length` after the person was last heard there, unless exempt."""
 
     channel: Channel
     length: timedelta
@@ -107,9 +107,10 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Arbitration:
-    """Who chooses, in this order, all of them together within so many milliseconds a decision.
+    """Who chooses, in this order; together they have `within_ms` milliseconds per decision.
 
-    A run that would take more hours, or cost more US dollars (what models are paid in), does not start; None: no limit.
+    A run that would take more hours, or cost more US dollars (the currency of model prices), does not start; None: no
+    limit.
     """
 
     order: tuple[Arbiter, ...]

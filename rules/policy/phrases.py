@@ -1,4 +1,4 @@
-"""How a policy is said in English and Vietnamese. Both tables have the same keys with the same places to fill."""
+"""How a policy is put into English and Vietnamese. Both tables have the same keys and the same placeholders."""
 
 from collections.abc import Mapping
 

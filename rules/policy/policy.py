@@ -1,4 +1,4 @@
-"""A policy as the gates ask it: the document read once, and nothing of it looked up again for each person."""
+"""A policy as the gates use it: its document is read once, so that nothing is looked up again per person."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,7 +17,7 @@ from rules.words import Channel
 class Policy:
     """`requirements` are the conditions of all layers, in the order of the funnel.
 
-    `fallback`: so long after a message was queued another channel may take its place if it failed; None: never.
+    `fallback` is how long after a message was queued another channel may take over if it failed; None: never.
     """
 
     version: int
@@ -39,7 +39,7 @@ class Policy:
 
     @classmethod
     def parse(cls, document: Mapping[str, Any], *, version: int = 0) -> Self:
-        """Read a document; what it leaves out is DEFAULT_POLICY's. Raises InvalidInput naming the field."""
+        """Read a document; fields it leaves out come from DEFAULT_POLICY. Raises InvalidInput naming the field."""
         values.only(values.mapping("document", document), DEFAULT_POLICY)
         whole = {**DEFAULT_POLICY, **document}
         return cls(
@@ -63,27 +63,27 @@ class Policy:
 
     @property
     def longest_window(self) -> timedelta:
-        """How far back contacts matter."""
+        """How far back earlier contacts matter."""
         return max((cap.window for cap in self.caps), default=timedelta(0))
 
     @property
     def needs_person(self) -> bool:
-        """Whether its conditions look at a person: `Facts.person` has to be gathered."""
+        """Whether it has conditions on the person, so that `Facts.person` has to be gathered."""
         return bool(self.requirements)
 
     @property
     def names_templates(self) -> bool:
-        """Whether a gate may answer otherwise for another template on the same channel."""
+        """Whether a gate may answer differently for another template on the same channel."""
         return any(one.scope.templates for one in self.requirements) or any(
             window.exempt_templates for window in self.windows.values()
         )
 
     def rules(self) -> tuple[Rule, ...]:
-        """Give the conditions of all layers, for who gathers what they look at."""
+        """Give the conditions of all layers, for whoever gathers what they look at."""
         return tuple(one.rule for one in self.requirements)
 
     def basis(self, purpose: str) -> Basis:
-        """Give the legal ground on which one writes for a purpose; without consent required, one's own interest."""
+        """Give the legal basis of a purpose; if no consent is required, an unnamed purpose is legitimate interest."""
         named = self.purposes.get(purpose)
         if named is not None:
             return named

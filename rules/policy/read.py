@@ -1,4 +1,4 @@
-"""The fields of a policy's document, each read from its JSON; every function raises InvalidInput naming the field."""
+"""Reads the fields of a policy's document from JSON; every function raises InvalidInput naming the field."""
 
 from collections.abc import Callable, Mapping
 from datetime import time, timedelta
@@ -27,7 +27,7 @@ from rules.policy.values import wrong
 from rules.words import Arbiter, Channel, Gate
 
 LONGEST_CAP = timedelta(days=366)
-# As far back as a period can begin: a day of 25 hours, and each seen from the next one's first instant.
+# How far back a period can begin: a day may have 25 hours, and each is seen from the first instant of the next one.
 LONGEST_PERIOD: Mapping[Period, timedelta] = MappingProxyType(
     {Period.DAY: timedelta(days=2), Period.WEEK: timedelta(days=8), Period.MONTH: timedelta(days=32)}
 )

@@ -1,4 +1,4 @@
-"""A policy in plain words, English and Vietnamese: what a marketer and an auditor read before it is switched on."""
+"""A policy in plain words, English and Vietnamese: what a marketer and an auditor read before it takes effect."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -22,16 +22,16 @@ _Parts: TypeAlias = Mapping[str, Collection[str] | None]
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """One sentence of a policy; `layer` is the gate that asks it, else "zone", "arbitration" or "fallback"."""
+    """One sentence of a policy; `layer` is the gate it belongs to, or "zone", "arbitration" or "fallback"."""
 
     layer: str
     text: str
 
 
 def say(policy: Policy, language: str = Language.EN) -> tuple[Said, ...]:
-    """Say everything that a policy asks, in the order of the funnel, in one of Language.
+    """Say everything that a policy demands, in the order of the funnel, in the given Language.
 
-    As many sentences of the same layers in each language.
+    Every language gets the same number of sentences, of the same layers.
     """
     return tuple(_Words(policy, Language(language)).all())
 
@@ -75,7 +75,7 @@ class _Words:
         return self._say("requirement", name=write.quoted(one.name), rule=rule, scope=self._only(only))
 
     def _control(self) -> str:
-        # Ten digits: 0.07 times 100 is 7.000000000000001.
+        # Ten digits, because 0.07 times 100 is 7.000000000000001.
         share = float(f"{self.policy.control_share * 100:.10g}")
         return self._say("control", share=self._number(share)) if share else self._say("no control")
 
@@ -176,7 +176,7 @@ class _Words:
         return self._say("source", source=plain.rstrip(". "))
 
     def _span(self, span: timedelta) -> str:
-        """Write a length of time; a day alone as 24 hours, for "in any day" would read as one of the calendar."""
+        """Write a length of time; a single day as 24 hours, because "in any day" would read as a calendar day."""
         if span > _DAY and not span % _DAY:
             return self._say("days", count=self._number(span / _DAY))
         if span == _HOUR:

@@ -1,7 +1,8 @@
 """The JSON Schema (draft 2020-12) of a policy's document, published as docs/policy.schema.json.
 
-It accepts what `Policy.parse` accepts, but for what a schema cannot say: that two names or channels are not alike, that
-hours have a length, that a zone exists, and what conditions' own schema leaves open. Times it wants as 21:00 alone.
+It accepts what `Policy.parse` accepts, except for what a schema cannot express: that no name or channel occurs twice,
+that a span of hours is not empty, that a zone exists, and what the schema of conditions leaves open. It wants times as
+21:00 only.
 """
 
 from collections.abc import Iterable, Mapping

@@ -1,4 +1,4 @@
-"""The values in a policy's document, read one by one: each gives the value, or refuses it by the field's name."""
+"""Reads the values in a policy's document, one by one: each reader gives the value, or refuses it naming the field."""
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import time
@@ -32,14 +32,14 @@ def mapping(name: str, value: Any) -> Mapping[str, Any]:
 
 
 def only(value: Mapping[str, Any], known: Iterable[str], inside: str = "") -> None:
-    """Refuse fields that are not known; `inside` is the field's own name with a dot."""
+    """Refuse unknown fields; `inside` is the name of the enclosing field, with a dot."""
     unknown = sorted(str(name) for name in set(value) - set(known))
     if unknown:
         raise wrong(", ".join(f"{inside}{name}" for name in unknown), "unknown")
 
 
 def many(name: str, value: Any, read: Callable[[str, Any], T]) -> tuple[T, ...]:
-    """Read a list, each part under its place such as caps[0]."""
+    """Read a list, each part under its place, such as caps[0]."""
     if not isinstance(value, list):
         raise wrong(name, "no_list")
     if len(value) > MOST_PARTS:
@@ -48,7 +48,7 @@ def many(name: str, value: Any, read: Callable[[str, Any], T]) -> tuple[T, ...]:
 
 
 def some(name: str, value: Any, read: Callable[[str, Any], T]) -> frozenset[T]:
-    """Read a list of at least one."""
+    """Read a list that is not empty."""
     if value == []:
         raise wrong(name, "empty")
     return frozenset(many(name, value, read))
@@ -96,7 +96,7 @@ def share(name: str, value: Any) -> float:
 def text(name: str, value: Any) -> str:
     if not isinstance(value, str) or not value.strip() or len(value) > MOST_LETTERS:
         raise wrong(name, "no_text", most=MOST_LETTERS)
-    # jsonb can hold neither a NUL nor half of a surrogate pair.
+    # jsonb can hold neither NUL nor an unpaired surrogate.
     if any(letter == "\x00" or "\ud800" <= letter <= "\udfff" for letter in value):
         raise wrong(name, "not_stored")
     return value

@@ -1,4 +1,4 @@
-"""The application on real servers, in this process, and callers with keys."""
+"""The application on real servers, in this process, callers with keys, and a sandbox for each module."""
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack
@@ -12,6 +12,7 @@ from engine.db import Database
 from engine.settings import Settings
 from engine.tenants import ALL_SCOPES, create_api_key
 from tests.api.story import campaign, connect_mail, decide_all, ok
+from tests.channels.sandbox_process import SandboxProcess, start_sandbox
 from tests.conftest import Tenant
 
 
@@ -20,6 +21,13 @@ async def services(settings: Settings, db: Database) -> AsyncIterator[Services]:
     del db  # its database exists before the application connects
     async with Services.open(settings) as opened:
         yield opened
+
+
+@pytest.fixture(scope="module")
+async def sandbox() -> AsyncIterator[SandboxProcess]:
+    running = await start_sandbox()
+    yield running
+    assert running.close() == 0
 
 
 @pytest.fixture(scope="module")

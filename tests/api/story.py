@@ -25,6 +25,7 @@ EMAIL = {
 }
 RELAY = {"host": "127.0.0.1", "port": 9, "sender": "LEO <leo@shop.example>", "password": "s3cret", "username": "leo"}
 ALWAYS_AWAKE: dict[str, Any] = {"quiet_hours": None, "caps": []}
+SECRET = "a webhook's secret"
 
 
 async def ok(answer: httpx.Response) -> Any:
@@ -65,3 +66,21 @@ async def decide_all(services: Services, tenant: Tenant) -> None:
         rows = await (await conn.execute("SELECT batch_id FROM run_batch WHERE status = 'pending'")).fetchall()
         for row in rows:
             await decide_batch(conn, tenant_id=tenant.tenant_id, batch_id=row["batch_id"], now=datetime.now(UTC))
+
+
+async def queued(caller: httpx.AsyncClient, services: Services, tenant: Tenant) -> tuple[str, str, int, int]:
+    """Queue one mail; give the webhook's address, the delivery's event id, delivery and profile."""
+    settings = {"host": "127.0.0.1", "port": 9, "sender": "LEO <leo@shop.example>", "webhook_secret": SECRET}
+    async with services.db.transaction(tenant.tenant_id) as conn:
+        channel = await connect_channel(
+            conn, services.vault, tenant_id=tenant.tenant_id, kind="email", name="mail", settings=settings
+        )
+    made = await campaign(caller)
+    await ok(await caller.post(f"/campaigns/{made['campaign_id']}/activate"))
+    await decide_all(services, tenant)
+    async with services.db.transaction(tenant.tenant_id) as conn:
+        sent = await (
+            await conn.execute("SELECT encode(event_id, 'hex') AS event, delivery_id, profile_id FROM delivery_log")
+        ).fetchone()
+    assert sent is not None
+    return f"/webhooks/{channel.webhook_key}", sent["event"], sent["delivery_id"], sent["profile_id"]

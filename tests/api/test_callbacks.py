@@ -9,31 +9,10 @@ import httpx
 from api.services import Services
 from channels.contract import Secret
 from channels.signature import sign
-from engine.campaigns import connect_channel
 from engine.unsubscribe import PATH, Request
 from rules.words import Channel
-from tests.api.story import campaign, decide_all, ok
+from tests.api.story import SECRET, ok, queued
 from tests.conftest import Tenant
-
-SECRET = "a webhook's secret"
-
-
-async def _queued(caller: httpx.AsyncClient, services: Services, tenant: Tenant) -> tuple[str, str, int, int]:
-    """Queue one mail; give the webhook's address, the delivery's event id, delivery and profile."""
-    settings = {"host": "127.0.0.1", "port": 9, "sender": "LEO <leo@shop.example>", "webhook_secret": SECRET}
-    async with services.db.transaction(tenant.tenant_id) as conn:
-        channel = await connect_channel(
-            conn, services.vault, tenant_id=tenant.tenant_id, kind="email", name="mail", settings=settings
-        )
-    made = await campaign(caller)
-    await ok(await caller.post(f"/campaigns/{made['campaign_id']}/activate"))
-    await decide_all(services, tenant)
-    async with services.db.transaction(tenant.tenant_id) as conn:
-        sent = await (
-            await conn.execute("SELECT encode(event_id, 'hex') AS event, delivery_id, profile_id FROM delivery_log")
-        ).fetchone()
-    assert sent is not None
-    return f"/webhooks/{channel.webhook_key}", sent["event"], sent["delivery_id"], sent["profile_id"]
 
 
 def _callback(event: str, *, kind: str = "delivered", told: str = "told-1") -> bytes:
@@ -48,7 +27,7 @@ def _signed(body: bytes, secret: str = SECRET) -> dict[str, str]:
 async def test_a_callback_counts_once_and_only_where_its_provider_signed_it(
     caller: httpx.AsyncClient, anybody: httpx.AsyncClient, services: Services, tenant: Tenant
 ) -> None:
-    path, event, _, _ = await _queued(caller, services, tenant)
+    path, event, _, _ = await queued(caller, services, tenant)
     body = _callback(event)
     for headers in ({}, _signed(body, "another secret"), _signed(body + b" ")):
         refused = await anybody.post(path, content=body, headers=headers)
@@ -71,8 +50,8 @@ async def test_a_callback_of_one_tenant_says_nothing_of_another_tenants_message(
     tenant: Tenant,
     other_tenant: Tenant,
 ) -> None:
-    _, event, _, _ = await _queued(caller, services, tenant)
-    path, _, _, _ = await _queued(stranger, services, other_tenant)
+    _, event, _, _ = await queued(caller, services, tenant)
+    path, _, _, _ = await queued(stranger, services, other_tenant)
     body = _callback(event)
     told = await ok(await anybody.post(path, content=body, headers=_signed(body)))
     assert told == {"new": 0, "duplicate": 0, "unknown": 1, "status": "unknown"}
@@ -85,7 +64,7 @@ async def test_a_callback_of_one_tenant_says_nothing_of_another_tenants_message(
 async def test_a_signed_callback_that_nobody_understands_is_kept_and_no_error(
     caller: httpx.AsyncClient, anybody: httpx.AsyncClient, services: Services, tenant: Tenant
 ) -> None:
-    path, _, _, _ = await _queued(caller, services, tenant)
+    path, _, _, _ = await queued(caller, services, tenant)
     hostile = [b"not json", b"", b"\x00" * 1_000_000, b"[" * 100_000, b'{"type": 3}', b"[1]", b"\xff\xfe\x00"]
     for body in hostile:
         told = await ok(await anybody.post(path, content=body, headers=_signed(body)))
@@ -104,7 +83,7 @@ async def test_a_signed_callback_that_nobody_understands_is_kept_and_no_error(
 async def test_what_postgresql_cannot_hold_costs_nothing_but_itself(
     caller: httpx.AsyncClient, anybody: httpx.AsyncClient, services: Services, tenant: Tenant
 ) -> None:
-    path, event, _, _ = await _queued(caller, services, tenant)
+    path, event, _, _ = await queued(caller, services, tenant)
     item = {"id": "told\x00-1\ud800", "type": "delivered", "at": "2026-05-01T09:00:00Z", "event_id": event}
     body = json.dumps([{**item, "note": "x" * 100_000, "worth": 1e308}]).replace("1e+308", "1e999").encode()
     told = await ok(await anybody.post(path, content=body, headers=_signed(body)))
@@ -114,7 +93,7 @@ async def test_what_postgresql_cannot_hold_costs_nothing_but_itself(
 async def test_a_callback_that_is_faster_than_our_own_log_counts_when_it_is_read_again(
     caller: httpx.AsyncClient, anybody: httpx.AsyncClient, services: Services, tenant: Tenant
 ) -> None:
-    path, _, delivery_id, _ = await _queued(caller, services, tenant)
+    path, _, delivery_id, _ = await queued(caller, services, tenant)
     item = {"id": "1", "type": "clicked", "at": datetime.now(UTC).isoformat(), "event_id": "<their-own-id@relay>"}
     body = json.dumps([item]).encode()
     told = await ok(await anybody.post(path, content=body, headers=_signed(body)))
@@ -135,7 +114,7 @@ async def test_a_callback_that_is_faster_than_our_own_log_counts_when_it_is_read
 async def test_opening_the_link_changes_nothing_and_one_click_withdraws(
     caller: httpx.AsyncClient, anybody: httpx.AsyncClient, services: Services, tenant: Tenant
 ) -> None:
-    _, _, delivery_id, profile_id = await _queued(caller, services, tenant)
+    _, _, delivery_id, profile_id = await queued(caller, services, tenant)
     asked = Request(tenant.tenant_id, profile_id, Channel.EMAIL, delivery_id)
     path = PATH + services.links.sign(asked)
 
@@ -165,7 +144,7 @@ async def test_opening_the_link_changes_nothing_and_one_click_withdraws(
 async def test_a_link_that_was_changed_is_no_link(
     caller: httpx.AsyncClient, anybody: httpx.AsyncClient, services: Services, tenant: Tenant, other_tenant: Tenant
 ) -> None:
-    _, _, delivery_id, profile_id = await _queued(caller, services, tenant)
+    _, _, delivery_id, profile_id = await queued(caller, services, tenant)
     token = services.links.sign(Request(tenant.tenant_id, profile_id, Channel.EMAIL, delivery_id))
     stranger = services.links.sign(Request(other_tenant.tenant_id, profile_id, Channel.EMAIL, delivery_id))
     for wrong in (token[:-1], ("B" if token[0] == "A" else "A") + token[1:], "x", "%00", stranger):
@@ -177,7 +156,7 @@ async def test_a_link_that_was_changed_is_no_link(
 async def test_a_mail_that_came_back_fails_its_message_and_closes_the_address(
     caller: httpx.AsyncClient, anybody: httpx.AsyncClient, services: Services, tenant: Tenant
 ) -> None:
-    path, event, delivery_id, _ = await _queued(caller, services, tenant)
+    path, event, delivery_id, _ = await queued(caller, services, tenant)
     async with services.db.transaction(tenant.tenant_id) as conn:
         await conn.execute("UPDATE delivery_log SET status = 'sent', sent_at = now()")
     lines = (

@@ -9,19 +9,19 @@ from api.app import app_with
 from api.services import Services
 from engine import clock
 from engine.settings import Settings
-from engine.tenants import ALL_SCOPES, create_api_key
 from engine.unsubscribe import Request
 from rules.words import Channel
+from tests.api.serving import key_of
 from tests.api.story import campaign, connect_mail, ok
 from tests.conftest import Tenant
-from tests.engine.test_clock import Wall
+from tests.engine.wall import Wall
 
 
 @pytest.mark.parametrize("ahead", [timedelta(hours=1), timedelta(hours=-1)], ids=["an hour ahead", "an hour behind"])
 async def test_a_host_whose_clock_is_wrong_sends_and_withdraws_by_the_databases_time(
     services: Services, settings: Settings, tenant: Tenant, monkeypatch: pytest.MonkeyPatch, ahead: timedelta
 ) -> None:
-    made_key = await _key(services, tenant)
+    made_key = await key_of(services, tenant)
     clock.forget()
     monkeypatch.setattr(Wall, "ahead", ahead)
     for module in ("engine.clock", "engine.activate", "api.routes.unsubscribe"):
@@ -52,9 +52,3 @@ async def test_a_host_whose_clock_is_wrong_sends_and_withdraws_by_the_databases_
     assert now is not None
     assert len(rows) == 3
     assert all(abs(now["at"] - row["at"]) < timedelta(seconds=30) for row in rows)
-
-
-async def _key(services: Services, tenant: Tenant) -> dict[str, str]:
-    async with services.db.transaction(tenant.tenant_id) as conn:
-        key = await create_api_key(conn, tenant_id=tenant.tenant_id, name="test", scopes=ALL_SCOPES)
-    return {"Authorization": f"Bearer {key.secret}"}

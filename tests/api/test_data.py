@@ -1,7 +1,6 @@
 """What LEO CDP calls by itself: take a segment now, with the key in a header or in the body."""
 
 import logging
-from collections.abc import AsyncIterator
 
 import httpx
 import pytest
@@ -11,20 +10,13 @@ from api.services import Services
 from engine.tenants import create_api_key
 from tests.api.conftest import Callers
 from tests.api.story import ok
-from tests.channels.sandbox_process import SandboxProcess, start_sandbox
+from tests.channels.sandbox_process import SandboxProcess
 from tests.conftest import Tenant
 from tests.engine.cdp import Cdp, connect, new_cdp
 
 PATH = "/data/sync-segment"
 SEGMENT = "497ChuAh3ycYQ92GaH9NEx"
 BODY = {"segment_id": SEGMENT}
-
-
-@pytest.fixture(scope="module")
-async def sandbox() -> AsyncIterator[SandboxProcess]:
-    process = await start_sandbox()
-    yield process
-    process.close()
 
 
 @pytest.fixture

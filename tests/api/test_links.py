@@ -10,8 +10,7 @@ from api.services import Services
 from engine.tracking import Mark
 from engine.unsubscribe import PATH, PREFERENCES_PATH, Request
 from rules.words import Channel
-from tests.api.story import campaign, ok
-from tests.api.test_callbacks import _queued
+from tests.api.story import campaign, ok, queued
 from tests.conftest import Tenant
 
 PERSON = {"User-Agent": "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"}
@@ -27,7 +26,7 @@ async def outcomes(services: Services, tenant: Tenant) -> list[str]:
 async def test_a_click_arrives_and_counts_and_an_open_gives_a_picture(
     caller: httpx.AsyncClient, anybody: httpx.AsyncClient, services: Services, tenant: Tenant
 ) -> None:
-    _, event, _, _ = await _queued(caller, services, tenant)
+    _, event, _, _ = await queued(caller, services, tenant)
     marks = services.adapters.marks
     click = f"/clicks/{marks.sign(Mark(tenant.tenant_id, event, TARGET))}"
     opened = f"/opens/{marks.sign(Mark(tenant.tenant_id, event))}"
@@ -77,7 +76,7 @@ def boxes(page: str) -> dict[str, bool]:
 async def test_a_person_chooses_per_channel_and_purpose_without_script(
     caller: httpx.AsyncClient, anybody: httpx.AsyncClient, services: Services, tenant: Tenant
 ) -> None:
-    _, _, delivery_id, profile_id = await _queued(caller, services, tenant)
+    _, _, delivery_id, profile_id = await queued(caller, services, tenant)
     path = PREFERENCES_PATH + services.links.sign(Request(tenant.tenant_id, profile_id, Channel.EMAIL, delivery_id))
     page = await anybody.get(path)
     assert page.status_code == 200
@@ -108,7 +107,7 @@ async def test_who_withdraws_by_the_link_a_second_time_is_looked_at_again(
     caller: httpx.AsyncClient, anybody: httpx.AsyncClient, services: Services, tenant: Tenant
 ) -> None:
     """The message has one outcome of it; segments that ask for consent hear of both."""
-    _, _, delivery_id, profile_id = await _queued(caller, services, tenant)
+    _, _, delivery_id, profile_id = await queued(caller, services, tenant)
     path = PATH + services.links.sign(Request(tenant.tenant_id, profile_id, Channel.EMAIL, delivery_id))
     for _ in range(2):
         async with services.db.transaction(tenant.tenant_id) as conn:
@@ -123,7 +122,7 @@ async def test_who_withdraws_by_the_link_a_second_time_is_looked_at_again(
 async def test_who_wants_nothing_more_gets_nothing_more_through_whatever_profile_or_channel(
     caller: httpx.AsyncClient, anybody: httpx.AsyncClient, services: Services, tenant: Tenant
 ) -> None:
-    _, _, delivery_id, profile_id = await _queued(caller, services, tenant)
+    _, _, delivery_id, profile_id = await queued(caller, services, tenant)
     link = Request(tenant.tenant_id, profile_id, Channel.EMAIL, delivery_id)
     path = PREFERENCES_PATH + services.links.sign(link)
     await anybody.post(path, data={"shown": "email:marketing"})
@@ -149,7 +148,7 @@ async def test_who_wants_nothing_more_gets_nothing_more_through_whatever_profile
 async def test_a_form_changes_nothing_that_it_did_not_show(
     caller: httpx.AsyncClient, anybody: httpx.AsyncClient, services: Services, tenant: Tenant
 ) -> None:
-    _, _, _, profile_id = await _queued(caller, services, tenant)
+    _, _, _, profile_id = await queued(caller, services, tenant)
     path = PREFERENCES_PATH + services.links.sign(Request(tenant.tenant_id, profile_id, Channel.EMAIL))
     for body in (
         b"",

@@ -33,7 +33,7 @@ from tests.api.test_journey import (  # noqa: F401 - run again through the poole
     test_an_event_makes_a_waiting_campaign_decide,
     test_deciding_for_one_person_now_says_what_was_decided_and_why,
 )
-from tests.channels.sandbox_process import SandboxProcess, start_sandbox
+from tests.channels.sandbox_process import SandboxProcess
 from tests.conftest import Tenant
 from tests.engine.worker_process import WorkerProcess, until
 from tests.pooler import SESSIONS, pooler, through
@@ -76,13 +76,6 @@ def settings(home: Path, servers: Servers, database_url: str, redis_url: str) ->
         allowed_hosts="127.0.0.1",
         rate_refused=0,
     )
-
-
-@pytest.fixture(scope="module")
-async def sandbox() -> AsyncIterator[SandboxProcess]:
-    running = await start_sandbox()
-    yield running
-    assert running.close() == 0
 
 
 @pytest.fixture(scope="module")

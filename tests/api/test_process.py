@@ -1,65 +1,27 @@
 """The API as the process that `leo up` starts, over a real socket."""
 
 import asyncio
-import os
 import socket
 import subprocess
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from pathlib import Path
 
 import httpx
 import psycopg
 
-import api
 from api.services import Services
 from engine.db import Transaction
 from engine.settings import Settings
-from engine.tenants import ALL_SCOPES, create_api_key
+from tests.api.serving import ROOT, environment_of, free_port, key_of, running
 from tests.api.story import MAI, campaign, ok
 from tests.conftest import Tenant
 from tests.engine.worker_process import until
 
-ROOT = Path(api.__file__).parent.parent
-
-
-def _environment(settings: Settings, **changed: str) -> dict[str, str]:
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("LEO_")}
-    return inherited | settings.environment() | changed
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
-
-
-@asynccontextmanager
-async def _running(environment: dict[str, str]) -> AsyncIterator[str]:
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-W", "error", "-m", "api", cwd=ROOT, env=environment, stdout=subprocess.PIPE
-    )
-    try:
-        assert process.stdout is not None
-        line = await asyncio.wait_for(process.stdout.readline(), 90)
-        assert line, "it ended at once"
-        yield line.decode().strip()
-    finally:
-        process.terminate()
-        assert await asyncio.wait_for(process.wait(), 60) == 0
-
-
-async def _key(services: Services, tenant: Tenant) -> dict[str, str]:
-    async with services.db.transaction(tenant.tenant_id) as conn:
-        key = await create_api_key(conn, tenant_id=tenant.tenant_id, name="test", scopes=ALL_SCOPES)
-    return {"Authorization": f"Bearer {key.secret}"}
-
 
 async def test_it_serves_over_a_socket_and_ends_cleanly(settings: Settings, services: Services, tenant: Tenant) -> None:
-    environment = _environment(settings, LEO_API_PORT=str(_free_port()))
+    environment = environment_of(settings, LEO_API_PORT=str(free_port()))
     async with (
-        _running(environment) as url,
-        httpx.AsyncClient(base_url=url, headers=await _key(services, tenant)) as client,
+        running(environment) as url,
+        httpx.AsyncClient(base_url=url, headers=await key_of(services, tenant)) as client,
     ):
         await ok(await client.get("/readyz"))
         await ok(await client.post("/profiles", json=MAI))
@@ -73,12 +35,12 @@ async def test_it_serves_over_a_socket_and_ends_cleanly(settings: Settings, serv
 async def test_without_redis_the_work_is_accepted_all_the_same(
     settings: Settings, services: Services, tenant: Tenant
 ) -> None:
-    environment = _environment(
-        settings, LEO_API_PORT=str(_free_port()), LEO_REDIS_URL=f"redis://127.0.0.1:{_free_port()}/0"
+    environment = environment_of(
+        settings, LEO_API_PORT=str(free_port()), LEO_REDIS_URL=f"redis://127.0.0.1:{free_port()}/0"
     )
     async with (
-        _running(environment) as url,
-        httpx.AsyncClient(base_url=url, headers=await _key(services, tenant)) as client,
+        running(environment) as url,
+        httpx.AsyncClient(base_url=url, headers=await key_of(services, tenant)) as client,
     ):
         assert (await ok(await client.get("/readyz")))["redis"] == "away"
         made = await campaign(client)
@@ -100,16 +62,16 @@ async def _ended(environment: dict[str, str]) -> tuple[int | None, str]:
 async def test_a_port_in_use_a_dead_server_and_a_wrong_setting_are_each_told_in_a_sentence(settings: Settings) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
-        code, told = await _ended(_environment(settings, LEO_API_PORT=port))
+        code, told = await _ended(environment_of(settings, LEO_API_PORT=port))
         assert code == 1
         assert port in told
-    dead = f"postgresql://leo_app@127.0.0.1:{_free_port()}/leo"
+    dead = f"postgresql://leo_app@127.0.0.1:{free_port()}/leo"
     code, told_dead = await _ended(
-        _environment(settings, LEO_API_PORT=str(_free_port()), LEO_DATABASE_URL=dead, LEO_ADMIN_DATABASE_URL=dead)
+        environment_of(settings, LEO_API_PORT=str(free_port()), LEO_DATABASE_URL=dead, LEO_ADMIN_DATABASE_URL=dead)
     )
     assert code == 1
     assert "leo doctor" in told_dead
-    code, told_wrong = await _ended(_environment(settings, LEO_API_PORT="many"))
+    code, told_wrong = await _ended(environment_of(settings, LEO_API_PORT="many"))
     assert code == 2
     assert "LEO_API_PORT" in told_wrong
     for text in (told, told_dead, told_wrong):
@@ -119,7 +81,7 @@ async def test_a_port_in_use_a_dead_server_and_a_wrong_setting_are_each_told_in_
 async def test_told_to_end_it_says_so_answers_everything_meanwhile_and_finishes_what_was_asked(
     settings: Settings, services: Services, tenant: Tenant
 ) -> None:
-    environment = _environment(settings, LEO_API_PORT=str(_free_port()), LEO_DRAIN_S="2")
+    environment = environment_of(settings, LEO_API_PORT=str(free_port()), LEO_DRAIN_S="2")
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "api", cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
@@ -127,7 +89,7 @@ async def test_told_to_end_it_says_so_answers_everything_meanwhile_and_finishes_
     url = (await asyncio.wait_for(process.stdout.readline(), 90)).decode().strip()
     async with (
         services.db.transaction(tenant.tenant_id) as holding,
-        httpx.AsyncClient(base_url=url, headers=await _key(services, tenant), timeout=60) as client,
+        httpx.AsyncClient(base_url=url, headers=await key_of(services, tenant), timeout=60) as client,
     ):
         await ok(await client.get("/readyz"))
         await holding.execute("LOCK TABLE cdp_profiles IN ACCESS EXCLUSIVE MODE")

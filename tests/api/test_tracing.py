@@ -4,7 +4,6 @@ import asyncio
 import json
 import logging
 import sys
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import httpx
@@ -15,31 +14,14 @@ from engine import lines, tracing
 from engine.campaigns import connect_channel
 from engine.settings import Settings
 from rules.errors import Misconfigured
+from tests.api.serving import environment_of, free_port, key_of, running
 from tests.api.story import campaign, ok
-from tests.api.test_process import _environment, _free_port, _key, _running
-from tests.channels.sandbox_process import SandboxProcess, start_sandbox
+from tests.channels.sandbox_process import SandboxProcess
 from tests.conftest import Tenant
 from tests.engine.worker_process import WorkerProcess, until
-from tests.otlp import Received, Receiver, receiving
+from tests.otlp import Receiver, receiving
 
 TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
-
-
-@pytest.fixture
-async def sandbox() -> AsyncIterator[SandboxProcess]:
-    running = await start_sandbox()
-    yield running
-    assert running.close() == 0
-
-
-def _line_of(spans: list[Received], span: Received) -> list[str]:
-    """The names from the first span of its trace down to this one."""
-    by_id = {one.span_id: one for one in spans}
-    names = [span.name]
-    while span.parent_id in by_id:
-        span = by_id[span.parent_id]
-        names.insert(0, span.name)
-    return names
 
 
 async def _event_to_mail(
@@ -51,12 +33,12 @@ async def _event_to_mail(
         await connect_channel(
             conn, services.vault, tenant_id=tenant.tenant_id, kind="email", name="mail", settings=relay
         )
-    environment = _environment(settings, LEO_API_PORT=str(_free_port()), LEO_TRACE_URL=receiver.url, LEO_DRAIN_S="0")
+    environment = environment_of(settings, LEO_API_PORT=str(free_port()), LEO_TRACE_URL=receiver.url, LEO_DRAIN_S="0")
     worker = WorkerProcess("realtime", environment, log)
     try:
         async with (
-            _running(environment) as url,
-            httpx.AsyncClient(base_url=url, headers=await _key(services, tenant), timeout=60) as client,
+            running(environment) as url,
+            httpx.AsyncClient(base_url=url, headers=await key_of(services, tenant), timeout=60) as client,
         ):
             made = await campaign(client, segment=None, trigger_type="cart_abandoned")
             await ok(await client.post(f"/campaigns/{made['campaign_id']}/activate"))
@@ -82,9 +64,9 @@ async def test_one_event_is_one_trace_from_the_request_to_the_providers_answer(
     (call,) = receiver.named("provider call")
     trace = [span for span in receiver.spans if span.trace_id == call.trace_id]
     assert call.trace_id == TRACEPARENT.split("-")[1], "the caller's trace goes on"
-    assert _line_of(trace, call) == ["POST /events", "decide job", "provider call"]
+    assert receiver.line_of(call) == ["POST /events", "decide job", "provider call"]
     (decide,) = receiver.named("decide")
-    assert _line_of(trace, decide) == ["POST /events", "decide job", "decide"]
+    assert receiver.line_of(decide) == ["POST /events", "decide job", "decide"]
     assert {span.service for span in trace} == {"leo-api", "leo-worker-realtime"}
     assert {"claim", "decide", "decide job", "provider call"} <= {span.name for span in trace}
     async with services.db.transaction(tenant.tenant_id) as conn:
@@ -138,7 +120,7 @@ def test_an_error_is_marked_and_its_text_is_not_sent(settings: Settings) -> None
 
 
 def test_a_receiver_that_is_away_keeps_nobody_waiting(settings: Settings) -> None:
-    traced = settings.model_copy(update={"trace_url": f"http://127.0.0.1:{_free_port()}"})
+    traced = settings.model_copy(update={"trace_url": f"http://127.0.0.1:{free_port()}"})
     loop = asyncio.new_event_loop()
     began = loop.time()
     with tracing.opened(traced, "test"), tracing.span("lost"):

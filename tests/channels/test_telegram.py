@@ -53,14 +53,6 @@ def test_any_text_that_is_escaped_for_markdown_reads_the_same(text: str, subject
         assert markdown.read(shown) == f"{subject} {text}"
 
 
-@given(st.text())
-def test_any_text_that_is_escaped_for_code_or_a_link_reads_the_same(text: str) -> None:
-    assert markdown.read(f"`{markdown.escape_code(text)}`") == text or text.startswith("`")
-    assert markdown.read(f"[x]({markdown.escape_link(text)})") == "x"
-    assert markdown.escape_code(text) == escape_markdown(text, version=2, entity_type="code")
-    assert markdown.escape_link(text) == escape_markdown(text, version=2, entity_type="text_link")
-
-
 @pytest.mark.parametrize(
     ("markup", "seen"),
     [

@@ -9,7 +9,7 @@ from engine import archive
 from engine.archive import Moved
 from engine.db import Database
 from tests.conftest import Tenant
-from tests.engine.test_audit import sealed
+from tests.engine.ledger import sealed
 from tests.engine.world import World, simple_world
 
 AGO = timedelta(days=500)

@@ -1,32 +1,15 @@
 """One person now: decided and sent before the answer, or told why not."""
 
-from collections.abc import AsyncIterator
-
 import pytest
 
 from engine.activate import activate_profile
 from engine.db import Database
 from engine.dispatch import Adapters
-from engine.settings import Settings
 from rules.errors import Conflict, InvalidInput, NotFound
 from rules.words import Action, DeliveryStatus
-from tests.channels.sandbox_process import SandboxProcess, start_sandbox
+from tests.channels.sandbox_process import SandboxProcess
 from tests.conftest import Tenant
 from tests.engine.world import World
-
-
-@pytest.fixture(scope="module")
-async def sandbox() -> AsyncIterator[SandboxProcess]:
-    running = await start_sandbox()
-    yield running
-    assert running.close() == 0
-
-
-@pytest.fixture
-async def adapters(settings: Settings) -> AsyncIterator[Adapters]:
-    made = Adapters.of(settings)
-    yield made
-    await made.aclose()
 
 
 @pytest.fixture

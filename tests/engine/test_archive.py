@@ -15,7 +15,7 @@ from rules.errors import InvalidInput
 from tests.conftest import Tenant
 from tests.engine.acting import acting
 from tests.engine.aged import AGO, KEEP, NOTHING, again, aged, archived, asked, counts
-from tests.engine.test_audit import recorded, sealed, verified
+from tests.engine.ledger import recorded, sealed, verified
 from tests.engine.worker_process import WorkerProcess, until
 from tests.engine.world import simple_world
 

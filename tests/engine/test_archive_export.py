@@ -24,7 +24,7 @@ from rules.errors import InvalidInput
 from tests.conftest import Tenant
 from tests.engine.acting import acting, values
 from tests.engine.aged import AGO, again, aged, archived, asked
-from tests.engine.test_audit import SIGNER, forge, sealed
+from tests.engine.ledger import SIGNER, forge, sealed
 from tests.engine.world import World
 
 Change = Callable[[list[dict[str, str]]], object]

@@ -13,7 +13,7 @@ from rules.errors import LeoError
 from tests.conftest import Tenant
 from tests.engine.acting import ROLES, acting, values
 from tests.engine.aged import NOTHING, again, aged, archived, asked, counts
-from tests.engine.test_audit import forge, verified
+from tests.engine.ledger import forge, verified
 from tests.engine.world import World
 
 

@@ -10,7 +10,6 @@ import pytest
 from channels.contract import Incoming
 from engine import explain, trace
 from engine.archive import Moved
-from engine.campaigns.figures import campaign_figures
 from engine.campaigns.funnel import funnel, lifts
 from engine.cli import run
 from engine.db import Database
@@ -22,7 +21,7 @@ from rules.words import OutcomeType
 from tests.conftest import Tenant
 from tests.engine.acting import acting, values
 from tests.engine.aged import again, aged, archived, asked, counts
-from tests.engine.test_audit import sealed, verified
+from tests.engine.ledger import sealed, verified
 from tests.engine.world import World
 
 
@@ -115,7 +114,6 @@ async def test_figures_of_a_campaign_are_what_they_were(db: Database, tenant: Te
 
     async def told() -> list[Any]:
         return [
-            await asked(world, campaign_figures, tenant_id=tenant.tenant_id, campaign_id=campaign_id),
             await asked(world, funnel, campaign_id=campaign_id),
             await asked(world, lifts, campaign_id=campaign_id),
             await asked(world, campaign_series, campaign_id=campaign_id),

@@ -14,16 +14,16 @@ import psycopg
 import pytest
 
 from engine import audit
-from engine.audit import Checkpoint, Finding, Sealed, Signer, Verified, read_checkpoint
+from engine.audit import Checkpoint, Finding, Sealed, read_checkpoint
 from engine.audit.checkpoint import load_checkpoint
 from engine.db import Database
 from rules.errors import Conflict, InvalidInput, NotFound
 from tests.conftest import Tenant
 from tests.engine.acting import ROLES, acting, values
+from tests.engine.ledger import SIGNER, forge, recorded, sealed, taken, verified
 from tests.engine.world import World, simple_world
 
 SCRIPT = Path(__file__).parents[2] / "docs" / "verify_proof.py"
-SIGNER = Signer("A" * 43 + "=")
 # One byte of each kind of record, in every column that is sealed and can be changed at all by a superuser.
 CHANGES = {
     "decision": {
@@ -55,58 +55,10 @@ MUTABLE = {
     *("moved_to", "through_id", "pinned", "setbacks", "settled"),
     *("status", "attempts", "due_at", "expires_at", "lease_owner", "lease_until", "provider_id"),
     *("code", "class", "response", "sent_at", "updated_at"),
-    *("moved_to", "through_id", "pinned", "setbacks", "settled"),
 }
 EACH = [(table, column) for table, columns in CHANGES.items() for column in columns]
 ID = {"decision": "decision_id", "delivery_log": "delivery_id", "outcome": "outcome_id"}
 KIND = {"decision": "decision", "delivery_log": "delivery", "outcome": "outcome"}
-
-
-async def sealed(world: World, *, most: int = 8_192) -> int:
-    """Seal all that is there; the horizon needs a mark, a barrier and a look past it."""
-    records = 0
-    for _ in range(3):
-        is_behind = True
-        while is_behind:
-            async with world.db.transaction(world.tenant.tenant_id) as conn:
-                one = await audit.seal(conn, tenant_id=world.tenant.tenant_id, grace_s=0.0, most=most)
-            records, is_behind = records + one.records, one.is_behind
-    return records
-
-
-async def verified(world: World, against: Checkpoint | None = None) -> Verified:
-    async with world.db.transaction(world.tenant.tenant_id) as conn:
-        return await audit.verify(conn, tenant_id=world.tenant.tenant_id, against=against)
-
-
-async def taken(world: World) -> Checkpoint:
-    async with world.db.transaction(world.tenant.tenant_id) as conn:
-        return await audit.checkpoint(conn, tenant_id=world.tenant.tenant_id)
-
-
-async def recorded(db: Database, tenant: Tenant, *, people: int = 4) -> World:
-    """Decisions and deliveries, and an outcome of each delivery."""
-    world, campaign_id, ids = await simple_world(db, tenant, people=people)
-    _, (batch_id,) = await world.run(campaign_id, ids)
-    await world.decide(batch_id)
-    await world.rows(
-        "INSERT INTO outcome (tenant_id, delivery_id, profile_id, campaign_id, type, dedup_key, occurred_at) "
-        "SELECT tenant_id, delivery_id, profile_id, campaign_id, 'delivered', 'x', now() FROM delivery_log"
-    )
-    return world
-
-
-def forge(admin_url: str, tenant: Tenant, table: str, change: str) -> None:
-    """Change a table as only a superuser can who takes its triggers off first."""
-    with acting(admin_url, "superuser", tenant.tenant_id) as connection:
-        triggers = connection.execute(
-            "SELECT tgname FROM pg_trigger WHERE tgrelid = %s::regclass AND NOT tgisinternal AND tgenabled = 'A'",
-            (table,),
-        ).fetchall()
-        connection.execute(f"ALTER TABLE {table} DISABLE TRIGGER USER".encode())
-        connection.execute(change.encode())
-        for (name,) in triggers:
-            connection.execute(f"ALTER TABLE {table} ENABLE ALWAYS TRIGGER {name}".encode())
 
 
 def test_every_column_that_never_changes_is_sealed(admin_url: str) -> None:

@@ -8,8 +8,7 @@ import pytest
 from engine.cli import run
 from engine.db import Database
 from tests.conftest import Tenant
-from tests.engine.test_explain_forecast import EVERYBODY
-from tests.engine.test_explain_why_not import with_segment
+from tests.engine.explaining import EVERYBODY, with_segment
 from tests.engine.world import World, simple_world
 
 pytestmark = pytest.mark.usefixtures("leo")

@@ -2,8 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta, tzinfo
-from typing import Self
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from arq.connections import ArqRedis
@@ -16,16 +15,7 @@ from engine.worker.sweep import Sweeper
 from rules.words import Lane
 from tests.conftest import Tenant
 from tests.engine.acts import Act
-
-
-class Wall(datetime):
-    """A host's clock that somebody set."""
-
-    ahead = timedelta()
-
-    @classmethod
-    def now(cls, tz: tzinfo | None = None) -> Self:
-        return super().now(tz) + cls.ahead
+from tests.engine.wall import Wall
 
 
 @pytest.fixture(params=[timedelta(hours=1), timedelta(hours=-1)], ids=["an hour ahead", "an hour behind"])

@@ -1,10 +1,6 @@
 """A rule has one answer: compiled for everybody, compiled for a few, and evaluated in Python."""
 
-import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -15,15 +11,14 @@ from hypothesis import strategies as st
 from psycopg.types.json import Jsonb
 
 from engine.db import Database, Transaction
-from engine.queries import parse as parse_sql
 from engine.segments.ask import ask
-from engine.segments.compile import Compiled, compile_rule
+from engine.segments.compile import compile_rule
 from engine.segments.context import context_of
 from rules.conditions import Rule, parse
 from tests.conftest import Tenant
-from tests.rules.conditions_strategies import CAMPAIGNS, CHANNELS, NOW, SEGMENTS, TODAY, people, person, rules
+from tests.engine.asking import SQL, forgotten, found, put
+from tests.rules.conditions_strategies import CAMPAIGNS, CHANNELS, NOW, TODAY, people, person, rules
 
-SQL = parse_sql(Path(__file__).with_name("conditions.sql").read_text(encoding="utf-8"), file="conditions.sql")
 HOSTILE = (
     "'; DROP TABLE cdp_profiles; --",
     '"',
@@ -35,34 +30,6 @@ HOSTILE = (
     "') OR (true",
     "người",
 )
-
-
-@asynccontextmanager
-async def forgotten(db: Database, tenant: Tenant) -> AsyncIterator[Transaction]:
-    """A transaction whose writes are undone at the end."""
-    async with db.transaction(tenant.tenant_id) as conn:
-        yield conn
-        await conn.rollback()
-
-
-async def put(conn: Transaction, documents: list[dict[str, Any]]) -> dict[int, dict[str, Any]]:
-    """Store people and give their documents by id."""
-    scene = {"channels": list(CHANNELS), "segments": list(SEGMENTS), "campaigns": list(CAMPAIGNS)}
-    await conn.execute(SQL["scene"], scene)
-    named = [{**one, "ext_id": f"kh-{place}"} for place, one in enumerate(documents)]
-    rows = await (await conn.execute(SQL["people"], {"people": Jsonb(named, dumps=_dumps)})).fetchall()
-    outcomes = [{**outcome, "ext_id": one["ext_id"]} for one in named for outcome in one["outcomes"]]
-    await conn.execute(SQL["outcomes"], {"outcomes": Jsonb(outcomes, dumps=_dumps)})
-    by_key = {one["ext_id"]: one for one in named}
-    return {row["profile_id"]: by_key[row["ext_id"]] for row in rows}
-
-
-def _dumps(document: Any) -> str:
-    return json.dumps(document, default=lambda one: one.isoformat())
-
-
-async def found(conn: Transaction, compiled: Compiled) -> set[int]:
-    return {row["profile_id"] for row in await (await conn.execute(compiled.statement, compiled.values)).fetchall()}
 
 
 A_MONTH_AGO = NOW - timedelta(days=30)

@@ -10,8 +10,7 @@ import pytest
 
 from engine import lanes
 from engine.activate import activate_profile
-from engine.campaigns import start_run
-from engine.campaigns.models import arbiter_shares
+from engine.campaigns import list_runs, start_run
 from engine.db import Database
 from engine.decide import BatchState, Decided, decide_batch
 from engine.dispatch import Adapters
@@ -303,8 +302,8 @@ async def test_a_run_keeps_its_forecast_and_tells_who_decided(db: Database, tena
     (batch_id,) = run.batch_ids
     await deciding(world, batch_id, await asking(world, gateway_of(Scripted()), batch_id))
     async with db.transaction(tenant.tenant_id) as conn:
-        shares = await arbiter_shares(conn, run_id=run.run_id)
-    assert shares == {"functiongemma": 0.75, "nobody": 0.25}
+        (figures,) = await list_runs(conn, tenant_id=tenant.tenant_id, campaign_id=campaign_id)
+    assert figures.arbiters == {"functiongemma": 3, "nobody": 1}
 
 
 async def test_a_worker_asks_before_it_decides(

@@ -9,7 +9,7 @@ from engine.db import Database
 from rules.errors import NotFound
 from tests.conftest import Tenant
 from tests.engine.acting import acting, values
-from tests.engine.test_privacy import EVERYTHING, SECRET, TABLES, TRACES, erased, exported, known
+from tests.engine.erasing import EVERYTHING, SECRET, TABLES, TRACES, erased, exported, known
 from tests.engine.world import World
 
 # A profile that was merged into kh-1, which hangs on kh-2 and kh-2 on it in every way there is.

@@ -1,6 +1,5 @@
 """A decision explained and replayed: the whole funnel, the rule, the proof, and what changed if anything did."""
 
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -15,11 +14,8 @@ from rules.errors import NotFound
 from rules.words import Gate
 from tests.conftest import Tenant
 from tests.engine.acting import acting
+from tests.engine.explaining import NIGHT, QUIET, decided, two_channels
 from tests.engine.world import World, simple_world
-
-NOW = datetime(2026, 6, 1, 5, 0, tzinfo=UTC)  # noon in Vietnam
-NIGHT = datetime(2026, 6, 1, 16, 0, tzinfo=UTC)  # 23:00 in Vietnam
-QUIET = {"caps": [], "quiet_hours": {"start": "21:00", "end": "08:00"}}
 
 
 async def explained(world: World, decision_id: int, language: Language = Language.EN) -> Explained:
@@ -34,27 +30,12 @@ async def replayed(world: World, decision_id: int) -> Replayed:
         return await explain.replay(conn, tenant_id=world.tenant.tenant_id, decision_id=decision_id)
 
 
-async def decided(world: World, campaign_id: int, people: list[int], *, now: datetime = NOW) -> list[dict[str, Any]]:
-    """Decide for people and give their decisions, in the order of the people."""
-    _, batches = await world.run(campaign_id, people)
-    for batch_id in batches:
-        await world.decide(batch_id, now=now)
-    return sorted(await world.decisions(), key=lambda row: people.index(row["profile_id"]))
-
-
 def forge(admin_url: str, tenant: Tenant, statement: str, **values: Any) -> None:
     """Change decisions as only an administrator can, who takes the guard off and puts it back."""
     with acting(admin_url, "superuser", tenant.tenant_id) as connection:
         connection.execute("ALTER TABLE decision DISABLE TRIGGER decision_prevent_change")
         connection.execute(statement, values)
         connection.execute("ALTER TABLE decision ENABLE ALWAYS TRIGGER decision_prevent_change")
-
-
-async def two_channels(db: Database, tenant: Tenant) -> tuple[World, int]:
-    world = World(db, tenant)
-    await world.connect("email")
-    await world.connect("telegram", token="1:a")
-    return world, await world.campaign(templates=[await world.template("email"), await world.template("telegram")])
 
 
 async def test_every_candidate_is_told_with_the_gate_that_stopped_it(db: Database, tenant: Tenant) -> None:

@@ -9,9 +9,7 @@ import pytest
 from engine.db import Database
 from tests.conftest import Tenant
 from tests.engine.conftest import Types
-from tests.engine.test_explain import decided
-from tests.engine.test_explain_forecast import EVERYBODY
-from tests.engine.test_explain_why_not import with_segment
+from tests.engine.explaining import EVERYBODY, decided, with_segment
 from tests.engine.world import simple_world
 
 

@@ -10,8 +10,7 @@ from engine.db import Database
 from engine.explain import Compared
 from rules.errors import InvalidInput, NotFound
 from tests.conftest import Tenant
-from tests.engine.test_explain import decided
-from tests.engine.test_explain_forecast import draft
+from tests.engine.explaining import decided, draft
 from tests.engine.world import ALWAYS, World, simple_world
 
 KEY = "policy of tet"

@@ -1,12 +1,10 @@
 """Forecasts and dry runs decide as a run would, over real people, and write nothing; instants can be travelled to."""
 
-from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from psycopg.errors import ReadOnlySqlTransaction
-from psycopg.types.json import Jsonb
 
 from engine import explain
 from engine.db import Database
@@ -17,11 +15,9 @@ from engine.explain.rehearse import CHUNK
 from engine.snapshots import create_snapshot
 from rules.errors import InvalidInput, NotFound
 from tests.conftest import Tenant
-from tests.engine.test_explain import QUIET, decided
-from tests.engine.test_explain_why_not import with_segment
+from tests.engine.explaining import EVERYBODY, QUIET, decided, draft, with_segment
 from tests.engine.world import ALWAYS, World, simple_world
 
-EVERYBODY: Mapping[str, Any] = {"all": []}
 ONE_A_DAY = {"quiet_hours": None, "caps": [{"limit": 1, "days": 1, "scope": "overall"}]}
 
 
@@ -33,19 +29,6 @@ async def forecast(world: World, campaign_id: int, **more: Any) -> Forecast:
 async def dry_run(world: World, campaign_id: int, **more: Any) -> DryRun:
     async with world.db.transaction(world.tenant.tenant_id) as conn:
         return await explain.dry_run(conn, tenant_id=world.tenant.tenant_id, campaign_id=campaign_id, **more)
-
-
-async def draft(world: World, document: Mapping[str, Any], *, key: str, version: int = 2) -> None:
-    """Keep a draft of a policy."""
-    await world.rows(
-        """
-        INSERT INTO policy (tenant_id, key, version, document, draft)
-        VALUES (leo_tenant(), %(key)s, %(version)s, %(document)s, true)
-        """,
-        key=key,
-        version=version,
-        document=Jsonb(dict(document)),
-    )
 
 
 async def everything(world: World) -> list[dict[str, Any]]:

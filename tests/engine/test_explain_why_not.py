@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from engine import explain, segments
+from engine import explain
 from engine.db import Database
 from engine.explain import WhyNot
 from engine.explain.answers import Answer
@@ -14,26 +14,13 @@ from rules.conditions import Language
 from rules.errors import InvalidInput, NotFound
 from rules.words import Action, Channel
 from tests.conftest import Tenant
-from tests.engine.test_explain import NIGHT, NOW, QUIET, decided, two_channels
+from tests.engine.explaining import NIGHT, NOW, QUIET, decided, two_channels, with_segment
 from tests.engine.world import World, simple_world
-
-AT_LEAST_TWO = {"attribute": "orders", "at_least": 2}
 
 
 async def why(world: World, ext_id: str = "kh-1", campaign: str = "tet", **more: Any) -> WhyNot:
     async with world.db.transaction(world.tenant.tenant_id) as conn:
         return await explain.why_not(conn, tenant_id=world.tenant.tenant_id, ext_id=ext_id, campaign=campaign, **more)
-
-
-async def with_segment(world: World, campaign_id: int, rule: dict[str, Any] = AT_LEAST_TWO) -> int:
-    async with world.db.transaction(world.tenant.tenant_id) as conn:
-        saved = await segments.save_segment(
-            conn, tenant_id=world.tenant.tenant_id, key="buyers", name="Buyers", rule=rule
-        )
-    await world.rows(
-        "UPDATE campaign SET segment_id = %(s)s WHERE campaign_id = %(c)s", s=saved.segment_id, c=campaign_id
-    )
-    return saved.segment_id
 
 
 async def test_who_was_sent_it_did_get_it(db: Database, tenant: Tenant) -> None:

@@ -9,7 +9,7 @@ from psycopg.types.json import Jsonb
 
 from engine.queries import queries
 from tests.engine.acts import Act
-from tests.engine.test_stand_in import fallbacks, two_channels
+from tests.engine.stand_ins import fallbacks, two_channels
 from tests.engine.world import ALWAYS
 
 A_DAY = {"hours": 24}

@@ -12,7 +12,7 @@ from engine.think.functiongemma.prefix import MOST_KEPT, STEP
 from engine.think.functiongemma.render import prompt
 from rules.errors import InvalidInput
 from tests.engine import tiny_model
-from tests.engine.test_think_gemini import QUESTION
+from tests.engine.questions import QUESTION
 
 if importlib.util.find_spec("llama_cpp") is None:
     pytest.skip("llama-cpp-python is not installed: make setup EXTRAS=functiongemma", allow_module_level=True)

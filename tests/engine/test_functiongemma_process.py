@@ -21,7 +21,7 @@ from engine.think.functiongemma.client import ServedFunctionGemma
 from engine.think.functiongemma.model import FunctionGemma
 from rules.errors import Misconfigured
 from tests.engine import tiny_model
-from tests.engine.test_think_gemini import QUESTION, TOOLS
+from tests.engine.questions import QUESTION, TOOLS
 from tests.engine.worker_process import ROOT, until
 
 has_llama = pytest.mark.skipif(

@@ -14,7 +14,7 @@ from engine.think.contract import ModelRefused, ModelUnavailable, Question, Requ
 from engine.think.functiongemma.client import ServedFunctionGemma
 from engine.think.functiongemma.wire import LARGEST, token_of
 from tests.engine import tiny_model
-from tests.engine.test_think_gemini import QUESTION, TOOLS
+from tests.engine.questions import QUESTION, TOOLS
 
 if importlib.util.find_spec("llama_cpp") is None:
     pytest.skip("llama-cpp-python is not installed: make setup EXTRAS=functiongemma", allow_module_level=True)

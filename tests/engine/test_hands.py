@@ -16,7 +16,7 @@ from engine.dispatch.results import of_receipt, write
 from rules.retry import MOST_ATTEMPTS
 from rules.words import Channel, Lane
 from tests.engine.acts import OWNER, Act
-from tests.engine.test_stand_in import Dropping
+from tests.engine.stand_ins import Dropping
 
 Look = Callable[..., Awaitable[Any]]
 

@@ -8,7 +8,7 @@ from engine.cli import run
 from engine.db import Database
 from engine.settings import Settings
 from tests.conftest import Tenant
-from tests.engine.test_identity import People
+from tests.engine.identities import People
 
 
 @pytest.fixture

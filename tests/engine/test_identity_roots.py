@@ -10,7 +10,7 @@ from engine.db import Database
 from engine.queries import queries
 from rules.errors import Conflict
 from tests.conftest import Tenant
-from tests.engine.test_identity import People
+from tests.engine.identities import People
 
 
 class Source(People):

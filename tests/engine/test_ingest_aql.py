@@ -1,7 +1,7 @@
 """The queries as ArangoDB takes them: every bind variable that one declares is given, and no other."""
 
 import re
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from importlib.resources import files
 from typing import Any
 
@@ -12,7 +12,7 @@ from engine.db import Database
 from engine.embedded import Servers
 from engine.ingest.arango import Arango, query
 from engine.ingest.sync import Mode
-from tests.channels.sandbox_process import SandboxProcess, start_sandbox
+from tests.channels.sandbox_process import SandboxProcess
 from tests.conftest import Tenant
 from tests.engine.cdp import connect, keys, new_cdp, take
 
@@ -20,13 +20,6 @@ NAMES = sorted(one.name.removesuffix(".aql") for one in files("engine.ingest").j
 COMMENT = re.compile(r"/\*.*?\*/|//[^\n]*", re.DOTALL)
 # @@name stands for a collection, and is given as "@name".
 VARIABLE = re.compile(r"@(@?\w+)")
-
-
-@pytest.fixture
-async def sandbox() -> AsyncIterator[SandboxProcess]:
-    process = await start_sandbox()
-    yield process
-    process.close()
 
 
 def declared(name: str) -> set[str]:

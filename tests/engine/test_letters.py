@@ -23,7 +23,7 @@ from engine.settings import Settings
 from rules.errors import InvalidInput
 from rules.words import DeliveryStatus
 from tests.engine.acts import Act
-from tests.engine.test_stand_in import fallbacks, two_channels
+from tests.engine.stand_ins import fallbacks, two_channels
 
 FAILED: LiteralString = """
     UPDATE delivery_log SET status = 'failed', class = 'bad_request', code = '550 5.6.0', attempts = 1, setbacks = 1

@@ -23,7 +23,7 @@ from tests.conftest import Tenant
 from tests.engine.acting import acting
 from tests.engine.acts import Act
 from tests.engine.aged import aged, archived, asked
-from tests.engine.test_think_gateway import DOWN, QUESTION, Clock, Scripted, answer, gateway
+from tests.engine.gateways import DOWN, QUESTION, Clock, Scripted, answer, gateway
 from tests.engine.worker_process import WorkerProcess, until
 
 

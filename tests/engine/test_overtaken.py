@@ -17,7 +17,7 @@ from engine.queries import queries
 from engine.settings import Settings
 from rules.words import Channel, Lane
 from tests.engine.acts import Act
-from tests.engine.test_stand_in import fallbacks, incoming, tell, two_channels
+from tests.engine.stand_ins import fallbacks, incoming, tell, two_channels
 
 
 class Overtaken(EmailAdapter):

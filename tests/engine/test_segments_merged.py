@@ -11,7 +11,7 @@ from engine.segments.compile import compile_rule
 from engine.segments.context import context_of
 from rules.conditions import parse
 from tests.conftest import Tenant
-from tests.engine.test_conditions_sql import forgotten, found, put
+from tests.engine.asking import forgotten, found, put
 from tests.rules.conditions_strategies import NOW, TODAY, people, person, rules
 
 # What is the person's whichever profile it came by; the rest is the survivor's own.

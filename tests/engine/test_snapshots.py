@@ -14,7 +14,7 @@ from engine.db import Database
 from rules.errors import Conflict, NotFound, SnapshotImmutable
 from tests.conftest import Tenant
 from tests.engine.crowd import BUYERS, HUE, Crowd
-from tests.engine.test_audit import forge
+from tests.engine.ledger import forge
 
 
 async def _segment(db: Database, tenant: Tenant, people: int) -> int:

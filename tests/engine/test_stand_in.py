@@ -3,26 +3,24 @@
 import asyncio
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
 
-from channels.contract import Incoming, Receipt, ReceiptClass, ReceiptStatus
+from channels.contract import Receipt, ReceiptClass, ReceiptStatus
 from channels.registry import factories
-from channels.telegram import TelegramAdapter
 from engine.campaigns import funnel
 from engine.dispatch import Adapters, give_up_leases, put_aside
 from engine.dispatch.claim import claim
 from engine.dispatch.results import of_receipt, refused, write
-from engine.outcomes import Recorded, record_outcomes
 from engine.queries import queries
 from engine.settings import Settings
 from engine.tokens import list_tokens
 from rules.circuit import FAILURES
 from rules.errors import InvalidInput
-from rules.words import Channel, Lane, OutcomeType
+from rules.words import Channel, Lane
 from tests.engine.acts import Act
-from tests.engine.world import ALWAYS, SQL
+from tests.engine.stand_ins import Dropping, fallbacks, tell, two_channels
 
 DEAD_PORT = '{"port": 9}'
 
@@ -136,12 +134,6 @@ async def test_channels_without_a_place_do_not_stand_in(act: Act) -> None:
     assert (await act.send()).claimed == 0
 
 
-class Dropping(TelegramAdapter):
-    """A provider that drops a second message with the same event_id."""
-
-    deduplicates: ClassVar[bool] = True
-
-
 def _make(_kind: Channel, settings: Mapping[str, Any], **_: Any) -> Dropping:
     return Dropping({name: value for name, value in settings.items() if name != "limits"})
 
@@ -174,28 +166,6 @@ async def test_what_may_have_arrived_is_sent_again_by_the_same_provider_alone(
     assert set(await _called(act)) == {first}
     assert second not in set(await _called(act))
     await act.adapters.aclose()
-
-
-async def two_channels(act: Act, count: int, *, fallback: dict[str, Any] | None) -> None:
-    """Queue e-mails of a campaign that may write on Telegram too."""
-    await act.connect("telegram", limits={"per_second": None, "recipient_s": None})
-    hello = await act.world.template("telegram", key="hello")
-    weights = {"channel": {"email": 2.0, "telegram": 1.0}}
-    await act.queue(0, policy={**ALWAYS, "weights": weights, "fallback": fallback})
-    await act.world.rows(SQL["campaign_template"], campaign_id=act.campaign_id, template_id=hello, position=1)
-    act.people = await act.world.people(count, channels=("email", "telegram"))
-    _, (batch_id,) = await act.world.run(act.campaign_id, act.people)
-    await act.world.decide(batch_id)
-
-
-async def fallbacks(act: Act) -> list[int]:
-    rows = await act.world.rows(
-        """
-        SELECT b.batch_id FROM run_batch b JOIN campaign_run r USING (tenant_id, run_id)
-        WHERE r.kind = 'fallback' AND b.status = 'pending' ORDER BY 1
-        """
-    )
-    return [row["batch_id"] for row in rows]
 
 
 async def _refuse(act: Act, text: str = "5.6.0 cannot be read", **more: Any) -> None:
@@ -323,29 +293,6 @@ async def test_a_cancelled_campaign_is_followed_by_nothing(act: Act) -> None:
     (batch_id,) = await fallbacks(act)
     await act.world.rows("UPDATE campaign SET status = 'ended'")
     assert (await act.world.decide(batch_id)).deliveries == 0
-
-
-async def tell(act: Act, kind: str, *, key: str = "1", soft: bool = False) -> Recorded:
-    """Tell of the person's message by e-mail what its provider says later."""
-    told = await incoming(act, kind, key=key, soft=soft)
-    tenant_id, channel_id = act.world.tenant.tenant_id, act.world.channel_ids["email"]
-    async with act.world.db.transaction(tenant_id) as conn:
-        return await record_outcomes(
-            conn, tenant_id=tenant_id, channel_id=channel_id, incoming=[told], channel=Channel.EMAIL
-        )
-
-
-async def incoming(act: Act, kind: str, *, key: str = "1", soft: bool = False) -> Incoming:
-    (row,) = await act.world.rows("SELECT event_id FROM delivery_log WHERE channel = 'email'")
-    return Incoming(
-        provider_id=key,
-        type=OutcomeType(kind),
-        at=datetime.now(UTC),
-        delivery_ref=bytes(row["event_id"]).hex(),
-        address=None,
-        raw={},
-        soft=soft,
-    )
 
 
 @pytest.mark.parametrize("soft", [False, True])

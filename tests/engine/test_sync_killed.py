@@ -4,17 +4,14 @@ import asyncio
 import random
 import signal
 import sys
-from collections.abc import AsyncIterator
 from typing import Any
-
-import pytest
 
 from engine.credentials import Vault
 from engine.db import Database
 from engine.embedded import Servers
 from engine.ingest.sync import Mode
 from engine.settings import Settings
-from tests.channels.sandbox_process import ROOT, SandboxProcess, start_sandbox
+from tests.channels.sandbox_process import ROOT, SandboxProcess
 from tests.conftest import Tenant
 from tests.engine.cdp import connect, new_cdp, take
 
@@ -36,13 +33,6 @@ OUTCOME = (
     " WHERE m.profile_id = p.profile_id) AS segments "
     "FROM cdp_profiles p LEFT JOIN cdp_profiles w ON w.profile_id = p.merged_into ORDER BY p.ext_id"
 )
-
-
-@pytest.fixture
-async def sandbox() -> AsyncIterator[SandboxProcess]:
-    process = await start_sandbox()
-    yield process
-    process.close()
 
 
 async def outcome(db: Database, tenant: Tenant) -> list[dict[str, Any]]:

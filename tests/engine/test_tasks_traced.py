@@ -5,18 +5,9 @@ from engine.db import Database
 from engine.settings import Settings
 from tests.conftest import Tenant
 from tests.engine.tasking import PLAN, SAVE, START, Scripted, office
-from tests.otlp import Received, receiving
+from tests.otlp import receiving
 
 TEXT = "Chào mai@khach.example ở Hà Nội"
-
-
-def _line_of(spans: list[Received], span: Received) -> list[str]:
-    by_id = {one.span_id: one for one in spans}
-    names = [span.name]
-    while span.parent_id in by_id:
-        span = by_id[span.parent_id]
-        names.insert(0, span.name)
-    return names
 
 
 async def test_a_task_goes_on_with_the_trace_of_its_asker_and_its_run_with_the_calls(
@@ -31,10 +22,10 @@ async def test_a_task_goes_on_with_the_trace_of_its_asker_and_its_run_with_the_c
     assert (await at.get(task)).status == "succeeded"
     (request,), (whole,) = receiver.named("request"), receiver.named("task")
     assert {span.trace_id for span in receiver.spans} == {request.trace_id}
-    assert _line_of(receiver.spans, receiver.named("think")[0]) == ["request", "task", "think"]
+    assert receiver.line_of(receiver.named("think")[0]) == ["request", "task", "think"]
     calls = receiver.named("tool call")
     assert [one.about["leo.tool"] for one in calls] == ["create_segment", "create_campaign", "activate_campaign"]
-    assert _line_of(receiver.spans, calls[-1]) == ["request", "task", "act", "tool call"]
+    assert receiver.line_of(calls[-1]) == ["request", "task", "act", "tool call"]
     about = {"leo.task": task.task_id, "leo.kind": "text", "leo.attempt": 1, "leo.status": "succeeded"}
     assert about.items() <= whole.about.items()
     (run,) = await at.world.rows("SELECT traceparent FROM campaign_run")

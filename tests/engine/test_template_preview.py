@@ -15,7 +15,7 @@ from engine.db import Database
 from engine.dispatch.adapters import Adapters
 from engine.settings import Settings
 from rules.errors import Conflict, InvalidInput, NotFound, Unavailable
-from tests.channels.sandbox_process import SandboxProcess, start_sandbox
+from tests.channels.sandbox_process import SandboxProcess
 from tests.conftest import Tenant
 from tests.engine.conftest import Types
 from tests.engine.world import World
@@ -64,13 +64,6 @@ async def desk(db: Database, tenant: Tenant, settings: Settings) -> AsyncIterato
     adapters = Adapters.of(settings)
     yield Desk(world, settings, adapters)
     await adapters.aclose()
-
-
-@pytest.fixture(scope="module")
-async def sandbox() -> AsyncIterator[SandboxProcess]:
-    started = await start_sandbox()
-    yield started
-    assert started.close() == 0
 
 
 async def test_everything_that_is_missing_is_named_at_once_and_shown_in_its_place(desk: Desk) -> None:

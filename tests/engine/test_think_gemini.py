@@ -9,33 +9,16 @@ from pathlib import Path
 import pytest
 
 from engine.settings import Settings
-from engine.think.contract import Call, ModelRefused, ModelUnavailable, Question, Request, Tool
+from engine.think.contract import ModelRefused, ModelUnavailable, Request
 from engine.think.gemini import Gemini
 from engine.think.models import opened
 from engine.think.prices import Price, price_of, prices
 from rules.words import Arbiter
 from tests.engine import gemini_stub
 from tests.engine.gemini_stub import Stub, calls
+from tests.engine.questions import CALLS, QUESTION, TOOLS
 
 KEY = "AIza-a-key-that-nobody-may-see"
-TOOLS = (
-    Tool(
-        "send_message",
-        "Send it.",
-        {
-            "type": "object",
-            "properties": {"channel": {"type": "string", "enum": ["email", "zalo_oa"]}, "template": {"type": "string"}},
-            "required": ["channel", "template"],
-        },
-    ),
-    Tool("do_nothing", "Send nothing.", {"type": "object", "properties": {}}),
-)
-CALLS = (
-    Call("send_message", {"channel": "email", "template": "tet"}),
-    Call("send_message", {"channel": "zalo_oa", "template": "tet"}),
-    Call("do_nothing"),
-)
-QUESTION = Question(tools=TOOLS, instructions="Choose.", context='likes "tea"', calls=CALLS)
 
 
 @pytest.fixture

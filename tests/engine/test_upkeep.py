@@ -16,20 +16,13 @@ from engine.worker.jobs import Hands
 from engine.worker.rounds import for_each_tenant
 from rules.errors import Unavailable
 from rules.words import Lane
-from tests.channels.sandbox_process import SandboxProcess, start_sandbox
+from tests.channels.sandbox_process import SandboxProcess
 from tests.conftest import Tenant
 from tests.engine.cdp import connect, new_cdp
 from tests.engine.worker_process import WorkerProcess, until
 from tests.engine.world import World
 
 BOUGHT: dict[str, Any] = {"event": "purchase", "count": {"at_least": 2}}
-
-
-@pytest.fixture
-async def sandbox() -> AsyncIterator[SandboxProcess]:
-    process = await start_sandbox()
-    yield process
-    process.close()
 
 
 @pytest.fixture

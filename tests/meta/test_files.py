@@ -118,6 +118,19 @@ def _skipped(tree: ast.Module) -> Iterator[tuple[int, str]]:
         yield node.lineno, next((ast.unparse(reason) for reason in (*named, *first)), "")
 
 
+def test_what_tests_share_is_in_a_module_of_its_own() -> None:
+    """A test that takes something from another test breaks with it, and says nothing of where the thing belongs."""
+    borrowed = {
+        f"{name} from {node.module}"
+        for name in PYTHON
+        if name.startswith("tests/")
+        for node in ast.walk(ast.parse(text(name)))
+        if isinstance(node, ast.ImportFrom) and (node.module or "").rpartition(".")[2].startswith("test_")
+    }
+    # Whole tests, to be run again through a pooler.
+    assert {one.partition(" ")[0] for one in borrowed} == {"tests/api/test_pooler.py"}
+
+
 def test_a_test_that_is_left_out_says_why() -> None:
     tests = [name for name in PYTHON if name.startswith("tests/")]
     skipped = [(name, line, reason) for name in tests for line, reason in _skipped(ast.parse(text(name)))]

@@ -66,7 +66,6 @@ _TESTS: list[tuple[str, Any, list[Any], list[Any]]] = [
     ("anniversary_in_days", 364, ["1990-02-27", "1992-02-28", "1992-02-29"], ["x"]),
     ("anniversary_in_days", 363, ["1990-02-27"], ["1992-02-28", "1992-02-29"]),
 ]
-_HOLD_WITHOUT_A_VALUE = [("is_not", 1), ("not_in", [1]), ("contains_none", [1]), ("is_empty", True), ("exists", False)]
 
 
 @pytest.mark.parametrize(

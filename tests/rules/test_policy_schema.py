@@ -13,7 +13,7 @@ from rules.errors import InvalidInput
 from rules.policy import DEFAULT_POLICY, Policy
 from rules.policy.schema import JSON_SCHEMA
 from tests.rules.strategies import policy_documents, quick
-from tests.rules.test_policy import WRONG
+from tests.rules.wrong_policies import WRONG
 
 PUBLISHED = Path(__file__).parents[2] / "docs" / "policy.schema.json"
 SCHEMA = Draft202012Validator(JSON_SCHEMA)

@@ -1,4 +1,5 @@
 // The API as the console speaks to it: one key, problem documents as errors, Server-Sent Events over fetch.
+import { write } from "./json.js";
 
 /** What the API answered instead: its sentence, what to do, and the request's id for whoever looks into the log. */
 export class Problem extends Error {
@@ -53,7 +54,7 @@ export function connect(key, onRefused = () => {}) {
       method,
       headers,
       signal,
-      body: body === undefined ? undefined : JSON.stringify(body),
+      body: body === undefined ? undefined : write(body),
       cache: "no-store",
     });
     if (answer.ok) return answer;

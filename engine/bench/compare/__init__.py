@@ -1,4 +1,4 @@
-"""The same campaign sent by LEO and by what one would write instead, each killed once in the middle."""
+"""The same campaign sent by LEO and by what one would write instead, each also killed once in the middle."""
 
 import asyncio
 import time
@@ -16,19 +16,19 @@ from rules.errors import Conflict
 from rules.words import Channel
 
 PEOPLE = 4_000
-# The loop waits for each answer: more people would only make the benchmark longer.
+# The loop waits for each answer, so more people would only make the benchmark longer.
 LOOP_PEOPLE = 400
-# Celery acknowledges a task when it begins, as it usually does, and when it has ended.
+# Celery acknowledges a task when it begins (its default), or when it has ended.
 IS_LATE = (False, True)
-# A provider on the internet answers in about so long; on loopback a loop would look better than it is.
+# Roughly the time a provider on the Internet takes to answer; with loopback's a loop would look better than it is.
 ANSWER_S = 0.02
-# What has not come for so long does not come: longer than Celery's visibility timeout, and than LEO's leases.
+# After this long nothing more arrives: longer than Celery's visibility timeout and LEO's leases.
 QUIET_S = 30.0
 LONGEST_S = 600.0
 
 
 async def run(place: Place, *, n: int | None = None) -> Result:
-    """Send to `n` people (4,000) four ways: messages a second, and what a SIGKILL in the middle loses and doubles."""
+    """Send to `n` people (4,000) in four ways: messages a second, and what one SIGKILL loses and doubles."""
     people = max(100, n or PEOPLE)
     figures: dict[str, float] = {}
     with admin(place.admin_url) as connection:
@@ -67,7 +67,7 @@ def _result(people: int, figures: Mapping[str, float]) -> Result:
 
 
 async def _undisturbed(opened: Site, way: Way, people: int) -> float:
-    """Send to so many; gives the messages a second, from the first that came to the last."""
+    """Send to this many; gives the messages a second, from the first that arrived to the last."""
     came = await _send(opened, way, people, is_killed=False)
     times = [float(line["at"]) for line in came]
     if len({line["address"] for line in came}) != people:
@@ -76,7 +76,7 @@ async def _undisturbed(opened: Site, way: Way, people: int) -> float:
 
 
 async def _killed(opened: Site, way: Way, people: int) -> Mapping[str, float]:
-    """Send to so many with one SIGKILL when half has come; gives who got nothing and who got it twice."""
+    """Send to this many with one SIGKILL at half; gives who got nothing and who got it twice."""
     came = Counter(line["address"] for line in await _send(opened, way, people, is_killed=True))
     uncertain = await way.uncertain()
     return {
@@ -87,12 +87,12 @@ async def _killed(opened: Site, way: Way, people: int) -> Mapping[str, float]:
 
 
 async def _send(opened: Site, way: Way, people: int, *, is_killed: bool) -> Sequence[Mapping[str, Any]]:
-    """Give what the sandbox received of it."""
+    """Give what the sandbox received."""
     before = opened.count_received()
     await way.prepare(people)
     way.start()
     if is_killed:
-        # Looked at often: who is killed late has nothing left to lose.
+        # Checked often: a process that is killed too late has nothing left to lose.
         await _until(lambda: opened.count_received() - before >= people // 2, look_s=0.01)
         way.kill()
         way.start()
@@ -102,14 +102,14 @@ async def _send(opened: Site, way: Way, people: int, *, is_killed: bool) -> Sequ
 
 
 async def _quiet(opened: Site, before: int, people: int, *, is_killed: bool) -> None:
-    """Wait until everything came, or, where something was killed, until nothing comes any more."""
+    """Wait until everything has arrived or, after a kill, until nothing more arrives."""
     count, since = opened.count_received(), time.monotonic()
 
     def is_quiet() -> bool:
         nonlocal count, since
         now = opened.count_received()
         if now != count or now == before:
-            # A worker that only starts is not quiet.
+            # A worker that is only just starting is not done.
             count, since = now, time.monotonic()
         return time.monotonic() - since > QUIET_S or (not is_killed and now - before >= people)
 

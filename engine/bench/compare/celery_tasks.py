@@ -1,4 +1,4 @@
-"""Celery's side: one task, its settings, and how tasks are put into the queue."""
+"""Celery's side: one task, its settings, and putting tasks into the queue."""
 
 from collections.abc import Callable
 
@@ -6,9 +6,9 @@ from celery import Celery
 
 TASK = "send"
 QUEUE = "compare"
-# Celery's own processes would cost a fork and 60 MB each; threads do a job that waits for answers faster.
+# Celery's own worker processes would cost a fork and 60 MB each; for waiting on answers threads are faster.
 THREADS = 32
-# Celery's is an hour: so long would a task whose worker died wait for the next one.
+# Celery's default is an hour, which is how long the task of a dead worker would wait for the next one.
 VISIBILITY_S = 5
 
 
@@ -29,7 +29,7 @@ def app(broker_url: str, *, is_late: bool) -> Celery:
 
 
 def enqueue(broker_url: str, people: int, *, is_late: bool) -> None:
-    """Put a task for each person, 1 to `people`, into an empty queue."""
+    """Put one task per person, 1 to `people`, into an empty queue."""
     client = app(broker_url, is_late=is_late)
     with client.connection_for_write() as connection, client.amqp.Producer(connection) as producer:
         for person in range(1, people + 1):
@@ -37,7 +37,7 @@ def enqueue(broker_url: str, people: int, *, is_late: bool) -> None:
 
 
 def serve(broker_url: str, send: Callable[[int], None], *, is_late: bool) -> None:
-    """Work through the queue until the process is ended."""
+    """Work through the queue until the process is stopped."""
     server = app(broker_url, is_late=is_late)
     server.task(name=TASK)(send)
     options = ["--pool", "threads", "--concurrency", str(THREADS), "--loglevel", "warning"]

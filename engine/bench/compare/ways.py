@@ -1,4 +1,4 @@
-"""Ways to send one campaign: ours, Celery's with its usual and its careful setting, and a loop."""
+"""Ways to send one campaign: ours, Celery's with its default and its careful setting, and a loop."""
 
 import signal
 from typing import Protocol
@@ -18,7 +18,7 @@ _SQL = queries("bench_compare")
 
 
 class Way(Protocol):
-    """One way: `prepare` leaves so many people to send to, `start` the process that does."""
+    """One way: `prepare` creates this many people to send to, `start` starts the process that sends."""
 
     @property
     def name(self) -> str: ...
@@ -30,7 +30,7 @@ class Way(Protocol):
 
 
 class Leo:
-    """One bulk worker: everybody is decided for with every gate, logged before and after, mirrored."""
+    """One bulk worker: every person is decided for with all gates, logged before and after, and mirrored."""
 
     name = "leo"
 
@@ -96,12 +96,12 @@ class _Process:
         background.stop(self.site.settings.home, self.name)
 
     async def uncertain(self) -> int:
-        """Nobody knows what was in flight."""
+        """Nobody knows what was being sent."""
         return 0
 
 
 class Celery(_Process):
-    """A task for each person, which reads, looks whether it was sent before, calls and writes down."""
+    """One task per person: read, check whether it was sent before, call, and record."""
 
     def __init__(self, place: Place, site: Site, *, is_late: bool) -> None:
         name = "celery_late" if is_late else "celery"
@@ -114,7 +114,7 @@ class Celery(_Process):
 
 
 class Loop(_Process):
-    """The public leo-activation's shape: pages of two, one call after the other, nothing written down."""
+    """The shape of the public leo-activation: pages of two, one call after the other, nothing recorded."""
 
     def __init__(self, place: Place, site: Site) -> None:
         super().__init__(place, site, name="loop", arguments=("loop",))

@@ -18,14 +18,14 @@ _SQL = queries("bench_compare")
 
 
 class Sender:
-    """What a thread holds: a connection to the database and one to the provider."""
+    """What a thread has: a connection to the database and one to the provider."""
 
     def __init__(self) -> None:
         self.rows = psycopg.connect(os.environ["COMPARE_DATABASE_URL"], autocommit=True, row_factory=dict_row)
         self._provider = httpx.Client(timeout=TIMEOUT_S)
 
     def send(self, person_id: int) -> None:
-        """Read a person, call the provider, write it down; somebody who is in the log gets nothing more."""
+        """Read a person, call the provider, record it; a person who is in the log already gets nothing more."""
         before = self.rows.execute(_SQL["sent_before"], {"id": person_id}).fetchone()
         person = self.rows.execute(_SQL["person"], {"id": person_id}).fetchone()
         if person is None or (before is not None and before["is_sent"]):
@@ -49,7 +49,7 @@ def send(person_id: int) -> None:
 
 
 def loop() -> None:
-    """Page by page of two, from the first: where the last one stopped is written nowhere."""
+    """Page by page of two, from the start: nothing records where the last run stopped."""
     sender, offset = Sender(), 0
     while page := sender.rows.execute(_SQL["page"], {"offset": offset}).fetchall():
         for person in page:

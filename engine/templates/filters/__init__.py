@@ -14,7 +14,7 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
     "dong": amounts.dong,
     "dong_short": amounts.dong_short,
     "percent": amounts.percent,
-    # Instead of Liquid's own, which knows neither the reader's zone nor words, and asks for a clock.
+    # Replaces Liquid's own, which knows neither the reader's zone nor the words, and reads the clock itself.
     "date": moments.written,
     "days_until": moments.days_until,
     "full_name": names.full_name,

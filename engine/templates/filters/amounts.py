@@ -22,13 +22,13 @@ def number(value: Any, reader: Reader) -> str:
 
 
 def dong(value: Any, reader: Reader) -> str:
-    """`199000` as 199.000 ₫ (vi) or ₫199,000 (en); there is no smaller coin, so it is rounded."""
+    """`199000` as 199.000 ₫ (vi) or ₫199,000 (en); rounded, because there is no smaller coin."""
     amount = _grouped(_amount(value), reader, places=0)
     return f"{amount}\N{NO-BREAK SPACE}₫" if reader.is_vietnamese else _with_sign(amount)
 
 
 def dong_short(value: Any, reader: Reader) -> str:
-    """`1500000` as 1,5 triệu đồng (vi) or ₫1.5M (en); below a thousand it is written out."""
+    """`1500000` as 1,5 triệu đồng (vi) or ₫1.5M (en); below a thousand it is written in full."""
     amount = _amount(value)
     words = WORDS[reader.is_vietnamese]
     place = next((place for place, (unit, _) in enumerate(words) if abs(amount) >= unit), None)
@@ -42,12 +42,12 @@ def dong_short(value: Any, reader: Reader) -> str:
 
 
 def percent(value: Any, reader: Reader) -> str:
-    """`0.125` as 12,5% (vi) or 12.5% (en): a share, not a number of percents."""
+    """`0.125` as 12,5% (vi) or 12.5% (en): the value is a share, not a percentage."""
     return f"{_grouped(_amount(value) * 100, reader, places=PLACES)}%"
 
 
 def _amount(value: Any) -> Decimal:
-    """Read a number; raises Unfit for what is none, is not finite or is beyond a thousand million millions."""
+    """Read a number; raises Unfit if it is not one, is not finite or exceeds a thousand million millions."""
     if isinstance(value, bool) or value is None:
         raise Unfit("no_amount")
     try:

@@ -11,7 +11,7 @@ from engine.templates.filters.unfit import Unfit
 LONGEST_FORMAT = 100
 LONGEST_TEXT = 64
 EARLIEST, LATEST = 1, 9998
-"""Years: a zone can move what is nearer to the ends beyond them."""
+"""Years: a zone could move a moment nearer to the limits of datetime beyond them."""
 DIRECTIVE = re.compile(r"%(-?)([a-zA-Z%])")
 DAY_FIRST = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4})")
 EPOCH = re.compile(r"-?\d{9,11}(\.\d+)?")
@@ -53,7 +53,7 @@ NUMBERS: Mapping[str, tuple[int, Callable[[datetime], int]]] = {
 def written(value: Any, reader: Reader, form: Any = "short") -> str:
     """Write a date or moment as `form` says: short, long, weekday, time, moment, or letters such as `%d/%m`.
 
-    Raises Unfit for what is no moment, and for a form that is not known.
+    Raises Unfit if it is not a moment, and for an unknown form.
     """
     at = _moment(value, reader)
     pattern = str(form)
@@ -67,7 +67,7 @@ def written(value: Any, reader: Reader, form: Any = "short") -> str:
 
 
 def days_until(value: Any, reader: Reader) -> int:
-    """Count the days from today to that day on the reader's calendar; negative when it is past."""
+    """Count the days from today to that day on the reader's calendar; negative if it is past."""
     return (_moment(value, reader).date() - reader.moment().date()).days
 
 
@@ -90,7 +90,7 @@ def _part(found: re.Match[str], at: datetime, *, is_vietnamese: bool) -> str:
 
 
 def _moment(value: Any, reader: Reader) -> datetime:
-    """Read ISO 8601, 31/01/2027, Unix seconds or "now"; a date alone is that day wherever the reader is."""
+    """Read ISO 8601, 31/01/2027, Unix seconds or "now"; a date alone is that day in the reader's zone."""
     if isinstance(value, datetime):
         return _within(value, reader)
     if isinstance(value, date):

@@ -1,4 +1,4 @@
-"""Names and phone numbers as they are said: a Vietnamese name ends with what a person is called by."""
+"""Names and phone numbers as people say them: a Vietnamese name ends with what the person is called."""
 
 import re
 import unicodedata
@@ -6,7 +6,7 @@ from typing import Any
 
 from engine.templates.filters.reader import Reader
 
-# Family names that nine of ten people in Vietnam have: a name that starts with one is written family name first.
+# Family names of nine in ten people in Vietnam: a name that starts with one is written family name first.
 FAMILY_NAMES = frozenset(
     {
         *(
@@ -72,7 +72,7 @@ def given_name(value: Any, reader: Reader) -> str:
 
 
 def family_name(value: Any, reader: Reader) -> str:
-    """`Nguyễn Thị Minh Anh` as Nguyễn, and `John Smith` as Smith; nothing where there is one word."""
+    """`Nguyễn Thị Minh Anh` as Nguyễn, and `John Smith` as Smith; empty for a single word."""
     words = full_name(value, reader).split()
     if len(words) < 2:  # noqa: PLR2004 - a name of one word is a given name
         return ""
@@ -80,14 +80,14 @@ def family_name(value: Any, reader: Reader) -> str:
 
 
 def salutation(value: Any, reader: Reader, gender: Any = None) -> str:
-    """`Nguyễn Minh Anh` with a gender as chị Anh (vi) or Ms Anh (en); anh/chị Anh where it is not known."""
+    """`Nguyễn Minh Anh` with a gender as chị Anh (vi) or Ms Anh (en); anh/chị Anh if the gender is not known."""
     known = GENDERS.get(str(gender).strip().lower(), "") if isinstance(gender, str | int) else ""
     title = TITLES[reader.is_vietnamese][known]
     return " ".join(part for part in (title, given_name(value, reader)) if part)
 
 
 def unaccented(value: Any, _reader: Reader) -> str:
-    """`Nguyễn Đức` as Nguyen Duc, for what carries no marks."""
+    """`Nguyễn Đức` as Nguyen Duc, for media without diacritics."""
     apart = unicodedata.normalize("NFD", _text(value).replace("đ", "d").replace("Đ", "D"))
     return unicodedata.normalize("NFC", "".join(letter for letter in apart if not unicodedata.combining(letter)))
 
@@ -100,7 +100,7 @@ def phone(value: Any, _reader: Reader) -> str:
 
 
 def masked(value: Any, _reader: Reader) -> str:
-    """`0912345678` as 0912***678: enough to know it by, too little to use."""
+    """`0912345678` as 0912***678: enough to recognise it, too little to use it."""
     text = _text(value)
     if len(text) <= SHOWN_START + SHOWN_END:
         return "*" * len(text)

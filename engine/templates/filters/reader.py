@@ -25,14 +25,14 @@ class Reader:
 
     @property
     def tz(self) -> tzinfo:
-        """The zone; that of Vietnam where its name is unknown."""
+        """The zone; Vietnam's if the name is unknown."""
         try:
             return ZoneInfo(self.zone)
         except (ZoneInfoNotFoundError, ValueError, OSError):
             return ZoneInfo(HOME)
 
     def local(self, moment: datetime) -> datetime:
-        """Give a moment on the reader's clock; one without a zone is taken as on that clock already."""
+        """Give a moment on the reader's clock; a moment without a zone is already on it."""
         return moment.replace(tzinfo=self.tz) if moment.tzinfo is None else moment.astimezone(self.tz)
 
     def moment(self) -> datetime:
@@ -40,6 +40,6 @@ class Reader:
 
 
 def reader_of(context: Mapping[str, Any]) -> Reader:
-    """Give the reader whom a context names, else somebody in Vietnam."""
+    """Give the reader named in a context, otherwise somebody in Vietnam."""
     found = context.get(KEY)
     return found if isinstance(found, Reader) else Reader()

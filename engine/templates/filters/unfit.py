@@ -1,4 +1,4 @@
-"""A value that a filter of ours cannot write, by its kind."""
+"""A value that one of our filters cannot write, by kind."""
 
 from rules.faults import Fault, Value
 

@@ -37,12 +37,13 @@ def convert(
 def convert(
     document: Any, *, attributes: Mapping[str, str] | None = None, lenient: bool = False
 ) -> Document | tuple[Document, list[str]]:
-    """Give the rule that `parse` reads; raises InvalidInput naming the QueryBuilder rule that we cannot say.
+    """Give the rule that `parse` reads; raises InvalidInput naming the QueryBuilder rule that we cannot express.
 
-    `document` is the JSON or its text. `attributes` says which attribute holds a field of the CDP (`{"livingCity":
-    "city"}`, an event's under `cdp_trackingevent__<field>`) and then a field that is not in it cannot be said; without
-    it the field's name in snake case is taken. With `lenient` what cannot be said is left out and told in sentences
-    beside the rule; a rule of which nothing is left is nobody.
+    `document` is the JSON or its text. `attributes` maps a field of the CDP to the attribute that holds it
+    (`{"livingCity": "city"}`; for a field of an event the key is `cdp_trackingevent__<field>`), and then a field
+    outside the map cannot be expressed. Without a map, the field's name in snake case is used. If `lenient`, rules that
+    cannot be expressed are left out and reported in sentences next to the result; a rule of which nothing is left
+    selects nobody.
     """
     refused: list[str] = []
     rule = _Conversion(Fields(attributes), refused if lenient else None).group(_loaded(document), "rules", 1)
@@ -61,14 +62,14 @@ def _loaded(document: Any) -> Any:
 
 
 class _Conversion:
-    """One run: `refused` gathers sentences, or is None where the first one is raised."""
+    """One conversion; `refused` collects sentences, or is None if the first one is to be raised."""
 
     def __init__(self, fields: Fields, refused: list[str] | None) -> None:
         self._fields = fields
         self._refused = refused
 
     def group(self, group: Any, place: str, depth: int) -> Document | None:
-        """Convert a group; None where nothing of it is left."""
+        """Convert a group; None if nothing of it is left."""
         if depth >= DEEPEST:
             return self._refuse(place, f"lies deeper than {DEEPEST}")
         if not isinstance(group, Mapping) or not isinstance(group.get("rules"), list):
@@ -85,7 +86,7 @@ class _Conversion:
 
     def _parts(self, rules: list[Any], place: str, way: str, depth: int) -> list[Document]:
         parts: list[Document | None] = []
-        # The CDP joins one event: in a group with AND, all that is said of events is said of the same one.
+        # The CDP joins a single event: within an AND group, all rules about events are about the same event.
         events: list[tuple[str, Given]] = []
         for index, rule in enumerate(rules):
             at = f"{place}[{index}]"

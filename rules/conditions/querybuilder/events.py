@@ -1,4 +1,4 @@
-"""Rules about `cdp_trackingevent`: the CDP joins one event, of which a group of rules says type, time and values."""
+"""Rules about `cdp_trackingevent`: a group of them describes the type, time and values of a single joined event."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ def is_event(rule: Given) -> bool:
 
 
 def converted_events(rules: list[Given], fields: Fields) -> Document:
-    """Give one condition for what a group says of the event; raises Unsayable."""
+    """Give one condition for everything a group says about the event; raises Unsayable."""
     types: list[Any] | None = None
     where: Document = {}
     span: Document = {}

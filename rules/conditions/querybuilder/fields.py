@@ -1,4 +1,4 @@
-"""Where a field of the CDP's profile is with us."""
+"""Where we keep a field of the CDP's profile."""
 
 import re
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from rules.conditions.querybuilder.given import Unsayable
 
 # Columns of the profile, not attributes.
 _COLUMNS: Mapping[str, str] = {"_key": "ext_id", "primaryLanguage": "locale"}
-# What the sync calls otherwise, for the CDP's word would be taken for ours.
+# Fields that the sync renames, because the CDP's name would be mistaken for one of ours.
 _NAMES: Mapping[str, str] = {
     "inSegments": "cdp_segments",
     "inJourneyMaps": "cdp_journeys",
@@ -17,18 +17,18 @@ _NAMES: Mapping[str, str] = {
     "createdAt": "cdp_created_at",
     "status": "cdp_status",
 }
-# Of these the sync keeps the ids, whatever the map calls the rest.
+# The sync keeps the ids of these, under whatever name the map gives the others.
 _IDS = frozenset({"inSegments", "inJourneyMaps", "inCampaigns"})
 
 
 @dataclass(frozen=True, slots=True)
 class Fields:
-    """`attributes` is which attribute holds which field, or None: each is its field's name in snake case."""
+    """`attributes` maps a field to the attribute that holds it; None: each is its field's name in snake case."""
 
     attributes: Mapping[str, str] | None
 
     def subject(self, field: str) -> dict[str, Any]:
-        """Give the beginning of a condition: {"profile": column}, or {"attribute": name or path}."""
+        """Give the start of a condition: {"profile": column}, or {"attribute": name or path}."""
         if field in _COLUMNS:
             return {"profile": _COLUMNS[field]}
         top, *inside = re.split(r"__|\.", field)

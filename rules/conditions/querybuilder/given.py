@@ -1,4 +1,4 @@
-"""One rule as the QueryBuilder wrote it: a field, an operator, a value."""
+"""One rule as the QueryBuilder writes it: a field, an operator, a value."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,12 +8,12 @@ _LONGEST_NAME = 100
 
 
 class Unsayable(Exception):
-    """Why a rule cannot be said in ours, to follow its name in a sentence."""
+    """Why a rule cannot be expressed in our language; it follows the rule's name in a sentence."""
 
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """`field` is without the number after `#`, by which a field is given twice; `kind` is the QueryBuilder's type."""
+    """`field` is without the `#` and number that let a field occur twice; `kind` is the QueryBuilder's type."""
 
     field: str
     operator: str
@@ -25,7 +25,7 @@ class Given:
         return ascii(f"{self.field} {self.operator}"[:_LONGEST_NAME])
 
     def one(self) -> Any:
-        """Give the value; a number may have been written as text."""
+        """Give the value; a number may be written as text."""
         value = self.value[0] if isinstance(self.value, list) and len(self.value) == 1 else self.value
         return self._typed(value)
 
@@ -37,13 +37,13 @@ class Given:
         return value
 
     def two(self) -> list[Any]:
-        """Give the two ends."""
+        """Give both ends of a range."""
         if not isinstance(self.value, list) or len(self.value) != 2:  # noqa: PLR2004 - from the one to the other
             raise Unsayable("needs two values")
         return [self._typed(value) for value in self.value]
 
     def many(self) -> list[Any]:
-        """Give the values; several are written as a list, or in one text with commas between."""
+        """Give the values; several are written as a list, or as one text with commas between them."""
         values = self.value
         if isinstance(values, str):
             values = [one.strip() for one in values.split(",")]
@@ -60,7 +60,7 @@ class Given:
 
 
 def numeric(value: Any) -> int | float:
-    """Read a number, written as one or as text."""
+    """Read a number, written as a number or as text."""
     try:
         return int(value) if isinstance(value, str) and value.lstrip("-").isdecimal() else _plain(value)
     except (TypeError, ValueError, OverflowError) as error:
@@ -74,7 +74,7 @@ def _plain(value: Any) -> int | float:
 
 
 def given(rule: Any) -> Given | None:
-    """Read a rule; None where it is none."""
+    """Read a rule; None if it is not one."""
     if not isinstance(rule, Mapping):
         return None
     field, operator = rule.get("field", rule.get("id")), rule.get("operator")

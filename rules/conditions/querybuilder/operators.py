@@ -50,7 +50,7 @@ _COMPARED: Mapping[str, str] = {
 
 
 def converted(rule: Given, fields: Fields) -> Document:
-    """Give our condition; raises Unsayable."""
+    """Give our condition for the rule; raises Unsayable."""
     if rule.field in _REACHES:
         return _reached(rule)
     if rule.field in _CONSENTS or rule.field == "receiveAds":
@@ -81,7 +81,10 @@ def _reached(rule: Given) -> Document:
 
 
 def _consented(rule: Given) -> Document:
-    """The CDP keeps 1 for agreed, -1 for withdrawn and 0 for never asked; advertising is presumed until withdrawn."""
+    """The CDP keeps 1 for agreed, -1 for withdrawn, 0 for never asked.
+
+    It presumes agreement to advertising until that is withdrawn.
+    """
     said = numeric(rule.one())
     if rule.operator not in {"equal", "not_equal"} or said not in {-1, 0, 1}:
         raise Unsayable("asks for a consent otherwise than whether it is 1, 0 or -1")
@@ -147,7 +150,7 @@ def _relative(rule: Given, subject: _Subject) -> Document:
 
 
 def ago(rule: Given) -> int | float:
-    """Give how many days before now a relative date lies; raises Unsayable."""
+    """Give how many days before now a relative date is; raises Unsayable."""
     value = rule.value
     if not isinstance(value, list) or len(value) != 2 or value[1] not in [*_DAYS_OF]:  # noqa: PLR2004 - number, unit
         raise Unsayable("needs a number and a unit: days, months or years")
@@ -190,7 +193,7 @@ def _not_between(rule: Given, subject: _Subject) -> Document:
 
 
 def _in_journey_map(rule: Given, subject: _Subject) -> Document:
-    """The value is a journey, or a journey and a stage; the sync keeps who is in it, not how far."""
+    """The value is a journey, or a journey and a stage; the sync stores who is in a journey, but not how far along."""
     journey, *stage = rule.value if isinstance(rule.value, list) and rule.value else [rule.value]
     if stage and stage[0] not in ["0", 0]:
         raise Unsayable("asks for a stage of a journey, which is not taken over from the CDP")

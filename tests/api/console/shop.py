@@ -18,7 +18,7 @@ from rules.words import Channel, Lane, OutcomeType
 from tests.api.story import ALWAYS_AWAKE, ok
 from tests.channels.sandbox_process import SandboxProcess
 from tests.conftest import Tenant
-from tests.engine.test_audit import sealed
+from tests.engine.ledger import sealed
 from tests.engine.world import World
 
 EVIL = '<img src=x onerror="document.title=1"><script>document.title = 2</script>'

@@ -78,6 +78,7 @@ async def test_a_segment_that_somebody_else_saved_meanwhile_is_not_written_over(
     await expect(desk.page.locator("[data-count]")).to_be_visible()
     theirs = {"key": "hue", "name": "Huế của họ", "rule": {"attribute": "city", "is": "Huế"}}
     saved = await ok(await shop.caller.post("/segments", json=theirs))
+    await desk.page.locator("#rule-tab-json").click()
     await desk.page.fill("#rule", json.dumps({"attribute": "tier", "is": "vàng"}))
     await _save(desk.page, words)
     notice = desk.page.locator("#overtaken")

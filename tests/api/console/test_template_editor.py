@@ -77,19 +77,19 @@ async def test_a_template_is_written_in_two_languages_seen_saved_and_approved(
         "Chào {{ profile.name }}, hạng {{ profile.tier | default: 'mới' }}"
     )
     # The first person of the shop is there at once, and anybody else as they are named.
-    await expect(page.locator(".beside .bubble")).to_have_text("Chào Trần Thị Mai, hạng vàng")
+    await expect(page.locator(".look .bubble")).to_have_text("Chào Trần Thị Mai, hạng vàng")
     await expect(page.locator("#vi-body_text-fault")).to_be_hidden()
     await page.fill("#reader", "kh-000044")
-    await expect(page.locator(".beside .bubble")).to_have_text("Chào Phạm Thu Hà, hạng mới")
+    await expect(page.locator(".look .bubble")).to_have_text("Chào Phạm Thu Hà, hạng mới")
     counter = page.locator(".field", has=page.locator("#vi-body_text")).locator(".used")
     await expect(counter).to_contain_text(words["person"])
     await page.get_by_label(words["add"]).select_option("en")
     await expect(page.get_by_role("tab", name=words["english"])).to_be_focused()
     await page.fill("#en-body_text", "Hello {{ profile.name | given_name }}")
-    await expect(page.locator(".beside .bubble")).to_have_text("Hello Hà")
+    await expect(page.locator(".look .bubble")).to_have_text("Hello Hà")
     assert await desk.faults() == []
     await page.get_by_role("tab", name=words["english"]).press("ArrowLeft")
-    await expect(page.locator(".beside .bubble")).to_have_text("Chào Phạm Thu Hà, hạng mới")
+    await expect(page.locator(".look .bubble")).to_have_text("Chào Phạm Thu Hà, hạng mới")
     await page.evaluate("scrollTo(0, 0)")
     await keep(page, f"template-new-{language[:2]}")
     await page.get_by_role("button", name=words["first"]).click()
@@ -122,7 +122,7 @@ async def test_a_fault_stands_at_its_field_with_its_line_and_the_caret_goes_ther
     page = desk.page
     # What nobody has typed in yet is told beside the message, and not held against them.
     await page.fill("#vi-body_text", "Chào {{ profile.name }}")
-    await expect(page.locator(".beside .notice.bad")).to_contain_text(words["subject"])
+    await expect(page.locator(".look .notice.bad")).to_contain_text(words["subject"])
     await expect(page.locator("#vi-subject-fault")).to_be_hidden()
     await page.get_by_role("button", name=words["first"]).click()
     await expect(page.locator("#vi-subject-fault")).to_contain_text(words["subject"])
@@ -159,8 +159,8 @@ async def test_a_mail_is_seen_in_a_frame_as_it_is_typed_whichever_way_it_is_writ
     heading = page.frame_locator("iframe.mail").frame_locator("iframe").locator("h2")
     await expect(heading).to_have_text("Thành phố Huế")
     # Where it goes, the subject's limit, the label that the law asks for, and the way to refuse that it has not yet.
-    await expect(page.locator(".beside .facts p")).to_have_count(4)
-    await expect(page.locator(".beside .facts")).to_contain_text("[QC]")
+    await expect(page.locator(".look .facts p")).to_have_count(4)
+    await expect(page.locator(".look .facts")).to_contain_text("[QC]")
     await page.fill("#vi-body_html", "<h2>Ở {{ profile.city }}</h2>")
     await expect(heading).to_have_text("Ở Huế")
     await page.press("#vi-body_html", "Control+End")
@@ -168,7 +168,7 @@ async def test_a_mail_is_seen_in_a_frame_as_it_is_typed_whichever_way_it_is_writ
     await expect(page.locator("#vi-body_html")).to_have_value(
         '<h2>Ở {{ profile.city }}</h2><a href="{{ unsubscribe_url }}">Từ chối nhận tin</a>'
     )
-    await expect(page.locator(".beside .facts p")).to_have_count(3)
+    await expect(page.locator(".look .facts p")).to_have_count(3)
     await page.fill("#vi-body_html", "")
     await page.get_by_role("button", name=words["frame"]).click()
     await expect(page.locator("input[value=mjml]")).to_be_checked()
@@ -212,7 +212,7 @@ async def test_a_template_of_zalo_is_filled_and_held_to_what_zalo_declares(
     await page.get_by_role("button", name=words["first"]).click()
     await expect(page.locator("#parameter-vi-1-value-fault")).to_contain_text(words["required"])
     await page.fill("#parameter-vi-1-value", "{{ profile.orders }}")
-    await expect(page.locator(".beside dl")).to_contain_text("Trần Thị Mai")
+    await expect(page.locator(".look dl")).to_contain_text("Trần Thị Mai")
     assert await desk.faults() == []
     await page.evaluate("scrollTo(0, 0)")
     await keep(page, f"template-zalo-{language[:2]}", whole=True)
@@ -297,6 +297,6 @@ async def test_a_template_is_written_on_a_phone_in_the_dark(desks: Desks, shop: 
     assert await page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
     assert await desk.faults() == []
     await page.get_by_role("button", name="Xem thử").click()
-    await expect(page.locator(".beside .bubble")).to_be_in_viewport()
+    await expect(page.locator(".look .bubble")).to_be_in_viewport()
     await page.evaluate("scrollTo(0, 0)")
     await keep(page, "template-editor-phone", whole=True)

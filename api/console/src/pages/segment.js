@@ -1,20 +1,27 @@
 // One segment: its rule as words and as JSON, who satisfies it now, and why somebody does or does not.
+import { keyOf } from "../compose/plan.js";
 import { el, fill } from "../dom.js";
+import { read } from "../json.js";
 import { field } from "../parts/field.js";
 import { trouble } from "../parts/notice.js";
 import { isOvertaken, overtaken, unless } from "../parts/overtaken.js";
-import { saidOf, sentence } from "../parts/said.js";
+import { saidOf } from "../parts/said.js";
 import { reader } from "../parts/reader.js";
 import { satisfied } from "../parts/satisfied.js";
+import { askKnown } from "../rule/known.js";
+import { views } from "../rule/views.js";
 
 const SOON_MS = 400;
-const FIRST_RULE = { all: [{ attribute: "city", is: "Huế" }] };
 
 export async function page(context) {
   const { t, api, address, signal, format, may } = context;
   const isNew = address.parts[0] === "new-segment";
   const key = address.parts[1];
-  const segment = isNew ? null : await api.get(`/segments/${encodeURIComponent(key)}`, { signal });
+  const [segment, known] = await Promise.all([
+    isNew ? null : api.text(`/segments/${encodeURIComponent(key)}`, { signal }).then(read),
+    askKnown(context, isNew ? null : key),
+  ]);
+  const place = el("div", { class: "column", "aria-live": "polite" });
   const title = segment?.name ?? t("segment.new");
   return {
     title,
@@ -35,54 +42,60 @@ export async function page(context) {
             segment.archived_at && ` · ${t("segment.archived")}`,
           ),
       ),
-      el("div", { class: "columns even" }, editor(context, segment, may("write") && !segment?.archived_at), segment && why(context, segment)),
+      el(
+        "div",
+        { class: "columns" },
+        editor(context, segment, { known, place, isOpen: may("write") && !segment?.archived_at }),
+        el("div", { class: "column beside" }, el("section", { class: "card now", "aria-labelledby": "now-heading" }, el("h2", { id: "now-heading" }, t("segment.now")), place), segment && why(context, segment)),
+      ),
     ),
   };
 }
 
-/** The rule as it is typed, said in words and counted before it is saved. */
-function editor(context, segment, isOpen) {
+/** The rule as it is made, said in words and counted at `place` before it is saved. */
+function editor(context, segment, { known, place, isOpen }) {
   const { t, api, signal, go, again, link } = context;
-  const name = field({ id: "name", label: t("compose.name") }, el("input", { maxlength: "200", autocomplete: "off", value: segment?.name ?? "", readonly: !isOpen }));
   const key = field(
     { id: "key", label: t("compose.key") },
     el("input", { class: "mono", maxlength: "100", autocomplete: "off", spellcheck: "false", value: segment?.key ?? "", readonly: Boolean(segment) }),
   );
-  const text = el("textarea", { class: "mono", rows: "12", spellcheck: "false", value: JSON.stringify(segment?.rule ?? FIRST_RULE, null, 2), oninput: soon });
-  const rule = field({ id: "rule", label: t("segment.rule"), hint: t("segment.rule.hint") }, text);
-  const place = el("div", { class: "inside", "aria-live": "polite" });
+  const name = field({ id: "name", label: t("compose.name") }, el("input", { maxlength: "200", autocomplete: "off", value: segment?.name ?? "", readonly: !isOpen, oninput: named }));
+  const rule = views(context, segment?.rule, known, soon);
   const told = el("div", { role: "status" });
   const save = el("button", { class: "main", type: "submit" }, t("compose.save"));
+  let was = name.control.value;
   let waiting = 0;
+
+  /** A key follows the name until it is typed itself. */
+  function named() {
+    if (!segment && key.control.value === keyOf(was)) key.control.value = keyOf(name.control.value);
+    was = name.control.value;
+  }
 
   function soon() {
     clearTimeout(waiting);
     waiting = setTimeout(look, SOON_MS);
   }
 
-  function read() {
-    try {
-      return JSON.parse(text.value);
-    } catch {
-      rule.fault(t("compose.not_json"));
-      return null;
-    }
-  }
-
   async function look() {
-    const typed = read();
-    if (typed === null) return;
-    rule.fault("");
-    await satisfied(context, place, { rule: typed }, (error) => rule.fault(sentence(t, error)));
+    const made = rule.document();
+    if (made === null) return;
+    const found = await satisfied(context, place, { rule: made }, (error) => {
+      fill(place, el("p", { class: "soft" }, t("segment.uncounted")));
+      rule.refused(error);
+    });
+    if (found) rule.clear();
   }
 
   /** Say what is wrong beside the field that it is about; gives whether all of it had one. */
   function blame(error) {
-    const fields = { key, name, rule };
+    const fields = { key, name };
     const placed = error.errors.map((one) => [fields[/^body\.(\w+)/.exec(one.field)?.[1]], one]);
-    for (const [at, each] of Object.entries(fields)) each.fault(placed.filter(([one]) => one === fields[at]).map(([, one]) => saidOf(t, one)).join(" "));
-    placed.find(([one]) => one)?.[0].control.focus();
-    return placed.every(([one]) => one);
+    for (const each of [key, name]) each.fault(placed.filter(([one]) => one === each).map(([, one]) => saidOf(t, one)).join(" "));
+    const isOfRule = error.errors.some((one) => one.field.startsWith("body.rule"));
+    const control = placed.find(([one]) => one)?.[0].control ?? (isOfRule && rule.refused(error, true));
+    if (control) control.focus();
+    return Boolean(control);
   }
 
   async function submit(event) {
@@ -90,9 +103,9 @@ function editor(context, segment, isOpen) {
     fill(told);
     for (const each of [name, key]) each.fault(each.control.value.trim() ? "" : t("compose.needed"));
     const missing = [name, key].find((each) => !each.control.value.trim());
-    const typed = read();
+    const typed = rule.document();
     if (missing || typed === null) {
-      (missing ?? rule).control.focus();
+      (missing?.control ?? rule.control).focus();
       return;
     }
     save.disabled = true;
@@ -123,7 +136,6 @@ function editor(context, segment, isOpen) {
     "section",
     { class: "card compose", "aria-labelledby": "rule-heading" },
     el("h2", { id: "rule-heading" }, t("segment.who")),
-    place,
     el(
       "form",
       { class: "column", novalidate: true, onsubmit: submit },

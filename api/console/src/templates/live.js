@@ -121,7 +121,7 @@ export function live(context, { ask, locales, seen, told = () => {}, name }) {
     },
     node: el(
       "section",
-      { class: "card beside", "aria-labelledby": "preview-heading" },
+      { class: "card look", "aria-labelledby": "preview-heading" },
       el("h2", { id: "preview-heading" }, t("templates.preview")),
       el("div", { class: "field-grid" }, person.node, languages.node),
       status,
