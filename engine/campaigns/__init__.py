@@ -1,5 +1,6 @@
 """Campaigns and what they consist of: channels, templates, policies, campaigns, and their runs."""
 
+from channels.content import Content
 from engine.campaigns.connect import (
     Channel,
     ask_for_token,
@@ -9,7 +10,6 @@ from engine.campaigns.connect import (
     resume_channel,
 )
 from engine.campaigns.content import (
-    Content,
     Policy,
     Template,
     approve_template,

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 
-from engine.templates.liquid import NAMES, ROOTS, Bodies, names_in, sources, wrong
+from engine.templates.liquid import NAMES, ROOTS, Bodies, names_in, refusal, sources
 from rules.errors import InvalidInput
 
 
@@ -14,7 +14,7 @@ def check(bodies: Bodies, known: AbstractSet[str] | None = None) -> set[str]:
     Raises InvalidInput for a syntax error, an unknown filter or tag, no body at all, or an unknown variable.
     """
     if bodies.text is None and bodies.html is None and not bodies.data:
-        raise wrong("no_body", bodies, "body_text", "Give it a text or an HTML body.")
+        raise refusal("no_body", bodies, "body_text", "Give it a text or an HTML body.")
     places: dict[str, str] = {}
     refused: list[InvalidInput] = []
     for source in sources(bodies):
@@ -41,7 +41,7 @@ def refuse_together(refused: Sequence[InvalidInput]) -> None:
 
 def _unknown(bodies: Bodies, name: str, place: str, known: AbstractSet[str] | None) -> InvalidInput:
     offered = _offered(name, known)
-    return wrong("unknown_name", bodies, place, _choices(name, offered), variable=name, known=", ".join(offered))
+    return refusal("unknown_name", bodies, place, _choices(name, offered), variable=name, known=", ".join(offered))
 
 
 def _is_known(name: str, known: AbstractSet[str] | None) -> bool:

@@ -128,10 +128,10 @@ def _filled(
         raise Missing(bodies.name, _missing(error), f"{bodies.place}{place}") from error
     except ResourceLimitError as error:
         remedy = f"Loop at most {LOOP_LIMIT} times and write at most {OUTPUT_LIMIT} octets."
-        raise wrong("too_much_work", bodies, place, remedy, said=str(error.message)) from error
+        raise refusal("too_much_work", bodies, place, remedy, said=str(error.message)) from error
     except (LiquidError, *FILTER_FAILURES) as error:
         remedy = "Correct the template or the value it uses."
-        raise wrong("cannot_be_filled", bodies, place, remedy, said=_why(error), **_line(error, text)) from error
+        raise refusal("cannot_be_filled", bodies, place, remedy, said=_why(error), **_line(error, text)) from error
 
 
 def _compiled(bodies: Bodies, source: Source) -> BoundTemplate:
@@ -141,7 +141,7 @@ def _compiled(bodies: Bodies, source: Source) -> BoundTemplate:
         raise _no_liquid(bodies, source, error) from error
 
 
-def wrong(kind: str, bodies: Bodies, place: str, remedy: str, **values: Value) -> InvalidInput:
+def refusal(kind: str, bodies: Bodies, place: str, remedy: str, **values: Value) -> InvalidInput:
     """Refuse a template at a place of its document; `kind` is one of rules/faults/templates.py."""
     fault = Fault(f"template.{kind}", f"{bodies.place}{place}", {"name": bodies.name, **values})
     return InvalidInput(fault.say().en, remedy=remedy, fault=fault)
@@ -238,7 +238,7 @@ def names_in(bodies: Bodies, source: Source) -> frozenset[str]:
 
 
 def _no_liquid(bodies: Bodies, source: Source, error: Exception) -> InvalidInput:
-    return wrong(
+    return refusal(
         "no_liquid", bodies, source.place, "Correct the template.", said=_sentence(error), **_line(error, source.text)
     )
 
@@ -281,7 +281,7 @@ def _texts(bodies: Bodies, value: Any, place: str, *, depth: int) -> list[Source
     )
     if (items and depth >= DATA_DEPTH) or len(found) > DATA_TEXTS:
         remedy = f"Nest it at most {DATA_DEPTH} deep, with at most {DATA_TEXTS} texts."
-        raise wrong("too_much_data", bodies, "data", remedy, depth=DATA_DEPTH, texts=DATA_TEXTS)
+        raise refusal("too_much_data", bodies, "data", remedy, depth=DATA_DEPTH, texts=DATA_TEXTS)
     return found
 
 
