@@ -5,6 +5,7 @@ Nothing else in the project reads the environment for a setting; a command build
 """
 
 import difflib
+import ipaddress
 import os
 import re
 from collections.abc import Mapping
@@ -141,6 +142,23 @@ class Settings(BaseSettings):
             raise ValueError("a URL such as http://127.0.0.1:8790")
         return value
 
+    @field_validator("public_url")
+    @classmethod
+    def _address(cls, value: str | None) -> str | None:
+        """Refuse what would make every link in every message lead nowhere; paths are put behind it."""
+        if value is not None and not _is_http(value):
+            raise ValueError("a URL with http:// or https://, such as https://leo.example")
+        return value and value.rstrip("/")
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _proxies(cls, value: str) -> str:
+        """Refuse what the HTTP server would take for a name that no proxy has, and say nothing."""
+        for one in value.split(","):
+            if one.strip() != "*" and not _is_place(one.strip()):
+                raise ValueError("addresses and networks with commas between, such as 10.0.0.7, 10.1.0.0/16")
+        return value
+
     @field_validator("gemini_api_key", "model_token", "metrics_token")
     @classmethod
     def _header(cls, value: SecretStr | None) -> SecretStr | None:
@@ -201,6 +219,14 @@ def _is_http(value: str) -> bool:
         return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
     except ValueError:
         return False
+
+
+def _is_place(text: str) -> bool:
+    try:
+        ipaddress.ip_network(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _text(value: object) -> str:

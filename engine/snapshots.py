@@ -30,6 +30,7 @@ class Snapshot:
 
     snapshot_id: int
     segment_id: int
+    segment_key: str
     segment_version: int
     rule: Mapping[str, Any]
     key: str | None

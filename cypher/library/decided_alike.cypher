@@ -3,7 +3,7 @@
 // params: decision_id
 // returns: ext_id text, decision_id bigint, decided_at text, alike json
 // en: who else was decided like {decision_id}
-// vi: ai khác được quyết định giống {decision_id}
+// vi: ai khác cũng có quyết định giống {decision_id}
 MATCH (d:Decision)-[:UNDER]->(c:Campaign)
 WHERE d.decision_id = $decision_id
 MATCH alike = (c)<-[:UNDER]-(o:Decision)-[:DECIDED_FOR]->(p:Profile)

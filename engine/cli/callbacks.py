@@ -38,7 +38,7 @@ def list_(
     async def work(conn: Transaction, _: UUID) -> list[inbox.Callback]:
         return await inbox.list_callbacks(conn, status=status, after=after, limit=limit)
 
-    shown = Table("callback", "channel", "status", "told", "read", "new", "known", "unknown", "received", "error")
+    shown = Table("callback", "channel", "status", "told", "read", "new", "known", "unknown", "received (UTC)", "error")
     for one in asyncio.run(inside(tenant, work)):
         counts = (one.told, one.readings, one.new, one.duplicate, one.unknown)
         shown.add_row(

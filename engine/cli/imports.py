@@ -38,7 +38,7 @@ def import_(
     """
     mapped = None if columns is None else mapping(_text(columns))
     progress = Console(stderr=True)
-    with _reporting(report) as refused, progress.status("reading") as status:
+    with _reporting(report, but=file) as refused, progress.status("reading") as status:
         telling = Telling(refused=refused, written=lambda done: status.update(f"{done.read:,} lines"))
         done = asyncio.run(_import(file, tenant, mapped, telling, dry_run=dry_run))
     if as_json:
@@ -58,10 +58,12 @@ async def _import(
 
 
 @contextmanager
-def _reporting(path: Path | None) -> Iterator[Callable[[Refusal], None]]:
+def _reporting(path: Path | None, *, but: Path) -> Iterator[Callable[[Refusal], None]]:
     if path is None:
         yield lambda _: None
         return
+    if path.resolve() == but.resolve():
+        raise InvalidInput(f"{path} is the file that is read.", remedy="Name another file with --report.")
     try:
         with path.open("w", encoding="utf-8", newline="") as file:
             rows = csv.writer(file)

@@ -25,7 +25,8 @@ def status(tenant: TenantOption = None) -> None:
     async def work(conn: Transaction, _: UUID) -> list[outbox.Look]:
         return await outbox.look(conn)
 
-    shown = Table("source", "told to", "outcomes", "told", "waiting", "failing", "given up", "oldest", "last error")
+    numbers = ("told", "waiting", "failing", "given up")
+    shown = Table("source", "told to", "outcomes", *numbers, "oldest (UTC)", "last error")
     for one in asyncio.run(inside(tenant, work)):
         counts = (one.told, one.waiting, one.failing, one.given_up)
         oldest = "" if one.oldest_at is None else f"{one.oldest_at:%Y-%m-%d %H:%M:%S}"

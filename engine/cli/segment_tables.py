@@ -74,7 +74,7 @@ def of_explanation(found: Explanation) -> Tree:
 
 
 def time(at: datetime | None) -> str:
-    return "never" if at is None else f"{at:%Y-%m-%d %H:%M:%S}"
+    return "never" if at is None else f"{at:%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _grow(tree: Tree, explained: Explained) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import dataclasses
 import json
 from collections.abc import Sequence
+from datetime import UTC
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -79,11 +80,19 @@ def verify(
 
 
 @app.command()
-def compare(first: IdArgument, second: IdArgument, tenant: TenantOption = None, as_json: JsonOption = False) -> None:
+def compare(
+    first: IdArgument,
+    second: IdArgument,
+    sample: Annotated[
+        int, typer.Option(min=0, max=snapshots.MOST_SAMPLED, help="How many who joined and who left to name.")
+    ] = 10,
+    tenant: TenantOption = None,
+    as_json: JsonOption = False,
+) -> None:
     """Tell who joined, left and stayed from one snapshot to another."""
 
     async def work(conn: Transaction, tenant_id: UUID) -> Compared:
-        return await snapshots.compare_snapshots(conn, tenant_id=tenant_id, first=first, second=second)
+        return await snapshots.compare_snapshots(conn, tenant_id=tenant_id, first=first, second=second, sample=sample)
 
     found = asyncio.run(inside(tenant, work))
     document = {
@@ -96,6 +105,7 @@ def compare(first: IdArgument, second: IdArgument, tenant: TenantOption = None, 
         "left_sample": list(found.left_sample),
     }
     lines = [
+        *map(_named, (found.first, found.second)),
         _counted("joined", found.joined, found.joined_sample),
         _counted("left", found.left, found.left_sample),
         f"{found.stayed:,} stayed",
@@ -123,12 +133,13 @@ def list_(
         )
 
     found = asyncio.run(inside(tenant, work))
-    shown = Table("snapshot", "at", "key", "rule")
+    shown = Table("snapshot", "segment", "at (UTC)", "key", "rule")
     shown.add_column("members", justify="right")
     for one in found:
         rule = one.rule_text.get(language, "")
-        at = f"{one.created_at:%Y-%m-%d %H:%M:%S}"
-        shown.add_row(str(one.snapshot_id), at, escape(one.key or ""), escape(rule), f"{one.member_count:,}")
+        whose = escape(f"{one.segment_key} v{one.segment_version}")
+        members = f"{one.member_count:,}"
+        shown.add_row(str(one.snapshot_id), whose, _at(one), escape(one.key or ""), escape(rule), members)
     _tell([_document(one) for one in found], shown, as_json=as_json)
 
 
@@ -150,6 +161,18 @@ def _said(one: Verified) -> str:
         f"Snapshot {header.snapshot_id} DIFFERS: {one.member_count:,} members, {header.member_count:,} in its header; "
         f"SHA-256 {one.members_hash.hex()}, {header.members_hash.hex()} in its header."
     )
+
+
+def _named(one: Snapshot) -> str:
+    which = f" ({one.key})" if one.key else ""
+    return (
+        f"Snapshot {one.snapshot_id}{which}: {one.segment_key} v{one.segment_version} "
+        f"at {_at(one)} UTC, {one.member_count:,} members"
+    )
+
+
+def _at(one: Snapshot) -> str:
+    return f"{one.created_at.astimezone(UTC):%Y-%m-%d %H:%M:%S}"
 
 
 def _counted(what: str, count: int, sample: Sequence[str]) -> str:

@@ -84,7 +84,7 @@ def sandbox(
 @app.command("list")
 def list_(tenant: TenantOption = None) -> None:
     """List the sources, when each is due and how its last run went."""
-    shown = Table("source", "where", "status", "every", "due", "last run")
+    shown = Table("source", "where", "status", "every", "due (UTC)", "last run (UTC)")
     for one in asyncio.run(_all(tenant)):
         source = one.source
         where = f"{source.settings['url']}/_db/{source.settings['database']}"

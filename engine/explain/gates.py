@@ -23,7 +23,7 @@ _ALWAYS: Final[Mapping[Gate, Mapping[Language, str]]] = {
     },
     Gate.UNKNOWN_PROFILE: {
         EN: "A profile that was merged or deleted receives nothing.",
-        VI: "Hồ sơ đã gộp hoặc đã xóa không nhận gì.",
+        VI: "Hồ sơ đã gộp hoặc đã xoá không nhận gì.",
     },
     Gate.SUPPRESSION: {
         EN: "Nobody on the suppression list is written to.",

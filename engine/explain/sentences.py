@@ -49,7 +49,7 @@ _STOPPED: Final[Mapping[Gate, Mapping[Language, str]]] = {
     Gate.NOT_APPROVED: {EN: "no template is approved", VI: "chưa có mẫu tin nào được duyệt"},
     Gate.UNKNOWN_PROFILE: {
         EN: "the profile was merged into another or deleted",
-        VI: "hồ sơ đã được gộp vào hồ sơ khác hoặc bị xóa",
+        VI: "hồ sơ đã được gộp vào hồ sơ khác hoặc bị xoá",
     },
     Gate.CONSENT: {EN: "there is no consent or other legal basis", VI: "không có sự đồng ý hay cơ sở pháp lý khác"},
     Gate.SUPPRESSION: {EN: "the person is on the suppression list", VI: "người này nằm trong danh sách không liên hệ"},
@@ -62,9 +62,9 @@ _STOPPED: Final[Mapping[Gate, Mapping[Language, str]]] = {
         EN: "the same person or address is written to already",
         VI: "đã gửi cho cùng người hoặc cùng địa chỉ này",
     },
-    Gate.ELIGIBILITY: {EN: "a rule of eligibility does not hold", VI: "không thỏa quy tắc về quyền được nhận"},
-    Gate.APPLICABILITY: {EN: "a rule of applicability does not hold", VI: "không thỏa quy tắc về sự phù hợp lúc này"},
-    Gate.SUITABILITY: {EN: "a rule of suitability does not hold", VI: "không thỏa quy tắc về lợi ích của khách"},
+    Gate.ELIGIBILITY: {EN: "a rule of eligibility does not hold", VI: "không thoả quy tắc về quyền được nhận"},
+    Gate.APPLICABILITY: {EN: "a rule of applicability does not hold", VI: "không thoả quy tắc về sự phù hợp lúc này"},
+    Gate.SUITABILITY: {EN: "a rule of suitability does not hold", VI: "không thoả quy tắc về lợi ích của khách"},
     Gate.CAMPAIGN_WINDOW: {EN: "it is outside the campaign's time", VI: "ngoài thời gian của chiến dịch"},
     Gate.CONTROL_GROUP: {EN: "the person is in the control group", VI: "người này thuộc nhóm đối chứng"},
     Gate.BUDGET: {EN: "the campaign's budget is used up", VI: "chiến dịch đã hết ngân sách"},
@@ -97,7 +97,7 @@ _ENDED: Final[Mapping[str, Mapping[Language, str]]] = {
     },
     "person_gone": {
         EN: "the profile was merged or deleted before it left",
-        VI: "hồ sơ đã bị gộp hoặc xóa trước khi tin được gửi đi",
+        VI: "hồ sơ đã bị gộp hoặc xoá trước khi tin được gửi đi",
     },
     "merged": {
         EN: "the profile was merged into another before it left",
@@ -108,7 +108,7 @@ _ENDED: Final[Mapping[str, Mapping[Language, str]]] = {
     DeliveryStatus.EXPIRED: {EN: "its time was over before it could leave", VI: "quá hạn trước khi kịp gửi"},
     DeliveryStatus.CANCELLED: {
         EN: "its campaign or run was ended before it left",
-        VI: "chiến dịch hoặc lượt chạy đã bị hủy trước khi tin được gửi đi",
+        VI: "chiến dịch hoặc lượt chạy đã bị huỷ trước khi tin được gửi đi",
     },
 }
 _NO_MESSAGE: Final[Mapping[Language, str]] = {EN: "there is no message of it", VI: "không có tin nào được tạo"}

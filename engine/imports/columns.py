@@ -92,12 +92,16 @@ class Sheet:
     columns: tuple[Column | None, ...]
     at: datetime
 
+    def fits(self, row: Sequence[str]) -> bool:
+        """Whether it has a cell for each column, and nothing beyond."""
+        return len(row) >= len(self.columns) and not any(row[len(self.columns) :])
+
     def document(self, row: Sequence[str]) -> dict[str, Any]:
         """Give what a row says about a person; an empty cell says nothing. Raises InvalidInput naming the column.
 
         A consent without a date has `is_dated` false and the instant of the import.
         """
-        if len(row) < len(self.columns) or any(row[len(self.columns) :]):
+        if not self.fits(row):
             raise InvalidInput(f"It has {len(row)} cells, the headings are {len(self.columns)}.", remedy=_REMEDY)
         found: dict[Part, list[tuple[str, Any]]] = {part: [] for part in Part}
         for column, cell in zip(self.columns, row, strict=False):

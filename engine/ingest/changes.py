@@ -7,18 +7,28 @@ from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
 
+from engine.ingest import unread
 from engine.ingest.commit import is_apart, write_beside, write_page
 from engine.ingest.page import Page, prepare
 from engine.ingest.paths import Document
 from engine.ingest.run import Run, position
+from engine.ingest.unread import Unread
 from engine.ingest.write import Position
 from engine.queries import queries
 
 # By key a request carries so many: each is 22 characters.
 KEYS = 1_000
-# Nothing is written until the first page is ready, so that one is small.
+# Nothing is written until the first page is ready, so that one is small; each after it is twice as large up to a whole.
 FIRST = 250
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """People who were asked for, at most `n` of them."""
+
+    found: asyncio.Task[list[Unread]]
+    n: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +38,7 @@ class _Ahead:
     page: Page
     at: str
     key: str
-    following: asyncio.Task[list[Document]] | None
+    following: _Asked | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,16 +59,15 @@ async def take_changes(run: Run) -> None:
 
 async def _take_from(run: Run, stands: Position) -> bool:
     """Take pages until there are no more; False where somebody else has moved the stream."""
-    first = min(FIRST, run.page)
-    asking = asyncio.create_task(_ask(run, stands.at, stands.key, first))
-    ahead = asyncio.create_task(_fetch(run, asking, first))
+    asking = _begin_asking(run, stands.at, stands.key, FIRST)
+    ahead = asyncio.create_task(_fetch(run, asking))
     before = this = _Written(None, asyncio.get_running_loop().create_future())
     this.version.set_result(stands.version)
     try:
         while not run.stop.is_set() and (now := await ahead) is not None:
             if now.following is not None:
                 asking = now.following
-                ahead = asyncio.create_task(_fetch(run, asking, run.page))
+                ahead = asyncio.create_task(_fetch(run, asking))
             is_beside = this.page is not None and is_apart(this.page, now.page)
             if not is_beside and await this.version is None:
                 return False
@@ -72,7 +81,7 @@ async def _take_from(run: Run, stands: Position) -> bool:
         return await this.version is not None
     finally:
         # The later first: it waits for the one before it.
-        for left in (this.version, before.version, ahead, asking):
+        for left in (this.version, before.version, ahead, asking.found):
             await _drop(left)
 
 
@@ -93,7 +102,7 @@ async def take_in_turn(run: Run, *, most: int) -> list[float]:
         found = await _ask(run, stands.at, stands.key, run.page)
         if not found:
             break
-        at, key = end(found[-1], run.fields.time_field)
+        at, key = _end(run, found)
         if await write_page(run, await prepare(run, found), stands.version, at=at, key=key) is None:
             break
         times.append(perf_counter() - started)
@@ -124,23 +133,33 @@ async def ids_of(run: Run, keys: Sequence[str]) -> list[int]:
     return list(row["ids"])
 
 
-async def _ask(run: Run, at: str, key: str, n: int) -> list[Document]:
+async def _ask(run: Run, at: str, key: str, n: int) -> list[Unread]:
     return await run.ask_people("profiles_changed", ts=at, key=key, n=n, updated=run.fields.time_field)
 
 
-async def _fetch(run: Run, asking: asyncio.Task[list[Document]], n: int) -> _Ahead | None:
-    """Make the page of `n` that was asked for ready, while the source looks for the one after it."""
-    found = await asking
+def _begin_asking(run: Run, at: str, key: str, n: int) -> _Asked:
+    n = min(n, run.page)
+    return _Asked(asyncio.create_task(_ask(run, at, key, n)), n)
+
+
+async def _fetch(run: Run, asking: _Asked) -> _Ahead | None:
+    """Make the page that was asked for ready, while the source looks for the one after it."""
+    found = await asking.found
     if not found:
         return None
-    at, key = end(found[-1], run.fields.time_field)
-    following = asyncio.create_task(_ask(run, at, key, run.page)) if len(found) >= n else None
+    at, key = _end(run, found)
+    following = _begin_asking(run, at, key, asking.n * 2) if len(found) >= asking.n else None
     try:
         return _Ahead(await prepare(run, found), at, key, following)
     except BaseException:
         if following is not None:
-            await _drop(following)
+            await _drop(following.found)
         raise
+
+
+def _end(run: Run, found: Sequence[Unread]) -> tuple[str, str]:
+    # What is mended in it is counted when its page is made ready.
+    return end(unread.read(found[-1]).value, run.fields.time_field)
 
 
 def end(document: Document, time_field: str) -> tuple[str, str]:
@@ -155,4 +174,4 @@ async def _drop(ahead: asyncio.Future[Any]) -> None:
         ahead.cancel()
     for left in await asyncio.gather(ahead, return_exceptions=True):
         if isinstance(left, _Ahead) and left.following is not None:
-            await _drop(left.following)
+            await _drop(left.following.found)

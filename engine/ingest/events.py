@@ -14,7 +14,7 @@ from engine.ingest import write
 from engine.ingest.changes import end, take_keys
 from engine.ingest.fields import EventMap
 from engine.ingest.paths import Document
-from engine.ingest.people import LONGEST_KEY, attributes, instant
+from engine.ingest.people import LONGEST_KEY, attributes, instant, shortened
 from engine.ingest.run import Run, position
 from engine.queries import queries
 
@@ -93,7 +93,7 @@ def _read(found: Sequence[Document], mapped: EventMap, metrics: Mapping[str, Map
                     "profile": person if type(person) is str and 1 <= len(person) <= LONGEST_KEY else None,
                     "occurred_at": at,
                     "attributes": _defined(metrics.get(kind, {}))
-                    | attributes(mapped.attributes, document, events.mended),
+                    | shortened(attributes(mapped.attributes, document), events.mended),
                 }
             )
     return events

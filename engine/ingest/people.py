@@ -3,6 +3,7 @@
 The answers of `arango` are composed and free of what PostgreSQL cannot store, so no text is looked at twice here.
 """
 
+import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
@@ -11,6 +12,8 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
+
+import orjson
 
 from engine.addresses import clean
 from engine.ingest.fields import TARGETS, AddressField, Attributes, FieldMap
@@ -24,11 +27,16 @@ LONGEST_TEXT = 32_768
 MOST_RELATIONS = 5_000
 MOST_ADDRESSES = 100
 _ACTIVE, _DELETED = "active", "deleted"
+# Rows, each behind its person's place: channel, value, why it is no valid one; channel, purpose, granted, time; kind,
+# place of the target. Tuples, for a person has eleven of them: as dicts they were a tenth of Python's part in a sync.
+Address = tuple[int, Channel, str, str | None]
+Consent = tuple[int, str | None, str, bool | None, str | None]
+Relation = tuple[int, str, int]
 
 
 @dataclass(slots=True)
 class People:
-    """Documents parted by table; a row of another table names its person by `p`, the person's place from 1.
+    """Documents parted by table; a row of another table names its person by the person's place, from 1.
 
     `keys` are the persons' keys by place; a relation names its target by place too: `target_places` by kind and key.
     `mended` counts what was left out or changed, by reason; `addresses_invalid` the addresses kept with a reason.
@@ -36,11 +44,11 @@ class People:
 
     keys: list[str] = field(default_factory=list)
     persons: list[dict[str, Any]] = field(default_factory=list)
-    addresses: list[dict[str, Any]] = field(default_factory=list)
-    consents: list[dict[str, Any]] = field(default_factory=list)
+    addresses: list[Address] = field(default_factory=list)
+    consents: list[Consent] = field(default_factory=list)
     target_places: dict[tuple[str, str], int] = field(default_factory=dict)
     target_names: dict[int, str] = field(default_factory=dict)
-    relations: list[dict[str, Any]] = field(default_factory=list)
+    relations: list[Relation] = field(default_factory=list)
     refused: Counter[str] = field(default_factory=Counter)
     mended: Counter[str] = field(default_factory=Counter)
     addresses_invalid: Counter[str] = field(default_factory=Counter)
@@ -79,6 +87,7 @@ def _read_one(people: People, document: Document, fields: FieldMap, *, key: str,
         people.mended["the time of change is none"] += 1
     root = _root(fields, document, key)
     is_active = fields.status_field is None or fields.is_active(document.get(fields.status_field))
+    found = attributes(fields.attributes, document)
     people.persons.append(
         {
             "p": place,
@@ -91,7 +100,9 @@ def _read_one(people: People, document: Document, fields: FieldMap, *, key: str,
             "v": revision if type(revision := document.get("_rev")) is str else None,
             "r": root,
             "t": at,
-            "a": attributes(fields.attributes, document, people.mended),
+            "m": found.get(fields.segments_attribute),
+            # Written at once: what it was made of is let go while it is still in the processor's caches.
+            "a": written(found, people.mended),
         }
     )
     _read_addresses(people, fields.addresses, document, place)
@@ -100,7 +111,7 @@ def _read_one(people: People, document: Document, fields: FieldMap, *, key: str,
         _read_relations(people, fields, document, place)
 
 
-def attributes(wanted: Attributes, document: Document, mended: Counter[str]) -> dict[str, Any]:
+def attributes(wanted: Attributes, document: Document) -> dict[str, Any]:
     """Give our attributes; what is empty is no attribute, for a CDP writes "", [] and {} where it knows nothing."""
     get = document.get
     # 0 and false are no nothing; an empty text, list or object equals neither.
@@ -109,16 +120,36 @@ def attributes(wanted: Attributes, document: Document, mended: Counter[str]) -> 
         value = follow(document)
         if value or value == 0:
             found[name] = value
-    for value in found.values():
-        if type(value) is str and len(value) > LONGEST_TEXT:
-            return _shortened(found, mended)
     return found
 
 
-def _shortened(found: dict[str, Any], mended: Counter[str]) -> dict[str, Any]:
+def written(found: Mapping[str, Any], mended: Counter[str]) -> bytes:
+    """Write attributes as JSON, without texts that are too long."""
+    text = _dumped(found)
+    # Few are so long that one of their texts can be.
+    return text if len(text) <= LONGEST_TEXT else _dumped(shortened(found, mended))
+
+
+def shortened(found: Mapping[str, Any], mended: Counter[str]) -> dict[str, Any]:
     kept = {name: value for name, value in found.items() if type(value) is not str or len(value) <= LONGEST_TEXT}
     mended["an attribute is too long"] += len(found) - len(kept)
     return kept
+
+
+def _dumped(document: Mapping[str, Any]) -> bytes:
+    """Write JSON; a number beyond a double's range, which Python reads as infinite, becomes null."""
+    try:
+        return orjson.dumps(document)
+    except TypeError:  # whole numbers beyond 64 bits
+        return json.dumps(_finite(document), separators=(",", ":")).encode()
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not abs(value) < float("inf") else value
 
 
 def _root(fields: FieldMap, document: Document, key: str) -> str | None:
@@ -197,10 +228,8 @@ def _read_address(people: People, channel: Channel, text: str, place: int, taken
         if (channel, value) in taken:
             return
         taken.add((channel, value))
-    if reason is None:
-        people.addresses.append({"p": place, "c": channel, "v": value})
-    else:
-        people.addresses.append({"p": place, "c": channel, "v": value, "r": reason})
+    people.addresses.append((place, channel, value, reason))
+    if reason is not None:
         people.addresses_invalid[reason] += 1
 
 
@@ -216,7 +245,7 @@ def _read_consents(
             said[one.channel, one.purpose] = granted
     for (channel, purpose), granted in said.items():
         if granted is not None or is_known:
-            people.consents.append({"p": place, "c": channel, "u": purpose, "g": granted, "t": at})
+            people.consents.append((place, channel, purpose, granted, at))
 
 
 def _read_relations(people: People, fields: FieldMap, document: Document, place: int) -> None:
@@ -245,7 +274,7 @@ def _relate(people: People, place: int, kind: str, key: str, name: str | None) -
     at = people.target_places.setdefault(target, len(people.target_places) + 1)
     if name is not None:
         people.target_names[at] = name
-    people.relations.append({"p": place, "k": kind, "t": at})
+    people.relations.append((place, kind, at))
 
 
 def _keyed(item: Any, key: Getter, name: Getter | None) -> tuple[Any, str | None]:

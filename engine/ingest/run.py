@@ -14,6 +14,7 @@ from engine.ingest.arango import Arango
 from engine.ingest.counts import SyncCounts
 from engine.ingest.fields import FieldMap
 from engine.ingest.sources import Source
+from engine.ingest.unread import Unread
 from engine.ingest.write import Place, Position
 from engine.queries import queries
 
@@ -48,9 +49,10 @@ class Run:
     def page(self) -> int:
         return int(self.source.settings.get("page", PAGE))
 
-    async def ask_people(self, query: str, **values: Any) -> list[Any]:
+    async def ask_people(self, query: str, **values: Any) -> list[Unread]:
         """Ask one of the queries that give documents of people."""
-        return await self.arango.ask(query, at_people=self.fields.collection, fields=list(self.fields.fields), **values)
+        asked = {"at_people": self.fields.collection, "fields": list(self.fields.fields)}
+        return await self.arango.ask_unread(query, **asked, **values)
 
     async def tell(self) -> None:
         """Say how far the run is, to whoever waits and, now and then, in its row."""

@@ -1,13 +1,13 @@
 -- The tenant is left to row security (see decide.sql).
 
 -- name: profile
--- Whoever was merged is the one they were merged into.
+-- A merged profile stands for the one it was merged into.
 SELECT coalesce(merged_into, profile_id) AS profile_id FROM cdp_profiles
 WHERE profile_id = %(profile_id)s OR ext_id = %(ext_id)s
 LIMIT 1
 
 -- name: begin
--- A run of one person, asked for now; no row where the campaign is not there or not active.
+-- A run of one person, requested now; no row if the campaign does not exist or is not active.
 WITH run AS (
     INSERT INTO campaign_run (tenant_id, campaign_id, kind, status, lane)
     SELECT tenant_id, campaign_id, 'request', 'running', 'realtime'
@@ -19,7 +19,7 @@ SELECT leo_tenant(), run.run_id, 'realtime', ARRAY[%(profile_id)s::bigint] FROM 
 RETURNING run_id, batch_id
 
 -- name: begun
--- A run of one person that was begun before; a run's first batch is the oldest.
+-- A run of one person that was begun before; a run's first batch is its oldest.
 SELECT batch_id, profile_ids[1] AS profile_id FROM run_batch WHERE run_id = %(run_id)s ORDER BY batch_id LIMIT 1
 
 -- name: campaign

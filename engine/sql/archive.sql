@@ -1,7 +1,7 @@
 -- The archive of old decisions and deliveries (schema.sql, leo_archive).
 
 -- name: retention
--- How many days the tenant keeps live, and how many it has to; `days` is NULL where nothing is archived.
+-- How many days the tenant keeps live, and how many it has to; `days` is NULL if nothing is archived.
 SELECT (t.settings ->> 'archive_after_days')::int AS days, ceil(extract(epoch FROM leo_archive_least()) / 86400)::int AS least
 FROM tenant t WHERE t.tenant_id = leo_tenant()
 
@@ -12,7 +12,7 @@ SET settings = settings - 'archive_after_days'
 WHERE tenant_id = leo_tenant()
 
 -- name: move
--- The next old decisions with their deliveries. By the server's clock, which is that of the function's own check.
+-- The next old decisions with their deliveries, by the server's clock, which the function's own check also uses.
 SELECT last_id, decisions, deliveries
 FROM leo_archive(now() - make_interval(days => %(days)s), %(after_id)s, %(most)s)
 

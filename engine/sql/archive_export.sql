@@ -4,7 +4,7 @@
 SET LOCAL timezone = 'UTC'
 
 -- name: decisions
--- Archived decisions of a period after one of them, each as a line; `leaf` is as the ledger holds it.
+-- Archived decisions of a period, after a given one, each as a line; `leaf` is as in the ledger.
 WITH part AS MATERIALIZED (
     SELECT * FROM archive_decision
     WHERE tenant_id = leo_tenant() AND decision_id > %(after_id)s AND decided_at < %(until)s
@@ -51,7 +51,7 @@ ORDER BY l.delivery_id
 SELECT batch_no, head FROM ledger_batch WHERE tenant_id = leo_tenant() AND last_id < %(first_id)s ORDER BY last_id DESC LIMIT 1
 
 -- name: batches
--- The ledger's next batches, their records and leaves up to a record; later ones by their roots alone.
+-- The ledger's next batches, with records and leaves up to a record; later batches only with their roots.
 SELECT batch_no, after_id, last_id, cardinality(record_ids) AS count, root, head, sealed_at,
        CASE WHEN after_id < %(with_leaves_up_to)s THEN record_ids END AS record_ids,
        CASE WHEN after_id < %(with_leaves_up_to)s THEN leaves END AS leaves
@@ -61,6 +61,6 @@ FROM ledger_batch WHERE tenant_id = leo_tenant() AND batch_no > %(after_no)s ORD
 SELECT head FROM ledger_batch WHERE tenant_id = leo_tenant() AND batch_no = %(batch_no)s
 
 -- name: erased
--- Who of these people was erased.
+-- Those of these people who were erased.
 SELECT profile_id FROM cdp_profiles
 WHERE tenant_id = leo_tenant() AND profile_id = ANY (%(profile_ids)s) AND source = 'erased' AND ext_id = 'erased:' || profile_id

@@ -1,7 +1,7 @@
--- Taking the whole database away and bringing it back. All of it runs as an administrator, who sees every tenant.
+-- Backing up and restoring the whole database. All of it runs as an administrator, who sees every tenant.
 
 -- name: snapshot
--- The instant that is kept: pg_dump reads the same one, so counts and heads are those of the dump.
+-- The instant of the backup: pg_dump reads the same one, so counts and heads are those of the dump.
 SELECT pg_export_snapshot() AS snapshot, now() AS taken_at, current_setting('server_version') AS server,
        current_setting('server_version_num')::int / 10000 AS major,
        (SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user) AS sees_all,
@@ -12,7 +12,7 @@ SELECT c.relname AS name FROM pg_class c
 WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r' ORDER BY c.relname
 
 -- name: count
--- The rows of one of these tables, whose name the catalog gave.
+-- The rows of one of these tables, whose name came from the catalog.
 SELECT count(*) AS rows FROM ONLY public.{table}
 
 -- name: ledgers
@@ -23,19 +23,20 @@ FROM tenant t LEFT JOIN LATERAL (
 ORDER BY t.slug
 
 -- name: keys
--- Which keys sealed what is kept: without them it does not open.
+-- The keys that sealed what is in the backup: without them it cannot be opened.
 SELECT DISTINCT key_name FROM (
     SELECT key_name FROM channel_credential UNION ALL SELECT key_name FROM source_credential
     UNION ALL SELECT key_name FROM reader_credential) sealed ORDER BY 1
 
 -- name: target
--- Where a backup would be brought back to, and whether anything of anybody's is there.
+-- The database that a backup would be restored into, and whether it already contains anything.
 SELECT current_setting('server_version_num')::int / 10000 AS major,
        EXISTS (SELECT FROM pg_class c WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p')
                AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')) AS is_used
 
 -- name: close
--- Only administrators come in from here on, and who is in leaves: a worker would begin to send what is not held yet.
+-- From here on only administrators may connect, and others are disconnected: a worker would begin to send what is not held
+-- yet.
 DO $$
 BEGIN
     EXECUTE format('ALTER DATABASE %I CONNECTION LIMIT 0', current_database());
@@ -50,21 +51,21 @@ BEGIN
 END $$
 
 -- name: redraw
--- Draws the graph of one tenant; how many vertices and edges it has.
+-- Draws the graph of one tenant; gives the number of vertices and edges.
 SELECT set_config('leo.tenant', %(tenant_id)s, true), leo_graph_rebuild() AS elements
 
 -- name: forget_readers
--- Their rights are on graphs that are gone; the next query of the explorer gives them others with a new password.
+-- Their rights were on graphs that are gone; the explorer's next query gives them others with a new password.
 DELETE FROM reader_credential
 
 -- name: skip_ids
--- Ids that were given out after the backup are in links and at providers; none of them may come to mean something else.
+-- Ids drawn after the backup exist in links and at providers; none of them may come to mean something else.
 SELECT setval('leo_id', last_value + %(skipped)s) FROM leo_id
 
 -- name: hold
--- Nothing of what may have happened after the backup happens again by itself. Messages that waited or were in hand may have
--- arrived; people whose batch waited may have been decided for; events may come again. The ledger's barrier is a number of
--- the server that is gone: here it would be waited for until as many transactions have been.
+-- Nothing that may have happened after the backup happens again by itself. Messages that were queued or being sent may have
+-- arrived; people whose batch waited may have been decided for; events may arrive again. The ledger's barrier is a number of
+-- the lost server: here it would be waited for until as many transactions have run.
 WITH messages AS (
     UPDATE delivery_log SET status = 'uncertain', lease_owner = NULL, lease_until = NULL, code = 'restored', class = 'unknown'
     WHERE status IN ('queued', 'sending') RETURNING tenant_id

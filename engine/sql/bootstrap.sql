@@ -24,7 +24,7 @@ CREATE EXTENSION IF NOT EXISTS vector;
 
 DO $$
 BEGIN
-    -- Two servers' worth of databases share roles, so another database may have made them already.
+    -- Databases on one server share roles, so another database may have created them already.
     IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'leo_owner') THEN
         CREATE ROLE leo_owner NOLOGIN;
     END IF;
@@ -37,14 +37,14 @@ BEGIN
     ALTER ROLE leo_owner NOSUPERUSER NOBYPASSRLS CREATEROLE;
     ALTER ROLE leo_router NOSUPERUSER NOBYPASSRLS;
     ALTER ROLE leo_app NOSUPERUSER NOBYPASSRLS;
-    -- The owner creates the router's functions as the router, and inherits none of what the router may see.
+    -- The owner creates the router's functions as the router, but inherits none of what the router may see.
     GRANT leo_router TO leo_owner WITH INHERIT FALSE, SET TRUE;
 END $$;
 
 DO $$
 BEGIN
     EXECUTE format('GRANT CREATE ON DATABASE %I TO leo_owner', current_database());
-    -- Temporary functions and tables could stand in for ours in a careless search path.
+    -- Temporary functions and tables could replace ours in a careless search path.
     EXECUTE format('REVOKE TEMPORARY ON DATABASE %I FROM PUBLIC', current_database());
 END $$;
 GRANT USAGE, CREATE ON SCHEMA public TO leo_owner WITH GRANT OPTION;
@@ -52,11 +52,10 @@ GRANT USAGE ON SCHEMA public TO leo_app, leo_router;
 GRANT USAGE ON SCHEMA ag_catalog TO leo_owner, leo_app WITH GRANT OPTION;
 GRANT SELECT ON ag_catalog.ag_graph, ag_catalog.ag_label TO leo_owner, leo_app;
 
--- What a reader may write to disk while it sorts is bounded per role, and by a superuser's setting.
+-- How much a reader may write to disk while sorting is limited per role, by a setting that only a superuser can change.
 GRANT SET ON PARAMETER temp_file_limit TO leo_owner;
 
--- LOAD 'age' is refused to ordinary roles; a setting of the role survives a clone of the database, one of the database
--- does not.
+-- Ordinary roles may not LOAD 'age'; a role's setting survives cloning the database, a database's setting does not.
 ALTER ROLE leo_owner SET session_preload_libraries = 'age';
 ALTER ROLE leo_app SET session_preload_libraries = 'age';
 ALTER ROLE leo_owner SET search_path = public, ag_catalog;
@@ -68,7 +67,7 @@ ALTER FUNCTION pg_catalog.jsonb_contains(jsonb, jsonb) LEAKPROOF;
 ALTER FUNCTION pg_catalog.jsonb_exists(jsonb, text) LEAKPROOF;
 ALTER FUNCTION pg_catalog.ts_match_vq(tsvector, tsquery) LEAKPROOF;
 
--- The traversal functions read any graph by its name, past grants. Nothing of ours calls them.
+-- The traversal functions read any graph by name, bypassing grants. Nothing of ours calls them.
 DO $$
 DECLARE
     traversal regprocedure;

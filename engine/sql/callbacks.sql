@@ -1,5 +1,5 @@
 -- name: keep
--- A callback as it was posted, once; one that comes again is counted, and locked as the first one was.
+-- A callback as it was posted, stored once; a repeated one is counted, and locked like the first.
 INSERT INTO callback (tenant_id, channel_id, body_hash, body, headers, received_at)
 VALUES (leo_tenant(), %(channel_id)s, %(body_hash)s, %(body)s, %(headers)s, %(now)s)
 ON CONFLICT ON CONSTRAINT callback_body_unique DO UPDATE SET told = callback.told + 1
@@ -14,7 +14,7 @@ SELECT callback_id, channel_id, headers, body, readings FROM callback
 WHERE tenant_id = leo_tenant() AND due_at <= %(now)s ORDER BY due_at LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED
 
 -- name: settle
--- What a reading came to: new adds up over the readings, the rest is as the last one found it.
+-- The result of a reading: new outcomes add up over the readings, the rest is as the last reading found it.
 UPDATE callback
 SET status = %(status)s, readings = readings + 1, new = new + %(new)s, duplicate = greatest(%(duplicate)s - new, 0),
     unknown = %(unknown)s, error = %(error)s, due_at = %(due_at)s

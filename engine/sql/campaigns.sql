@@ -1,9 +1,9 @@
 -- name: lock_tenant
--- Versions of a template or policy are numbered one after the other: the tenant's row is the queue.
+-- Versions of a template or policy are numbered consecutively: the tenant's row is the queue.
 SELECT FROM tenant WHERE tenant_id = %(tenant_id)s FOR NO KEY UPDATE
 
 -- name: save_template
--- The next version, unless the newest already says the same: that one is given back.
+-- The next version, unless the newest already says the same: then that one is returned.
 WITH newest AS (
     SELECT * FROM message_template
     WHERE tenant_id = %(tenant_id)s AND key = %(key)s AND channel = %(channel)s
@@ -54,8 +54,8 @@ SET status = %(status)s,
 WHERE tenant_id = %(tenant_id)s AND template_id = %(template_id)s
 
 -- name: preview_person
--- What a template may read of one person, of the campaign that is named, and of the person's newest event (of the type that
--- the campaign waits for); the ground of its purpose, and where the person is reached on the channel.
+-- What a template may read about one person, the named campaign, and the person's newest event (of the type that the campaign
+-- waits for); the legal basis of its purpose, and where the person is reached on the channel.
 SELECT p.profile_id, p.ext_id, p.name, coalesce(p.locale, t.locale) AS locale, coalesce(p.zone, t.zone) AS zone, p.attributes,
        c.key AS campaign_key, c.name AS campaign_name, c.purpose,
        (SELECT one.document -> 'purposes' ->> c.purpose FROM policy one
@@ -80,7 +80,8 @@ SELECT template_id FROM message_template
 WHERE tenant_id = %(tenant_id)s AND template_id = ANY (%(template_ids)s) AND status <> 'retired'
 
 -- name: save_campaign
--- A campaign that is active or ended is not changed under its runs: no row then; nor one that is there where it was to be new.
+-- A campaign that is active or has ended is not changed under its runs: then there is no row; nor if it exists and was to be
+-- new.
 INSERT INTO campaign (tenant_id, key, name, purpose, segment_id, policy_id, trigger_type, trigger_segment_id,
                       trigger_change, starts_at, ends_at, priority, control_share, resend, budget, good_for_minutes,
                       saved_by, saved_at)
@@ -97,11 +98,11 @@ WHERE campaign.status IN ('draft', 'paused') AND NOT %(is_new)s
 RETURNING campaign_id
 
 -- name: lock_planned
--- Who compares it with what they saw keeps others from saving it meanwhile.
+-- Comparing it with what the caller saw keeps others from saving it meanwhile.
 SELECT campaign_id FROM campaign WHERE tenant_id = %(tenant_id)s AND key = %(key)s FOR NO KEY UPDATE
 
 -- name: set_templates
--- The campaign's templates in the order given; those not given leave it.
+-- The campaign's templates in the order given; others are removed from it.
 WITH given AS (
     SELECT template_id, (position - 1)::int AS position FROM unnest(%(template_ids)s::bigint[]) WITH ORDINALITY AS given (template_id, position)
 ), gone AS (
@@ -162,7 +163,7 @@ UPDATE campaign_run SET status = 'paused'
 WHERE tenant_id = %(tenant_id)s AND campaign_id = %(campaign_id)s AND status IN ('pending', 'running')
 
 -- name: resume_runs
--- A run whose last batch was in somebody's hands when it was paused has nothing left to do.
+-- A run whose last batch was being decided when it was paused has nothing left to do.
 UPDATE campaign_run r SET status = CASE WHEN waiting THEN 'running' ELSE 'finished' END,
        finished_at = CASE WHEN NOT waiting THEN now() END
 FROM (SELECT run_id, EXISTS (
@@ -171,7 +172,7 @@ FROM (SELECT run_id, EXISTS (
 WHERE r.tenant_id = %(tenant_id)s AND r.run_id = left_over.run_id
 
 -- name: end_paused_runs
--- Who waits in a campaign's paused runs is not decided for any more; what was decided stays as it is.
+-- People who wait in a campaign's paused runs are not decided for any more; earlier decisions stay.
 WITH runs AS (
     UPDATE campaign_run SET status = 'finished', finished_at = now()
     WHERE tenant_id = %(tenant_id)s AND campaign_id = %(campaign_id)s AND status = 'paused'
@@ -181,7 +182,7 @@ UPDATE run_batch b SET status = 'cancelled', done_at = now()
 FROM runs WHERE b.tenant_id = %(tenant_id)s AND b.run_id = runs.run_id AND b.status = 'pending'
 
 -- name: cancel_runs
--- Everything not yet decided or sent; what a provider has or may have is left as it is.
+-- Everything not yet decided or sent; what a provider has or may have is left alone.
 WITH runs AS (
     UPDATE campaign_run SET status = 'cancelled', finished_at = now()
     WHERE tenant_id = %(tenant_id)s AND campaign_id = %(campaign_id)s AND status IN ('pending', 'running', 'paused')
@@ -202,7 +203,7 @@ ORDER BY b.batch_id
 
 -- name: start_run
 -- A run and its batches of at most 500 people, in the order of their ids, from a snapshot or a list. Without people it is
--- finished as it starts.
+-- finished at once.
 WITH people AS MATERIALIZED (
     SELECT profile_id, (row_number() OVER (ORDER BY profile_id) - 1) / 500 AS part
     FROM (
@@ -239,7 +240,7 @@ WHERE channel.kind = excluded.kind
 RETURNING channel_id
 
 -- name: channels
--- The tenant's channels, or the one named, each with why and until when its provider is left alone.
+-- The tenant's channels, or the named one, each with the reason why its provider is left alone and until when.
 SELECT c.channel_id, c.kind, c.name, c.status, c.failover, c.webhook_key, g.reason,
        c.settings ->> 'provider' IS NOT DISTINCT FROM 'sandbox' AS sandbox,
        CASE WHEN g.held_until > now() THEN g.held_until END AS held_until, t.ends_at AS token_ends_at, t.warning AS token_warning,
@@ -251,7 +252,7 @@ WHERE c.tenant_id = %(tenant_id)s AND (%(channel_id)s::bigint IS NULL OR c.chann
 ORDER BY c.channel_id
 
 -- name: policy_in_force
--- The newest version that is no draft of the key that the campaign follows.
+-- The newest version, that is not a draft, of the key that the campaign follows.
 SELECT one.version, one.document
 FROM campaign c
 JOIN policy one ON one.tenant_id = c.tenant_id AND NOT one.draft
@@ -264,8 +265,8 @@ ORDER BY one.version DESC LIMIT 1
 UPDATE campaign_run SET forecast = %(forecast)s WHERE tenant_id = leo_tenant() AND run_id = %(run_id)s
 
 -- name: runs
--- A campaign's runs, newest first, each with what its models were forecast to take and which arbiters decided; "nobody"
--- where nothing could be sent, and so nothing was to be chosen.
+-- A campaign's runs, newest first, each with the forecast of its models and the arbiters that decided; "nobody" is for
+-- decisions in which nothing could be sent, so that there was nothing to choose.
 SELECT r.run_id, r.kind, r.status, r.lane, r.snapshot_id, r.forecast, r.created_at, r.finished_at, made.decisions, made.arbiters
 FROM campaign_run r
 CROSS JOIN LATERAL (

@@ -1,7 +1,7 @@
--- The parts that a segment's rule is put together from (engine/segments/compile.py). Each is a condition on the profile p
--- that is true or false, never null. The {names} are filled with parameters and with other parts, never with a rule's text.
--- {among} is empty for everybody; for a few it limits a sub-select to them and to those merged into them. What hangs on a
--- merged profile counts for the one it was merged into: profiles that were merged are few, and have an index of their own.
+-- The parts from which a segment's rule is assembled (engine/segments/compile.py). Each is a condition on the profile p that
+-- is true or false, never null. The {names} are filled with parameters and with other parts, never with a rule's text.
+-- {among} is empty for everybody; for a few people it limits a sub-select to them and to those merged into them. What belongs
+-- to a merged profile counts for the one it was merged into: merged profiles are few, and have an index of their own.
 
 -- name: everybody
 SELECT p.profile_id FROM cdp_profiles p WHERE p.status = 'active' AND {rule}
@@ -10,7 +10,7 @@ SELECT p.profile_id FROM cdp_profiles p WHERE p.status = 'active' AND {rule}
 SELECT p.profile_id FROM cdp_profiles p WHERE p.profile_id = ANY (%(people)s) AND p.status = 'active' AND {rule}
 
 -- name: among
--- By a value of the row: a list that is known when the plan is made would be planned for a hundred.
+-- By a value of the row: with a list that is known when the plan is made, it would be planned for a hundred.
 AND {row}.profile_id = ANY (ARRAY(
     SELECT q.profile_id FROM cdp_profiles q WHERE q.profile_id = ANY (%(people)s)
     UNION ALL SELECT q.profile_id FROM cdp_profiles q WHERE q.merged_into = ANY (%(people)s)))
@@ -40,7 +40,7 @@ CASE WHEN jsonb_typeof({value}) = 'number' THEN ({value})::numeric <= {number}::
 CASE WHEN jsonb_typeof({value}) = 'number' THEN ({value})::numeric BETWEEN {low}::numeric AND {high}::numeric ELSE false END
 
 -- name: text_of
--- Null where the value is no text.
+-- Null if the value is not a text.
 CASE WHEN jsonb_typeof({value}) = 'string' THEN ({value}) #>> '{{}}' END
 
 -- name: includes
@@ -59,7 +59,7 @@ coalesce(right(translate({text}, {capitals}, {small}), length({wanted})) = {want
 coalesce(({value}) IN ('null', '""', '[]', '{{}}'), true)
 
 -- name: moment
--- The instant that a text is; null where it is none. One without a zone is UTC, a day alone its midnight.
+-- The instant that a text stands for; null if it is not a date. Without a zone it is UTC, a day alone is its midnight.
 (SELECT CASE WHEN length(t.said) = 10 THEN (t.said || 'T00:00Z')::timestamptz
              WHEN t.said ~ '(Z|[+-][0-9]{{2}}:[0-9]{{2}})$' THEN t.said::timestamptz
              ELSE (t.said || 'Z')::timestamptz END
@@ -75,7 +75,7 @@ coalesce({moment} > {at}, false)
 coalesce({moment} BETWEEN {low} AND {high}, false)
 
 -- name: day_of
--- Month and day of a date's text; null where it is none.
+-- Month and day of a date's text; null if it is not a date.
 (SELECT substr(t.said, 6, 5) FROM (SELECT {text} AS said) t WHERE t.said ~ {pattern})
 
 -- name: day_of_creation
@@ -109,7 +109,7 @@ p.source
 p.created_at
 
 -- name: consented
--- The newest covering consent, and of two at one instant the withdrawal.
+-- The newest consent that covers the channel; of two at the same instant, the withdrawal.
 p.profile_id IN (
     SELECT newest.person FROM (
         SELECT DISTINCT ON (coalesce(m.merged_into, c.profile_id)) coalesce(m.merged_into, c.profile_id) AS person, c.granted
@@ -119,7 +119,7 @@ p.profile_id IN (
     WHERE newest.granted = {granted})
 
 -- name: reachable
--- A message goes to an address of a merged profile too: see `joined` in engine/facts.py.
+-- A message also goes to an address of a merged profile: see `joined` in engine/facts.py.
 p.profile_id IN (
     SELECT coalesce(m.merged_into, a.profile_id)
     FROM profile_address a LEFT JOIN cdp_profiles m ON m.profile_id = a.profile_id AND m.merged_into IS NOT NULL
@@ -178,7 +178,7 @@ p.profile_id IN (
     WHERE s.key = {key} AND s.archived_at IS NULL {among})
 
 -- name: found
--- A pattern may find somebody who was merged.
+-- A pattern may find a merged profile.
 p.profile_id IN (
     SELECT coalesce(m.merged_into, f.profile_id)
     FROM ({pattern}) f LEFT JOIN cdp_profiles m ON m.profile_id = f.profile_id AND m.merged_into IS NOT NULL
@@ -190,7 +190,7 @@ p.profile_id IN (
     WHERE e.model = {model} AND e.embedding <=> {embedding}::vector <= {within} {among})
 
 -- name: nearest
--- Everybody is compared, and `+ 0` keeps the planner from the HNSW index: docs/decisions/0011-offline-embeddings.md.
+-- Everybody is compared, and `+ 0` keeps the planner from using the HNSW index: docs/decisions/0011-offline-embeddings.md.
 p.profile_id IN (
     SELECT e.profile_id FROM profile_embedding e JOIN cdp_profiles a ON a.tenant_id = e.tenant_id AND a.profile_id = e.profile_id
     WHERE a.status = 'active' AND e.model = {model}
@@ -203,9 +203,9 @@ SELECT count(*) AS people FROM ({fits}) fits
 SELECT p.profile_id, p.ext_id, p.name FROM ({fits}) fits JOIN cdp_profiles p USING (profile_id) ORDER BY p.profile_id LIMIT %(most)s
 
 -- name: refresh
--- Membership as the rule has it now: only who joined and who left is written, with the refresh they did it in. Who left is
--- an array, found by key: a join would be planned for one row where the statistics have not seen this tenant yet, and take
--- 13 s for 32,000.
+-- Membership as the rule has it now: only joining and leaving is written, with the refresh in which it happened. Those who
+-- left are an array, found by key: a join would be planned for one row if the statistics have not seen this tenant yet, and
+-- take 13 s for 32,000.
 WITH fits AS MATERIALIZED ({fits}), members AS MATERIALIZED (
     SELECT profile_id FROM segment_member WHERE tenant_id = {tenant_id} AND segment_id = {segment_id}
 ), fresh AS MATERIALIZED (
@@ -230,7 +230,7 @@ WITH fits AS MATERIALIZED ({fits}), members AS MATERIALIZED (
 ), stamped AS (
     UPDATE segment SET refreshed_at = {now}, due_at = {due_at} WHERE tenant_id = {tenant_id} AND segment_id = {segment_id}
 ), referring AS (
-    -- Those whose rule refers to this one are due at once, where anybody moved.
+    -- Segments whose rule refers to this one are due at once, if anybody moved.
     UPDATE segment SET due_at = least(due_at, {now})
     WHERE event_types && ARRAY[{heard_as}] AND archived_at IS NULL AND refreshed_at IS NOT NULL
       AND EXISTS (SELECT FROM refresh WHERE joined > 0 OR "left" > 0)

@@ -1,13 +1,13 @@
 -- Consents that were begun at a provider (engine/consents.py).
 
 -- name: sweep
--- What has ended goes, and of the rest all but the newest.
+-- Expired consents are removed, and of the rest all but the newest.
 DELETE FROM channel_consent
 WHERE tenant_id = leo_tenant() AND (expires_at <= %(now)s OR consent_id IN (
     SELECT consent_id FROM channel_consent WHERE tenant_id = leo_tenant() ORDER BY created_at DESC, consent_id DESC OFFSET %(most)s))
 
 -- name: number
--- The row is sealed for its own id, so that is drawn first.
+-- The row is sealed for its own id, so the id is drawn first.
 SELECT nextval('leo_id') AS consent_id
 
 -- name: begin
@@ -18,12 +18,12 @@ VALUES (leo_tenant(), %(consent_id)s, %(kind)s, %(name)s, %(by)s, convert_to(%(c
 SELECT kind FROM channel WHERE tenant_id = leo_tenant() AND name = %(name)s
 
 -- name: earlier
--- A channel that gets new credentials; one that went to the sandbox knew nothing.
+-- A channel that gets new credentials; one that went to the sandbox had none.
 SELECT channel_id, settings FROM channel
 WHERE tenant_id = leo_tenant() AND name = %(name)s AND kind = %(kind)s AND settings ->> 'provider' IS DISTINCT FROM 'sandbox'
 
 -- name: take
--- Once, by who began it, before it ends: whoever asks a second time finds nothing.
+-- Once, by whoever began it, before it expires: a second request finds nothing.
 DELETE FROM channel_consent
 WHERE tenant_id = leo_tenant() AND consent_id = %(consent_id)s AND begun_by = %(by)s AND expires_at > %(now)s
 RETURNING kind, name, ciphertext

@@ -1,5 +1,5 @@
 -- name: replace
--- A channel's credentials as they are now: those not given are gone.
+-- A channel's credentials as they are now: others are removed.
 WITH given AS (
     SELECT name, convert_to(ciphertext, 'UTF8') AS ciphertext
     FROM jsonb_to_recordset(%(sealed)s) AS sealed (name text, ciphertext text)

@@ -1,6 +1,6 @@
--- Where many people are looked up, the tenant is left to row security alone. Written out, `tenant_id = leo_tenant()` is
--- known when the plan is made: a tenant filled a minute ago is not in the statistics, counts as one row, and any index that
--- begins with tenant_id looks as good as the right one (32,000 people: 28 us a person against 1,700).
+-- Where many people are looked up, the tenant is left to row security. Written out, `tenant_id = leo_tenant()` is known when
+-- the plan is made: a tenant filled a minute ago is not in the statistics, counts as one row, and any index that begins with
+-- tenant_id looks as good as the right one (32,000 people: 28 us per person instead of 1,700).
 
 -- name: frame
 -- Locks one batch that is still to be decided, and reads what holds for all its people: run, campaign, policy in force,
@@ -16,7 +16,7 @@ SELECT b.tenant_id, b.batch_id, b.run_id, b.lane, b.profile_ids,
                          ORDER BY ct.position, m.template_id)
         FROM campaign_template ct
         JOIN message_template m ON m.tenant_id = ct.tenant_id AND m.template_id = ct.template_id AND m.status = 'approved'
-        -- A paused channel is a reason to queue, not a reason to say nothing.
+        -- A paused channel is a reason to queue a message, not to drop it.
         JOIN LATERAL (SELECT ch.channel_id FROM channel ch
                       WHERE ch.tenant_id = m.tenant_id AND ch.kind = m.channel AND ch.status <> 'disconnected'
                       ORDER BY ch.status, ch.failover NULLS LAST, ch.channel_id LIMIT 1) via ON true
@@ -31,7 +31,7 @@ LEFT JOIN LATERAL (
       AND one.key = coalesce((SELECT own.key FROM policy own
                               WHERE own.tenant_id = c.tenant_id AND own.policy_id = c.policy_id), 'default')
     ORDER BY one.version DESC LIMIT 1) p ON true
--- What first asked: a run's event is unique in its campaign, so a wake-up finds it through its parents.
+-- The triggering event: a run's event is unique in its campaign, so a wake-up finds it through its parents.
 CROSS JOIN LATERAL (
     WITH RECURSIVE up AS (
         SELECT r.parent_id, r.event_id, (r.kind = 'wake_up')::int AS wake_ups, (r.kind = 'fallback')::int AS fallbacks
@@ -44,11 +44,11 @@ WHERE b.tenant_id = leo_tenant() AND b.batch_id = %(batch_id)s AND b.status = 'p
 FOR NO KEY UPDATE OF b SKIP LOCKED
 
 -- name: lock_twins
--- Two batches that decide for the same person go one after the other, in the order of ids, so that the second sees what
--- the first queued. A person may be there twice: whoever has an address of theirs is locked too. Of a crowd that has one
--- address the first few are enough, for all who decide for some of it meet there. Gives each address that several have,
--- with those of the batch (`person_ids`) and everybody (`holder_ids`, at most so many) who has it; without an address,
--- whom profiles were merged into. LIMIT keeps look-ups what they are (see outcomes.sql).
+-- Two batches that decide for the same person go one after the other, in the order of ids, so that the second sees what the
+-- first queued. A person may have two profiles, so whoever has an address of theirs is locked too. Of a crowd that shares one
+-- address the first few are enough, because all who decide for some of it meet there. Gives each address that several people
+-- have, with those of the batch (`person_ids`) and everybody (`holder_ids`, at most a given number) who has it; without an
+-- address, the profiles that were merged into people. LIMIT keeps look-ups what they are (see outcomes.sql).
 WITH own AS MATERIALIZED (
     SELECT person.id AS person_id, person.id AS profile_id FROM unnest(%(profile_ids)s::bigint[]) AS person (id)
     UNION ALL
@@ -79,8 +79,8 @@ LEFT JOIN (
 ) AS found ON done.people > 0
 
 -- name: reached
--- What goes to some profiles, or to whoever is one person with them, in the runs of this snapshot, or in this run and those
--- it was woken from. A statement of its own, for its snapshot has to be taken with the locks in hand.
+-- What goes to some profiles, or to whoever is the same person, in the runs of this snapshot, or in this run and those it was
+-- woken from. A statement of its own, because its snapshot has to be taken while the locks are held.
 WITH RECURSIVE up AS (
     SELECT r.run_id, r.parent_id FROM campaign_run r WHERE r.run_id = %(run_id)s
     UNION ALL
@@ -106,8 +106,8 @@ CROSS JOIN LATERAL (
 WHERE d.run_id IN (SELECT run_id FROM runs)
 
 -- name: failed
--- Where messages to some people failed for good in the runs that this one follows. An address that was none is marked by
--- itself, and the person may have another there.
+-- Where messages to some people failed for good in the runs that this one follows. A bad address is marked by itself, and the
+-- person may have another on that channel.
 WITH RECURSIVE up AS (
     SELECT r.parent_id AS run_id FROM campaign_run r WHERE r.run_id = %(run_id)s
     UNION ALL
@@ -124,8 +124,8 @@ WHERE d.run_id IN (SELECT run_id FROM up) AND d.class IS DISTINCT FROM 'invalid_
 ORDER BY d.profile_id, d.channel
 
 -- name: facts
--- Everything a decision may look at, one row a profile; each part is looked up person by person, which no stale
--- statistics can turn into a join of everything with everything. Profiles merged into one of them come too.
+-- Everything a decision may look at, one row per profile. Each part is looked up person by person, which stale statistics
+-- cannot turn into a join of everything with everything. Profiles merged into one of them are included.
 SELECT p.profile_id, p.ext_id, p.status, p.merged_into, p.zone, p.locale, p.attributes,
        (SELECT jsonb_agg(jsonb_build_array(a.channel, a.value, a.address_id, a.valid, a.reason) ORDER BY a.address_id)
         FROM profile_address a WHERE a.profile_id = p.profile_id) AS addresses,
@@ -148,15 +148,16 @@ SELECT p.profile_id, p.ext_id, p.status, p.merged_into, p.zone, p.locale, p.attr
        (SELECT jsonb_agg(jsonb_build_array(d.channel, d.campaign_id, coalesce(d.sent_at, d.queued_at), c.purpose)
                          ORDER BY d.delivery_id)
         FROM delivery_log d
-        -- A sub-select with its own LIMIT stays a look-up, whatever the planner believes of the tenant's campaigns.
+        -- A sub-select with its own LIMIT stays a look-up, whatever the planner expects of the tenant's campaigns.
         CROSS JOIN LATERAL (SELECT one.purpose FROM campaign one WHERE one.campaign_id = d.campaign_id LIMIT 1) c
         -- It counts from when it was sent, and may have waited as long as it was good for: 7 days, or what a campaign says.
         WHERE d.profile_id = p.profile_id AND coalesce(d.sent_at, d.queued_at) > %(contacts_since)s
           AND d.queued_at > %(contacts_since)s::timestamptz
               - (SELECT make_interval(mins => greatest(%(good_for_minutes)s, max(good_for_minutes))) FROM campaign)
           AND d.status NOT IN ('failed', 'cancelled', 'expired', 'dead')) AS contacts,
-       -- Ordered and cut off, for only then is the index by profile the planner's choice: another one begins with the tenant,
-       -- and counting along it reads every outcome there is for each person (20,000 people: 145 ms of a batch against 2).
+       -- Ordered and cut off, because only then does the planner choose the index by profile: another one begins with the
+       -- tenant, and counting along it reads every outcome there is for each person (20,000 people: 145 ms per batch instead
+       -- of 2).
        (SELECT jsonb_object_agg(o.type, o.times)
         FROM (SELECT newest.type, count(*) AS times
               FROM (SELECT one.type FROM outcome one WHERE one.profile_id = p.profile_id
@@ -188,8 +189,8 @@ FROM (
         SELECT l.channel FROM delivery_log l
         WHERE l.delivery_id = o.delivery_id AND l.channel = ANY (%(channels)s) LIMIT 1) d
     UNION ALL
-    -- Ordered and cut off, so that each look-up goes by the person: by the type it reads every event of that type that the
-    -- tenant has (one person among 1,000,000: 233 ms against 1).
+    -- Ordered and cut off, so that each look-up goes by the person: by type it would read every event of that type in the
+    -- tenant (one person among 1,000,000: 233 ms instead of 1).
     SELECT person.id, split_part(e.type, '.', 1), e.occurred_at
     FROM unnest(%(profile_ids)s::bigint[]) AS person (id)
     CROSS JOIN LATERAL (
@@ -201,9 +202,9 @@ FROM (
 GROUP BY one.profile_id, one.channel
 
 -- name: rivals
--- Campaigns of higher priority that have yet to decide for some people, each with when it is due. A run of a snapshot has
--- yet to decide for its members without a decision; of other runs the batches say for whom. It is asked from the batches
--- that are due, for there are few of them, and runs may be many.
+-- Campaigns of higher priority that have yet to decide for some people, each with when it is due. A run of a snapshot has yet
+-- to decide for its members without a decision; for other runs the batches say for whom. It starts from the batches that are
+-- due, because there are few of them, and runs may be many.
 WITH due AS MATERIALIZED (
     SELECT b.run_id, min(b.due_at) AS due_at, array_agg(b.batch_id) AS batch_ids
     FROM run_batch b
@@ -239,7 +240,7 @@ GROUP BY found.profile_id, found.campaign_id, found.name, found.priority
 ORDER BY found.profile_id, found.priority DESC, found.campaign_id
 
 -- name: spent
--- What a campaign has used up, in all or on a day of the tenant's.
+-- What a campaign has spent, in total or on a day of the tenant.
 SELECT coalesce(sum(messages), 0)::bigint AS messages, coalesce(sum(amount), 0)::float8 AS amount
 FROM campaign_spend
 WHERE tenant_id = leo_tenant() AND campaign_id = %(campaign_id)s AND (%(is_daily)s = false OR day = %(day)s)
@@ -250,12 +251,12 @@ INSERT INTO campaign_spend (tenant_id, campaign_id, day) VALUES (leo_tenant(), %
 ON CONFLICT ON CONSTRAINT campaign_spend_pkey DO NOTHING
 
 -- name: spend_in_turn
--- Of a budget for the whole campaign midnight parts nobody: the row of the day before is not seen until it is committed, so
--- whoever spends waits here, and reads then.
+-- For a budget of the whole campaign midnight is no boundary: the row of the day before is invisible until it is committed,
+-- so whoever spends waits here and reads afterwards.
 SELECT pg_advisory_xact_lock(hashtextextended('spend ' || leo_tenant()::text || ' ' || %(campaign_id)s::text, 0))
 
 -- name: lock_spend
--- The same, locked until the transaction ends, all days of it.
+-- The same, for all days, locked until the transaction ends.
 SELECT coalesce(sum(messages), 0)::bigint AS messages, coalesce(sum(amount), 0)::float8 AS amount
 FROM (SELECT messages, amount FROM campaign_spend
       WHERE tenant_id = leo_tenant() AND campaign_id = %(campaign_id)s AND (%(is_daily)s = false OR day = %(day)s)
@@ -266,8 +267,8 @@ UPDATE campaign_spend SET messages = messages + %(messages)s, amount = amount + 
 WHERE tenant_id = leo_tenant() AND campaign_id = %(campaign_id)s AND day = %(day)s
 
 -- name: write
--- The decisions, and for each that is new and sends its delivery, due at once. What is offered to all comes once; a row
--- of a run of its own names it.
+-- The decisions, and for each new one that sends its delivery, due at once. What is offered to all is passed once; a row of a
+-- run of its own names that run.
 WITH given AS (
     SELECT * FROM jsonb_to_recordset(%(rows)s) AS given (
         profile_id bigint, action text, channel text, template_id bigint, reason text, standings jsonb, inputs jsonb,
@@ -298,15 +299,15 @@ WITH given AS (
 SELECT made.decision_id, made.profile_id, queued.delivery_id FROM made LEFT JOIN queued USING (decision_id)
 
 -- name: close_batches
--- Batches are over; their runs' rows stay locked until commit, so that of two last batches one sees the other's end and
--- a run has one wake-up.
+-- Ends batches; their runs' rows stay locked until commit, so that of two last batches one sees the other's end and a run has
+-- one wake-up.
 WITH closed AS (
     UPDATE run_batch SET status = %(status)s, done_at = %(now)s WHERE tenant_id = leo_tenant() AND batch_id = ANY (%(batch_ids)s)
 )
 SELECT run_id FROM campaign_run WHERE tenant_id = leo_tenant() AND run_id = ANY (%(run_ids)s) ORDER BY run_id FOR NO KEY UPDATE
 
 -- name: wake_up
--- The runs that decide again for those who wait, made once a run, with a batch for each minute somebody waits for.
+-- The runs that decide again for those who wait: one per run, with a batch for each minute that somebody waits for.
 WITH woken AS (
     SELECT run_id, due_at, profile_ids
     FROM jsonb_to_recordset(%(batches)s) AS woken (run_id bigint, due_at timestamptz, profile_ids bigint[])
@@ -314,7 +315,7 @@ WITH woken AS (
     SELECT run_id, parent_id FROM campaign_run
     WHERE tenant_id = leo_tenant() AND campaign_id = %(campaign_id)s AND parent_id = ANY (%(run_ids)s) AND kind = 'wake_up'
       AND status IN ('pending', 'running')
-    -- Locked, for its own last batch may be ending it now.
+    -- Locked, because its own last batch may be ending it now.
     ORDER BY run_id FOR NO KEY UPDATE
 ), made AS (
     INSERT INTO campaign_run (tenant_id, campaign_id, kind, lane, snapshot_id, parent_id)
@@ -330,7 +331,7 @@ FROM woken CROSS JOIN LATERAL (
 RETURNING batch_id, due_at
 
 -- name: close_runs
--- A run with nothing left to decide is finished, one with batches runs.
+-- A run with nothing left to decide is finished; one with batches is running.
 UPDATE campaign_run r
 SET status = after.status, finished_at = CASE after.status WHEN 'finished' THEN %(now)s::timestamptz END
 FROM (SELECT theirs.run_id, CASE WHEN EXISTS (SELECT FROM run_batch b
@@ -340,7 +341,7 @@ FROM (SELECT theirs.run_id, CASE WHEN EXISTS (SELECT FROM run_batch b
 WHERE r.tenant_id = leo_tenant() AND r.run_id = after.run_id AND r.status IN ('pending', 'running') AND r.status <> after.status
 
 -- name: part
--- A batch keeps its first people; the others are one of their own, due as this one was.
+-- A batch keeps its first people; the rest become one of their own, due when this one was.
 WITH others AS (
     INSERT INTO run_batch (tenant_id, run_id, lane, due_at, profile_ids)
     SELECT tenant_id, run_id, lane, due_at, profile_ids[%(most)s + 1:]
@@ -349,7 +350,7 @@ WITH others AS (
 UPDATE run_batch SET profile_ids = profile_ids[:%(most)s] WHERE tenant_id = leo_tenant() AND batch_id = %(batch_id)s
 
 -- name: lock_events
--- Of the batches that are named, those that an event started for one person and that nobody has in hand, locked.
+-- Of the named batches, those that an event started for one person and that nobody is working on, locked.
 SELECT b.batch_id, b.run_id, b.profile_ids[1] AS profile_id, r.campaign_id, r.event_id, r.created_at AS started_at
 FROM run_batch b JOIN campaign_run r ON r.tenant_id = b.tenant_id AND r.run_id = b.run_id
 WHERE b.tenant_id = leo_tenant() AND b.batch_id = ANY (%(batch_ids)s) AND b.status = 'pending' AND cardinality(b.profile_ids) = 1
@@ -358,7 +359,7 @@ ORDER BY b.batch_id
 FOR NO KEY UPDATE OF b SKIP LOCKED
 
 -- name: lock_free
--- Of some people, those whom nobody else decides for at this moment, locked with the profiles that were merged into them.
+-- Of some people, those whom nobody else is deciding for at this moment, locked with the profiles merged into them.
 WITH own AS MATERIALIZED (
     SELECT person.id AS person_id, person.id AS profile_id FROM unnest(%(profile_ids)s::bigint[]) AS person (id)
     UNION ALL
@@ -372,8 +373,8 @@ GROUP BY own.person_id HAVING count(*) = count(locked.profile_id)
 ORDER BY own.person_id
 
 -- name: due_batches
--- The tenant's first batches that are due, may be decided now, and are in nobody's hands. A batch of a cancelled run is
--- among them: deciding it closes it.
+-- The tenant's first batches that are due, may be decided now, and that nobody is working on. A batch of a cancelled run is
+-- among them, because deciding it closes it.
 SELECT b.batch_id
 FROM run_batch b
 JOIN campaign_run r ON r.tenant_id = b.tenant_id AND r.run_id = b.run_id

@@ -1,6 +1,6 @@
 -- name: page
--- Newest first. Ids are handed out in blocks, so they do not grow with time: the page before is continued by its last
--- decision's instant.
+-- Newest first. Ids are handed out in blocks, so they do not grow with time: the next page continues from the instant of the
+-- last decision.
 SELECT d.decision_id, d.run_id, d.campaign_id, d.profile_id, p.ext_id AS profile, d.trigger_key, d.snapshot_id, d.event_id,
        d.task_id, d.template_id, d.action, d.channel, d.reason, d.policy_version, d.arbiter, d.wait_until, d.decided_at, d.archived_at
 FROM all_decision d JOIN cdp_profiles p USING (tenant_id, profile_id)

@@ -1,5 +1,5 @@
 -- name: progress
--- How far the runs of this tenant are: people still to decide for, messages on their way. Wake-ups are not waited for.
+-- How far the runs of this tenant have come: people still to decide for, messages on their way. Wake-ups are not waited for.
 SELECT (SELECT coalesce(sum(cardinality(profile_ids)), 0) FROM run_batch
         WHERE tenant_id = leo_tenant() AND status = 'pending' AND due_at <= now()) AS undecided,
        (SELECT count(*) FROM decision WHERE tenant_id = leo_tenant()) AS decided,
@@ -9,7 +9,7 @@ SELECT (SELECT coalesce(sum(cardinality(profile_ids)), 0) FROM run_batch
        (SELECT count(*) FROM outcome WHERE tenant_id = leo_tenant()) AS outcomes
 
 -- name: totals
--- What came of it all, as one row of counts.
+-- The overall result, as one row of counts.
 SELECT (SELECT count(*) FROM cdp_profiles WHERE tenant_id = leo_tenant()) AS profiles,
        (SELECT count(*) FROM decision WHERE tenant_id = leo_tenant()) AS decisions,
        (SELECT count(*) FROM decision WHERE tenant_id = leo_tenant() AND action <> 'send') AS no_action,
@@ -36,7 +36,7 @@ WHERE c.tenant_id = leo_tenant()
 ORDER BY c.campaign_id
 
 -- name: tell
--- One delivery worth telling: the one whose outcomes went furthest, a triggered one before others.
+-- One delivery worth showing: the one whose outcomes went furthest, preferably a triggered one.
 SELECT d.delivery_id
 FROM delivery_log d JOIN decision k USING (tenant_id, decision_id)
 LEFT JOIN LATERAL (SELECT count(*) AS n FROM outcome o WHERE o.tenant_id = d.tenant_id AND o.delivery_id = d.delivery_id) o ON true

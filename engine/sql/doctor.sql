@@ -20,7 +20,7 @@ SELECT json_build_object(
                           WHERE s.setrole = 0
                             AND s.setdatabase IN (0, (SELECT oid FROM pg_database WHERE datname = current_database()))),
     'login_settings', (SELECT to_json(rolconfig) FROM pg_roles WHERE rolname = session_user),
-    -- A preloaded AGE shows its settings in a session that has not called it; the library lists themselves are secret.
+    -- A preloaded AGE shows its settings in a session that has not called it; the library lists themselves are not visible.
     'is_age_loaded', EXISTS (SELECT FROM pg_settings WHERE name LIKE 'age.%'),
     'leakproof', (SELECT json_object_agg(oid::regprocedure::text, proleakproof) FROM pg_proc
                   WHERE oid IN ('pg_catalog.jsonb_contains(jsonb,jsonb)'::regprocedure,

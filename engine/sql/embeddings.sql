@@ -1,8 +1,8 @@
 -- name: stale
--- People without an embedding, those embedded by another model, those who changed after it, and those who are gone but
--- still have one; the newest changes first. A change is stamped when its transaction begins and may be committed after an
--- embedding that is stamped later, so who changed shortly before is looked at once more when such a transaction must
--- have ended.
+-- People without an embedding, those embedded by another model, those who changed after it, and those who are gone but still
+-- have one; the newest changes first. A change is stamped when its transaction begins and may be committed after an embedding
+-- that is stamped later, so people who changed shortly before are looked at once more when such a transaction must have
+-- ended.
 SELECT p.profile_id, p.attributes, e.text_hash, p.status = 'active' AS is_active, e.model = %(model)s AS is_current
 FROM cdp_profiles p LEFT JOIN profile_embedding e ON e.tenant_id = p.tenant_id AND e.profile_id = p.profile_id
 WHERE CASE WHEN p.status <> 'active' THEN e.profile_id IS NOT NULL
@@ -11,7 +11,7 @@ WHERE CASE WHEN p.status <> 'active' THEN e.profile_id IS NOT NULL
 ORDER BY p.updated_at DESC, p.profile_id DESC LIMIT %(most)s
 
 -- name: write
--- A row without an embedding has the text it had: only the time of looking changes, and no index.
+-- A row without an embedding means that the text is unchanged: only the time of looking changes, and no index.
 WITH given AS MATERIALIZED (
     SELECT * FROM jsonb_to_recordset(%(people)s) AS given (profile_id bigint, embedding text, text_hash text)
 ), gone AS (
@@ -41,7 +41,7 @@ FROM cdp_profiles p LEFT JOIN profile_embedding e
 WHERE p.tenant_id = %(tenant_id)s AND p.ext_id = %(ext_id)s
 
 -- name: of_segment
--- The centre that is kept, or that of this moment where none is yet.
+-- The stored centre, or the present one if none is stored yet.
 SELECT s.segment_id, coalesce(s.centre, (
     SELECT avg(e.embedding) FROM segment_member m JOIN profile_embedding e ON e.tenant_id = m.tenant_id AND e.profile_id = m.profile_id
     WHERE m.segment_id = s.segment_id AND e.model = %(model)s))::text AS embedding
@@ -56,8 +56,8 @@ WHERE s.tenant_id = %(tenant_id)s AND s.archived_at IS NULL AND s.key IN (
 ORDER BY s.segment_id
 
 -- name: nearest
--- Every person of the tenant is compared (80 ms for 100,000), and `+ 0` keeps the planner from the HNSW index: that one
--- holds the people of all tenants, and loses its way among the many whose attributes, and so embeddings, are the same.
+-- Every person of the tenant is compared (80 ms for 100,000), and `+ 0` keeps the planner from using the HNSW index: that one
+-- contains the people of all tenants, and gets lost among the many whose attributes, and so embeddings, are the same.
 SELECT e.profile_id, e.embedding <=> %(embedding)s::vector AS distance
 FROM profile_embedding e JOIN cdp_profiles p ON p.tenant_id = e.tenant_id AND p.profile_id = e.profile_id
 WHERE p.status = 'active' AND e.model = %(model)s

@@ -1,6 +1,6 @@
 -- name: examples
--- Tasks asked for in words that succeeded, each text once and with its newest task; where only they are wanted, those that
--- a human let happen.
+-- Tasks asked for in words that succeeded, each text once and with its newest task; if only those are wanted, tasks that a
+-- human approved.
 SELECT task_id, text, scopes, calls FROM (
     SELECT DISTINCT ON (request ->> 'text') task_id, request ->> 'text' AS text, request -> 'scopes' AS scopes,
            result -> 'calls' AS calls

@@ -1,7 +1,7 @@
 -- name: record
--- Events with a key of their own are stored once. For each active campaign that an event triggers, a run of one person
--- is there in the same transaction, and whom it may move in a segment is to be looked at again. An unknown person is told
--- instead of stored: see `is_unknown`.
+-- Events with a key of their own are stored once. For each active campaign that an event triggers, a run of one person is
+-- created in the same transaction, and people whom it may move in a segment are marked to be checked. An event of an unknown
+-- person is reported instead of stored: see `is_unknown`.
 WITH given AS MATERIALIZED (
     SELECT g.place, g.ext_id, g.type, g.occurred_at, g.attributes, nextval('leo_id') AS event_id,
            coalesce(p.merged_into, p.profile_id) AS profile_id, g.profile IS NOT NULL AND p.profile_id IS NULL AS is_unknown

@@ -1,9 +1,9 @@
 -- name: read_only
--- Inside a savepoint: what follows until its end may write nothing, whatever the transaction around it may.
+-- Inside a savepoint: until its end nothing may be written, whatever the surrounding transaction may do.
 SET TRANSACTION READ ONLY
 
 -- name: stored
--- A decision with all that it was made of: inputs, verdicts, policy, and the salt of its hash.
+-- A decision with everything it was made of: inputs, verdicts, policy, and the salt of its hash.
 SELECT d.decision_id, d.run_id, d.campaign_id, c.key AS campaign_key, d.profile_id, p.ext_id, d.trigger_key, d.snapshot_id,
        d.template_id, d.action, d.channel, d.reason, d.candidates, d.inputs, d.inputs_hash, d.policy_id, d.policy_version,
        o.key AS policy_key, o.document AS policy, d.arbiter, d.arbitration, d.wait_until, d.decided_at, t.inputs_salt,
@@ -18,8 +18,8 @@ LEFT JOIN policy o ON o.tenant_id = d.tenant_id AND o.policy_id = d.policy_id AN
 WHERE d.tenant_id = %(tenant_id)s AND d.decision_id = %(decision_id)s
 
 -- name: past
--- Decisions made under a policy's key from an instant on, the newest first, beyond one of them; those made before there was
--- a policy of that key count as the default one's. Campaign by campaign, for which there is an index.
+-- Decisions made under a policy's key from an instant on, the newest first, beyond a given one; those made before there was a
+-- policy with that key count as the default one's. Campaign by campaign, for which there is an index.
 SELECT d.decision_id, d.profile_id, d.action, d.channel, d.template_id, d.reason, d.candidates, d.inputs, d.arbiter,
        d.arbitration, d.wait_until, d.decided_at, d.inputs -> 'facts' ->> 'ext_id' AS ext_id, d.policy_id, d.policy_version,
        (SELECT o.document FROM policy o WHERE o.tenant_id = d.tenant_id AND o.policy_id = d.policy_id) AS policy
@@ -47,8 +47,8 @@ WHERE c.tenant_id = %(tenant_id)s
   AND (c.campaign_id = %(campaign_id)s::bigint OR c.key = %(key)s::text)
 
 -- name: standing
--- How one person stands with a campaign: the newest decision up to an instant, the newest run, whether the run's snapshot
--- and the segment have them, and a batch that is still to decide for them.
+-- How one person stands with a campaign: the newest decision up to an instant, the newest run, whether the run's snapshot and
+-- the segment contain them, and a batch that is still to decide for them.
 WITH newest AS (
     SELECT r.run_id FROM campaign_run r
     WHERE r.tenant_id = %(tenant_id)s AND r.campaign_id = %(campaign_id)s AND r.created_at <= %(at)s
@@ -77,8 +77,8 @@ SELECT newest.run_id, frozen.snapshot_id, frozen.created_at AS frozen_at,
 FROM (SELECT) AS one LEFT JOIN newest ON true LEFT JOIN frozen ON true
 
 -- name: stage
--- What holds for all whom a campaign decides for, as query frame of decide.sql reads it for a batch, but locking nothing,
--- and under the policy of an instant or a version, drafts too.
+-- What holds for everybody a campaign decides for, as query frame of decide.sql reads it for a batch, but without locks, and
+-- under the policy of an instant or a version, even a draft.
 SELECT c.tenant_id, NULL::bigint AS batch_id, run.run_id, 'bulk' AS lane, '{}'::bigint[] AS profile_ids,
        'request' AS kind, 'running' AS run_status, %(snapshot_id)s::bigint AS snapshot_id, NULL::bigint AS event_id, 0 AS wake_ups,
        c.campaign_id, c.key AS campaign_key, c.name, c.purpose, c.starts_at, c.ends_at, c.priority, c.control_share, c.budget,
@@ -102,7 +102,7 @@ LEFT JOIN LATERAL (
       AND (%(policy_version)s::int IS NOT NULL OR NOT one.draft)
       AND CASE WHEN c.policy_id IS NULL THEN one.key = 'default'
                ELSE one.key = (SELECT own.key FROM policy own WHERE own.tenant_id = c.tenant_id AND own.policy_id = c.policy_id) END
-    -- The newest of that instant; where there was none yet, the first.
+    -- The newest at that instant; if there was none yet, the first.
     ORDER BY one.created_at <= %(at)s DESC, CASE WHEN one.created_at <= %(at)s THEN one.version ELSE -one.version END DESC
     LIMIT 1) p ON true
 LEFT JOIN LATERAL (
@@ -111,7 +111,7 @@ LEFT JOIN LATERAL (
 WHERE c.tenant_id = %(tenant_id)s AND c.campaign_id = %(campaign_id)s
 
 -- name: twins
--- Query lock_twins of decide.sql, but locking nobody.
+-- Query lock_twins of decide.sql without locks.
 WITH own AS MATERIALIZED (
     SELECT person.id AS person_id, person.id AS profile_id FROM unnest(%(profile_ids)s::bigint[]) AS person (id)
     UNION ALL
@@ -133,7 +133,7 @@ UNION ALL
 SELECT NULL, NULL, ARRAY[person_id], array_agg(profile_id) FROM own WHERE profile_id <> person_id GROUP BY person_id
 
 -- name: named
--- People by their keys; of one who was merged, whom they are now.
+-- People by their keys; for a merged profile, the one it was merged into.
 SELECT p.ext_id, coalesce(p.merged_into, p.profile_id) AS profile_id FROM cdp_profiles p
 WHERE p.tenant_id = %(tenant_id)s AND p.ext_id = ANY (%(ext_ids)s)
 
@@ -148,8 +148,8 @@ WHERE e.tenant_id = %(tenant_id)s AND e.type = %(type)s AND e.profile_id IS NOT 
   AND e.occurred_at > %(since)s AND e.occurred_at <= %(at)s
 
 -- name: audience
--- How many people a statement finds, and those to decide for: all of them, or so many that are picked by a hash of their ids,
--- which is as good as by lot and the same each time.
+-- How many people a statement finds, and those to decide for: all of them, or a number picked by a hash of their ids, which
+-- is as good as random and always the same.
 WITH fits AS MATERIALIZED ({fits}), picked AS (
     SELECT profile_id FROM fits ORDER BY hashint8extended(profile_id, 0), profile_id LIMIT %(most)s
 )
@@ -157,8 +157,8 @@ SELECT (SELECT count(*) FROM fits) AS people,
        (SELECT coalesce(array_agg(profile_id ORDER BY profile_id), '{{}}') FROM picked) AS profile_ids
 
 -- name: facts_at
--- Query facts of decide.sql as of an instant: consents, suppressions, messages and outcomes that came after it are not
--- there yet. Of attributes, addresses and the status nothing is kept but what they are today.
+-- Query facts of decide.sql as of an instant: consents, suppressions, messages and outcomes that came after it are left out.
+-- Attributes, addresses and the status are only known as they are today.
 SELECT p.profile_id, p.ext_id, p.status, p.merged_into, p.zone, p.locale, p.attributes,
        (SELECT jsonb_agg(jsonb_build_array(a.channel, a.value, a.address_id, a.valid, a.reason) ORDER BY a.address_id)
         FROM profile_address a WHERE a.profile_id = p.profile_id) AS addresses,

@@ -1,10 +1,10 @@
--- The Cypher explorer: its reader's login, who asked what, queries that are kept, and what a tenant's graph holds.
+-- The Cypher explorer: its reader's login, who asked what, saved queries, and what a tenant's graph contains.
 
 -- name: credential
 SELECT ciphertext FROM reader_credential WHERE tenant_id = leo_tenant()
 
 -- name: lock_credential
--- One process at a time gives the reader a login: the others then find what it stored.
+-- One process at a time gives the reader a login; the others then find what it stored.
 SELECT pg_advisory_xact_lock(481, hashtext(leo_tenant()::text))
 
 -- name: store_credential
@@ -23,15 +23,15 @@ SELECT leo_reader_login(%(verifier)s) AS role
 SELECT leo_reader_stop(%(query_id)s, %(ending)s) AS stopped
 
 -- name: call
--- The name that a session is known and stopped by.
+-- The name under which a session is known and can be stopped.
 SELECT pg_catalog.set_config('application_name', %(name)s, false)
 
 -- name: make_room
--- Sessions that only wait, of whichever process, give their places to who asks.
+-- Idle sessions, of whichever process, make room for whoever asks.
 SELECT leo_reader_make_room() AS ended
 
 -- name: begin
--- Written before anything is asked; sessions that nobody waits for any more end first.
+-- Written before anything is asked; sessions that nobody waits for any more are ended first.
 INSERT INTO query_history (tenant_id, ticket, kind, text, parameters, asked_by, status, error, finished_at)
 SELECT leo_tenant(), %(ticket)s, %(kind)s, %(text)s, %(parameters)s, %(asked_by)s, %(status)s, %(error)s,
        CASE WHEN %(status)s <> 'running' THEN now() END
@@ -46,13 +46,13 @@ WHERE tenant_id = leo_tenant() AND query_id = %(query_id)s
 RETURNING status
 
 -- name: ask_to_stop
--- A query of the asker's own, or of anybody for who may see all.
+-- A query of the asker's own, or anybody's for those who may see all.
 UPDATE query_history SET stop_asked = true
 WHERE tenant_id = leo_tenant() AND ticket = %(ticket)s AND (%(sees_all)s OR asked_by = %(asked_by)s)
 RETURNING query_id, status
 
 -- name: history
--- The newest first. A query whose process died is lost: nobody writes its end.
+-- The newest first. A query whose process died is lost, because nobody writes its end.
 SELECT query_id, ticket, kind, text, parameters, asked_by,
        CASE WHEN status = 'running' AND created_at < now() - make_interval(secs => %(longest_s)s) THEN 'lost' ELSE status END AS status,
        row_count, took_ms, error, created_at, finished_at
@@ -62,7 +62,7 @@ WHERE tenant_id = leo_tenant() AND (%(sees_all)s OR asked_by = %(asked_by)s)
 ORDER BY query_id DESC LIMIT %(limit)s
 
 -- name: prune
--- What is older than it is kept for, and of the rest all but the newest; what still runs stays.
+-- What is older than the retention time, and of the rest all but the newest; running queries stay.
 DELETE FROM query_history
 WHERE tenant_id = leo_tenant() AND (created_at < %(before)s OR (status <> 'running' AND query_id <= (
     SELECT query_id FROM query_history WHERE tenant_id = leo_tenant() ORDER BY query_id DESC OFFSET %(most)s LIMIT 1)))
@@ -89,7 +89,7 @@ WHERE tenant_id = leo_tenant() AND saved_id > %(after)s ORDER BY saved_id LIMIT 
 DELETE FROM saved_query WHERE tenant_id = leo_tenant() AND saved_id = %(saved_id)s RETURNING saved_id
 
 -- name: catalog
--- Every label and kind with the number the planner believes in, which costs nothing to know.
+-- Every label and kind with the planner's estimate of its number, which costs nothing to read.
 SELECT e.label, e.label_id, e.kind, e.start_label, e.end_label,
        CASE e.kind WHEN 'vertex' THEN e.id_column || e.properties ELSE e.properties END AS properties,
        greatest(coalesce(c.reltuples, 0), 0)::bigint AS about
@@ -98,5 +98,5 @@ LEFT JOIN pg_class c ON c.oid = to_regclass(format('%%I.%%I', leo_graph(), e.lab
 ORDER BY e.kind DESC, e.label_id
 
 -- name: ways
--- Labels by number and kinds with their ends, without what the planner believes of them.
+-- Labels by number and kinds with their ends, without the planner's estimates.
 SELECT label, label_id, kind, start_label, end_label FROM graph_element ORDER BY kind DESC, label_id

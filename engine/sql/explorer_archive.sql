@@ -1,13 +1,13 @@
--- What the explorer shows of the archive: what stood around a node, as the graph had it.
+-- What the explorer shows of the archive: what surrounded a node, as the graph had it.
 
 -- name: has_archive
 -- Whether the tenant has anything in the archive.
 SELECT EXISTS (SELECT FROM archive_decision WHERE tenant_id = (SELECT leo_tenant())) AS has_archive
 
 -- name: around
--- Archived decisions and deliveries around a record of %(label)s, and what stands around one of them, the newest first; one
--- row an edge: its kind and its own record, the labels and records of its ends, and which end is new with its properties.
--- Of each label at most %(most)s; a branch that is not asked for costs nothing.
+-- Archived decisions and deliveries around a record of %(label)s, and what surrounds one of them, the newest first. One row
+-- per edge: its kind and its own record, the labels and records of its ends, and which end is new, with its properties. At
+-- most %(most)s of each label; a branch that is not asked for costs nothing.
 WITH decided AS (
     SELECT * FROM (
         (SELECT * FROM archive_decision

@@ -1,6 +1,6 @@
 -- name: claim
--- Whether this transaction has the turn, and the answer given before. The turn ends with the transaction, however that
--- ends: a crash leaves nothing behind.
+-- Whether this transaction has claimed the request, and the answer given before. The claim ends with the transaction, however
+-- that ends: a crash leaves nothing behind.
 SELECT turn.is_mine, k.request_hash, k.response_status, k.response,
        k.run_id IS NOT NULL AND k.created_at <= now() - interval '1 minute' AS is_left
 FROM (SELECT pg_try_advisory_xact_lock(%(lock)s) AS is_mine) turn
@@ -19,7 +19,7 @@ RETURNING 1
 
 -- name: reserve
 -- Work that has to commit in parts holds its key by a row without an answer, for a minute at most. The run that it has begun
--- is kept with the key for a day, and given to who comes with the same request when nobody has worked on it for a minute.
+-- is kept with the key for a day, and given to whoever repeats the request when nobody has worked on it for a minute.
 INSERT INTO idempotency_key (tenant_id, key, operation, request_hash, expires_at)
 VALUES (%(tenant_id)s, %(key)s, %(operation)s, %(request_hash)s, now() + interval '1 minute')
 ON CONFLICT ON CONSTRAINT idempotency_key_pkey DO UPDATE
@@ -44,7 +44,7 @@ UPDATE idempotency_key SET response_status = %(status)s, response = %(response)s
 WHERE tenant_id = %(tenant_id)s AND operation = %(operation)s AND key = %(key)s AND request_hash = %(request_hash)s
 
 -- name: release
--- Its own reservation alone: after a minute another request may hold the key. What was begun is left to who comes next.
+-- Only its own reservation: after a minute another request may hold the key. What was begun is left to the next request.
 WITH begun AS (
     UPDATE idempotency_key SET created_at = now() - interval '1 minute'
     WHERE tenant_id = %(tenant_id)s AND operation = %(operation)s AND key = %(key)s AND response_status IS NULL

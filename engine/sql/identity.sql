@@ -1,9 +1,9 @@
--- Profiles that are one person: found by what they share, merged, un-merged. The tenant is left to row security, as in
+-- Profiles that are one person: found by what they share, merged, unmerged. The tenant is left to row security, as in
 -- decide.sql.
 
 -- name: find
 -- What some active people share with anybody: addresses of theirs and of those merged into them, looked up by the index of
--- addresses. A pair is proposed once and stays while it holds; of a group each hangs on the smallest id that nobody has
+-- addresses. A pair is proposed once and stays while it holds; in a group each is paired with the smallest id that nobody has
 -- refused, so that pairs grow with people and not with their square. Addresses are stored clean; the second form finds an
 -- e-mail address that is older than that rule. LIMIT and OFFSET keep look-ups what they are (see outcomes.sql).
 WITH asked AS MATERIALIZED (
@@ -76,7 +76,7 @@ SELECT coalesce(array_agg(profile_id), '{}') AS profile_ids FROM (
 SELECT graph_name AS graph FROM tenant WHERE tenant_id = %(tenant_id)s
 
 -- name: members
--- What tells people apart, and what speaks for keeping one: consent that holds now, what happened, since when.
+-- What distinguishes people, and what speaks for keeping one: consent in force, history, since when.
 SELECT p.profile_id, p.ext_id, p.name, p.created_at,
        coalesce((SELECT c.granted FROM consent c WHERE c.profile_id = p.profile_id AND c.purpose = 'marketing'
                  ORDER BY c.at DESC, c.granted LIMIT 1), false) AS is_consenting,
@@ -98,7 +98,7 @@ WHERE d.status <> 'merged'
 ORDER BY d.duplicate_id
 
 -- name: refuse
--- A pair is refused whatever it shares; already refused, it stays as it was. No row: there is no such pair, or it is merged.
+-- A pair is refused whatever it shares; a refused one stays so. No row: there is no such pair, or it is merged.
 WITH asked AS (
     SELECT profile_id, other_id FROM duplicate
     WHERE tenant_id = %(tenant_id)s AND duplicate_id = %(duplicate_id)s AND status <> 'merged'
@@ -120,14 +120,14 @@ WHERE tenant_id = %(tenant_id)s AND ext_id = ANY (%(ext_ids)s)
 SELECT pg_advisory_xact_lock(hashtextextended('identity ' || leo_tenant(), 0))
 
 -- name: lock
--- People and those merged into them, locked in the order of ids as deciding locks them.
+-- People and those merged into them, locked in the order of ids, as deciding locks them.
 SELECT profile_id, ext_id, status, merged_into FROM cdp_profiles
 WHERE profile_id = ANY (ARRAY(SELECT p.profile_id FROM cdp_profiles p
                               WHERE p.profile_id = ANY (%(profile_ids)s) OR p.merged_into = ANY (%(profile_ids)s)))
 ORDER BY profile_id FOR NO KEY UPDATE
 
 -- name: record
--- Merges as they were asked for; where each profile ends is settled afterwards.
+-- Merges as requested; where each profile ends up is settled afterwards.
 INSERT INTO profile_merge (tenant_id, loser_id, winner_id, reason, evidence, merged_by)
 SELECT %(tenant_id)s, pair.loser_id, pair.winner_id, %(reason)s,
        (SELECT coalesce(jsonb_agg(DISTINCT d.channel), '[]') FROM duplicate d
@@ -141,9 +141,9 @@ UPDATE profile_merge SET undone_at = now(), undone_by = %(by)s
 WHERE tenant_id = %(tenant_id)s AND loser_id = %(profile_id)s AND undone_at IS NULL
 
 -- name: settle
--- Brings people, and whoever was merged into them, to where the merges that hold now lead: a profile points at the end of
--- its chain, which has an end (see queue). A profile that was deleted since stays so, unless it is merged now. LIMIT, OFFSET
--- and the array keep look-ups what they are (see outcomes.sql).
+-- Brings people, and whoever was merged into them, to where the merges in force lead: a profile points at the end of its
+-- chain, which has an end (see queue). A profile that was deleted since stays so, unless it is merged now. LIMIT, OFFSET and
+-- the array keep look-ups what they are (see outcomes.sql).
 WITH RECURSIVE below AS (
     SELECT unnest(%(profile_ids)s::bigint[]) AS profile_id
     UNION
@@ -161,7 +161,7 @@ WITH RECURSIVE below AS (
     UPDATE cdp_profiles p
     SET merged_into = ends.end_id,
         status = CASE WHEN ends.end_id IS NOT NULL THEN 'merged'
-                      -- The source still names a survivor, one that is not there yet.
+                      -- The source still names a survivor, but one that does not exist here yet.
                       WHEN %(is_source)s AND p.source_root IS NOT NULL THEN 'deleted'
                       ELSE 'active' END
     FROM ends
@@ -170,7 +170,7 @@ WITH RECURSIVE below AS (
       AND (p.status <> 'deleted' OR p.profile_id = ANY (%(profile_ids)s))
     RETURNING p.tenant_id, p.profile_id, p.merged_into
 ), looked_at AS (
-    -- Who is one person more or less belongs to other segments, perhaps.
+    -- Becoming one person or two may change which segments they belong to.
     INSERT INTO recheck (tenant_id, profile_id)
     SELECT tenant_id, profile_id FROM moved UNION SELECT tenant_id, merged_into FROM moved WHERE merged_into IS NOT NULL
     ORDER BY profile_id
@@ -179,7 +179,7 @@ WITH RECURSIVE below AS (
 SELECT profile_id, merged_into FROM moved
 
 -- name: settle_duplicates
--- A pair whose two are one person now is merged, one whose two are no longer is proposed again.
+-- A pair whose two are now one person becomes merged; one whose two no longer are is proposed again.
 WITH touched AS MATERIALIZED (
     SELECT d.duplicate_id, d.status,
            CASE WHEN coalesce(a.merged_into, a.profile_id) = coalesce(b.merged_into, b.profile_id)
@@ -195,7 +195,7 @@ SET status = touched.becomes, decided_at = CASE touched.becomes WHEN 'merged' TH
 FROM touched WHERE d.duplicate_id = touched.duplicate_id AND touched.status <> touched.becomes
 
 -- name: cancel_queued
--- What was to go out to a profile that was merged: its person may get it through the one that stays.
+-- Messages queued for a profile that was merged: the person may get them through the remaining one.
 UPDATE delivery_log SET status = 'cancelled', code = 'merged'
 WHERE profile_id = ANY (%(profile_ids)s) AND status = 'queued'
 
@@ -218,10 +218,10 @@ UPDATE profile_merge SET undone_at = now(), undone_by = %(by)s WHERE merge_id = 
 RETURNING loser_id
 
 -- name: record_roots
--- Merges that the source names and whose survivor is there: at the end of the chain stands a profile that is not deleted.
--- Who is merged already needs no look: whoever hangs on them finds the end of the chain by `merged_into`. Chains that go
--- round, now or with what people have merged, are left alone, and so is a merge that a person undid. LIMIT and OFFSET
--- keep look-ups what they are, and what a partial index is made of stands outside them: it would be read whole.
+-- Merges that the source names and whose survivor exists: at the end of the chain is a profile that is not deleted. Merged
+-- profiles need no look: whoever leads to them finds the end of the chain by `merged_into`. Chains that go round, now or with
+-- what people have merged, are left alone, and so is a merge that a person undid. LIMIT and OFFSET keep look-ups what they
+-- are, and the condition of a partial index stands outside them, because otherwise it would be read whole.
 WITH RECURSIVE concerned AS (
     SELECT given.profile_id, given.ext_id, given.source_root FROM (
         SELECT p.* FROM cdp_profiles p WHERE %(ext_ids)s::text[] IS NULL AND p.source_root IS NOT NULL

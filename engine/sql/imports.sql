@@ -1,5 +1,5 @@
 -- name: held
--- What is known of people whom a file tells only a part of; locked in the order of their keys, as the upsert after it
+-- What is known about people whom a file describes only in part; locked in the order of their keys, as the following upsert
 -- does, so that nobody changes them in between.
 SELECT p.ext_id, p.attributes,
        (SELECT jsonb_agg(jsonb_build_object('channel', a.channel, 'value', a.value) ORDER BY a.address_id)

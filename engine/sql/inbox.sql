@@ -1,16 +1,17 @@
--- The inboxes of a tenant's web site: what stands there, for whom, and whether it was seen.
+-- The inboxes of a tenant's web site: their messages, for whom they are, and whether they were seen.
 
 -- name: enter
--- Whose inbox it is, found before a tenant is known, and the transaction put inside that tenant's border.
+-- Finds whose inbox it is before a tenant is known, and puts the transaction inside that tenant's border.
 SELECT tenant_id, channel_id, set_config('leo.tenant', tenant_id::text, true)
 FROM leo_route_webhook(%(key)s) WHERE kind = 'chat'
 
 -- name: turn
--- One writer an address at a time: ids then grow in the order of commits, so that who has seen one missed none before.
+-- One writer per address at a time: ids then grow in the order of commits, so that whoever has seen one has missed none
+-- before it.
 SELECT pg_advisory_xact_lock(hashtextextended('inbox ' || leo_tenant()::text || ' ' || %(channel_id)s || ' ' || %(address)s, 0))
 
 -- name: put
--- Keep a message, once; nothing for whoever was erased since it was written.
+-- Store a message, once; nothing for a person who was erased after it was written.
 WITH sent AS (
     SELECT d.profile_id, p.status FROM delivery_log d
     JOIN cdp_profiles p ON p.tenant_id = d.tenant_id AND p.profile_id = d.profile_id
@@ -39,14 +40,14 @@ SELECT c.webhook_key, (
 FROM channel c WHERE c.tenant_id = leo_tenant() AND c.channel_id = %(channel_id)s AND c.kind = 'chat'
 
 -- name: after
--- What a visitor has not seen, or all beyond the last that a resumed stream gave.
+-- What a visitor has not seen, or everything beyond the last message that a resumed stream gave.
 SELECT message_id, subject, body AS text, link, buttons, created_at FROM chat_message
 WHERE tenant_id = leo_tenant() AND channel_id = %(channel_id)s AND address = %(address)s AND message_id > %(after)s
   AND (%(resumed)s OR read_at IS NULL)
 ORDER BY message_id LIMIT 100
 
 -- name: read
--- Mark what stands in an inbox up to a message as seen, the oldest 500 at a time.
+-- Mark everything in an inbox up to a message as seen, the oldest 500 at a time.
 WITH due AS (
     SELECT message_id FROM chat_message
     WHERE tenant_id = leo_tenant() AND channel_id = %(channel_id)s AND address = %(address)s AND message_id <= %(up_to)s

@@ -5,8 +5,8 @@ SELECT count(*) AS people, coalesce(min(profile_id), 0) AS first_id FROM (
     SELECT p.profile_id FROM cdp_profiles p WHERE p.tenant_id = leo_tenant() ORDER BY p.profile_id DESC LIMIT %(most)s) one
 
 -- name: flows
--- The commonest steps of journeys: a person's touchpoints in order of time, from nothing (the start) to nothing, which is
--- `bought` where their last purchase is not before the first touchpoint, else `left`.
+-- The most frequent steps of journeys: a person's touchpoints in order of time, from nothing (the start) to nothing, which is
+-- `bought` if their last purchase is not before the first touchpoint, otherwise `left`.
 WITH engaged AS (
     SELECT r.profile_id, r.target_id, lead(r.target_id) OVER journey AS next_id, row_number() OVER journey AS place,
            first_value(r.occurred_at) OVER journey AS first_at

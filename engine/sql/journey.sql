@@ -1,8 +1,8 @@
--- What the console shows of one person: who is meant, what happened, what is allowed, what a message said.
+-- What the console shows about one person: who is meant, what happened, what is allowed, what a message said.
 
 -- name: search
--- People by their own key (whole, or how it begins), their id, an address (the same), or by how words of their name begin.
--- One more than %(limit)s, which says that there are more.
+-- People by key (whole or prefix), by id, by address (likewise), or by prefixes of words in their name. One more than
+-- %(limit)s, which says that there are more.
 WITH found AS (
     (SELECT 1 AS rank, p.profile_id, 'key' AS matched FROM cdp_profiles p
      WHERE p.tenant_id = leo_tenant() AND p.ext_id = %(text)s)
@@ -12,7 +12,7 @@ WITH found AS (
     (SELECT 2, a.profile_id, 'address' FROM profile_address a
      WHERE a.tenant_id = leo_tenant() AND a.channel = ANY (%(channels)s) AND a.value = ANY (%(addresses)s) LIMIT %(limit)s + 1)
     UNION ALL
-    -- The last code point there is: whatever begins with the text stands before it.
+    -- The last code point there is: everything that begins with the text sorts before it.
     (SELECT 3, p.profile_id, 'key' FROM cdp_profiles p
      WHERE p.tenant_id = leo_tenant() AND p.ext_id >= %(text)s AND p.ext_id < %(text)s || U&'\+10FFFF'
        AND starts_with(p.ext_id, %(text)s) ORDER BY p.ext_id LIMIT %(limit)s + 1)
@@ -35,7 +35,7 @@ LEFT JOIN cdp_profiles w ON w.tenant_id = p.tenant_id AND w.profile_id = p.merge
 ORDER BY people.rank, p.ext_id LIMIT %(limit)s + 1
 
 -- name: person
--- The person whom a key means: the one that it was merged into, with every profile that became part of them (100 at most).
+-- The person that a key means: the one it was merged into, with every profile that became part of them (100 at most).
 SELECT w.profile_id, w.ext_id, w.name,
        ARRAY(SELECT w.profile_id UNION
              (SELECT m.profile_id FROM cdp_profiles m
@@ -45,7 +45,7 @@ JOIN cdp_profiles w ON w.tenant_id = p.tenant_id AND w.profile_id = coalesce(p.m
 WHERE p.tenant_id = leo_tenant() AND p.ext_id = %(ext_id)s
 
 -- name: timeline
--- What happened around a person, the newest first, from before an entry (its instant and id; ids come from one sequence).
+-- What happened with a person, the newest first, from before an entry (its instant and id; ids come from one sequence).
 WITH happened AS (
     (SELECT 'event' AS kind, e.occurred_at AS at, e.event_id AS record_id, e.type AS what,
             jsonb_build_object('ext_id', e.ext_id, 'source', e.source, 'attributes', e.attributes) AS detail, NULL::jsonb AS candidates
@@ -103,7 +103,7 @@ LEFT JOIN LATERAL (
 WHERE t.tenant_id = leo_tenant()
 
 -- name: message
--- A message with its template's version, and what that may read of the person, the campaign and the event behind it.
+-- A message with its template's version, and what that may read about the person, the campaign and the triggering event.
 SELECT l.delivery_id, l.channel, l.status, l.address, l.sent_at, l.archived_at, l.template_id, m.key, m.version, m.subject, m.body_text, m.body_html,
        m.data, m.translations, m.locale, p.ext_id, p.name, coalesce(p.locale, t.locale) AS reader_locale, p.attributes, p.updated_at > coalesce(l.sent_at, l.queued_at) AS has_changed,
        c.key AS campaign_key, c.name AS campaign_name, c.purpose,

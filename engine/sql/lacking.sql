@@ -18,7 +18,7 @@ SELECT DISTINCT one.locale FROM (
     ORDER BY p.profile_id LIMIT %(most)s) AS one
 
 -- name: lacking
--- How many of the same people lack what is asked for, each value in the languages it is printed in, and a few of them.
+-- How many of the same people lack the values asked about, each value in the languages it is printed in, and a few of them.
 WITH asked AS (
     SELECT * FROM jsonb_to_recordset(%(asked)s) AS asked (
         place int, locales text[], is_name boolean, is_never boolean, parents text[], last text)

@@ -1,9 +1,9 @@
 -- The audit ledger: batches of decisions, deliveries and outcomes, each under one Merkle root that holds the one before.
 
 -- name: horizon
--- Moves the horizon on where that is safe, and says up to which id every record is there for good. An id is drawn before
--- its record is committed, so a mark is set at the newest id, then a barrier at the newest transaction, then it is waited
--- until no transaction older than the barrier runs. `grace_s` parts mark and barrier: a record that has just drawn its id
+-- Moves the horizon on if that is safe, and says up to which id every record is final. An id is drawn before its record is
+-- committed, so first a mark is set at the newest id, then a barrier at the newest transaction, and then it waits until no
+-- transaction older than the barrier is running. `grace_s` separates mark and barrier: a record that has just drawn its id
 -- may not have its transaction's number yet.
 INSERT INTO ledger_horizon AS h (tenant_id, noted_id, noted_at)
 SELECT leo_tenant(), s.last_value, clock_timestamp() FROM leo_id s
@@ -21,7 +21,7 @@ RETURNING settled_id
 SELECT batch_no, last_id, head FROM ledger_batch WHERE tenant_id = leo_tenant() ORDER BY batch_no DESC LIMIT 1
 
 -- name: reach
--- Up to which id the next so many records go; NULL where there is none.
+-- Up to which id the next batch of records goes; NULL if there is none.
 SELECT max(id) AS last_id FROM (
     SELECT id FROM (
         (SELECT decision_id AS id FROM decision
@@ -36,8 +36,8 @@ SELECT max(id) AS last_id FROM (
 ) AS next
 
 -- name: leaves
--- The records after one id up to another, each as the 32 bytes that stand for it. An erased person's is what it was, as
--- long as what is left of it is unchanged.
+-- The records between two ids, each as the 32 bytes that stand for it. An erased person's is unchanged, as long as what is
+-- left of it is unchanged.
 SELECT c.record_id, c.kind, CASE WHEN h.leaf = e.leaf_since THEN e.leaf ELSE h.leaf END AS leaf
 FROM leo_ledger_content(%(after_id)s, %(last_id)s) c
 CROSS JOIN LATERAL (SELECT sha256('\x00'::bytea || convert_to(c.content, 'UTF8')) AS leaf) h

@@ -1,4 +1,4 @@
--- Dead letters: what ended without arriving, or nobody knows of, and nobody has settled yet.
+-- Dead letters: messages that ended without arriving, or whose end nobody knows, and that nobody has settled yet.
 
 -- name: letters
 SELECT d.delivery_id, d.campaign_id, c.key AS campaign, d.run_id, d.profile_id, p.ext_id, d.channel, ch.name AS through, d.address,
@@ -25,8 +25,8 @@ WHERE d.tenant_id = leo_tenant() AND d.status IN ('failed', 'dead', 'uncertain')
 GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
 
 -- name: redrive
--- Queues messages again that may be: for each it says why not, and nothing where it was. The rows are locked, so that of two
--- who ask one finds it queued.
+-- Queues messages again that may be; says for each why not, or nothing if it was queued. The rows are locked, so that of two
+-- callers one finds it queued.
 WITH asked AS MATERIALIZED (
     SELECT d.tenant_id, d.delivery_id, d.profile_id, d.run_id, d.channel, d.address, d.status, d.expires_at,
            c.purpose, c.policy_id, c.status AS campaign_status
@@ -71,7 +71,7 @@ FROM unnest(%(delivery_ids)s::bigint[]) AS given (id) LEFT JOIN judged ON judged
 ORDER BY given.id
 
 -- name: resolve
--- Settles what is uncertain (it arrived, or it did not), and closes what failed: nobody wants to see it any more.
+-- Settles what is uncertain (it arrived, or it did not), and closes what failed, so that it is no longer listed.
 WITH asked AS MATERIALIZED (
     SELECT d.delivery_id, d.status, d.sent_at, d.updated_at
     FROM delivery_log d WHERE d.tenant_id = leo_tenant() AND d.delivery_id = ANY (%(delivery_ids)s)

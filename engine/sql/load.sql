@@ -1,7 +1,7 @@
 -- What `leo load` asks when k6 has ended.
 
 -- name: came
--- What came of it: people decided for in bulk, messages by status, outcomes, callbacks that nobody understood, and differences
+-- The result: people decided for in bulk, messages by status, outcomes, callbacks that nobody understood, and differences
 -- between tables and graph.
 SELECT (SELECT count(*) FROM decision d JOIN campaign_run r ON r.tenant_id = d.tenant_id AND r.run_id = d.run_id
         WHERE d.tenant_id = leo_tenant() AND r.kind = 'snapshot') AS activated,

@@ -1,5 +1,5 @@
 -- name: stale_templates
--- Approved templates that are not embedded, were embedded by another model, or say something else by now.
+-- Approved templates that are not embedded, were embedded by another model, or have changed since.
 SELECT template_id, subject, body_text, body_html, topics, encode(hash_now, 'hex') AS text_hash
 FROM (SELECT *, sha256(convert_to(jsonb_build_array(subject, body_text, body_html, topics)::text, 'UTF8')) AS hash_now
       FROM message_template WHERE tenant_id = %(tenant_id)s AND status = 'approved') m
@@ -7,14 +7,14 @@ WHERE embedding IS NULL OR embedding_model IS DISTINCT FROM %(model)s OR text_ha
 ORDER BY template_id LIMIT %(most)s
 
 -- name: write_templates
--- The hash is that of the text which was embedded: where it changed meanwhile, the next look finds it again.
+-- The hash is that of the embedded text: if that changed meanwhile, the next look finds it again.
 UPDATE message_template m
 SET embedding = given.embedding::vector, embedding_model = %(model)s, text_hash = decode(given.text_hash, 'hex')
 FROM jsonb_to_recordset(%(given)s) AS given (id bigint, embedding text, text_hash text)
 WHERE m.tenant_id = %(tenant_id)s AND m.template_id = given.id
 
 -- name: stale_tasks
--- Tasks that succeeded and are not embedded, or by another model; what was asked and what came of it never change again.
+-- Tasks that succeeded and are not embedded, or by another model; their request and result never change again.
 SELECT task_id, request ->> 'text' AS asked, summary FROM agent_task
 WHERE tenant_id = %(tenant_id)s AND status = 'succeeded' AND (embedding IS NULL OR embedding_model IS DISTINCT FROM %(model)s)
   AND (request ->> 'text' IS NOT NULL OR summary IS NOT NULL)
@@ -26,14 +26,14 @@ FROM jsonb_to_recordset(%(given)s) AS given (id bigint, embedding text)
 WHERE t.tenant_id = %(tenant_id)s AND t.task_id = given.id
 
 -- name: interests
--- What of a person is embedded, and the person whom a merge put in their place.
+-- What is embedded of a person, and the person that a merge put in their place.
 SELECT p.attributes FROM cdp_profiles named
 JOIN cdp_profiles p ON p.tenant_id = named.tenant_id AND p.profile_id = coalesce(named.merged_into, named.profile_id)
 WHERE named.tenant_id = %(tenant_id)s AND named.ext_id = %(ext_id)s AND p.status = 'active'
 
 -- name: nearest_templates
--- The newest approved version of each template, the nearest first. A tenant has some hundreds: all are compared, and
--- `+ 0` keeps the planner from the index, which holds the templates of all tenants and of all models.
+-- The newest approved version of each template, the nearest first. A tenant has some hundreds: all are compared, and `+ 0`
+-- keeps the planner from using the index, which contains the templates of all tenants and all models.
 SELECT template_id, key, version, channel, locale, subject, topics, distance
 FROM (SELECT DISTINCT ON (key, channel) *, embedding <=> %(embedding)s::vector AS distance
       FROM message_template

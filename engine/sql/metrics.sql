@@ -4,7 +4,7 @@
 SELECT set_config('statement_timeout', %(limit_ms)s, true)
 
 -- name: fold
--- Adds a tenant's counts up where there are many of them and nobody else is at it.
+-- Sums up a tenant's counts if there are many of them and nobody else is doing it.
 WITH gone AS (
     DELETE FROM tally WHERE tenant_id = leo_tenant()
       AND (SELECT count(*) FROM (SELECT FROM tally WHERE tenant_id = leo_tenant() LIMIT %(many)s) AS one) = %(many)s
@@ -19,5 +19,5 @@ INSERT INTO graph_check (tenant_id, differences, checked_at) VALUES (leo_tenant(
 ON CONFLICT ON CONSTRAINT graph_check_pkey DO UPDATE SET differences = EXCLUDED.differences, checked_at = EXCLUDED.checked_at
 
 -- name: state
--- How all work stands: metric, labels, value.
+-- The state of all work: metric, labels, value.
 SELECT metric, labels, value FROM leo_route_metrics(%(most)s)

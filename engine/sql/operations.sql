@@ -1,7 +1,7 @@
--- How the work of one tenant stands. Everything is bounded: what is long is counted up to %(most)s.
+-- The state of one tenant's work. Everything is bounded: long queues are counted up to %(most)s.
 
 -- name: lanes
--- What waits in each lane: batches to decide and messages to send, due now or later, since when, and what is in hand.
+-- What is waiting in each lane: batches to decide and messages to send, due now or later, since when, and what is being sent.
 SELECT lane.name AS lane, b.batches_due, b.batches_later, b.oldest_batch_at, d.messages_due, d.messages_later, d.oldest_message_at,
        s.in_hand, s.lost
 FROM unnest(ARRAY['realtime', 'bulk']) AS lane (name)
@@ -13,7 +13,7 @@ CROSS JOIN LATERAL (
 CROSS JOIN LATERAL (
     SELECT count(*) FILTER (WHERE due_at <= now()) AS messages_due, count(*) FILTER (WHERE due_at > now()) AS messages_later,
            min(due_at) FILTER (WHERE due_at <= now()) AS oldest_message_at
-    -- Channel by channel, as the index has them.
+    -- Channel by channel, like the index.
     FROM channel ch CROSS JOIN LATERAL (
         SELECT l.due_at FROM delivery_log l
         WHERE l.tenant_id = ch.tenant_id AND l.lane = lane.name AND l.through_id = ch.channel_id AND l.status = 'queued'
@@ -26,7 +26,7 @@ CROSS JOIN LATERAL (
 ORDER BY lane.name DESC
 
 -- name: stuck
--- What has been due for longer than a worker takes, by the reason that it is not done, the longest first.
+-- What has been due for longer than a worker takes, by the reason why it is not done, the longest first.
 WITH late AS MATERIALIZED (
     SELECT 'message' AS what, one.due_at, one.campaign_id, one.run_id, ch.channel_id
     FROM channel ch CROSS JOIN unnest(ARRAY['realtime', 'bulk']) AS lane (name) CROSS JOIN LATERAL (

@@ -1,9 +1,12 @@
 -- name: record
 -- What providers told, for as many as there are: each finds its message by our event id or by the provider's own, else
 -- by its address the newest on that channel, else the person alone; what is new is kept, and changes what may be sent.
--- A watermark (`up_to`) is about every message that was sent to the address until then, and about nothing else.
+-- A watermark (`up_to`) is about every message that was sent to the address until then, and about nothing else. What is told of
+-- a message that is named (`is_named`) and not known is about no other: it may be known in a moment, or be somebody else's.
 WITH given AS (
-    SELECT * FROM jsonb_to_recordset(%(rows)s) AS given (
+    SELECT given.*, (event_hex IS NOT NULL OR provider_id IS NOT NULL)
+                    AND (type IN ('delivered', 'read', 'bounced') OR type = 'clicked' AND event IS NULL) AS is_named
+    FROM jsonb_to_recordset(%(rows)s) AS given (
         place int, dedup_key text, type text, at timestamptz, event_hex text, provider_id text, address text,
         value double precision, raw jsonb, event text, up_to boolean, soft boolean)
 ), via AS MATERIALIZED (
@@ -47,7 +50,7 @@ WITH given AS (
     ) theirs ON true
     LEFT JOIN LATERAL (
         SELECT a.profile_id FROM profile_address a
-        WHERE own.delivery_id IS NULL AND theirs.delivery_id IS NULL
+        WHERE own.delivery_id IS NULL AND theirs.delivery_id IS NULL AND given.is_named IS NOT TRUE
           AND a.channel = ANY (ARRAY(SELECT kind FROM kin)) AND a.value = given.address
         ORDER BY a.address_id LIMIT 1
     ) person ON true

@@ -1,8 +1,8 @@
--- Policies: versions that never change. A draft is tried out; what holds is the newest version that is none.
+-- Policies: versions that never change. A draft is tried out; in force is the newest version that is not a draft.
 
 -- name: save
--- The next version, unless the newest of its sort says the same: of what is no draft that is what holds. The tenant's row
--- is the queue.
+-- The next version, unless the newest of its sort already says the same; among versions that are not drafts, that is the one
+-- in force. The tenant's row is the queue.
 WITH newest AS (
     SELECT version, document FROM policy
     WHERE tenant_id = %(tenant_id)s AND key = %(key)s AND draft = %(draft)s ORDER BY version DESC LIMIT 1
@@ -33,6 +33,6 @@ FROM policy WHERE tenant_id = %(tenant_id)s AND key = %(key)s AND (%(before)s::i
 ORDER BY version DESC LIMIT %(limit)s
 
 -- name: keys
--- Each key with the version that holds and the newest of all.
+-- Each key with the version in force and the newest of all.
 SELECT key, max(version) FILTER (WHERE NOT draft) AS version, max(version) AS newest
 FROM policy WHERE tenant_id = %(tenant_id)s AND key > %(after)s GROUP BY key ORDER BY key LIMIT %(limit)s

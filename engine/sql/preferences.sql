@@ -1,8 +1,8 @@
 -- name: read
--- A person's consents as they hold, for each channel they have an address on (or the link came by) and each purpose that
--- somebody may write to them for; with `everywhere` also for every channel at once, those to come too. A consent for every
--- channel counts where the channel has none of its own that is newer. Of a person with several profiles those of all count,
--- for the link may be of one that was merged since.
+-- A person's consents in force, for each channel they have an address on (or that the link came by) and each purpose that
+-- somebody may write to them for; with `everywhere` also for all channels at once, including future ones. A consent for all
+-- channels counts on a channel that has no newer one of its own. For a person with several profiles those of all count,
+-- because the link may be of one that was merged since.
 WITH person AS (
     SELECT coalesce(root.locale, p.locale, t.locale) AS locale,
            ARRAY(SELECT root.profile_id UNION ALL
@@ -29,7 +29,7 @@ FROM person CROSS JOIN channels CROSS JOIN purposes
 ORDER BY channels.channel, purposes.purpose <> 'marketing', purposes.purpose LIMIT %(most)s
 
 -- name: choose
--- What a person chose, and to every segment that they are somebody else now.
+-- Stores what a person chose, and has every segment look at them again.
 WITH chosen AS (
     INSERT INTO consent (tenant_id, profile_id, channel, purpose, granted, source, at)
     SELECT leo_tenant(), %(profile_id)s, one.channel, one.purpose, one.granted, 'preferences', %(at)s

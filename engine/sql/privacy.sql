@@ -1,4 +1,4 @@
--- What a person may ask for by Law 91/2025/QH15: what is known of them, and that it is erased.
+-- A person's rights under Law 91/2025/QH15: what is stored about them, and its erasure.
 
 -- name: erase
 SELECT leo_erase_profile(p.profile_id, %(reason)s, %(by)s) AS erased, p.profile_id,
@@ -7,7 +7,7 @@ SELECT leo_erase_profile(p.profile_id, %(reason)s, %(by)s) AS erased, p.profile_
 FROM (SELECT profile_id FROM cdp_profiles WHERE tenant_id = leo_tenant() AND ext_id = %(ext_id)s AND status <> 'merged') p
 
 -- name: export
--- All that is kept of one person, and of those merged into them, as one document.
+-- Everything that is stored about one person, and about those merged into them, as one document.
 WITH RECURSIVE people AS (
     SELECT profile_id FROM cdp_profiles WHERE tenant_id = leo_tenant() AND ext_id = %(ext_id)s AND status <> 'deleted'
     UNION

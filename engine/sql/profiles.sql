@@ -1,6 +1,6 @@
 -- name: upsert
--- A field that a person's document does not name keeps its value, so a row says everything a conflict needs. Rows are
--- locked and written in the order of their keys: two callers with the same people queue instead of deadlocking.
+-- A field that a person's document does not name keeps its value, so a row contains everything that a conflict needs. Rows
+-- are locked and written in the order of their keys: two callers with the same people queue instead of deadlocking.
 WITH given AS MATERIALIZED (
     SELECT d ->> 'ext_id' AS ext_id, d FROM jsonb_array_elements(%(profiles)s) AS d
 ), held AS MATERIALIZED (
@@ -27,9 +27,9 @@ SELECT given.ext_id, coalesce(written.profile_id, held.profile_id) AS profile_id
 FROM given LEFT JOIN held USING (ext_id) LEFT JOIN written USING (ext_id)
 
 -- name: write_addresses
--- A list of addresses is the whole list. An address that is there already keeps what is known of it (a bounce has made
--- it invalid) unless the caller says something about its validity. NOT IN, because it is hashed whatever the planner
--- believes: statistics that have not seen this tenant yet make an anti-join a loop in a loop.
+-- A list of addresses is the whole list. A known address keeps what is known about it (that a bounce has made it invalid)
+-- unless the caller says something about its validity. NOT IN, because it is hashed whatever the planner expects: with
+-- statistics that have not seen this tenant yet, an anti-join becomes a loop in a loop.
 WITH given AS MATERIALIZED (
     SELECT * FROM jsonb_to_recordset(%(addresses)s)
         AS given (profile_id bigint, channel text, value text, valid boolean, reason text, is_stated boolean)
@@ -71,7 +71,7 @@ ON CONFLICT ON CONSTRAINT relation_target_key_unique DO UPDATE SET name = exclud
 WHERE relation_target.name <> excluded.name AND excluded.name <> excluded.key
 
 -- name: write_relations
--- To targets by kind and key, to people by ext_id; a relation that is there takes the weight and time given.
+-- To targets by kind and key, to people by ext_id; an existing relation takes the weight and time given.
 WITH given AS MATERIALIZED (
     SELECT * FROM jsonb_to_recordset(%(relations)s)
         AS given (profile_id bigint, kind text, target_kind text, key text, weight double precision, occurred_at timestamptz)
@@ -94,7 +94,7 @@ UNION ALL
 SELECT NULL, key FROM found WHERE target_id IS NULL AND target_profile_id IS NULL
 
 -- name: recheck
--- Where there is any segment. Of a merged profile the one it was merged into is looked at.
+-- If there is any segment. For a merged profile, the one it was merged into is checked.
 INSERT INTO recheck (tenant_id, profile_id)
 SELECT DISTINCT p.tenant_id, coalesce(p.merged_into, p.profile_id) FROM cdp_profiles p
 WHERE p.tenant_id = %(tenant_id)s AND p.profile_id = ANY (%(profile_ids)s)
@@ -103,7 +103,7 @@ ORDER BY 2
 ON CONFLICT ON CONSTRAINT recheck_pkey DO UPDATE SET event_types = '{}', due_at = least(recheck.due_at, excluded.due_at)
 
 -- name: get
--- One person with addresses and the consent that holds now for each channel and purpose.
+-- One person with addresses and the consent in force for each channel and purpose.
 SELECT p.profile_id, p.ext_id, p.status, p.merged_into, p.name, p.locale, p.zone, p.attributes, p.created_at, p.updated_at,
        (SELECT coalesce(jsonb_agg(jsonb_build_object('channel', channel, 'value', value, 'valid', valid, 'reason', reason)
                                   ORDER BY address_id), '[]')
@@ -121,5 +121,5 @@ FROM cdp_profiles WHERE tenant_id = %(tenant_id)s AND profile_id > %(after)s
 ORDER BY profile_id LIMIT %(limit)s
 
 -- name: id_of
--- Where a profile was merged into another, the other.
+-- For a merged profile, the one it was merged into.
 SELECT coalesce(merged_into, profile_id) AS profile_id FROM cdp_profiles WHERE tenant_id = %(tenant_id)s AND ext_id = %(ext_id)s

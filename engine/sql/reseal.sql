@@ -1,7 +1,7 @@
 -- Sealing every credential of a tenant with the newest key; `key_name` says which key a row was sealed with.
 
 -- name: sealed
--- What another key than the newest sealed, locked until the transaction ends; a place is told apart by its table and keys.
+-- What another key than the newest sealed, locked until the transaction ends; a place is identified by its table and keys.
 SELECT 'channel' AS of, channel_id AS id, name, ciphertext FROM (
     SELECT channel_id, name, ciphertext FROM channel_credential
     WHERE tenant_id = leo_tenant() AND key_name <> %(key_name)s FOR NO KEY UPDATE) c
@@ -29,7 +29,7 @@ UPDATE reader_credential r SET ciphertext = given.ciphertext, key_name = %(key_n
 FROM given WHERE given.of = 'reader' AND r.tenant_id = leo_tenant()
 
 -- name: counts
--- How many credentials which key sealed.
+-- How many credentials each key sealed.
 SELECT key_name, count(*) AS count FROM (
     SELECT key_name FROM channel_credential WHERE tenant_id = leo_tenant()
     UNION ALL SELECT key_name FROM source_credential WHERE tenant_id = leo_tenant()

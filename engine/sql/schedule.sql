@@ -1,7 +1,8 @@
 -- The one scheduler and the jobs it rings for by the clock. Neither belongs to a tenant.
 
 -- name: take
--- Take the lease, or renew it; no row where another's holds. Whoever only schedules goes before whoever also works.
+-- Take the lease, or renew it; no row if another process holds it. A process that only schedules takes precedence over one
+-- that also works.
 INSERT INTO scheduler AS s (owner, rank, lease_until)
 VALUES (%(owner)s, %(rank)s, clock_timestamp() + %(lease)s)
 ON CONFLICT ON CONSTRAINT scheduler_pkey DO UPDATE
@@ -18,7 +19,7 @@ DELETE FROM scheduler WHERE owner = %(owner)s
 SELECT job, slot FROM clock_job WHERE ended_at IS NOT NULL OR lost_at > clock_timestamp()
 
 -- name: begin
--- Begin a job for a slot: the first who asks gets a row, and after a worker that was lost with it one more.
+-- Begin a job for a slot: the first caller gets a row, and one more after a worker that was lost with it.
 INSERT INTO clock_job AS c (job, slot, begun_by, lost_at)
 VALUES (%(job)s, %(slot)s, %(owner)s, clock_timestamp() + %(longest)s)
 ON CONFLICT ON CONSTRAINT clock_job_pkey DO UPDATE
@@ -28,7 +29,7 @@ ON CONFLICT ON CONSTRAINT clock_job_pkey DO UPDATE
 RETURNING slot
 
 -- name: end
--- The job is done for its slot; or, where its worker stops in the middle, it is lost from now on.
+-- The job is done for its slot; or, if its worker stops in the middle, it is lost from now on.
 UPDATE clock_job
 SET ended_at = CASE WHEN %(is_done)s THEN clock_timestamp() END, lost_at = CASE WHEN %(is_done)s THEN lost_at ELSE clock_timestamp() END
 WHERE job = %(job)s AND slot = %(slot)s AND begun_by = %(owner)s

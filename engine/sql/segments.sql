@@ -2,8 +2,8 @@
 SELECT tenant_id, graph_name, zone FROM tenant WHERE tenant_id = leo_tenant()
 
 -- name: save
--- A new rule is a new version; earlier ones stay in segment_version. Saving an archived segment brings it back. No row where it
--- says the same already, or is there where it was to be new.
+-- A new rule is a new version; earlier ones stay in segment_version. Saving an archived segment brings it back. No row if it
+-- already says the same, or exists although it was to be new.
 INSERT INTO segment (tenant_id, key, name, rule, event_types, schedule, zone, due_at, saved_by, saved_at)
 VALUES (%(tenant_id)s, %(key)s, %(name)s, %(rule)s, %(event_types)s, %(schedule)s, %(zone)s, %(due_at)s, %(by)s, now())
 ON CONFLICT ON CONSTRAINT segment_key_unique DO UPDATE
@@ -15,7 +15,7 @@ WHERE NOT %(is_new)s AND (segment.name, segment.rule, segment.event_types, segme
 RETURNING segment_id
 
 -- name: lock_key
--- Who compares it with what they saw keeps others from saving it meanwhile.
+-- Comparing it with what the caller saw keeps others from saving it meanwhile.
 SELECT FROM segment WHERE tenant_id = %(tenant_id)s AND key = %(key)s FOR NO KEY UPDATE
 
 -- name: by_key
@@ -46,7 +46,7 @@ SELECT version, rule, created_at FROM segment_version
 WHERE tenant_id = %(tenant_id)s AND segment_id = %(segment_id)s ORDER BY version DESC
 
 -- name: archive
--- Nobody is a member any more; what was is in the versions, the changes and the snapshots.
+-- Nobody is a member any more; the past is in the versions, the changes and the snapshots.
 WITH gone AS (
     DELETE FROM segment_member WHERE tenant_id = %(tenant_id)s AND segment_id = %(segment_id)s
 )
@@ -68,7 +68,7 @@ FROM segment s WHERE s.tenant_id = %(tenant_id)s AND s.segment_id = %(segment_id
 UPDATE segment_refresh SET took_ms = %(took_ms)s WHERE tenant_id = %(tenant_id)s AND refresh_id = %(refresh_id)s
 
 -- name: start_runs
--- For each active campaign that such a change starts, a run of those who made it, in batches of at most 500.
+-- For each active campaign that such a change starts, a run of those who joined or left, in batches of at most 500.
 WITH moved AS MATERIALIZED (
     SELECT c.campaign_id, ch.profile_id,
            (row_number() OVER (PARTITION BY c.campaign_id ORDER BY ch.profile_id) - 1) / 500 AS part
@@ -94,8 +94,9 @@ SELECT profile_id, event_types FROM recheck WHERE due_at <= %(now)s ORDER BY due
 FOR UPDATE SKIP LOCKED
 
 -- name: listening
--- The segments that these types of events can change (or all of them), and of those that no refresh is at work on what they
--- ask: such a refresh waits until we are done, a matter of milliseconds. Even one that was never refreshed may be at it now.
+-- The segments that these types of events can change (or all of them). What they ask is given only for those that no refresh
+-- is working on, and a refresh that begins now waits until we are done, a matter of milliseconds. Even one that was never
+-- refreshed may be in its first refresh now.
 WITH heard AS MATERIALIZED (
     SELECT segment_id, event_types FROM segment
     WHERE archived_at IS NULL AND (%(all)s OR '*' = ANY (event_types) OR event_types && %(event_types)s::text[])
@@ -140,7 +141,7 @@ WITH given AS MATERIALIZED (
 ), heard AS MATERIALIZED (
     SELECT DISTINCT unnest(event_types) AS type FROM segment WHERE archived_at IS NULL
 ), rechecks AS (
-    -- Whoever comes or goes may do so in a segment that refers to this one.
+    -- Joining or leaving may change a segment that refers to this one.
     INSERT INTO recheck (tenant_id, profile_id, event_types)
     SELECT %(tenant_id)s, m.profile_id, array_agg(DISTINCT 'segment:' || s.key)
     FROM moved m JOIN segment s USING (segment_id) WHERE 'segment:' || s.key IN (SELECT type FROM heard)
@@ -152,7 +153,7 @@ WITH given AS MATERIALIZED (
 SELECT refresh_id, segment_id FROM refreshes
 
 -- name: people
--- What rules look at of a few people, but for what they did. Attributes as text: their numbers are read without loss.
+-- What rules look at for a few people, except what they did. Attributes as text, so that their numbers are read without loss.
 SELECT p.profile_id, p.ext_id, p.status, p.source, p.name, p.locale, p.zone, p.created_at, p.attributes::text AS attributes,
        self.ids,
        (SELECT jsonb_agg(jsonb_build_array(c.channel, c.purpose, c.granted, c.at)) FROM consent c
@@ -166,8 +167,8 @@ CROSS JOIN LATERAL (SELECT ARRAY(
 WHERE p.profile_id = ANY (%(profile_ids)s)
 
 -- name: events_of
--- The newest events of each profile, at most so many, of the types that rules ask for. By one profile after the other, or
--- the planner reads everybody's events of a type: 9 ms for one person among a million where this takes 0.5.
+-- The newest events of each profile, at most a given number, of the types that rules ask about. One profile after the other;
+-- otherwise the planner reads everybody's events of a type: 9 ms for one person among a million instead of 0.5.
 SELECT who.person AS profile_id, e.type, e.occurred_at, e.attributes::text AS attributes
 FROM unnest(%(ids)s::bigint[], %(people)s::bigint[]) AS who (profile_id, person)
 CROSS JOIN LATERAL (
@@ -194,8 +195,8 @@ FROM (SELECT 1) one
 LEFT JOIN segment_member m ON m.tenant_id = %(tenant_id)s AND m.segment_id = %(segment_id)s AND m.profile_id = %(profile_id)s
 
 -- name: changes
--- Each refresh that changed anything gives a row at least, so as many refreshes as rows are enough, and one that was read
--- to its end before.
+-- Each refresh that changed anything gives at least one row, so as many refreshes as rows are enough, plus the one that was
+-- read to its end before.
 SELECT ch.refresh_id, ch.profile_id, p.ext_id, ch.joined, r.at, r.cause, r.version
 FROM (
     SELECT * FROM segment_refresh
@@ -220,7 +221,7 @@ ORDER BY m.profile_id LIMIT %(limit)s
 SELECT coalesce(merged_into, profile_id) AS profile_id FROM cdp_profiles WHERE tenant_id = %(tenant_id)s AND ext_id = %(ext_id)s
 
 -- name: due
--- The segment that has been due for longest and is not being refreshed.
+-- The segment that has been due the longest and is not being refreshed.
 SELECT segment_id, key FROM segment WHERE due_at <= %(now)s AND archived_at IS NULL
 ORDER BY due_at, segment_id LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED
 

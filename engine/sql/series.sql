@@ -2,8 +2,8 @@
 
 -- name: campaign
 -- What a campaign did, interval by interval: decisions, messages sent, and the first time each message was delivered, opened
--- and clicked and its person bought, by the same measure as the funnel. The interval is the shortest of the steps, each of
--- which the next is made of, that gives at most %(most)s; a day begins in the tenant's zone.
+-- and clicked and its person bought, by the same measure as the funnel. The interval is the shortest of the steps, each a
+-- multiple of the one before, that gives at most %(most)s; a day begins in the tenant's zone.
 WITH step AS (
     SELECT make_interval(secs => s) AS width, s AS seconds FROM unnest(%(steps)s::int[]) AS s
 ), whole AS (
@@ -39,7 +39,7 @@ WITH step AS (
     ) AS one (what, at)
     WHERE one.at IS NOT NULL GROUP BY 1, 2
 ), span AS (
-    -- What is still running is told up to now.
+    -- A campaign that is still running is counted up to now.
     SELECT min(counted.at) AS since, greatest(max(counted.at), CASE c.status WHEN 'active' THEN now() END) AS until
     FROM counted, campaign c WHERE c.tenant_id = leo_tenant() AND c.campaign_id = %(campaign_id)s GROUP BY c.status
 ), wide AS (
@@ -64,8 +64,9 @@ FROM wide, place LEFT JOIN told ON told.at = place.at
 GROUP BY wide.seconds, place.at ORDER BY place.at
 
 -- name: channels
--- Of each channel over the last hours: how many messages waited at the end of each interval, how many calls of its provider
--- ended in it and how many of those did not get a message through. What waited is counted back from what waits now.
+-- Of each channel over the last hours: how many messages were waiting at the end of each interval, how many calls of its
+-- provider ended in it and how many of those did not get a message through. What was waiting is counted back from what is
+-- waiting now.
 WITH asked AS (
     SELECT make_interval(secs => %(seconds)s) AS width,
            date_bin(make_interval(secs => %(seconds)s), now() - make_interval(hours => %(hours)s), '2000-01-01Z') AS since
@@ -75,7 +76,7 @@ WITH asked AS (
     UNION ALL
     SELECT l.through_id, l.queued_at, NULL FROM delivery_log l WHERE l.tenant_id = leo_tenant() AND l.status = 'sending'
     UNION ALL
-    -- Whoever settles a message changes it later than it left.
+    -- Settling a message changes it later than it left.
     SELECT l.through_id, l.queued_at, CASE
                WHEN l.sent_at IS NOT NULL THEN l.sent_at
                WHEN l.settled IS NULL THEN l.updated_at
@@ -90,7 +91,7 @@ WITH asked AS (
     FROM asked, moved CROSS JOIN LATERAL (VALUES (moved.came_at, 1), (moved.left_at, -1)) AS one (at, n)
     WHERE one.at >= asked.since GROUP BY 1, 2
 ), call AS (
-    -- Its beginning knows the channel, its end what came of it; one that was given back was no call.
+    -- The start of an attempt has the channel, its end the result; one that was given back was not a call.
     SELECT a.delivery_id, a.number, max(a.channel_id) AS channel_id, max(a.at) AS at,
            bool_or(a.phase = 'ended' AND a.status <> 'accepted') AS failed
     FROM delivery_attempt a WHERE a.tenant_id = leo_tenant() AND a.at >= (SELECT since FROM asked)

@@ -1,6 +1,6 @@
 -- name: create
--- Header and members from one list in one statement; the header's truth is checked again at commit. In order from the
--- index on, so that nothing is sorted again.
+-- Header and members from one list in one statement; the header is checked against its members again at commit. The order
+-- comes from the index, so that nothing is sorted again.
 WITH members AS MATERIALIZED (
     SELECT profile_id FROM segment_member
     WHERE tenant_id = %(tenant_id)s AND segment_id = %(segment_id)s ORDER BY profile_id
@@ -10,7 +10,8 @@ WITH members AS MATERIALIZED (
     FROM segment s
     CROSS JOIN (SELECT count(*) AS members, leo_members_hash(coalesce(array_agg(profile_id), '{}')) AS hash FROM members) listed
     WHERE s.tenant_id = %(tenant_id)s AND s.segment_id = %(segment_id)s
-    RETURNING snapshot_id, segment_id, segment_version, rule, key, rule_text, member_count, members_hash, created_at
+    RETURNING snapshot_id, segment_id, segment_version, rule, key, rule_text, member_count, members_hash, created_at,
+              (SELECT s.key FROM segment s WHERE s.tenant_id = %(tenant_id)s AND s.segment_id = %(segment_id)s) AS segment_key
 ), listed AS (
     INSERT INTO segment_snapshot_member (tenant_id, snapshot_id, profile_id)
     SELECT %(tenant_id)s, (SELECT snapshot_id FROM header), profile_id FROM members ORDER BY profile_id
@@ -18,25 +19,30 @@ WITH members AS MATERIALIZED (
 SELECT * FROM header
 
 -- name: lock_key
--- Until the transaction ends; two keys that hash alike only wait for each other.
+-- Until the transaction ends; two keys with the same hash merely wait for each other.
 SELECT pg_advisory_xact_lock(hashtextextended('snapshot ' || leo_tenant()::text || ' ' || %(key)s, 0))
 
 -- name: rule
 SELECT rule FROM segment WHERE tenant_id = %(tenant_id)s AND segment_id = %(segment_id)s
 
 -- name: by_key
-SELECT snapshot_id, segment_id, segment_version, rule, key, rule_text, member_count, members_hash, created_at
-FROM segment_snapshot WHERE tenant_id = %(tenant_id)s AND key = %(key)s
+SELECT n.snapshot_id, n.segment_id, n.segment_version, n.rule, n.key, n.rule_text, n.member_count, n.members_hash, n.created_at,
+       s.key AS segment_key
+FROM segment_snapshot n JOIN segment s ON s.tenant_id = n.tenant_id AND s.segment_id = n.segment_id
+WHERE n.tenant_id = %(tenant_id)s AND n.key = %(key)s
 
 -- name: get
-SELECT snapshot_id, segment_id, segment_version, rule, key, rule_text, member_count, members_hash, created_at
-FROM segment_snapshot WHERE tenant_id = %(tenant_id)s AND snapshot_id = %(snapshot_id)s
+SELECT n.snapshot_id, n.segment_id, n.segment_version, n.rule, n.key, n.rule_text, n.member_count, n.members_hash, n.created_at,
+       s.key AS segment_key
+FROM segment_snapshot n JOIN segment s ON s.tenant_id = n.tenant_id AND s.segment_id = n.segment_id
+WHERE n.tenant_id = %(tenant_id)s AND n.snapshot_id = %(snapshot_id)s
 
 -- name: page
-SELECT snapshot_id, segment_id, segment_version, rule, key, rule_text, member_count, members_hash, created_at
-FROM segment_snapshot
-WHERE tenant_id = %(tenant_id)s AND snapshot_id > %(after)s AND (%(segment_id)s::bigint IS NULL OR segment_id = %(segment_id)s)
-ORDER BY snapshot_id LIMIT %(limit)s
+SELECT n.snapshot_id, n.segment_id, n.segment_version, n.rule, n.key, n.rule_text, n.member_count, n.members_hash, n.created_at,
+       s.key AS segment_key
+FROM segment_snapshot n JOIN segment s ON s.tenant_id = n.tenant_id AND s.segment_id = n.segment_id
+WHERE n.tenant_id = %(tenant_id)s AND n.snapshot_id > %(after)s AND (%(segment_id)s::bigint IS NULL OR n.segment_id = %(segment_id)s)
+ORDER BY n.snapshot_id LIMIT %(limit)s
 
 -- name: members
 SELECT m.profile_id, p.ext_id FROM segment_snapshot_member m

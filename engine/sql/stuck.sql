@@ -1,5 +1,5 @@
--- What is stuck, taken up again from its last committed step. Nothing that was decided or sent is done again: what is left of
--- a run is due now. Rows in a worker's hands are locked or leased, and stay there.
+-- Taking up stuck work again from its last committed step. Nothing that was decided or sent is done again: what is left of a
+-- run becomes due now. Rows held by a worker are locked or leased, and stay there.
 
 -- name: run
 -- A run, or one batch of it: what is left of it is due at once. `refused` says why nothing was done.
@@ -42,7 +42,7 @@ SELECT run.refused, (SELECT count(*) FROM moved) + (SELECT count(*) FROM hurried
 FROM run, standing
 
 -- name: message
--- A message that waits for its next try. One that ended is a dead letter: that is another question.
+-- A message that waits for its next try. One that has ended is a dead letter, which is handled elsewhere.
 WITH asked AS MATERIALIZED (
     SELECT l.delivery_id, l.status, l.attempts, l.code, l.due_at > %(now)s AS is_later, CASE
                WHEN l.status = 'sending' THEN 'in_hand'
@@ -61,7 +61,7 @@ SELECT asked.refused, (SELECT count(*) FROM hurried) AS moved,
 FROM asked
 
 -- name: outbox
--- What the CDP was not told. A row that may have left and is due later may be in a worker's hands, and is told of again by itself.
+-- Reports to the CDP. A row that may have left and is due later may be held by a worker, and is reported again by itself.
 WITH asked AS MATERIALIZED (
     SELECT o.outbox_id, o.attempts, o.error, o.due_at > %(now)s AS is_later, CASE
                WHEN o.done_at IS NOT NULL THEN 'done'
@@ -97,7 +97,7 @@ WHERE b.tenant_id = leo_tenant() AND b.status = 'pending' AND b.setbacks > 0
 ORDER BY b.setbacks DESC, b.batch_id LIMIT %(limit)s
 
 -- name: untold
--- What a CDP was not told yet although it was tried; due at infinity it was given up.
+-- What a CDP has not been told yet although it was tried; due at infinity means given up.
 SELECT o.outbox_id, s.key AS source, o.attempts, o.error, o.due_at = 'infinity' AS is_given_up, o.created_at
 FROM outbox o
 LEFT JOIN source s ON s.tenant_id = o.tenant_id AND s.source_id = (o.payload ->> 'source_id')::bigint

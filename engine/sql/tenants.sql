@@ -28,14 +28,14 @@ WHERE tenant_id = %(tenant_id)s AND api_key_id = %(api_key_id)s
 RETURNING api_key_id
 
 -- name: keys
--- The newest first; without one of them, all.
+-- The newest first; all of them, or one.
 SELECT api_key_id, name, prefix, scopes, created_at, expires_at, revoked_at
 FROM api_key
 WHERE tenant_id = %(tenant_id)s AND (%(api_key_id)s::bigint IS NULL OR api_key_id = %(api_key_id)s)
 ORDER BY api_key_id DESC
 
 -- name: end_key
--- At this moment at the latest: a key that ends before does.
+-- At this moment at the latest: a key that ends earlier keeps its end.
 UPDATE api_key SET expires_at = least(expires_at, %(at)s)
 WHERE tenant_id = %(tenant_id)s AND api_key_id = %(api_key_id)s
 
@@ -43,10 +43,10 @@ WHERE tenant_id = %(tenant_id)s AND api_key_id = %(api_key_id)s
 SELECT name FROM api_key WHERE tenant_id = leo_tenant() AND api_key_id = %(api_key_id)s
 
 -- name: authenticate
--- Who holds the key, found before a tenant is known, and the transaction put inside that tenant's border: one round trip.
+-- Finds who holds the key before a tenant is known, and puts the transaction inside that tenant's border: one round trip.
 SELECT k.tenant_id, k.slug, k.api_key_id, k.scopes, set_config('leo.tenant', k.tenant_id::text, true)
 FROM leo_route_api_key(%(key_hash)s) AS k
 
 -- name: drop
--- As an administrator; leo_drop_tenant() is executable by leo_owner alone.
+-- As an administrator; only leo_owner may execute leo_drop_tenant().
 SELECT leo_drop_tenant(%(tenant_id)s, %(reason)s)

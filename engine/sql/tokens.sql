@@ -1,4 +1,4 @@
--- The tokens of channels that end: when to look at each, and the lock under which one worker renews it.
+-- The tokens of channels: when to look at each, and the lock under which one worker renews it.
 
 -- name: begin
 -- A channel was connected: whatever was known of an earlier token is forgotten.
@@ -7,7 +7,7 @@ ON CONFLICT ON CONSTRAINT channel_token_pkey
 DO UPDATE SET due_at = excluded.due_at, ends_at = NULL, renewed_at = NULL, begun_at = NULL, warning = NULL, fault = NULL
 
 -- name: forget
--- The channel was connected with nothing that could be renewed or looked at.
+-- The channel was connected with nothing that could be renewed or checked.
 DELETE FROM channel_token WHERE tenant_id = leo_tenant() AND channel_id = %(channel_id)s
 
 -- name: due
@@ -15,7 +15,7 @@ SELECT channel_id FROM channel_token
 WHERE tenant_id = leo_tenant() AND due_at <= %(now)s ORDER BY due_at LIMIT %(most)s
 
 -- name: tenants
--- Tenants with a token to be looked at.
+-- Tenants with a token to look at.
 SELECT tenant_id FROM leo_route_tokens(%(now)s)
 
 -- name: ask
@@ -24,12 +24,12 @@ UPDATE channel_token SET due_at = %(now)s WHERE tenant_id = leo_tenant() AND cha
 RETURNING channel_id
 
 -- name: begun
--- Committed before the provider is asked: one that is never ended was cut off, and its answer is lost.
+-- Committed before the provider is asked: a renewal that is never ended was interrupted, and its answer is lost.
 UPDATE channel_token SET begun_at = %(now)s
 WHERE tenant_id = leo_tenant() AND channel_id = %(channel_id)s AND due_at <= %(now)s AND begun_at IS NULL
 
 -- name: lock
--- The channel's token, and those of the same kinds and application that may live on the same grant, in everybody's order.
+-- The channel's token, and those of the same kinds and application that may share its grant, always in the same order.
 SELECT t.channel_id, t.due_at, t.begun_at, t.ends_at, c.kind, c.name, c.settings, c.status, g.reason
 FROM channel_token t
 JOIN channel c ON c.tenant_id = t.tenant_id AND c.channel_id = t.channel_id
@@ -40,26 +40,26 @@ ORDER BY t.channel_id
 FOR NO KEY UPDATE OF t
 
 -- name: keep
--- What was learnt, for every channel that lives on the grant.
+-- What was learned, for every channel with the grant.
 UPDATE channel_token
 SET ends_at = %(ends_at)s, due_at = %(due_at)s, warning = %(warning)s, fault = %(fault)s, begun_at = NULL,
     renewed_at = CASE WHEN %(is_new)s THEN %(now)s ELSE renewed_at END
 WHERE tenant_id = leo_tenant() AND channel_id = ANY (%(channel_ids)s)
 
 -- name: put_off
--- Nothing was learnt: looked at again later, or never (NULL) until somebody mends it.
+-- Nothing was learned: looked at again later, or never (NULL) until somebody fixes it.
 UPDATE channel_token SET due_at = %(due_at)s, warning = %(warning)s, fault = %(fault)s, begun_at = NULL
 WHERE tenant_id = leo_tenant() AND channel_id = %(channel_id)s
 
 -- name: say_why
--- A channel that is paused already gets the reason that helps.
+-- A channel that is already paused gets the reason that says what to do.
 UPDATE channel_gate g SET reason = left(%(reason)s, 500)
 FROM channel c
 WHERE c.tenant_id = g.tenant_id AND c.channel_id = g.channel_id AND c.status = 'paused'
   AND g.tenant_id = leo_tenant() AND g.channel_id = %(channel_id)s
 
 -- name: listed
--- Every channel with what is known of its token, and behind which other of its kind it stands: what a decision goes through.
+-- Every channel with what is known about its token, and the other channel of its kind that decisions use instead of it.
 SELECT c.channel_id, c.kind, c.name, c.status, c.settings ->> 'provider' IS NOT DISTINCT FROM 'sandbox' AS sandbox,
        nullif(first_value(c.name) OVER (PARTITION BY c.kind ORDER BY c.status = 'disconnected', c.status, c.failover NULLS LAST, c.channel_id), c.name) AS behind,
        g.reason, t.ends_at, t.due_at, t.renewed_at, t.warning

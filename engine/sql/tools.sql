@@ -1,4 +1,4 @@
--- What the tools of agent tasks look up by key; the rest they leave to the functions that the API calls too.
+-- What the tools of agent tasks look up by key; everything else is left to the functions that the API calls too.
 
 -- name: campaign
 SELECT c.campaign_id, c.key, c.name, c.status, s.key AS segment, s.rule
@@ -16,7 +16,7 @@ JOIN message_template m ON m.tenant_id = %(tenant_id)s AND m.key = wanted.key AN
 ORDER BY wanted.place, m.channel, m.version DESC
 
 -- name: find_templates
--- Approved templates, newest versions alone, those that hold most of the words first.
+-- Approved templates, newest versions only, those that contain most of the words first.
 WITH newest AS (
     SELECT DISTINCT ON (key, channel) key, channel, version, subject, body_text, body_html
     FROM message_template
@@ -32,17 +32,17 @@ ORDER BY hits.count DESC, n.key, n.channel
 LIMIT %(limit)s
 
 -- name: scopes
--- What an API key may do now; no row where it is gone, revoked or has expired.
+-- What an API key may do now; no row if it is gone, revoked or has expired.
 SELECT scopes FROM api_key
 WHERE tenant_id = %(tenant_id)s AND api_key_id = %(api_key_id)s AND revoked_at IS NULL
   AND (expires_at IS NULL OR expires_at > now())
 
 -- name: limit
--- How many people a task may reach without a human, where the tenant says so.
+-- How many people a task may reach without a human, if the tenant says so.
 SELECT settings #> '{approval,people}' AS people FROM tenant WHERE tenant_id = %(tenant_id)s
 
 -- name: names
--- What a request may speak of: keys of segments, campaigns and templates, the newest first.
+-- What a request may refer to: keys of segments, campaigns and templates, the newest first.
 SELECT 'segments' AS kind, array(
     SELECT key FROM segment WHERE tenant_id = %(tenant_id)s AND archived_at IS NULL
     ORDER BY segment_id DESC LIMIT %(limit)s) AS keys

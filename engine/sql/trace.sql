@@ -1,5 +1,5 @@
--- The journey of a person, an event or a delivery; {path} and {graph}, and whether it is told from the live tables or the archive
--- ({decisions}, {deliveries}, {attempts}), are filled in by engine/trace.py.
+-- The journey of a person, an event or a delivery; {path} and {graph}, and whether it is read from the live tables or the
+-- archive ({decisions}, {deliveries}, {attempts}), are filled in by engine/trace.py.
 
 -- name: find
 -- What an argument can mean, one row a meaning: records by id, profiles and events by their own key too, deliveries by
@@ -62,8 +62,8 @@ SELECT EXISTS (SELECT FROM archive_decision a
                WHERE a.tenant_id = (SELECT leo_tenant()) AND a.profile_id = %(profile_id)s) AS has_archived;
 
 -- name: trace
--- The journeys that one Cypher path walks, one row a step, newest journey first; a step that is not there says why. The
--- candidates of a decision stand as rules.verdicts wrote them: one document, or a list of verdicts.
+-- The journeys that one Cypher path walks, one row per step, newest journey first; a missing step says why. The candidates of
+-- a decision are as rules.verdicts wrote them: one document, or a list of verdicts.
 WITH path AS MATERIALIZED (
 {path}
 ), decided AS (
@@ -152,7 +152,7 @@ FROM steps s JOIN decided USING (decision_id)
 ORDER BY decided.decided_at DESC, s.decision_id DESC, s.place, s.at, s.record_id;
 
 -- name: archived_path
--- What cypher/trace.cypher gives, for decisions that are in the archive and so no more in the graph.
+-- What cypher/trace.cypher gives, for decisions that are in the archive and so no longer in the graph.
 SELECT d.decision_id, leo_iso(d.decided_at) AS decided_at, d.action, d.reason, d.channel, d.arbiter, d.run_id, r.kind AS run_kind,
        d.campaign_id, c.name AS campaign, m.key AS template, m.version AS template_version, e.event_id, e.type AS event_type,
        leo_iso(e.occurred_at) AS event_at, t.task_id, t.kind AS task_kind, leo_iso(t.created_at) AS task_at, l.delivery_id,
@@ -175,7 +175,7 @@ SELECT a.decision_id, a.archived_at FROM archive_decision a
 WHERE a.tenant_id = (SELECT leo_tenant()) AND a.decision_id = ANY (%(decision_ids)s::bigint[])
 
 -- name: orphans
--- Records that hang loose, counted by kind: each kind is one row, whatever it counts.
+-- Records that are not connected, counted by kind: each kind is one row, whatever it counts.
 WITH labels AS MATERIALIZED (
     SELECT (jsonb_object_agg(label, label_id)) AS ids FROM graph_element
 ), decided AS MATERIALIZED (
@@ -260,7 +260,7 @@ SELECT kind, count FROM (
 ) counted ORDER BY place;
 
 -- name: tenants
--- The tenants that are active, before one is chosen.
+-- The active tenants, before one is chosen.
 SELECT tenant_id, slug FROM leo_route_tenants();
 
 -- name: tenant

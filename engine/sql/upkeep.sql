@@ -4,7 +4,7 @@
 SELECT tenant_id FROM leo_route_tenants()
 
 -- name: due
--- Tenants with people to look at again, segments to refresh, sources to take from.
+-- Tenants with people to check again, segments to refresh, sources to read from.
 SELECT tenant_id, rechecks, segments, sources FROM leo_route_upkeep(%(now)s)
 
 -- name: unchecked
@@ -12,15 +12,15 @@ SELECT tenant_id, rechecks, segments, sources FROM leo_route_upkeep(%(now)s)
 SELECT tenant_id FROM leo_route_unchecked(%(since)s, %(most)s)
 
 -- name: turn
--- Whether nobody else is at this job of the tenant; until the transaction ends.
+-- Whether nobody else is doing this job of the tenant; until the transaction ends.
 SELECT pg_try_advisory_xact_lock(hashtextextended(%(job)s || ' ' || leo_tenant()::text, 0)) AS is_mine
 
 -- name: last_sync
--- When the newest run began that came to its end; NULL before the first.
+-- When the newest completed run began; NULL before the first.
 SELECT max(started_at) AS started_at FROM sync_run WHERE tenant_id = %(tenant_id)s AND status = 'finished'
 
 -- name: written_since
--- In the order of their ids; everybody where `since` is NULL.
+-- In the order of their ids; everybody if `since` is NULL.
 SELECT profile_id FROM cdp_profiles
 WHERE (%(since)s::timestamptz IS NULL OR updated_at >= %(since)s) AND profile_id > %(after)s
 ORDER BY profile_id LIMIT %(most)s

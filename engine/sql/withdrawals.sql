@@ -1,6 +1,6 @@
 -- name: withdraw
--- A link works every time: who has agreed again since and presses it once more has withdrawn again, and is somebody else to
--- every segment then, though the message's one outcome of it is known.
+-- A link works every time: a person who has agreed again since and presses it once more has withdrawn again. Every segment
+-- then looks at them again, although the message's one outcome of it is already known.
 WITH told AS (
     SELECT p.profile_id, coalesce(p.merged_into, p.profile_id) AS person_id, d.event_id, coalesce(c.purpose, 'marketing') AS purpose
     FROM cdp_profiles p

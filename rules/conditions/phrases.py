@@ -207,7 +207,7 @@ _VIETNAMESE: Mapping[str, str] = {
     "replied": "trả lời tin",
     "visited": "ghé thăm sau khi nhận tin",
     "bought": "mua hàng sau khi nhận tin",
-    "unsubscribed": "hủy đăng ký sau khi nhận tin",
+    "unsubscribed": "huỷ đăng ký sau khi nhận tin",
     "bounced": "bị trả lại tin",
     "complained": "khiếu nại về tin",
     "segment": "thuộc phân khúc {segment}",

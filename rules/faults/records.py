@@ -7,7 +7,7 @@ from rules.faults.said import Said
 _WHOLE: Mapping[str, Said] = {
     "campaign.fixed": Said(
         "The campaign {key!r} is active or has ended.",
-        "Chiến dịch “{key}” đang chạy hoặc đã kết thúc. Hãy tạm dừng trước, hoặc dùng khoá khác.",
+        "Chiến dịch “{key}” đang chạy hoặc đã kết thúc. Hãy tạm dừng trước, hoặc dùng mã khác.",
     ),
     "campaign.ends_first": Said(
         "The campaign would end before it starts.",
@@ -67,7 +67,7 @@ _RECORDS = {"campaign": "chiến dịch", "segment": "phân khúc", "template": 
 _SAVED: Mapping[str, Said] = {
     "taken": Said(
         "There is a {record} {{key!r}} already: {{by}} saved it at {{at}}.",
-        "Đã có {record} “{{key}}”: {{by}} lưu lúc {{at}}. Hãy xem {record} ấy, rồi dùng khoá khác hoặc sửa chính nó.",
+        "Đã có {record} “{{key}}”: {{by}} lưu lúc {{at}}. Hãy xem {record} ấy, rồi dùng mã khác hoặc sửa chính nó.",
     ),
     "changed": Said(
         "The {record} {{key!r}} is not what you saw: {{by}} saved it at {{at}}.",

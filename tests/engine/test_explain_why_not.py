@@ -39,7 +39,7 @@ async def test_who_was_sent_it_did_get_it(db: Database, tenant: Tenant) -> None:
         ("failed", "550 5.1.1", Answer.NOT_SENT, "tin bị từ chối hẳn"),
         ("dead", "provider_down", Answer.NOT_SENT, "đã thử nhiều lần"),
         ("expired", "too_late", Answer.NOT_SENT, "quá hạn"),
-        ("cancelled", None, Answer.NOT_SENT, "chiến dịch hoặc lượt chạy đã bị hủy"),
+        ("cancelled", None, Answer.NOT_SENT, "chiến dịch hoặc lượt chạy đã bị huỷ"),
         ("cancelled", "consent_withdrawn", Answer.NOT_SENT, "rút lại sự đồng ý"),
     ],
 )

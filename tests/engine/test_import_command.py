@@ -57,6 +57,13 @@ async def test_the_command_tells_what_came_of_a_file(
     assert await _leo(people, "--tenant", tenant.slug, "--strict") == 1
 
 
+async def test_the_report_never_takes_the_place_of_the_file_that_is_read(tenant: Tenant, tmp_path: Path) -> None:
+    people = tmp_path / "people.csv"
+    people.write_text(MIXED, encoding="utf-8")
+    assert await _leo(people, "--tenant", tenant.slug, "--report", tmp_path / "." / "people.csv") != 0
+    assert people.read_text(encoding="utf-8") == MIXED
+
+
 @pytest.mark.parametrize(
     ("name", "columns"), [("none.csv", None), ("people.xlsx", None), ("people.jsonl", "columns.toml")]
 )

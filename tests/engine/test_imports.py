@@ -17,6 +17,7 @@ from engine import profiles
 from engine.db import Database
 from engine.imports import Imported, Refusal, Telling, import_file
 from engine.imports.columns import mapping
+from engine.imports.lines import MOST_OF_A_ROW
 from engine.imports.write import CHUNK
 from rules.errors import InvalidInput
 from tests.conftest import Tenant
@@ -183,10 +184,18 @@ async def test_refused_lines_are_named_with_their_reason_and_the_others_are_take
     assert {row["ext_id"] for row in await desk.rows("SELECT ext_id FROM cdp_profiles")} == {"kh-1", "kh-7", "kh-9"}
 
 
-async def test_a_quotation_mark_that_is_never_closed_loses_what_is_behind_it_and_is_told(desk: Desk) -> None:
-    done = await desk.take(csv_of("kh-1,Mai,,,,,", 'kh-2,"Lan,,,,,', "kh-3,Hoa,,,,,"))
-    assert _summary(done) == (2, 1, 0, 0, 1)
-    assert [one.line for one in done.refusals] == [3]
+async def test_a_quotation_mark_that_is_never_closed_costs_its_own_line_alone(desk: Desk) -> None:
+    many_lines = [f"kh-{number},Hoa,,,,," for number in range(3, 3 + 2 * MOST_OF_A_ROW)]
+    done = await desk.take(csv_of("kh-1,Mai,,,,,", 'kh-2,"Lan,,,,,', *many_lines, 'kh-x,"Hà,,,,,', "kh-y,Hoa,,,,,"))
+    assert _summary(done) == (len(many_lines) + 4, len(many_lines) + 2, 0, 0, 2)
+    reason = "It cannot be read as CSV: a quotation mark is opened and not closed."
+    assert [(one.line, one.reason) for one in done.refusals] == [(3, reason), (len(many_lines) + 4, reason)]
+
+
+async def test_two_lines_with_a_stray_quotation_mark_take_nobody_between_them_along(desk: Desk) -> None:
+    done = await desk.take(csv_of('kh-1,"Mai,,,,,', "kh-2,Lan,,,,,", 'kh-3,Hoa,,,Huế",,', "kh-4,Hà,,,,,"))
+    assert [one.line for one in done.refusals] == [2]
+    assert {row["ext_id"] for row in await desk.rows("SELECT ext_id FROM cdp_profiles")} == {"kh-2", "kh-3", "kh-4"}
 
 
 async def test_a_line_without_end_is_passed_over(desk: Desk) -> None:

@@ -23,6 +23,9 @@ from rules.errors import Misconfigured
         ("LEO_MODEL_URL", "ftp://hush"),
         ("LEO_GEMINI_API_KEY", "hush\nhush"),
         ("LEO_GEMINI_MODEL", "models/hush"),
+        ("LEO_PUBLIC_URL", "hush.example"),
+        ("LEO_TRUSTED_PROXIES", "10.0.0.7 hush"),
+        ("LEO_TRUSTED_PROXIES", "10.0.0.7/8,127.0.0.1"),
     ],
 )
 def test_a_wrong_setting_is_named_and_its_value_kept_quiet(
@@ -52,6 +55,12 @@ def test_settings_pass_through_the_environment_unchanged(monkeypatch: pytest.Mon
     for name, value in before.environment().items():
         monkeypatch.setenv(name, value)
     assert Settings.load() == before
+
+
+def test_proxies_are_addresses_and_networks_and_links_have_one_slash() -> None:
+    settings = Settings.load(trusted_proxies="127.0.0.1, 10.1.0.0/16,::1", public_url="https://leo.example/")
+    assert settings.trusted_proxies == "127.0.0.1, 10.1.0.0/16,::1"
+    assert settings.public_url == "https://leo.example"
 
 
 def test_settings_are_frozen_and_hide_secrets() -> None:

@@ -130,6 +130,16 @@ def test_every_command_has_its_section_with_each_part(name: str) -> None:
             assert not option.startswith("--") or f"`{option}" in section, f"leo {name}: {option} is not explained"
 
 
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_option_that_is_explained_exists(name: str) -> None:
+    command = _command(name)
+    parts = _parts(command)
+    within = [command, *parts.values(), *(part for group in parts.values() for part in _parts(group).values())]
+    known = {option for part in within for option in _options(part)}
+    cells = [row[0] for row in _rows(_section(_text(DOCS / "cli.md"), f"## leo {name}"))]
+    assert {option for cell in cells for option in re.findall(r"`(--[a-z-]+)", cell)} <= known
+
+
 def test_no_section_is_about_a_command_that_is_gone() -> None:
     assert set(re.findall(r"^## leo ([\w-]+)$", _text(DOCS / "cli.md"), re.MULTILINE)) == set(COMMANDS)
 

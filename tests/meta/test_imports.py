@@ -105,6 +105,7 @@ SPOKEN_TO: Mapping[str, tuple[str, ...]] = {
     "liquid": ("engine.templates.liquid", "engine.templates.certain"),
     "llama_cpp": ("engine.think.functiongemma.context",),
     "mjml": ("engine.templates.mail",),
+    "msgspec": ("engine.ingest.unread",),
     "networkx": ("graph.components", "graph.insight", "graph.whole"),
     "numpy": ("engine.think.functiongemma.vocabulary", "engine.bench.weightless"),
     "opentelemetry": ("engine.tracing",),

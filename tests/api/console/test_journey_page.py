@@ -58,6 +58,8 @@ async def test_a_journey_is_followed_from_event_to_outcome(desks: Desks, languag
     assert await desk.faults() == []
     await delivery.locator("iframe.mail").scroll_into_view_if_needed()
     await keep(page, f"message-{language[:2]}")
+    await page.select_option("#why-campaign", label="Ưu đãi cho khách Huế")
+    await expect(page.locator("section", has=page.locator("#why-heading")).locator(".lead")).to_be_visible()
     await page.evaluate("scrollTo(0, 0)")
     await keep(page, f"journey-{language[:2]}")
 

@@ -78,7 +78,7 @@ async def test_a_segment_is_made_on_a_phone_and_a_known_key_is_not_written_over(
     await page.locator("#rule-tab-json").click()
     await page.fill("#rule", json.dumps(GOLD))
     await page.get_by_role("button", name="Lưu", exact=True).click()
-    await expect(page.locator("#key-fault")).to_have_text("Đã có phân khúc khác dùng khoá này.")
+    await expect(page.locator("#key-fault")).to_have_text("Đã có phân khúc khác dùng mã này.")
     await page.fill("#key", "hue/vàng")
     await page.get_by_role("button", name="Lưu", exact=True).click()
     await expect(page.locator("main h1")).to_have_text("Hạng vàng")
