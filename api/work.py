@@ -55,6 +55,11 @@ class Work:
         """Name the caller for the record: the key, not its secret."""
         return "platform" if self.caller is None else f"API key {self.caller.api_key_id}"
 
+    @property
+    def holder(self) -> str:
+        """Name the caller for a record that programs read: `key:<id>`, or "platform"."""
+        return "platform" if self.caller is None else f"key:{self.caller.api_key_id}"
+
     async def author(self) -> str:
         """Name the caller as people know them: with the name of the key."""
         if self.caller is None:

@@ -1,8 +1,8 @@
 """The lanes, realtime and bulk: one arq queue each, which only says "look at this"; the work itself is in PostgreSQL.
 
-A job is a batch, never one message or person, and carries ids alone. Redis may be emptied, or be away: a bell that
-nobody hears costs the second until a worker looks by itself, nothing else. arq's own client does not unquote a URL and
-pickles its jobs, so the connection is made here and jobs are JSON.
+A job is a batch, never a single message or person, and contains only ids. Redis may be emptied, or be away: a bell that
+nobody hears costs the second until a worker looks by itself, and nothing else. arq's own client does not unquote a URL
+and pickles its jobs, so the connection is made here and jobs are JSON.
 """
 
 import asyncio
@@ -31,40 +31,42 @@ TOKENS = "tokens"
 # Batches of one tenant that wait in the queue at once: the rest follow one by one, behind other tenants.
 AHEAD = 4
 CONNECT_TIMEOUT_S = 2.0
-# redis-py tries again by itself for up to half a minute; who has just started something wants to know sooner.
+# redis-py retries by itself for up to half a minute; whoever has just started something wants to know sooner.
 CHECK_S = 3.0
-# So long one job sends claim after claim before other tenants have their turn, where they may wait for its place: with
-# one claim a job, half of the time was spent waiting for the queue's next look. Where places are free nobody waits: at
-# the end of each turn one of two workers took what both had rung for, and the other had nothing to do.
+# How long a job sends claim after claim before other tenants that wait for its place get their turn: with one claim per
+# job, half of the time was spent waiting for the queue's next look. If places are free, nobody has to wait, and the job
+# goes on: otherwise one of two workers took what both had rung for, and the other had nothing to do.
 TURN_S, LONG_TURN_S = 0.5, 20.0
-# However many events come, so often a tenant's people are looked at again.
+# However many events come, a tenant's people are checked again only this often.
 RECHECK_EVERY_S = 0.05
 # Agent tasks of a tenant: two jobs at once take two tasks.
 TASKS_EVERY_S = 0.1
-# A bell that was not heard for so long is pointless: the sweeper has been there long since.
+# After this long an unheard bell is pointless, because the sweeper has been there long since.
 EXPIRES_S = 600
 
-# Urgent batches that nobody has taken yet, and those in a worker's hands with when they were taken.
-# arq would do, at the price of some twelve round trips for each and of a look every few milliseconds.
+# Urgent batches that nobody has taken yet, and those held by a worker with the time when they were taken. arq could do
+# it, at the cost of about twelve round trips for each and a look every few milliseconds.
 URGENT, IN_HAND = "leo:urgent", "leo:urgent:in-hand"
-# Says that there was an urgent batch a moment ago.
+# Exists if there was an urgent batch a moment ago.
 LATELY, LATELY_S = "leo:urgent:lately", 2.0
 # Bells that nobody hears: the sweeper finds what they were for.
 MOST_URGENT = 10_000
-# What a killed worker had in hand is not believed in for longer.
+# After this long, a batch held by a killed worker no longer counts as taken.
 IN_HAND_S = 5.0
-# Of a bulk batch so many people are decided for at once while there is urgent work: they stay locked meanwhile, and an
+# While there is urgent work, a bulk batch decides for this many people at once: they stay locked meanwhile, and an
 # event of one of them waits.
 FEW_AT_ONCE = 50
 
-# Bulk steps back while more urgent jobs than this wait or run, so long before each step at most: it never stands still.
+# Bulk gives way while more urgent jobs than this wait or run, before each step at most this long, so it never stands
+# still.
 FEW_URGENT = 3
 PATIENCE_S = 2.0
 LOOK_AGAIN_S = 0.02
 
 log = logging.getLogger(__name__)
 
-# So many bulk batches one worker decides at once: one computes while the other waits for PostgreSQL; more hold locks.
+# How many bulk batches one worker decides at once: one computes while the other waits for PostgreSQL; more would hold
+# locks.
 DECIDING = 2
 
 
@@ -72,9 +74,9 @@ DECIDING = 2
 class Pace:
     """How a worker of a lane works.
 
-    `poll_s`: between its looks at the queue; `jobs`: at the same time, of which most wait for a provider; `abreast`:
+    `poll_s`: between its looks at the queue; `jobs`: at the same time, most of which wait for a provider; `abreast`:
     claims of one tenant that are sent at the same time; `deciding`: batches decided at the same time; `nice`: how far
-    it steps back for other processes of the host.
+    it gives way to other processes of the host.
     """
 
     poll_s: float
@@ -84,17 +86,17 @@ class Pace:
     nice: int
 
 
-# arq looks every 0.5 s by default: too long for somebody who has just left a basket. Jobs are many, so that tenants
-# whose provider hangs do not keep the others waiting; claims abreast are few, for all of them are in flight when a
-# worker is killed. An urgent batch may have to wait until a bulk one that decides for the same person is done (half a
-# second): with two at a time, two such would have kept everybody waiting.
+# arq looks every 0.5 s by default: too long for somebody who has just left a basket. There are many jobs, so that
+# tenants whose provider hangs do not keep the others waiting; there are few parallel claims, because all of them are in
+# flight when a worker is killed. An urgent batch may have to wait until a bulk one that decides for the same person is
+# done (half a second): with two at a time, two such would keep everybody waiting.
 PACES = {
     Lane.REALTIME: Pace(poll_s=0.02, jobs=100, abreast=4, deciding=6, nice=0),
     Lane.BULK: Pace(poll_s=0.1, jobs=32, abreast=2, deciding=DECIDING, nice=10),
 }
 
 
-# Whose hearts beat, or beat once.
+# The workers that are alive, or were.
 WORKERS = "leo:workers"
 
 
@@ -107,7 +109,7 @@ def beat_key(owner: str) -> str:
 
 
 async def count_workers(client: ArqRedis, lane: Lane) -> int:
-    """Count the lane's workers that live, and forget those that are gone; raises RedisError."""
+    """Count the lane's workers that are alive, and forget those that are gone; raises RedisError."""
     owners = sorted(name.decode() for name in await client.smembers(WORKERS))  # type: ignore[misc]  # typed for both clients
     beats = await client.mget([beat_key(owner) for owner in owners]) if owners else []
     gone = [owner for owner, beat in zip(owners, beats, strict=True) if beat is None]
@@ -125,7 +127,7 @@ def connect(url: str, *, lane: Lane = Lane.REALTIME) -> ArqRedis:
 
 
 async def check(client: ArqRedis) -> None:
-    """Raise Unavailable where Redis does not answer."""
+    """Raise Unavailable if Redis does not answer."""
     try:
         async with asyncio.timeout(CHECK_S):
             await client.ping()
@@ -149,9 +151,9 @@ def batch_job(batch_id: int, attempt: int) -> str:
 async def ring_batches(
     client: ArqRedis, *, lane: Lane, tenant_id: UUID, batch_ids: Sequence[int], attempt: int = 0
 ) -> bool:
-    """Ask for batches to be decided, urgent ones all, of others the first few; call it after the commit that made them.
+    """Ask for batches to be decided: all urgent ones, the first few others. Call it after the commit that made them.
 
-    Gives whether Redis heard it; where it did not, a worker finds the batches within a second or two by itself.
+    Gives whether Redis heard it; if not, a worker finds the batches by itself within a second or two.
     """
     try:
         if lane is Lane.REALTIME:
@@ -177,7 +179,7 @@ async def _ring_urgent(client: ArqRedis, tenant_id: UUID, batch_ids: Sequence[in
 
 
 async def take_urgent(client: ArqRedis, most: int) -> list[tuple[UUID, int]]:
-    """Wait a second at most for urgent batches, and take them in hand, oldest first; raises RedisError."""
+    """Wait for urgent batches, a second at most, and take them, oldest first; raises RedisError."""
     heard = await cast("Awaitable[Any]", client.blpop([URGENT], timeout=1))
     if heard is None:
         return []
@@ -192,7 +194,7 @@ async def take_urgent(client: ArqRedis, most: int) -> list[tuple[UUID, int]]:
 
 
 async def let_go(client: ArqRedis, taken: Sequence[tuple[UUID, int]]) -> None:
-    """Urgent batches are in nobody's hands any more; where Redis is away there is nobody to tell."""
+    """Release urgent batches; if Redis is away there is nobody to tell."""
     try:
         if taken:
             await client.zrem(IN_HAND, *(f"{tenant_id}:{batch_id}" for tenant_id, batch_id in taken))
@@ -206,7 +208,7 @@ def _bell(written: bytes) -> tuple[UUID, int]:
 
 
 async def are_urgent_lately(client: ArqRedis) -> bool:
-    """Whether somebody's event came a moment ago; False where Redis is away."""
+    """Whether somebody's event came a moment ago; False if Redis is away."""
     try:
         return bool(await client.exists(LATELY))
     except (RedisError, OSError):
@@ -214,10 +216,10 @@ async def are_urgent_lately(client: ArqRedis) -> bool:
 
 
 async def ring_recheck(client: ArqRedis, tenant_id: UUID) -> bool:
-    """Ask for the tenant's people to be looked at again; call it after the commit. Gives whether Redis heard it."""
+    """Ask for the tenant's people to be checked again; call it after the commit. Gives whether Redis heard it."""
     turn = int(time.time() / RECHECK_EVERY_S)
     try:
-        # One that is at work may have looked for the last time already: another follows it.
+        # One that is running may have looked for the last time already, so another follows it.
         for name in (f"{RECHECK}:{tenant_id}:{turn}", f"{RECHECK}:{tenant_id}:{turn + 1}"):
             if await ring(client, Lane.REALTIME, RECHECK, str(tenant_id), job_id=name):
                 break
@@ -239,18 +241,18 @@ async def ring_tasks(client: ArqRedis, tenant_id: UUID) -> bool:
 
 
 async def ring_upkeep(client: ArqRedis, lane: Lane, job: str, *arguments: str, every_s: float) -> None:
-    """Ask for a job that is due, once in `every_s` while it runs; raises RedisError.
+    """Ask for a job that is due, once every `every_s` while it runs; raises RedisError.
 
-    The time is in the job's name: arq believes in the job of a killed worker until its longest time is over.
+    The time is part of the job's name, because arq believes in the job of a killed worker until its time limit.
     """
     name = ":".join((job, *arguments, str(int(time.time() / every_s))))
     await ring(client, lane, job, *arguments, job_id=name)
 
 
 async def give_way(client: ArqRedis, lane: Lane) -> None:
-    """Let urgent work go first: before each step bulk waits, a while at most, until few urgent jobs are left.
+    """Let urgent work go first: before each step bulk waits, for a while at most, until few urgent jobs are left.
 
-    `nice` alone does not do it: most of what a worker costs is PostgreSQL's, whose sessions are all alike.
+    `nice` alone is not enough: most of a worker's cost is PostgreSQL's, whose sessions all have the same priority.
     """
     if lane is not Lane.BULK:
         return
@@ -260,11 +262,11 @@ async def give_way(client: ArqRedis, lane: Lane) -> None:
                 return
             await asyncio.sleep(LOOK_AGAIN_S)
     except (RedisError, OSError):
-        return  # the work is in PostgreSQL, and goes on without Redis
+        return  # the work is in PostgreSQL and goes on without Redis
 
 
 async def _urgent(client: ArqRedis) -> int:
-    """Count what is urgent and due, or at work."""
+    """Count the urgent jobs that are due or running."""
     now = time.time()
     async with client.pipeline(transaction=False) as pipe:
         pipe.zcount(queue_name(Lane.REALTIME), "-inf", int(now * 1000))
@@ -276,10 +278,10 @@ async def _urgent(client: ArqRedis) -> int:
 async def ring(
     client: ArqRedis, lane: Lane, job: str, *arguments: str | int, job_id: str, after_s: float | None = None
 ) -> bool:
-    """Enqueue one job, to begin after some seconds; False where this very job is there already. Raises RedisError.
+    """Enqueue one job, to begin after some seconds; False if this very job is already there. Raises RedisError.
 
-    One that is there by a clock that was ahead, another host's or ours before it was set, would not be heard until
-    then: it is brought forward.
+    A job enqueued by a clock that was ahead, another host's or ours before it was set, would not be heard until then,
+    so it is brought forward.
     """
     made = await client.enqueue_job(
         job, *arguments, _job_id=job_id, _queue_name=queue_name(lane), _expires=EXPIRES_S, _defer_by=after_s
@@ -290,5 +292,5 @@ async def ring(
 
 
 def _serialize(document: object) -> bytes:
-    # arq puts an exception into a failed job's result.
+    # arq stores an exception in a failed job's result.
     return json.dumps(document, default=repr).encode()

@@ -16,7 +16,7 @@ from api.schemas.letters import (
     SettledOne,
     SettledOut,
 )
-from api.work import Work, Working, WorkRoute, needs
+from api.work import Working, WorkRoute, needs
 from engine import clock
 from engine.dispatch import letters
 from engine.tenants import Scope
@@ -79,7 +79,7 @@ async def resolve(body: ResolveIn, work: Working) -> SettledOut:
             work.conn,
             delivery_ids=body.delivery_ids,
             resolution=body.resolution,
-            by=_who(work),
+            by=work.holder,
             note=body.note,
             now=clock.now(),
         )
@@ -88,7 +88,3 @@ async def resolve(body: ResolveIn, work: Working) -> SettledOut:
 
 def _settled(settled: list[letters.Settled]) -> SettledOut:
     return SettledOut(items=[SettledOne.model_validate(one) for one in settled])
-
-
-def _who(work: Work) -> str:
-    return "platform" if work.caller is None else f"key:{work.caller.api_key_id}"

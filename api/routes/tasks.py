@@ -11,7 +11,7 @@ from fastapi.responses import StreamingResponse
 from api.routes.paging import Limit, PathId, following
 from api.schemas.base import LARGEST_ID
 from api.schemas.tasks import AskIn, SettleIn, StepOut, TaskOut, TaskPage, WholeTask
-from api.work import Work, Working, WorkRoute, needs
+from api.work import Working, WorkRoute, needs
 from engine import tasks
 from engine.db import Database
 from engine.tenants import Scope
@@ -49,7 +49,7 @@ async def ask_agent(body: AskIn, work: Working) -> TaskOut:
         calls=[Call(call.name, call.arguments) for call in body.calls or ()],
         locale=body.locale,
         key=body.key,
-        asked_by=_who(work),
+        asked_by=work.holder,
     )
     work.ring_tasks()
     return TaskOut.of(task)
@@ -75,7 +75,7 @@ async def get_task(task_id: PathId, work: Working) -> WholeTask:
 @router.post("/tasks/{task_id}/approve", operation_id="approveTask", openapi_extra=needs(Scope.APPROVE))
 async def approve_task(task_id: PathId, work: Working, body: Settling) -> TaskOut:
     """Approve a waiting task, so that it carries out its plan."""
-    task = await tasks.approve(work.conn, tenant_id=work.tenant_id, task_id=task_id, by=_who(work), note=body.note)
+    task = await tasks.approve(work.conn, tenant_id=work.tenant_id, task_id=task_id, by=work.holder, note=body.note)
     work.ring_tasks()
     return TaskOut.of(task)
 
@@ -88,7 +88,7 @@ async def reject_task(task_id: PathId, work: Working, body: Settling) -> TaskOut
             work.conn,
             tenant_id=work.tenant_id,
             task_id=task_id,
-            by=_who(work),
+            by=work.holder,
             note=body.note,
         )
     )
@@ -97,7 +97,7 @@ async def reject_task(task_id: PathId, work: Working, body: Settling) -> TaskOut
 @router.post("/tasks/{task_id}/cancel", operation_id="cancelTask", openapi_extra=needs(Scope.WRITE))
 async def cancel_task(task_id: PathId, work: Working) -> TaskOut:
     """Cancel a task that has not ended; what it has already done stays done."""
-    return TaskOut.of(await tasks.cancel(work.conn, tenant_id=work.tenant_id, task_id=task_id, by=_who(work)))
+    return TaskOut.of(await tasks.cancel(work.conn, tenant_id=work.tenant_id, task_id=task_id, by=work.holder))
 
 
 @router.get(
@@ -124,7 +124,3 @@ async def _events(db: Database, tenant_id: UUID, task_id: int, after: int) -> As
             continue
         data = json.dumps(StepOut.of(step).model_dump(mode="json"), ensure_ascii=False)
         yield f"id: {step.place}\nevent: {step.kind}\ndata: {data}\n\n"
-
-
-def _who(work: Work) -> str:
-    return "platform" if work.caller is None else f"key:{work.caller.api_key_id}"

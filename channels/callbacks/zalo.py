@@ -69,7 +69,7 @@ def read(body: bytes, *, now: float) -> Sequence[Incoming]:
     if name.startswith(_SENT):
         key, quoted = document.word(message, "msg_id"), document.word(message, "quote_msg_id")
         kind, event = OutcomeType.REPLIED, "message"
-        return [_incoming(key or _key(told), kind, at, quoted, sender, told, event=event)]
+        return [_incoming(key or _key(told, sender), kind, at, quoted, sender, told, event=event)]
     if name == "user_received_message":
         key = document.word(message, "msg_id")
         reached = document.instant(message.get("delivery_time") or told.get("timestamp"), per_second=_MS, now=now)
@@ -96,7 +96,7 @@ def _of_person(name: str, told: Mapping[str, Any], *, now: float) -> Sequence[In
     kind, event = kinds[name]
     person = document.word(document.part(told, "follower"), "id") or document.word(told, "user_id")
     at = document.instant(told.get("timestamp"), per_second=_MS, now=now)
-    return [_incoming(_key(told), kind, at, None, person, told, event=event)]
+    return [_incoming(_key(told, person), kind, at, None, person, told, event=event)]
 
 
 def _incoming(
@@ -112,6 +112,6 @@ def _incoming(
     return Incoming(provider_id=key, type=kind, at=at, delivery_ref=ref, address=address, raw=told, event=event)
 
 
-def _key(told: Mapping[str, Any]) -> str:
-    """Give a key for events without an id of their own: name and millisecond distinguish them."""
-    return f"{told.get('event_name')}:{told.get('timestamp')}"[: document.ID_LIMIT]
+def _key(told: Mapping[str, Any], person: str | None) -> str:
+    """Give a key for events without an id of their own: name, millisecond and person distinguish them."""
+    return f"{told.get('event_name')}:{told.get('timestamp')}:{person or ''}"[: document.ID_LIMIT]

@@ -1,7 +1,7 @@
 """The sandbox as a process of its own: `python -m channels.sandbox --help`.
 
-It listens on 127.0.0.1 unless told another address, says where on its first line of output (JSON), and ends
-cleanly on SIGTERM or SIGINT.
+It listens on 127.0.0.1 unless told otherwise, says where on its first line of output (JSON), and ends cleanly on
+SIGTERM or SIGINT.
 """
 
 import argparse
@@ -49,10 +49,10 @@ FAILED, USAGE_ERROR, ENDED = 1, 2, 130
 
 
 def main() -> int:
-    """Run until told to stop; exit code 1 where a port is taken, 2 for what was asked wrongly."""
+    """Run until told to stop; exit code 1 if a port is taken, 2 for wrong arguments."""
     arguments = _parser().parse_args()
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s")
-    # aiosmtpd warns of its own deprecated attributes at each login.
+    # aiosmtpd warns about its own deprecated attributes at each login.
     logging.getLogger("mail.log").setLevel(logging.ERROR)
     try:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
@@ -159,7 +159,7 @@ async def _serve(arguments: argparse.Namespace) -> None:
 
 @contextlib.contextmanager
 def _listening(option: str, host: str, port: int) -> Iterator[None]:
-    """Say which port is taken; asyncio's own sentence has the number of the error and an address in brackets."""
+    """Say which port is taken; asyncio's own sentence has the error number and an address in brackets."""
     try:
         yield
     except OSError as error:

@@ -1,4 +1,4 @@
-"""Telling what became of the messages: outcomes posted to the callback in signed arrays, again while it is down."""
+"""Reporting what became of messages: outcomes posted to the callback in signed arrays, repeated while it is down."""
 
 import asyncio
 import hashlib
@@ -22,7 +22,7 @@ from rules.words import OutcomeType
 TICK_S = 0.1
 RETRY_FIRST_S, RETRY_MOST_S = 0.25, 5.0
 PENDING_LIMIT = 500_000
-"""Outcomes waiting at once, each 0.33 kB as measured; what is above is dropped and counted."""
+"""Outcomes waiting at once, each 0.33 kB as measured; any more are dropped and counted."""
 SUCCESS, CLIENT_ERROR, SERVER_ERROR = 200, 400, 500
 SILENT = frozenset({"zalo", "facebook"})
 TRY_AGAIN = frozenset({408, 425, 429})
@@ -30,7 +30,7 @@ TRY_AGAIN = frozenset({408, 425, 429})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """Where outcomes go. Telegram's own (replies, blocks) go as updates to `telegram_url` where it is given."""
+    """Where outcomes go. Telegram's own (replies, blocks) go as updates to `telegram_url`, if given."""
 
     url: str | None
     secret: Secret
@@ -42,9 +42,9 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """A message that came: `ref` is its mailbox, or chat and message for Telegram, `account` who logged in.
+    """A message that arrived: `ref` is its mailbox, or chat and message for Telegram, `account` the login.
 
-    `provider` has callbacks of its own, in which `message_id` names the message; the empty one has not.
+    `provider` has callbacks of its own, in which `message_id` names the message; an empty one has none.
     """
 
     event_id: str
@@ -72,10 +72,10 @@ class Words(Protocol):
     """How one provider tells of outcomes."""
 
     def tell(self, sent: Sent, step: Step, *, at: float, number: int) -> dict[str, Any] | None:
-        """Say it in the provider's own words; None where it never hears of such."""
+        """Say it in the provider's own words; None if the provider never reports it."""
 
     def posts(self, told: Sequence[dict[str, Any]]) -> Sequence[Post]:
-        """Write what was told, signed now, as many to a post as the provider puts there."""
+        """Write the events, signed now, as many to a post as the provider puts there."""
 
 
 @dataclass(order=True, slots=True)
@@ -87,7 +87,7 @@ class _Due:
 
 
 class Callback:
-    """A queue by due time and one task that empties it."""
+    """A queue by due time, and one task that empties it."""
 
     def __init__(self, target: Target) -> None:
         self._target = target
@@ -99,15 +99,15 @@ class Callback:
         self._http = HttpClient(egress=ANYWHERE, connections=4, connect_timeout_s=2.0, total_timeout_s=30.0)
 
     def connect(self, account: str, target: Target) -> None:
-        """Tell an account's outcomes to its own URL: a mail login, or a bot's token."""
+        """Report an account's outcomes to its own URL: a mail login, or a bot's token."""
         self._accounts[account] = target
 
     def speak(self, provider: str, words: Words) -> None:
-        """Have a provider tell its outcomes in its own words from now on."""
+        """Let a provider report its outcomes in its own words from now on."""
         self._words[provider] = words
 
     def schedule(self, sent: Sent, steps: Sequence[Step]) -> None:
-        """Plan the outcomes of one message; a social provider tells none before it is switched on."""
+        """Plan the outcomes of one message; a social provider reports none until it is switched on."""
         target = self._target_of(sent)
         is_heard = target.url is not None or target.telegram_url is not None
         if sent.provider not in self._words and (sent.provider in SILENT or not is_heard):
@@ -198,7 +198,7 @@ class Callback:
             pause_s = min(pause_s * 2, RETRY_MOST_S)
 
     async def _once(self, post: "_Post", url: str, body: bytes) -> int:
-        """Post once, signed now; 0 where no answer came."""
+        """Post once, signed now; 0 if no answer came."""
         headers = {"Content-Type": "application/json"}
         if isinstance(post.document, Post):
             headers |= post.document.headers
@@ -226,7 +226,7 @@ def _is_update(item: _Due, target: Target) -> bool:
 
 
 def _outcome(item: _Due) -> dict[str, Any]:
-    """Write one outcome; its id is the same when the same message is sent and told of twice."""
+    """Write one outcome; its id is the same if the same message is sent and reported twice."""
     sent, step = item.sent, item.step
     document = {
         "id": hashlib.blake2b(f"{sent.event_id}|{step.type}".encode(), digest_size=12).hexdigest(),

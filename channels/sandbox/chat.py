@@ -1,4 +1,4 @@
-"""The inbox of the sandbox: it takes what our own API takes, signed with any key, and shows it to nobody."""
+"""The inbox of the sandbox: it accepts what our own API accepts, signed with any key, and shows it to nobody."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -19,7 +19,7 @@ CREATED, REPEATED, UNSIGNED, WRONG = 201, 200, 401, 422
 
 
 class InboxApi:
-    """An inbox that keeps the ids of what it took, so that a message that comes again is taken once."""
+    """An inbox that keeps the ids of what it took, so that a repeated message is taken once."""
 
     def __init__(self, record: Record, faults: Faults, *, on_message: Callable[[Sent], None]) -> None:
         self._record = record

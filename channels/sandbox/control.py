@@ -1,4 +1,4 @@
-"""The control endpoints of the sandbox: look at what came, plan failures, choose outcomes."""
+"""The control endpoints of the sandbox: look at what arrived, plan failures, choose outcomes."""
 
 import json
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
@@ -27,7 +27,7 @@ class Clearable(Protocol):
 
 
 class Outcomes:
-    """Decides what comes of a message: what was asked for by event_id or address, else what chance draws."""
+    """Decides the outcomes of a message: what was asked for by event_id or address, otherwise at random."""
 
     def __init__(self, chances: Chances, callback: Callback) -> None:
         self._chances = chances
@@ -35,7 +35,7 @@ class Outcomes:
         self._asked: dict[str, list[tuple[OutcomeType, float | None]]] = {}
 
     def ask(self, document: Any) -> int:
-        """Take outcomes by event_id or address, for messages that come later; raises InvalidInput."""
+        """Plan outcomes by event_id or address, for messages that arrive later; raises InvalidInput."""
         if not isinstance(document, Mapping):
             raise InvalidInput("Outcomes are an object.", remedy=OVERRIDE_REMEDY)
         asked = {str(key): _asked(key, outcomes) for key, outcomes in document.items()}
@@ -74,7 +74,7 @@ class Control:
         self._more = more
 
     async def messages(self, request: web.Request) -> web.Response:
-        """`GET /_sandbox/messages?limit=100`: the newest, oldest of them first."""
+        """`GET /_sandbox/messages?limit=100`: the newest messages, the oldest of them first."""
         limit = request.query.get("limit", "100")
         if not (limit.isascii() and limit.isdigit()):
             raise InvalidInput("The limit is no number.", remedy="Give a limit such as 100.")
@@ -93,11 +93,11 @@ class Control:
         return web.json_response({"planned": len(given)})
 
     async def outcomes(self, request: web.Request) -> web.Response:
-        """`POST /_sandbox/outcomes`: what will come of messages, by event_id or address."""
+        """`POST /_sandbox/outcomes`: the outcomes of coming messages, by event_id or address."""
         return web.json_response({"asked": self._outcomes.ask(await read_json(request))})
 
     async def accounts(self, request: web.Request) -> web.Response:
-        """`POST /_sandbox/accounts`: where the outcomes of a mail login go, as at a mail provider's web page."""
+        """`POST /_sandbox/accounts`: where the outcomes of a mail login go, as set on a mail provider's web page."""
         document = await read_json(request)
         names = ("account", "url", "secret")
         if not isinstance(document, Mapping) or not all(isinstance(document.get(n), str) for n in names):
@@ -131,7 +131,7 @@ def application(control: Control, bot: BotApi, more: Iterable[web.AbstractRouteD
 async def _told(
     request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
 ) -> web.StreamResponse:
-    """Turn what a caller got wrong into 422, or 404, with the sentence."""
+    """Turn a caller's mistake into 422, or 404, with its sentence."""
     try:
         return await handler(request)
     except InvalidInput as error:

@@ -1,7 +1,7 @@
-"""Reading Telegram's HTML as the official server does, with its error texts; the emulator's judge.
+"""Reading Telegram's HTML as the official server does, with its error texts; the emulator judges by it.
 
-The texts and the order of checks follow td/telegram/MessageEntity.cpp (see channels/facts/telegram.toml, T3);
-what it accepts silently (attributes it does not know, references it does not know) is accepted here.
+The texts and the order of checks follow td/telegram/MessageEntity.cpp (see channels/facts/telegram.toml, T3); what that
+accepts silently (unknown attributes, unknown references) is accepted here.
 """
 
 import re

@@ -1,4 +1,4 @@
-"""A planned failure over HTTP: an answer of the provider's own form, none at all, or the connection cut."""
+"""A planned failure over HTTP: an answer in the provider's own form, no answer at all, or the connection cut."""
 
 import asyncio
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Failures on demand: what the emulators should do wrong, for whom, and how often."""
+"""Failures on demand: what the emulators should do wrong, to whom, and how often."""
 
 import json
 from collections.abc import Callable, Collection, Mapping
@@ -7,8 +7,8 @@ from typing import Any
 
 from rules.errors import InvalidInput
 
-# How each channel can fail: an answer of its own, none at all, the connection cut, late; ArangoDB also with its cursor
-# gone, or with half of the JSON in an answer that is whole to HTTP.
+# How each channel can fail: with an answer of its own, without any, with the connection cut, late; ArangoDB also with
+# its cursor gone, or with half of the JSON in an answer that is whole to HTTP.
 MODES: Mapping[Any, tuple[str, ...]] = {
     "email": ("reply", "hang", "cut"),
     "telegram": ("reply", "hang", "cut", "slow"),
@@ -36,9 +36,9 @@ REMEDY = (
 
 @dataclass(slots=True, kw_only=True)
 class PlannedFault:
-    """One failure; `times` counts down and None is for ever, `keep` records the message although it fails.
+    """One failure; `times` counts down, None is for ever; `keep` records the message although it fails.
 
-    `delay` is how many seconds a slow answer waits; `query` is the only query that is meant; `code` is the error of a
+    `delay` is how many seconds a slow answer takes; `query` is the only query it applies to; `code` is the error of a
     provider that writes it into the body, such as "-230" or "10/2018278".
     """
 
@@ -58,25 +58,25 @@ class PlannedFault:
 
 
 class Faults:
-    """The failures that wait, in the order they were asked for."""
+    """The planned failures, in the order they were asked for."""
 
     def __init__(self) -> None:
         self._waiting: list[PlannedFault] = []
 
     def add(self, document: Any) -> PlannedFault:
-        """Take one failure from a control request; raises InvalidInput."""
+        """Add a failure from a control request; raises InvalidInput."""
         fault = _parse(document)
         self._waiting.append(fault)
         return fault
 
     def take(self, channel: str, *, address: str, stage: str = "content") -> PlannedFault | None:
-        """Give the failure that befalls this message, used up by one; None for none."""
+        """Take the failure that applies to this message, using it up by one; None if there is none."""
         return self._take(
             lambda fault: fault.channel == channel and fault.stage == stage and fault.address in (None, address)
         )
 
     def take_for_query(self, channel: str, *, query: str, modes: Collection[str]) -> PlannedFault | None:
-        """Give the failure, of these modes, that befalls this query, used up by one; None for none."""
+        """Take the failure of these modes that applies to this query, using it up by one; None if there is none."""
         return self._take(
             lambda fault: fault.channel == channel and fault.mode in modes and fault.query in (None, query)
         )

@@ -1,4 +1,4 @@
-"""Inline keyboards as Telegram's server reads them: what it refuses, with its words, and what a person would see.
+"""Inline keyboards as Telegram's server reads them: what it refuses, in its words, and what a person would see.
 
 The texts follow td/telegram/ReplyMarkup.cpp and telegram-bot-api/Client.cpp (channels/facts/telegram.toml, T2 and T3).
 """

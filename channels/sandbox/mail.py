@@ -1,4 +1,4 @@
-"""The mail relay of the sandbox: a real SMTP server that records each mail before it says 250."""
+"""The mail relay of the sandbox: a real SMTP server that records each mail before it answers 250."""
 
 import asyncio
 import logging
@@ -28,10 +28,10 @@ PLAIN_PATH = re.compile(r"<([A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9.-]+)>\s*
 class SandboxSMTP(SMTP):
     """aiosmtpd's protocol with its two hot paths replaced.
 
-    Measured with mails of 4.6 kB over 32 connections: 0.89 ms of processor time a mail before, 0.48 ms after.
+    Measured with mails of 4.6 kB over 32 connections: 0.89 ms of processor time per mail before, 0.48 ms after.
     """
 
-    # The limit of the reader: aiosmtpd reads DATA line by line under 1,001 octets, and pauses the socket meanwhile.
+    # The reader's limit: aiosmtpd reads DATA line by line under 1,001 bytes, and pauses the socket meanwhile.
     line_length_limit = DATA_LIMIT
 
     def _getaddr(self, arg: str) -> tuple[str | None, str | None]:
@@ -74,7 +74,7 @@ class MailHandler:
     async def handle_RCPT(  # noqa: N802 - aiosmtpd's name
         self, server: SMTP, _session: Session, envelope: Envelope, address: str, rcpt_options: list[str]
     ) -> str:
-        """Refuse where a fault says so; everybody else exists."""
+        """Refuse if a failure says so; everybody else exists."""
         fault = self._faults.take("email", address=address, stage="rcpt")
         if fault is not None:
             return await _fail(server, fault)
@@ -106,7 +106,7 @@ class MailHandler:
         return f"250 2.0.0 OK: queued as {number}" if fault is None else await _fail(server, fault)
 
     async def handle_exception(self, error: Exception) -> str:
-        """Say in one line what went wrong in a session, such as a handshake the client gave up."""
+        """Say in one line what went wrong in a session, such as a handshake that the client gave up."""
         log.warning("A mail session failed: %s: %s", type(error).__name__, error.__cause__ or error)
         return "451 4.3.0 the session failed"
 
@@ -114,7 +114,7 @@ class MailHandler:
 def protocol_factory(
     handler: MailHandler, *, login: tuple[str, str] | None, tls: ssl.SSLContext | None
 ) -> Callable[[], SMTP]:
-    """Make the protocol of each connection; AUTH is offered always and asked for never, as relays on loopback do."""
+    """Make the protocol of each connection; AUTH is always offered and never required, as on loopback relays."""
 
     def authenticate(_server: Any, _session: Any, _envelope: Any, _mechanism: str, data: Any) -> AuthResult:
         given = (data.login.decode(), data.password.decode()) if isinstance(data, LoginPassword) else None
@@ -162,7 +162,7 @@ def _html(mail: Mail) -> str | None:
 
 
 def _text(mail: Mail) -> str:
-    """Read the first text part; HTML where there is no other."""
+    """Read the first text part; HTML if there is no other."""
     parts = [part for part in mail.walk() if not part.is_multipart()]
     plain = next((part for part in parts if part.get_content_type() == "text/plain"), parts[0] if parts else mail)
     payload = plain.get_payload(decode=True)

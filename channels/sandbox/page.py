@@ -1,7 +1,7 @@
 """What would have been sent, as a page: a list for each channel, every message much as the person would see it.
 
-Nothing in a message runs here: names and texts are escaped, a mail's HTML stands in a frame that may do nothing, and
-the page's own policy lets it load nothing.
+Nothing in a message runs here: names and texts are escaped, a mail's HTML is in a frame that may do nothing, and the
+page's own policy lets it load nothing.
 """
 
 from collections.abc import Mapping, Sequence
@@ -31,7 +31,7 @@ STYLE = resources.files("channels.sandbox").joinpath("page.css").read_text(encod
 
 
 class Page:
-    """Shows what the record holds; `search` looks in addresses, titles, texts and event ids."""
+    """Shows what the record contains; `search` looks in addresses, titles, texts and event ids."""
 
     def __init__(self, record: Record) -> None:
         self._record = record
@@ -101,7 +101,7 @@ def _shown(line: Mapping[str, Any], html: str | None) -> str:
 
 
 def _buttons(pressed: Sequence[Mapping[str, str]]) -> str:
-    """Show buttons; only an address of the web can be followed."""
+    """Show buttons; only web addresses can be followed."""
     shown = (
         f'<a class="button" rel="noreferrer" href="{escape(one["url"])}">{escape(one["title"])}</a>'
         if is_web(one.get("url", ""))

@@ -1,4 +1,4 @@
-"""What people do with a message in the sandbox: drawn from the hash of its event_id, so that a run can be repeated."""
+"""What people do with a message in the sandbox, derived from a hash of its event_id so that runs can be repeated."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from rules.errors import InvalidInput
 from rules.words import OutcomeType
 
-# Share of messages, or of those that came to the outcome before. E-mail: between the averages senders publish.
+# Share of messages, or of those that had the previous outcome. E-mail: within the averages that senders publish.
 DEFAULT_CHANCES: Mapping[str, float] = {
     "bounced": 0.01,
     "read": 0.35,
@@ -20,10 +20,10 @@ DEFAULT_CHANCES: Mapping[str, float] = {
     "kicked": 0.005,
 }
 PUSHES = frozenset({"app_push", "web_push"})
-# Where a message that was taken is there, and people answer it in the same place.
+# Channels where an accepted message is there at once, and people answer in the same place.
 SOCIAL = frozenset({"zalo_oa", "zalo_template", "facebook"})
 PURCHASE_VND = 500_000
-# Seconds from sending: the earliest and the latest.
+# Seconds after sending: the earliest and the latest.
 DELAYS: Mapping[OutcomeType, tuple[float, float]] = {
     OutcomeType.BOUNCED: (0.5, 3.0),
     OutcomeType.DELIVERED: (0.2, 2.0),
@@ -44,7 +44,7 @@ class Step:
     type: OutcomeType
     delay_s: float
     value: float | None = None
-    """Money, where somebody bought."""
+    """Money, if somebody bought."""
 
 
 class Chances:
@@ -62,7 +62,7 @@ class Chances:
         self._delay_scale = delay_scale
 
     def plan(self, event_id: str, channel: str) -> list[Step]:
-        """Give what will come of one message; a bot is told of replies and blocks only, and a push never bounces."""
+        """Give the coming outcomes of one message; a bot only hears of replies and blocks, and a push never bounces."""
         if channel == "telegram":
             wanted = [("replied", OutcomeType.REPLIED), ("kicked", OutcomeType.UNSUBSCRIBED)]
             return [self._step(event_id, kind) for name, kind in wanted if self._happens(event_id, name)]
@@ -81,7 +81,7 @@ class Chances:
         return [self._step(event_id, kind) for kind in kinds]
 
     def steps(self, event_id: str, asked: Sequence[tuple[OutcomeType, float | None]]) -> list[Step]:
-        """Give the outcomes that were asked for, in their order, each with its value."""
+        """Give the outcomes that were asked for, in order, each with its value."""
         latest = 0.0
         ordered = []
         for kind, value in asked:

@@ -1,4 +1,4 @@
-"""What the sandbox received: each message as a JSON line in a file, written before the sender hears of it."""
+"""What the sandbox received: each message as a JSON line in a file, written before the sender gets an answer."""
 
 import json
 import os
@@ -12,7 +12,7 @@ FLAGS = os.O_WRONLY | os.O_CREAT | os.O_APPEND
 
 
 class Record:
-    """All messages in a file, the last `keep` in memory, and counts of what came twice."""
+    """All messages in a file, the last `keep` in memory, and counts of repeated ones."""
 
     def __init__(self, path: Path | None, *, keep: int) -> None:
         self._file = None if path is None else os.open(path, FLAGS, 0o600)
@@ -34,10 +34,9 @@ class Record:
         html: Callable[[], str | None] = lambda: None,
         buttons: Sequence[Mapping[str, str]] = (),
     ) -> int:
-        """Write one message down and give its number; the write is one call, so a kill leaves no half line.
+        """Write one message down and give its number; it is one write call, so a kill leaves no half line.
 
-        `html` gives the markup of a mail when somebody looks at it, which is seldom. `buttons` are those of a
-        template.
+        `html` gives the markup of a mail when somebody looks at it, which is rare. `buttons` are in a template's form.
         """
         self._number += 1
         line: dict[str, Any] = {
@@ -60,7 +59,7 @@ class Record:
         return self._number
 
     def last(self, limit: int) -> list[dict[str, Any]]:
-        """Give the newest messages, oldest of them first."""
+        """Give the newest messages, the oldest of them first."""
         return list(self._last)[-limit:] if limit > 0 else []
 
     def newest(self) -> Iterable[dict[str, Any]]:
@@ -68,7 +67,7 @@ class Record:
         yield from reversed(self._last)
 
     def html_of(self, number: int) -> str | None:
-        """Give the markup of a message that is still in memory; None for one that has none."""
+        """Give the markup of a message that is still in memory; None if it has none."""
         place = number - self._html[0][0] if self._html else -1
         return self._html[place][1]() if 0 <= place < len(self._html) else None
 
@@ -92,7 +91,7 @@ class Record:
             os.close(self._file)
 
     def _count_repeats(self, event_id: str | None, channel: str) -> None:
-        """Count by 64 bits of the id: among a million, two differ and seem equal once in 40 million runs."""
+        """Count by 64 bits of the id: among a million, two different ids collide once in 40 million runs."""
         if event_id is None:
             return
         try:

@@ -42,7 +42,7 @@ class Refused(Exception):
 
 
 class SendGridApi:
-    """An account whose senders are verified; any key is its own."""
+    """An account whose senders are verified; any key belongs to it."""
 
     def __init__(self, record: Record, faults: Faults, *, on_message: Callable[[Sent], None]) -> None:
         self._record = record
@@ -53,7 +53,7 @@ class SendGridApi:
         return [web.post("/v3/mail/send", self.send)]
 
     async def send(self, request: web.Request) -> web.StreamResponse:
-        """Answer `POST /v3/mail/send`: 202 and nothing, or the errors."""
+        """Answer `POST /v3/mail/send`: 202 without a body, or the errors."""
         kind, _, key = request.headers.get("Authorization", "").partition(" ")
         if kind != "Bearer" or not key.strip():
             return _error(401)
@@ -95,7 +95,7 @@ def _html(mail: Mapping[str, Any]) -> str | None:
 
 
 def _checked(document: Any) -> Mapping[str, Any]:
-    """Give a mail that SendGrid would take; raises Refused."""
+    """Give a mail that SendGrid would accept; raises Refused."""
     mail = document if isinstance(document, Mapping) else {}
     listed = mail.get("personalizations")
     if not isinstance(listed, list) or not listed:

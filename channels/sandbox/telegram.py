@@ -1,4 +1,4 @@
-"""The Telegram Bot API of the sandbox: a few methods, with the official server's checks and words."""
+"""The Telegram Bot API of the sandbox: a few methods, with the official server's checks and wording."""
 
 import asyncio
 import re
@@ -26,7 +26,7 @@ REASONS = {400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 429: "Too 
 
 
 class BotApi:
-    """A bot that may write to everybody a fault does not forbid."""
+    """A bot that may write to everybody, except those a failure forbids."""
 
     def __init__(
         self,
@@ -60,7 +60,7 @@ class BotApi:
         return await self._send_message(request, token, await _fields(request))
 
     def _set_webhook(self, token: str, fields: Mapping[str, Any]) -> web.Response:
-        """Take a bot's own webhook; unlike Telegram's server this one takes http, as it speaks to loopback alone."""
+        """Accept a bot's own webhook; unlike Telegram's server this one accepts http, as it only speaks to loopback."""
         url = str(fields.get("url") or "")
         if not url.startswith(("http://", "https://")):
             return _error(400, "Bad Request: bad webhook: An HTTPS URL must be provided for webhook")

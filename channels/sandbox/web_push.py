@@ -28,10 +28,10 @@ BODY_OCTETS = 4096
 HEADER_OCTETS = 21
 TOPIC = re.compile(rf"[A-Za-z0-9_-]{{0,{FACTS.limit('topic_characters')}}}")
 VAPID_LIFE_S = 86_400
-# The browser of the sandbox is nobody's: its keys come from words that anybody can read.
+# The sandbox's browser belongs to nobody: its keys are derived from words that anybody can read.
 _KEY = ec.derive_private_key(int.from_bytes(hashlib.sha256(b"leo sandbox browser").digest()) >> 1, ec.SECP256R1())
 _AUTH = hashlib.sha256(b"leo sandbox auth").digest()[:16]
-# Mozilla's numbers and words (autopush), where nobody plans other ones.
+# Mozilla's numbers and wording (autopush), unless others are planned.
 WORDS: Mapping[int, tuple[int, str, str]] = {
     400: (110, "Bad Request", "Invalid crypto keys specified"),
     401: (109, "Unauthorized", "Request did not validate: missing authorization header"),
@@ -45,7 +45,7 @@ WORDS: Mapping[int, tuple[int, str, str]] = {
 
 
 class WebPushApi:
-    """Takes messages for any endpoint; only those that were encrypted for the sandbox's browser can be shown."""
+    """Accepts messages for any endpoint; only those encrypted for the sandbox's browser can be shown."""
 
     def __init__(self, record: Record, faults: Faults, *, on_message: Callable[[Sent], None]) -> None:
         self._record = record
@@ -61,7 +61,7 @@ class WebPushApi:
         ]
 
     async def subscribe(self, request: web.Request) -> web.Response:
-        """`GET /_sandbox/web-push/subscription`: what the sandbox's browser gives a site."""
+        """`GET /_sandbox/web-push/subscription`: what the sandbox's browser gives to a site."""
         endpoint = f"http://{request.host}/push/browser"
         return web.json_response({"endpoint": endpoint, "expirationTime": None, "keys": keys()})
 
@@ -127,7 +127,7 @@ def keys() -> dict[str, str]:
 
 
 def _place(request: web.Request) -> tuple[str, str]:
-    """Give the endpoint that is meant and the origin a VAPID token must be for."""
+    """Give the intended endpoint and the origin that a VAPID token must be for."""
     given = request.match_info["endpoint"]
     if given.startswith("https://"):
         return given, f"https://{urlsplit(given).netloc}"
@@ -136,7 +136,7 @@ def _place(request: web.Request) -> tuple[str, str]:
 
 
 def _wrong(request: web.Request, body: bytes, origin: str) -> int | None:
-    """Give the status of what a push service refuses, in the order it looks."""
+    """Give the status of what a push service would refuse, in the order in which it checks."""
     if not request.headers.get("TTL", "").isdigit():
         return 400
     if (status := _unsigned(request.headers.get("Authorization", ""), origin)) is not None:
@@ -149,7 +149,7 @@ def _wrong(request: web.Request, body: bytes, origin: str) -> int | None:
 
 
 def _unsigned(authorization: str, origin: str) -> int | None:
-    """Check a VAPID token by the key beside it: 401 where there is none, 403 where it is wrong."""
+    """Check a VAPID token with the key next to it: 401 if it is missing, 403 if it is wrong."""
     kind, _, rest = authorization.partition(" ")
     parts = dict(part.strip().partition("=")[::2] for part in rest.split(",") if "=" in part)
     if kind.lower() != "vapid" or not {"t", "k"} <= parts.keys():
@@ -170,7 +170,7 @@ def _unsigned(authorization: str, origin: str) -> int | None:
 
 
 def _read(body: bytes) -> Mapping[str, Any]:
-    """Read what was encrypted for the sandbox's browser; what is meant for another cannot be read here, as nowhere."""
+    """Read what was encrypted for the sandbox's browser; nobody can read what is meant for another browser."""
     try:
         plain = _decrypt(body)
     except (InvalidTag, ValueError):

@@ -1,4 +1,4 @@
-"""Webhooks of the emulated providers, switched on one by one: in each provider's own words, under its own signature."""
+"""Webhooks of the emulated providers, switched on one by one: in each provider's own words, with its own signature."""
 
 import base64
 import json
@@ -22,7 +22,7 @@ from rules.words import OutcomeType
 
 REMEDY = 'Post {"provider": "zalo"|"facebook"|"sendgrid", "url": "http://...", "secret"?: "...", "app_id"?: "..."}.'
 ACCOUNT_ID = "1"
-"""Of the Official Account and of the Page, as the other emulators give it."""
+"""The id of the Official Account and of the Page, as the other emulators give it."""
 THANKS = "Cảm ơn!"
 _MS = 1_000
 _MAIL_EVENTS: Mapping[OutcomeType, str] = {
@@ -48,7 +48,7 @@ class ZaloWords:
         return [self._post(event) for event in told]
 
     def _post(self, event: Mapping[str, Any]) -> Post:
-        # The time is inside the mac, and a callback that is too old is not believed: it is that of the post.
+        # The time is part of the mac, and an old callback is not believed, so it is the time of the post.
         timestamp = str(round(time.time() * _MS))
         body = _written({"app_id": self.app_id, "timestamp": timestamp, **event})
         mac = zalo.mac(self.app_id, body, timestamp, self.secret)
@@ -110,7 +110,7 @@ class SendGridWords:
 
 
 class Webhooks:
-    """`POST /_sandbox/webhooks`: what a provider's page for developers is told."""
+    """`POST /_sandbox/webhooks`: what is entered on a provider's page for developers."""
 
     def __init__(self, callback: Callback) -> None:
         self._callback = callback
@@ -119,7 +119,7 @@ class Webhooks:
         return [web.post("/_sandbox/webhooks", self.switch_on)]
 
     async def switch_on(self, request: web.Request) -> web.Response:
-        """Have a provider post to a URL; SendGrid's answer has the verification key, made anew."""
+        """Let a provider post to a URL; SendGrid's answer contains a newly made verification key."""
         given = await read_json(request)
         provider, words = _words(given if isinstance(given, Mapping) else {})
         self._callback.speak(provider, words)

@@ -1,4 +1,4 @@
-"""A campaign as a funnel: where its people are now, also while it runs, and how they did against the control group."""
+"""A campaign as a funnel: where its people are, even while it runs, and how they compare with the control group."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -13,10 +13,10 @@ from rules.errors import NotFound
 from rules.lift import Group, Lift
 from rules.words import CampaignStatus
 
-# A change is seen so long after its commit. Counting a large campaign takes long: it may use this share of the time.
+# How soon after its commit a change is seen. Counting a large campaign takes long: it may use this share of the time.
 LOOK_S = 0.5
 LOOKING_SHARE = 0.1
-# Proxies close what is silent for a minute, some for less; after an hour whoever still looks asks again.
+# Proxies close what is silent for a minute, some even earlier; after an hour whoever is still looking asks again.
 SILENT_S = 15.0
 LONGEST_S = 3_600.0
 MEASURES = ("visited", "bought")
@@ -25,11 +25,11 @@ _SQL = queries("funnel")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Funnel:
-    """People of a campaign, from all it aims at to those who bought.
+    """The people of a campaign, from everybody it aims at to those who bought.
 
-    `decided` so far; `eligible`: no gate stood against all; `sends`: it was decided to write; `held` are those whom a
-    gate took out, each {gate, action, people}. `deliveries` counts messages by status, those that are delivered as
-    sent, though their result may not be written yet: that is so of `unsent`. What follows is of messages.
+    `decided` so far; `eligible`: some candidate passed every gate; `sends`: it was decided to write; `held` are those
+    whom a gate took out, each {gate, action, people}. `deliveries` counts messages by status, with delivered ones as
+    sent although their result may not be written yet; `unsent` still counts those. The rest is about messages.
     """
 
     campaign_id: int
@@ -69,7 +69,7 @@ async def funnel(conn: Transaction, *, campaign_id: int) -> Funnel:
 async def watch(
     db: Database, *, tenant_id: UUID, campaign_id: int, look_s: float = LOOK_S, silent_s: float = SILENT_S
 ) -> AsyncIterator[Funnel | None]:
-    """Give the funnel at once and whenever it has changed, None where nothing did for a while; ends after an hour.
+    """Give the funnel at once and whenever it has changed, None if nothing did for a while; ends after an hour.
 
     No transaction is open between two looks. Raises NotFound.
     """
@@ -90,7 +90,7 @@ async def watch(
 
 
 async def lifts(conn: Transaction, *, campaign_id: int) -> dict[str, Lift]:
-    """Compare whom a campaign wrote to with its control group, by measure: visited, bought."""
+    """Compare the people a campaign wrote to with its control group, by measure: visited, bought."""
     rows = await (await conn.execute(_SQL["groups"], {"campaign_id": campaign_id})).fetchall()
     found = {row["is_treated"]: row for row in rows}
 

@@ -6,9 +6,7 @@ from typing import Annotated
 
 import typer
 
-from engine import embedded
 from engine.cli import reach
-from engine.credentials import Vault
 from engine.embedded.home import add_credential_key
 from engine.reseal import count_keys, reseal
 from engine.settings import Settings
@@ -43,7 +41,7 @@ def rotate(tenant: TenantOption = None) -> None:
 
 
 async def _count(slug: str | None) -> tuple[str, Counter[str]]:
-    vault, counts = _vault(), Counter[str]()
+    vault, counts = reach.vault(), Counter[str]()
     async with reach.database() as db:
         for tenant in await reach.tenants(db, slug):
             async with db.transaction(tenant.tenant_id, read_only=True) as conn:
@@ -53,7 +51,7 @@ async def _count(slug: str | None) -> tuple[str, Counter[str]]:
 
 async def _rotate(slug: str | None) -> int:
     """Go through all tenants, skipping one whose credentials no key opens; that one is reported at the end."""
-    vault, count = _vault(), 0
+    vault, count = reach.vault(), 0
     wrong: Misconfigured | None = None
     async with reach.database() as db:
         for tenant in await reach.tenants(db, slug):
@@ -65,7 +63,3 @@ async def _rotate(slug: str | None) -> int:
     if wrong is not None:
         raise wrong
     return count
-
-
-def _vault() -> Vault:
-    return Vault(embedded.load_secrets(Settings.load()).credential_key)

@@ -10,11 +10,9 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from engine import embedded, explorer
+from engine import explorer
 from engine.cli import reach
-from engine.credentials import Vault
 from engine.explorer import Answer, Asker
-from engine.settings import Settings
 from rules.errors import InvalidInput
 
 ASKER = "command line"
@@ -96,20 +94,16 @@ def _number(name: str, value: Any) -> Any:
     return int(value)
 
 
-def _vault() -> Vault:
-    return Vault(embedded.load_secrets(Settings.load()).credential_key)
-
-
 async def _ask(text: str, given: dict[str, Any], slug: str | None, limit: int | None) -> Answer:
     async with reach.database() as db:
         tenant = await reach.one_tenant(db, slug)
-        return await explorer.ask(db, _vault(), Asker(tenant.tenant_id, ASKER), text, given, most=limit)
+        return await explorer.ask(db, reach.vault(), Asker(tenant.tenant_id, ASKER), text, given, most=limit)
 
 
 async def _plan(text: str, given: dict[str, Any], slug: str | None) -> explorer.Plan:
     async with reach.database() as db:
         tenant = await reach.one_tenant(db, slug)
-        return await explorer.plan(db, _vault(), Asker(tenant.tenant_id, ASKER), text, given)
+        return await explorer.plan(db, reach.vault(), Asker(tenant.tenant_id, ASKER), text, given)
 
 
 def _tell(answer: Answer) -> None:

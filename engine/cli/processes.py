@@ -1,7 +1,7 @@
 """`leo api`, `leo worker` and `leo sandbox`: one process each, for a supervisor on any number of hosts.
 
 The command becomes the process it names: a supervisor's signals reach it, and its exit code is the process's own. Hosts
-share PostgreSQL, Redis and the keys; nothing is started beside it unless nothing of yours is named.
+share PostgreSQL, Redis and the keys; nothing is started beside it unless no server of yours is named.
 """
 
 import os
@@ -16,13 +16,13 @@ from engine.processes import table
 from engine.settings import Settings
 from rules.errors import Misconfigured
 
-# What every host has to have the same, by who needs it: generated ones would be of one LEO_HOME each.
+# What every host must have in common, and who needs it; a generated one would belong to a single LEO_HOME.
 SHARED = {"api": ("platform_key", "credential_key", "redis_url"), "worker": ("credential_key", "redis_url")}
 SANDBOX_SMTP, SANDBOX_HTTP = (table.PORTS[name][1] for name in ("sandbox_smtp_port", "sandbox_http_port"))
 
 
 class WorkerLane(StrEnum):
-    """What a worker works on; `cron` schedules what the clock asks for."""
+    """What a worker works on; `cron` rings for what the clock asks for."""
 
     REALTIME = "realtime"
     BULK = "bulk"
@@ -46,7 +46,7 @@ def sandbox(
     http_port: Annotated[int | None, typer.Option(min=0, max=65535, help="LEO_SANDBOX_HTTP_PORT without it.")] = None,
     host: Annotated[str, typer.Option(help="Where it listens: it asks nobody who they are.")] = "127.0.0.1",
 ) -> None:
-    """Emulate providers, for a try-out: SMTP, Telegram, Zalo, Facebook, FCM and the rest."""
+    """Emulate providers, for trying things out: SMTP, Telegram, Zalo, Facebook, FCM and the rest."""
     settings = Settings.load()
     smtp = (settings.sandbox_smtp_port or SANDBOX_SMTP) if smtp_port is None else smtp_port
     http = (settings.sandbox_http_port or SANDBOX_HTTP) if http_port is None else http_port
@@ -59,7 +59,7 @@ def _become(kind: str, module: str, *arguments: str) -> None:
 
 
 def check_shared(settings: Settings, kind: str) -> None:
-    """Raise Misconfigured where a process on a database of yours would make keys or a Redis of its host's own."""
+    """Raise Misconfigured if a process on a database of yours would make keys or a Redis for its own host only."""
     if settings.database_url is None:
         return
     missing = [f"LEO_{name.upper()}" for name in SHARED[kind] if getattr(settings, name) is None]
@@ -72,7 +72,7 @@ def check_shared(settings: Settings, kind: str) -> None:
 
 def _run(module: str, *arguments: str) -> NoReturn:
     sys.stdout.flush()
-    # The mask goes along: Ctrl-C waits until the process can answer it (it lets it through in its `main`), and does not
-    # end an interpreter that is still loading with a traceback.
+    # The signal mask is inherited: Ctrl-C waits until the process can handle it (its `main` lets it through), instead
+    # of ending an interpreter that is still loading with a traceback.
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     os.execv(sys.executable, [sys.executable, "-m", module, *arguments])  # noqa: S606 - this very interpreter

@@ -1,4 +1,4 @@
-"""What a command needs first: the database, and the tenant that is meant."""
+"""What a command needs first: the database, the vault, and the tenant that is meant."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -7,6 +7,7 @@ from typing import TypeVar
 from uuid import UUID
 
 from engine import embedded
+from engine.credentials import Vault
 from engine.db import Database, Transaction
 from engine.queries import queries
 from engine.settings import Settings
@@ -30,6 +31,11 @@ async def database() -> AsyncIterator[Database]:
     servers = embedded.ensure(settings, redis=False)
     async with Database.open(servers.database_url, settings) as db:
         yield db
+
+
+def vault() -> Vault:
+    """Give the vault of this installation's credential key."""
+    return Vault(embedded.load_secrets(Settings.load()).credential_key)
 
 
 async def tenants(db: Database, slug: str | None) -> list[Tenant]:

@@ -79,9 +79,9 @@ def _watch(settings: Settings, servers: Servers, console: Console) -> None:
 
 
 def _mend(settings: Settings, console: Console, opening: Opening) -> supervise.Round:
-    """Give the round that starts an embedded server again when it ended; it keeps its port unless that was taken.
+    """Give the round that restarts an embedded server when it has ended, on the same port unless that was taken.
 
-    It also looks whether the API answers by now.
+    It also checks whether the API answers by now.
     """
 
     def look() -> Sequence[Part] | None:
@@ -141,7 +141,7 @@ def down(
 def doctor(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on the last line.")] = False,
 ) -> None:
-    """Say what is used here, and what is wrong: one sentence and one remedy each. Ends with 1 if something is wrong."""
+    """Say what is used here, and what is wrong: one sentence and one remedy each. Exit code 1 if something is wrong."""
     findings = examine(Settings.load())
     well = is_well(findings)
     if as_json:

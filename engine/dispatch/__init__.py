@@ -1,8 +1,8 @@
-"""Act: messages that are due are claimed, sent through their channels' adapters, and what came of it is written down.
+"""Act: due messages are claimed, sent through their channels' adapters, and their results are written down.
 
-The order is what makes it safe: `sending` and an attempt row, commit, call, result. Where the log cannot be written no
-provider is called; where a worker dies in between, its lease ends and the message becomes `uncertain`, never sent again
-blindly.
+The order is what makes it safe: `sending` and an attempt row, commit, call, result. If the log cannot be written, no
+provider is called; if a worker dies in between, its lease ends and the message becomes `uncertain`, and is never
+blindly sent again.
 """
 
 from engine.dispatch.adapters import Adapters

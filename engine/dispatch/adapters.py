@@ -1,7 +1,7 @@
 """The adapters of all tenants' channels: made when first needed, kept while their settings stay the same.
 
-A channel's settings and sealed credentials are read with every claim (a millisecond), so that a changed password counts
-for the next message without telling any worker.
+A channel's settings and sealed credentials are read with every claim (a millisecond), so that a changed password
+applies to the next message without notifying any worker.
 """
 
 import asyncio
@@ -28,7 +28,7 @@ from engine.unsubscribe import Links
 from rules.errors import LeoError, Misconfigured
 from rules.words import Channel
 
-# Each holds connections: more tenants' channels than this in turn are opened anew.
+# Each has open connections; if more tenants' channels than this take turns, they are opened anew.
 MOST_OPEN = 256
 # A replaced adapter may still be answering its last calls; none lasts longer than this (see CALL_LIMIT_S).
 CLOSE_AFTER_S = 60.0
@@ -46,7 +46,7 @@ class Make(Protocol):
 
 
 def egress_of(settings: Settings) -> Egress:
-    """Where channels may call: outside, what the operator named, and the sandbox of this installation."""
+    """Give where channels may call: outside, what the operator named, and the sandbox of this installation."""
     return sandboxed.egress(egress.read(settings.allowed_hosts), _sandbox(settings))
 
 
@@ -56,7 +56,7 @@ def _sandbox(settings: Settings) -> sandboxed.Place | None:
 
 
 class Adapters:
-    """Give this to whatever sends; close it at the end with `aclose`."""
+    """The adapters for whatever sends; close them at the end with `aclose`."""
 
     def __init__(
         self,
@@ -73,18 +73,18 @@ class Adapters:
         self.links = links
         self.marks = marks
         self._sandbox = sandbox
-        # Where an inbox on a web site is: in our own API.
+        # Where the inboxes of web sites are: in our own API.
         self._base_url = base_url
         self.vault = vault
         self._make = make
         self._open: OrderedDict[tuple[UUID, int], tuple[str, Adapter]] = OrderedDict()
         self._replaced: list[tuple[float, Adapter]] = []
-        # Of every channel that was loaded: two flags each.
+        # For every channel that was loaded: two flags each.
         self._tracked: dict[tuple[UUID, int], Tracked] = {}
 
     @classmethod
     def of(cls, settings: Settings, *, make: Make = create) -> Self:
-        """Make them for this installation; raises Misconfigured where its credential key is none."""
+        """Make them for this installation; raises Misconfigured if its credential key is not one."""
         key = embedded.load_secrets(settings).credential_key
         url = public_url(settings)
         return cls(
@@ -98,7 +98,7 @@ class Adapters:
         )
 
     def mark(self, message: Message, *, tenant_id: UUID, channel_id: int) -> Message:
-        """Have opens and clicks told, as its channel's settings say; the channel must have been loaded."""
+        """Have opens and clicks reported, as its channel's settings say; the channel must have been loaded."""
         return self.marks.on(
             message, tenant_id=tenant_id, tracked=self._tracked.get((tenant_id, channel_id), Tracked())
         )
@@ -112,7 +112,7 @@ class Adapters:
         for row in await rows.fetchall():
             place = (tenant_id, row["channel_id"])
             given = row["settings"]
-            # A link of an app's own opens the app: it is led through us only where that is asked for.
+            # A link of an app's own opens the app, so it is led through us only on request.
             by_default = row["kind"] != Channel.APP_PUSH
             self._tracked[place] = Tracked(
                 given.get("track_clicks", by_default) is not False, given.get("track_opens") is not False
@@ -124,7 +124,7 @@ class Adapters:
             except LeoError as error:
                 found[row["channel_id"]] = error
             except Exception as error:
-                # Of another package, maybe: it must not keep the tenant's other channels from sending.
+                # It may come from another package; it must not keep the tenant's other channels from sending.
                 log.exception("an adapter could not be made", extra={"channel": row["kind"]})
                 found[row["channel_id"]] = Misconfigured(
                     f"Making the adapter of the channel {row['kind']} raised {type(error).__name__}.", remedy=REMEDY
@@ -139,12 +139,12 @@ class Adapters:
         await self._close_replaced(older_than_s=0.0)
 
     def _placed(self, kind: str, settings: Mapping[str, Any], sealed: Mapping[str, str], key: str) -> Mapping[str, Any]:
-        """Say where the inbox of a web site is, which only we know."""
+        """Fill in where the inbox of a web site is, which only we know."""
         is_inbox = kind == Channel.CHAT and settings.get("provider", INBOX) == INBOX and "visitor_key" in sealed
         return {"base_url": self._base_url, "inbox": key, **settings} if is_inbox else settings
 
     def _egress(self, settings: Mapping[str, Any]) -> Egress:
-        """Let our own API be called too, by the channel that posts there."""
+        """Also allow calls to our own API, for the channel that posts there."""
         if not self._base_url or settings.get("base_url") != self._base_url:
             return self.egress
         return self.egress.beside(*egress.host_and_port(self._base_url))

@@ -1,4 +1,4 @@
-"""Claiming: the messages that are due come into one worker's hands, with all that is needed to write and send them."""
+"""Claiming: due messages are assigned to one worker, with everything needed to render and send them."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -24,7 +24,7 @@ from rules.policy import Policy
 from rules.words import Channel, DeliveryStatus, Lane
 
 LEASE = timedelta(seconds=60)
-# Approved templates and versions of policies never change, so what was read once holds.
+# Approved templates and versions of policies never change, so what was read once stays valid.
 MOST_TEMPLATES, MOST_POLICIES = 4096, 1024
 DEFAULT = Policy.parse({})
 
@@ -35,10 +35,10 @@ _policies: dict[tuple[UUID, int], Policy] = {}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claimed:
-    """One message in our hands, to go through `channel_id`; `context` is what its template may read.
+    """One claimed message, to go through `channel_id`; `context` is what its template may read.
 
-    `attempt` counts from 1; `setbacks`: earlier attempts that count against it.
-    `has_stand_in`: another provider could send it. `policy` is the one that holds, `zone` where the person is.
+    `attempt` counts from 1; `setbacks`: earlier attempts that count against it. `has_stand_in`: another provider could
+    send it. `policy` is the one in force, `zone` the person's.
     """
 
     delivery_id: int
@@ -65,16 +65,16 @@ class Claimed:
     traceparent: str | None = None
 
     def held_until(self, now: datetime) -> datetime | None:
-        """Give when it may leave, by the hours of its policy where the person is; None where now."""
+        """Give when it may leave, by its policy's hours in the person's zone; None if it may leave now."""
         return held_until(self.policy, zone=self.zone, channel=self.channel, purpose=self.purpose, now=now)
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """What was claimed at once, with its templates and adapters by id, and what is known of the channels.
+    """What was claimed at once, with its templates and adapters by id, and what is known about the channels.
 
-    It is ours until `lease_until`. `cancelled` counts what was due and must not go out any more. `again_at`: when more
-    may be claimed, where only the channels' limits were in the way.
+    It is ours until `lease_until`. `cancelled` counts due messages that must not be sent any more. `again_at`: when
+    more may be claimed, if only the channels' limits were in the way.
     """
 
     messages: tuple[Claimed, ...] = ()
@@ -117,7 +117,7 @@ async def claim_within(
     run_id: int | None = None,
     delivery_ids: Sequence[int] | None = None,
 ) -> Claim:
-    """Claim in the caller's transaction, such as the one that queues: nothing may be called before it is committed.
+    """Claim in the caller's transaction, such as the one that queues; nothing may be called before it commits.
 
     `delivery_ids` narrows it to these.
     """
@@ -200,7 +200,7 @@ async def _load_policies(conn: Transaction, tenant_id: UUID, policy_ids: Collect
 
 
 def _policy(row: DictRow) -> Policy:
-    """Read a policy; the hours of one that cannot be read, under which nothing is decided either, are the default's."""
+    """Read a policy. If it cannot be read, nothing is decided under it, and the default policy's hours apply."""
     try:
         return Policy.parse(row["document"], version=row["version"])
     except InvalidInput:

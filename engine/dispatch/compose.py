@@ -9,11 +9,11 @@ from engine.unsubscribe import Links, Request
 from rules.words import Channel
 
 NAME_LIMIT = 120
-"""Characters: a longer name beside a mail address would make a header that relays refuse, so it is left out."""
+"""Characters: with a longer name, the header of a mail would be one that relays refuse, so the name is left out."""
 
 
 def compose(claimed: Claimed, template: Version, links: Links, *, tenant_id: UUID) -> Message:
-    """Write the message; raises InvalidInput naming the template and what it lacks or has too much of."""
+    """Render the message; raises InvalidInput naming the template and what it lacks or has too much of."""
     request = Request(tenant_id, claimed.profile_id, claimed.channel, claimed.delivery_id)
     url = links.url(request)
     written = write(
@@ -44,7 +44,7 @@ def message(
     delivery_id: int,
     event_id: str,
 ) -> Message:
-    """Give what was written to its channel, with the person's name where a mail shows one."""
+    """Give the rendered message to its channel, with the person's name if a mail shows one."""
     has_name = channel is Channel.EMAIL and name is not None and len(name) <= NAME_LIMIT
     return Message(
         delivery_id=delivery_id,

@@ -1,7 +1,7 @@
-"""Gates: how freely each channel may be called, by all workers; asked once a claim, told once a group of results.
+"""Gates: how freely each channel may be called, by all workers; asked once per claim, told once per group of results.
 
-The arithmetic is in rules/limits.py and rules/circuit.py; here the rows are read, locked and written. A channel without
-a limit that works is only read: its claims wait for nobody.
+The arithmetic is in rules/limits.py and rules/circuit.py; here the rows are read, locked and written. A working channel
+without a limit is only read: its claims wait for nobody.
 """
 
 import logging
@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gate:
-    """One channel: `failover` is its place among those that stand in for each other."""
+    """One channel: `failover` is its rank among those that stand in for each other."""
 
     channel_id: int
     kind: str
@@ -46,7 +46,7 @@ class Gate:
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """Up to `most` of a channel's messages may go out, through that one or another."""
+    """Up to `most` of a channel's messages may be sent, through that channel or another."""
 
     channel_id: int
     through_id: int
@@ -76,7 +76,7 @@ class Gates:
         return {channel_id: gate.circuit for channel_id, gate in self.gates.items()}
 
     def has_stand_in(self, channel_id: int) -> bool:
-        """Whether another provider could send what is this one's."""
+        """Whether another provider could send this one's messages."""
         gate = self.gates[channel_id]
         return gate.failover is not None and any(
             one.kind == gate.kind and one.failover is not None and one.is_connected and one is not gate
@@ -84,7 +84,7 @@ class Gates:
         )
 
     def again_at(self, taken: Mapping[int, int]) -> datetime | None:
-        """Give when more may go out than was taken (by channel), where the gates alone were in the way."""
+        """Give when more may be sent than was taken (by channel), if only the gates were in the way."""
         used_up = {opening.through_id for opening in self.openings if taken.get(opening.through_id, 0) >= opening.most}
         return min((self._free_at(self.gates[one], taken.get(one, 0)) for one in used_up), default=None)
 
@@ -95,7 +95,7 @@ class Gates:
 
 
 async def open_gates(conn: Transaction, *, lane: Lane, now: datetime, most: int) -> Gates:
-    """Read the tenant's gates, and lock those that a claim of the lane changes."""
+    """Read the tenant's gates, and lock those that a claim in this lane changes."""
     rows = await (await conn.execute(_SQL["gates"])).fetchall()
     gates = {row["channel_id"]: _gate(row) for row in rows}
     shared = sorted(channel_id for channel_id, gate in gates.items() if gate.is_shared)
@@ -123,7 +123,7 @@ async def take(conn: Transaction, gates: Gates, taken: Mapping[int, int]) -> Non
 
 
 async def tell(conn: Transaction, heard: Mapping[int, Sequence[Heard]], *, now: datetime) -> None:
-    """Write down what was heard of channels, in the order it came; one whose credential is refused is paused."""
+    """Write down what channels answered, in order; a channel whose credential is refused is paused."""
     if not heard:
         return
     locked = await (await conn.execute(_SQL["lock_gates"], {"channel_ids": sorted(heard)})).fetchall()
@@ -142,7 +142,7 @@ async def tell(conn: Transaction, heard: Mapping[int, Sequence[Heard]], *, now: 
 
 
 async def pause_channel(conn: Transaction, *, channel_id: int, reason: str) -> None:
-    """Let nothing go through a channel until it is resumed or connected anew; `reason` is shown with it."""
+    """Send nothing through a channel until it is resumed or connected anew; `reason` is shown with it."""
     row = await (await conn.execute(_SQL["pause_channel"], {"channel_id": channel_id, "reason": reason})).fetchone()
     if row is not None:
         extra = {"channel": channel_id, "name_of_channel": row["name"], "reason": reason}
@@ -150,7 +150,7 @@ async def pause_channel(conn: Transaction, *, channel_id: int, reason: str) -> N
 
 
 async def resume_channel(conn: Transaction, *, channel_id: int) -> bool:
-    """Let messages go through a channel again at once, whatever held it; False where there is none to resume."""
+    """Send through a channel again at once, whatever held it; False if there is no such channel."""
     row = await (await conn.execute(_SQL["resume_channel"], {"channel_id": channel_id})).fetchone()
     if row is not None:
         log.info("channel resumed", extra={"channel": channel_id, "name_of_channel": row["name"]})
@@ -163,7 +163,7 @@ def taken_by(channel_ids: Sequence[int]) -> dict[int, int]:
 
 
 def _opening(gate: Gate, gates: Any, *, lane: Lane, now: datetime, most: int) -> Opening | None:
-    """Give where a channel's messages may go: through the first of its group that works, else through itself."""
+    """Give where a channel's messages may go: through the first of its group that works, otherwise through itself."""
     through = gate
     if gate.failover is not None:
         group = sorted(
@@ -184,7 +184,7 @@ def _gate(row: DictRow) -> Gate:
     try:
         pace = registry.pace(Channel(row["kind"]), settings)
     except LeoError:
-        pace = UNLIMITED  # its adapter cannot be made either, which says what is wrong
+        pace = UNLIMITED  # its adapter cannot be made either, and that error says what is wrong
     return Gate(
         channel_id=row["channel_id"],
         kind=row["kind"],

@@ -1,4 +1,4 @@
-"""What becomes of messages that nobody works on: leases that ran out, and messages that may not be sent now."""
+"""What becomes of messages that nobody is working on: expired leases, and messages that may not be sent now."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from engine.queries import queries
 from rules.retry import MOST_ATTEMPTS
 from rules.words import Lane
 
-# A paused channel's messages are looked at this often; resuming takes effect within it.
+# A paused channel's messages are looked at this often, so resuming takes effect within this time.
 LOOK_AGAIN = timedelta(seconds=15)
 MOST_ASIDE = 2000
 
@@ -19,7 +19,7 @@ _SQL = queries("dispatch")
 
 @dataclass(frozen=True, slots=True)
 class GivenUp:
-    """How many messages of lost workers are queued again, and how many nobody knows the end of."""
+    """How many messages of lost workers were queued again, and how many have an end that nobody knows."""
 
     requeued: int = 0
     uncertain: int = 0
@@ -35,13 +35,13 @@ class PutAside:
 
 
 async def lease_owners(conn: Transaction, *, lane: Lane) -> set[str]:
-    """Name who has messages of the tenant in hand."""
+    """Name the workers that hold messages of the tenant."""
     rows = await (await conn.execute(_SQL["lease_owners"], {"lane": lane})).fetchall()
     return {row["lease_owner"] for row in rows}
 
 
 async def give_up_leases(conn: Transaction, *, lane: Lane, now: datetime, gone: Collection[str] = ()) -> GivenUp:
-    """End the leases that ran out and those of the owners that are `gone`; what came back meanwhile has failed."""
+    """End expired leases and those of the owners that are `gone`; messages that came back meanwhile have failed."""
     parameters = {
         "lane": lane,
         "now": now,
@@ -58,7 +58,7 @@ async def give_up_leases(conn: Transaction, *, lane: Lane, now: datetime, gone: 
 
 
 async def put_aside(conn: Transaction, *, lane: Lane, now: datetime) -> PutAside:
-    """End what is past its time or cancelled, and put off what is paused."""
+    """End what is past its time or cancelled, and postpone what is paused."""
     parameters = {"lane": lane, "now": now, "later": now + LOOK_AGAIN, "most": MOST_ASIDE}
     row = await (await conn.execute(_SQL["put_aside"], parameters)).fetchone()
     return PutAside(**row) if row else PutAside()
@@ -67,7 +67,7 @@ async def put_aside(conn: Transaction, *, lane: Lane, now: datetime) -> PutAside
 def _deduplicating() -> list[str]:
     """Name the providers, as <channel>.<provider>, that drop a second message with the same event_id.
 
-    Settings that name none mean the channel's first: it is there with an empty name too.
+    Settings without a provider mean the channel's first, which is therefore listed with an empty name too.
     """
     names = []
     for (channel, provider), made in factories().items():

@@ -17,7 +17,7 @@ _SQL = queries("letters")
 
 
 class Resolution(StrEnum):
-    """What a message is settled as: one that is uncertain arrived or was lost, another one is closed."""
+    """How a message is settled: an uncertain one arrived or was lost, any other is closed."""
 
     ARRIVED = "arrived"
     LOST = "lost"
@@ -26,7 +26,7 @@ class Resolution(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Letter:
-    """A message that ended without arriving, as far as anybody knows; `through` names the channel that had it last."""
+    """A message that ended without arriving, as far as anybody knows; `through` names the last channel that had it."""
 
     delivery_id: int
     campaign_id: int
@@ -59,7 +59,7 @@ class Count:
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """What became of a message that was named: `refused` is one word for why nothing did; None where it was done."""
+    """The result for a named message: `refused` is one word for why nothing was done; None if it was."""
 
     delivery_id: int
     refused: str | None
@@ -75,7 +75,7 @@ async def list_letters(
     after: int = 0,
     limit: int = 100,
 ) -> list[Letter]:
-    """Give dead letters that nobody settled yet, in the order of their ids."""
+    """Give dead letters that nobody has settled yet, in the order of their ids."""
     values = {
         "statuses": list(statuses),
         "campaign_id": campaign_id,
@@ -97,10 +97,10 @@ async def count_letters(conn: Transaction) -> list[Count]:
 async def redrive(
     conn: Transaction, *, delivery_ids: Sequence[int], now: datetime, may_double: bool = False
 ) -> list[Settled]:
-    """Queue messages again, at once and with all their attempts, where they may still be sent.
+    """Queue messages again, at once and with all their attempts, if they may still be sent.
 
-    One that is uncertain only with `may_double`. Consent, suppression and address count as they are now. Raises
-    InvalidInput for too many at once.
+    An uncertain one only with `may_double`. Consent, suppression and address count as they are now. Raises InvalidInput
+    for too many at once.
     """
     values = {"delivery_ids": _bounded(delivery_ids), "now": now, "may_double": may_double}
     redrive_sql = _SQL["redrive"].replace("{refusal}", queries("dispatch")["refusal"])
@@ -117,9 +117,9 @@ async def resolve(
     note: str | None,
     now: datetime,
 ) -> list[Settled]:
-    """Settle messages: what is uncertain arrived or was lost, what failed is closed. Raises InvalidInput for too many.
+    """Settle messages: an uncertain one arrived or was lost, a failed one is closed. Raises InvalidInput for too many.
 
-    One that was lost is `failed` from then on: it can be redriven, and another channel takes its place where the policy
+    One that was lost is `failed` from then on: it can be queued again, and another channel takes over if the policy
     says so.
     """
     values = {

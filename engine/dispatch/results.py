@@ -1,4 +1,4 @@
-"""Results: what an attempt's receipt means for its message, written down for as many as there are at once."""
+"""Results: what an attempt's receipt means for its message; as many as there are at once are written together."""
 
 import asyncio
 import logging
@@ -24,11 +24,11 @@ from rules.errors import LeoError, Unavailable
 from rules.retry import MOST_ATTEMPTS, next_attempt
 from rules.words import DeliveryStatus
 
-# What stands in the way of every message of the channel is no fault of this one.
+# What affects every message of the channel does not count against this one.
 OF_THE_CHANNEL = frozenset({ReceiptClass.RATE_LIMITED, ReceiptClass.TOKEN_EXPIRED, ReceiptClass.PERMISSION_DENIED})
-# A channel that cannot be used (a credential that does not open) is tried again so much later.
+# A channel that cannot be used (a credential that cannot be opened) is tried again after this long.
 HOLD = timedelta(seconds=60)
-# While the database is away, what was sent is kept for as long as others believe our lease.
+# While the database is away, results are kept for as long as others respect our lease.
 KEEP_TRYING_S = LEASE.total_seconds()
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 2.0
 RELEASED = "released"
@@ -39,7 +39,7 @@ HELD_BACK = "The channel must not be called now."
 ASLEEP = "It is night where the person is, or no hour at which the channel is sent to: it waits for the next one."
 TOO_LATE = "too_late"
 DETAIL_LIMIT, CODE_LIMIT = 500, 100
-# A message is found by it through an index, which holds 2,704 octets in all.
+# Messages are found by it through an index, whose entries have at most 2,704 bytes.
 PROVIDER_ID_LIMIT = 512
 
 log = logging.getLogger(__name__)
@@ -47,10 +47,10 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """One attempt that is over: what the message becomes, and when it is due again if it is.
+    """One finished attempt: what the message becomes, and when it is due again, if it is.
 
-    `is_setback` counts against it; `is_pinned`: it may have reached its provider, which drops a second. `heard` is what
-    the answer says about the provider.
+    `is_setback` counts against the message; `is_pinned`: it may have reached its provider, which drops duplicates.
+    `heard` is what the answer says about the provider.
     """
 
     claimed: Claimed
@@ -86,10 +86,10 @@ class Ended:
 def of_receipt(claimed: Claimed, receipt: Receipt, *, deduplicates: bool, now: datetime, jitter: float) -> Ended:
     """Say what a receipt means; `jitter` is in [0, 1).
 
-    An uncertain message is sent again only where the provider drops the second or the campaign asks for it.
+    An uncertain message is sent again only if the provider drops duplicates or the campaign asks for it.
     """
     receipt = _storable(receipt)
-    # One provider's refusal of our sender is not another's; that it asks for no end is seen to by the setbacks.
+    # One provider may refuse our sender although another does not; setbacks make sure that this ends.
     is_denied = (
         receipt.klass is ReceiptClass.PERMISSION_DENIED
         and receipt.status is ReceiptStatus.REJECTED
@@ -121,9 +121,9 @@ def of_receipt(claimed: Claimed, receipt: Receipt, *, deduplicates: bool, now: d
 
 
 def _storable(receipt: Receipt) -> Receipt:
-    """Give a receipt that can be stored whatever the provider wrote: results are written in groups.
+    """Make a receipt storable, whatever the provider wrote, because results are written in groups.
 
-    One with a NUL in it would take down those of its neighbours, which then count as lost though they arrived.
+    A NUL in one of them would lose the others of its group, which would then count as lost although they arrived.
     """
     wait_s, number = receipt.retry_after, receipt.provider_id
     return replace(
@@ -140,7 +140,7 @@ def _again(
     claimed: Claimed, receipt: Receipt, *, now: datetime, jitter: float
 ) -> tuple[DeliveryStatus, datetime | None]:
     if receipt.klass in OF_THE_CHANNEL and receipt.retry_after is None:
-        # Its gate says when: it waits there with the others.
+        # Its gate says when; it waits there with the others.
         later = now + LOOK_AGAIN
         return DeliveryStatus.QUEUED, later if claimed.expires_at is None else min(later, claimed.expires_at)
     attempt = 1 if receipt.klass in OF_THE_CHANNEL else claimed.setbacks + 1
@@ -148,17 +148,17 @@ def _again(
     if at is not None:
         return DeliveryStatus.QUEUED, at
     if attempt < MOST_ATTEMPTS and claimed.expires_at is not None:
-        return DeliveryStatus.QUEUED, claimed.expires_at  # its time ends before it could be tried again
+        return DeliveryStatus.QUEUED, claimed.expires_at  # it would expire before it could be tried again
     return (DeliveryStatus.UNCERTAIN if receipt.status is ReceiptStatus.UNCERTAIN else DeliveryStatus.DEAD), None
 
 
 def refused(claimed: Claimed, error: LeoError, *, klass: str = ReceiptClass.BAD_REQUEST) -> Ended:
-    """A message that could not be written: it never left."""
+    """A message that could not be rendered: it never left."""
     return Ended(claimed, DeliveryStatus.FAILED, ReceiptStatus.REJECTED, error.code, klass, str(error))
 
 
 def held(claimed: Claimed, error: LeoError, *, now: datetime) -> Ended:
-    """A message whose channel cannot be used: nothing is wrong with it, so it waits."""
+    """A message whose channel cannot be used: nothing is wrong with the message, so it waits."""
     klass = ReceiptClass.PERMISSION_DENIED
     return Ended(claimed, DeliveryStatus.QUEUED, RELEASED, error.code, klass, str(error), due_at=now + HOLD)
 
@@ -169,20 +169,20 @@ def released(claimed: Claimed, *, due_at: datetime, why: str = STOPPED) -> Ended
 
 
 def too_late(claimed: Claimed) -> Ended:
-    """A message whose time ran out in our hands, before its provider was called."""
+    """A message that expired while we held it, before its provider was called."""
     why = f"It was good until {claimed.expires_at}, and the provider had not been called by then."
     return Ended(claimed, DeliveryStatus.EXPIRED, RELEASED, TOO_LATE, ReceiptClass.UNKNOWN, why)
 
 
 def interrupted(code: str, detail: str) -> Receipt:
-    """A call that was given up while it ran: nobody knows whether it arrived."""
+    """A call that was abandoned while it ran: nobody knows whether the message arrived."""
     return Receipt(
         status=ReceiptStatus.UNCERTAIN, klass=ReceiptClass.UNKNOWN, code=code, detail=detail, raw={"cause": code}
     )
 
 
 async def _fall_back(conn: Transaction, failed: Sequence[int], *, now: datetime) -> None:
-    """Let another channel take the place of messages that failed for good or came back, where their policy says so."""
+    """Let another channel take over messages that failed for good or came back, if their policy says so."""
     if failed:
         await conn.execute(queries("dispatch")["fall_back"], {"delivery_ids": failed, "now": now})
 
@@ -196,11 +196,11 @@ async def write(
     owner: str,
     now: datetime,
 ) -> set[int]:
-    """Write results, and what was heard of channels, in one transaction, again and again while the database is away.
+    """Write results, and what channels answered, in one transaction, repeatedly while the database is away.
 
-    It may have been committed although nobody said so: writing the same again changes nothing of a message.
+    A commit may have succeeded although nobody heard of it; writing the same again changes nothing.
 
-    Gives the runs among them that were paused or ended meanwhile. Raises Unavailable in the end.
+    Gives the runs among them that were paused or have ended meanwhile. Raises Unavailable in the end.
     """
     rows = Jsonb([one.to_row() for one in ended])
     pause_s, waited_s = FIRST_PAUSE_S, 0.0

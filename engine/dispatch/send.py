@@ -1,4 +1,4 @@
-"""Sending: one claim, its calls at the same time, and the results written in groups as they come."""
+"""Sending: one claim, its calls in parallel, and the results written in groups as they come."""
 
 import asyncio
 import logging
@@ -39,12 +39,12 @@ from rules.words import DeliveryStatus, Lane
 
 MOST_CLAIMED = 64
 MOST_CALLS = 32
-# Less than the lease, so that a call that is given up is reported before others may think that we are gone. None begins
-# that could outlast it: of 64 slow calls, 32 at a time, the second half would be running when the first worker to look
+# Less than the lease, so that an abandoned call is reported before others may think that we are gone. No call begins
+# that could outlast it: of 64 slow calls, 32 at a time, the second half would otherwise be running when another worker
 # takes its messages for lost.
 CALL_LIMIT_S = 45.0
 CALL_LIMIT = timedelta(seconds=CALL_LIMIT_S)
-# Results that come so close together are written at once: 30 instead of 15 a statement, which takes 8 ms either way.
+# Results that come within this time are written together: 30 instead of 15 per statement, which takes 8 ms either way.
 GATHER_S = 0.015
 
 log = logging.getLogger(__name__)
@@ -52,11 +52,10 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Dispatched:
-    """What one claim came to. `released` were given back untouched, `cancelled` must not go out any more.
+    """The result of one claim. `released` were given back untouched, `cancelled` must not be sent any more.
 
-    `is_full`: more is probably due.
-
-    `again_at`: when more may go out, where only the channels' limits were in the way.
+    `is_full`: there are probably more due. `again_at`: when more may be sent, if only the channels' limits were in the
+    way.
     """
 
     claimed: int = 0
@@ -105,12 +104,12 @@ async def dispatch_due(
     calls: int = MOST_CALLS,
     is_stopping: Callable[[], bool] = bool,
 ) -> Dispatched:
-    """Send up to `most` messages that are due, `calls` at a time; `run_id` narrows it to one run.
+    """Send up to `most` due messages, `calls` at a time; `run_id` narrows it to one run.
 
-    `taken` is a claim that was made and committed already; `is_stopping` says whether to give back what has not been
-    begun. Where this is cancelled, calls in the middle become `uncertain` and the results are written first. Raises
-    Unavailable where the log cannot be written: before the claim nothing was sent, after it the leases of what is not
-    written end by themselves.
+    `taken` is a claim that was already made and committed; `is_stopping` says whether to give back what has not been
+    begun. If this is cancelled, running calls become `uncertain` and the results are written first. Raises Unavailable
+    if the log cannot be written: before the claim nothing was sent; after it, the leases of unwritten results end by
+    themselves.
     """
     if taken is None:
         taken = await claim(
@@ -153,7 +152,7 @@ async def _send_one_by_one(work: _Round) -> None:
 
 
 def _not_now(work: _Round, claimed: Claimed) -> Ended | None:
-    """Say why the provider must not be called for it now, as far as can be told without asking anybody."""
+    """Say why the provider must not be called for this message now, as far as can be told without asking anybody."""
     now = clock.now()
     if claimed.run_id in work.stopped:
         return released(claimed, due_at=now, why=ENDED)
@@ -185,7 +184,7 @@ async def _send(work: _Round, claimed: Claimed) -> Ended:
     except InvalidInput as error:
         return refused(claimed, error)
     except Exception as error:
-        # An adapter may be of another package: its mistake costs this message, and no call of its neighbours.
+        # An adapter may come from another package: its bug costs this message, but no call of the others.
         log.exception("a message could not be written", extra={"channel": claimed.channel})
         return refused(claimed, LeoError(f"Writing the message raised {type(error).__name__}.", remedy=REMEDY))
     try:
@@ -197,7 +196,7 @@ async def _send(work: _Round, claimed: Claimed) -> Ended:
 
 
 async def _traced(work: _Round, claimed: Claimed, adapter: Adapter, request: Request) -> Receipt:
-    """Call the provider, below the span that made the run: the event's, whoever sends its message, and when."""
+    """Call the provider, in a span below the one that made the run, whoever sends the message, and when."""
     with (
         lines.about(run=claimed.run_id, decision=claimed.decision_id, delivery=claimed.delivery_id),
         tracing.span(
@@ -226,8 +225,8 @@ async def _call(adapter: Adapter, request: Request) -> Receipt:
     except TimeoutError:
         return interrupted("timeout", f"The provider gave no answer within {CALL_LIMIT_S:g} s.")
     except Exception as error:
-        # An adapter raises nothing here. One that does, maybe of another package, must not take the calls of its
-        # neighbours down with it.
+        # Adapters raise nothing here. If one does, perhaps from another package, it must not take the other calls down
+        # with it.
         log.exception("an adapter failed", extra={"channel": adapter.channel})
         return interrupted("adapter_failed", f"The adapter raised {type(error).__name__}.")
     finally:
@@ -253,7 +252,7 @@ def _ended(work: _Round, claimed: Claimed, adapter: Adapter, receipt: Receipt) -
 
 
 async def _write_results(work: _Round) -> None:
-    """Write what has come while the last group was written: one slow provider keeps nobody else's result back."""
+    """Write what came while the last group was written, so that a slow provider delays nobody else's result."""
     is_open, missing = True, len(work.claim.messages)
     while is_open:
         group = [await work.done.get()]
@@ -277,7 +276,7 @@ async def _write_results(work: _Round) -> None:
 
 
 def _heard(watch: Watch, ended: Sequence[Ended]) -> dict[int, list[Heard]]:
-    """Gather what a group says about channels; one that only ever works need not be told so."""
+    """Collect what a group says about channels; a channel that always works need not be told so."""
     heard: dict[int, list[Heard]] = {}
     for one in ended:
         if one.heard is not None and watch.is_noted(one.claimed.channel_id):

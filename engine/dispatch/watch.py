@@ -1,4 +1,4 @@
-"""Watching: what one claim hears of its channels while it sends, so that it stops calling one that asks for it."""
+"""Watching: what a claim learns about its channels while it sends, so that it stops calling one that asks for it."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -13,13 +13,13 @@ _SIGNS: Mapping[str, Sign] = {
     ReceiptClass.TOKEN_EXPIRED: Sign.TOKEN_EXPIRED,
     ReceiptClass.PERMISSION_DENIED: Sign.PERMISSION_DENIED,
 }
-# What ended on our side says nothing about the provider.
+# Ended on our side, so it says nothing about the provider.
 OURS = frozenset({"stopped", "adapter_failed"})
 TIMEOUT = "timeout"
 
 
 def heard_in(receipt: Receipt) -> Heard | None:
-    """Give what a receipt says about the provider; None where nothing."""
+    """Give what a receipt says about the provider; None if it says nothing."""
     if receipt.code in OURS:
         return None
     sign = Sign.DOWN if receipt.code == TIMEOUT else _SIGNS.get(receipt.klass, Sign.ALIVE)
@@ -28,7 +28,7 @@ def heard_in(receipt: Receipt) -> Heard | None:
 
 
 class Watch:
-    """What is known of each channel since the claim."""
+    """What is known about each channel since the claim."""
 
     def __init__(self, circuits: Mapping[int, Circuit]) -> None:
         self._circuits = dict(circuits)
@@ -48,10 +48,10 @@ class Watch:
             self._held_until[channel_id] = after.held_until
 
     def held_until(self, channel_id: int, now: datetime) -> datetime | None:
-        """Give until when the channel must not be called, None where it may be."""
+        """Give until when the channel must not be called; None if it may be."""
         until = self._held_until.get(channel_id)
         return until if until is not None and until > now else None
 
     def is_noted(self, channel_id: int) -> bool:
-        """Whether the channel's gate has to hear of its answers: one that only ever works need not be told."""
+        """Whether the channel's gate has to be told of its answers; a channel that always works need not be told so."""
         return channel_id in self._noted

@@ -18,9 +18,17 @@ from engine.queries import queries
 
 # By key a request carries so many: each is 22 characters.
 KEYS = 1_000
-# Nothing is written until the first page is ready, so that one is small.
+# Nothing is written until the first page is ready, so that one is small; each after it is twice as large up to a whole.
 FIRST = 250
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """People who were asked for, at most `n` of them."""
+
+    found: asyncio.Task[list[Unread]]
+    n: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +38,7 @@ class _Ahead:
     page: Page
     at: str
     key: str
-    following: asyncio.Task[list[Unread]] | None
+    following: _Asked | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,16 +59,15 @@ async def take_changes(run: Run) -> None:
 
 async def _take_from(run: Run, stands: Position) -> bool:
     """Take pages until there are no more; False where somebody else has moved the stream."""
-    first = min(FIRST, run.page)
-    asking = asyncio.create_task(_ask(run, stands.at, stands.key, first))
-    ahead = asyncio.create_task(_fetch(run, asking, first))
+    asking = _begin_asking(run, stands.at, stands.key, FIRST)
+    ahead = asyncio.create_task(_fetch(run, asking))
     before = this = _Written(None, asyncio.get_running_loop().create_future())
     this.version.set_result(stands.version)
     try:
         while not run.stop.is_set() and (now := await ahead) is not None:
             if now.following is not None:
                 asking = now.following
-                ahead = asyncio.create_task(_fetch(run, asking, run.page))
+                ahead = asyncio.create_task(_fetch(run, asking))
             is_beside = this.page is not None and is_apart(this.page, now.page)
             if not is_beside and await this.version is None:
                 return False
@@ -74,7 +81,7 @@ async def _take_from(run: Run, stands: Position) -> bool:
         return await this.version is not None
     finally:
         # The later first: it waits for the one before it.
-        for left in (this.version, before.version, ahead, asking):
+        for left in (this.version, before.version, ahead, asking.found):
             await _drop(left)
 
 
@@ -130,18 +137,23 @@ async def _ask(run: Run, at: str, key: str, n: int) -> list[Unread]:
     return await run.ask_people("profiles_changed", ts=at, key=key, n=n, updated=run.fields.time_field)
 
 
-async def _fetch(run: Run, asking: asyncio.Task[list[Unread]], n: int) -> _Ahead | None:
-    """Make the page of `n` that was asked for ready, while the source looks for the one after it."""
-    found = await asking
+def _begin_asking(run: Run, at: str, key: str, n: int) -> _Asked:
+    n = min(n, run.page)
+    return _Asked(asyncio.create_task(_ask(run, at, key, n)), n)
+
+
+async def _fetch(run: Run, asking: _Asked) -> _Ahead | None:
+    """Make the page that was asked for ready, while the source looks for the one after it."""
+    found = await asking.found
     if not found:
         return None
     at, key = _end(run, found)
-    following = asyncio.create_task(_ask(run, at, key, run.page)) if len(found) >= n else None
+    following = _begin_asking(run, at, key, asking.n * 2) if len(found) >= asking.n else None
     try:
         return _Ahead(await prepare(run, found), at, key, following)
     except BaseException:
         if following is not None:
-            await _drop(following)
+            await _drop(following.found)
         raise
 
 
@@ -162,4 +174,4 @@ async def _drop(ahead: asyncio.Future[Any]) -> None:
         ahead.cancel()
     for left in await asyncio.gather(ahead, return_exceptions=True):
         if isinstance(left, _Ahead) and left.following is not None:
-            await _drop(left.following)
+            await _drop(left.following.found)

@@ -1,1 +1,1 @@
-"""Processes of our own: started, recognised by a run file, watched and stopped; no process of anyone else's."""
+"""Processes of our own: started, recognised by a run file, watched and stopped; never anybody else's process."""

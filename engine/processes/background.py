@@ -1,7 +1,7 @@
-"""Python processes of ours that run in the background: the API, the workers, the sandbox.
+"""Our Python processes that run in the background: the API, the workers, the sandbox.
 
-A part is started once: where the same one runs already (same arguments and settings) it is kept, where another
-version of it runs it is replaced, where it died it is started again.
+A part is started once: if it already runs with the same arguments and settings it is kept, if it runs with others it is
+replaced, and if it died it is started again.
 """
 
 import contextlib
@@ -40,7 +40,7 @@ class Part:
         return [*self.before, sys.executable, "-m", self.module, *self.arguments]
 
     def fingerprint(self) -> str:
-        """Tell one set of arguments and settings from another without writing a secret down."""
+        """Distinguish sets of arguments and settings without writing a secret down."""
         document = json.dumps([self.argv(), sorted(self.environment.items())])
         return hashlib.sha256(document.encode()).hexdigest()
 
@@ -55,14 +55,15 @@ def running(home: Path, name: str) -> track.Run | None:
 
 
 def start(home: Path, part: Part) -> track.Run:
-    """Make sure the part runs, and give its run; raises Unavailable where it ends at once."""
+    """Make sure the part is running, and give its run; raises Unavailable if it ends at once."""
     run = running(home, part.name)
     if run is not None and run.extra.get("fingerprint") == part.fingerprint():
         return run
     stop(home, part.name)
     log = log_file(home, part.name)
     log.parent.mkdir(parents=True, exist_ok=True)
-    # Only what the caller decided on holds: a LEO_ variable of the shell is in `environment` already, through Settings.
+    # Only what the caller decided on applies: the shell's LEO_ variables are already in `environment`, through
+    # Settings.
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("LEO_")}
     environment = inherited | {"PYTHONUNBUFFERED": "1"} | dict(part.environment)
     pid = track.spawn(part.argv(), log=log, environment=environment, cwd=home)
@@ -78,7 +79,7 @@ def start(home: Path, part: Part) -> track.Run:
 
 
 def stop(home: Path, name: str, *, grace_s: float = GRACE_S) -> track.Run | None:
-    """Stop the part if it runs (SIGTERM, after `grace_s` SIGKILL); give what was stopped."""
+    """Stop the part if it is running (SIGTERM, after `grace_s` SIGKILL); give what was stopped."""
     run = running(home, name)
     if run is not None:
         track.stop(run, grace_s=grace_s)
@@ -87,7 +88,7 @@ def stop(home: Path, name: str, *, grace_s: float = GRACE_S) -> track.Run | None
 
 
 def stop_all(home: Path, *, grace_s: float = GRACE_S) -> list[track.Run]:
-    """Stop every part that has a run file, the last started first; the embedded servers are left."""
+    """Stop every part that has a run file, the last started first; the embedded servers are left running."""
     runs = [run for run in track.read_all(home / "run") if run.name not in SERVERS]
     stopped = [stop(home, run.name, grace_s=grace_s) for run in sorted(runs, key=lambda run: -run.create_time)]
     with contextlib.suppress(OSError):
@@ -98,7 +99,7 @@ def stop_all(home: Path, *, grace_s: float = GRACE_S) -> list[track.Run]:
 
 
 def _public(part: Part) -> list[str]:
-    """Give the arguments without the value behind `--secret`: run files are shown to people."""
+    """Give the arguments without the value after `--secret`, because run files are shown to people."""
     argv = part.argv()
     hidden = {index + 1 for index, word in enumerate(argv) if word == "--secret"}
     return ["..." if index in hidden else word for index, word in enumerate(argv)]

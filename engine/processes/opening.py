@@ -1,4 +1,4 @@
-"""Whether the API answers: `leo up` shows where everything is when its links lead somewhere."""
+"""Whether the API answers: `leo up` shows where everything is once its links lead somewhere."""
 
 import http.client
 import json
@@ -15,9 +15,9 @@ _PATH = "/readyz"
 
 @dataclass(slots=True)
 class Opening:
-    """Look at `url` with each round until it answers, then `show`; where that takes long, `say` so once.
+    """Look at `url` in each round until it answers, then `show`; if that takes long, `say` so once.
 
-    `log`: which file says more.
+    `log` is the file that says more.
     """
 
     url: str
@@ -46,7 +46,7 @@ class Opening:
 
 
 def refusal(url: str) -> str | None:
-    """Say why what listens at `url` cannot be used now; None where it can."""
+    """Say why whatever listens at `url` cannot be used now; None if it can."""
     place = urlsplit(url)
     asked = http.client.HTTPConnection(place.hostname or "", place.port, timeout=ANSWER_S)
     try:

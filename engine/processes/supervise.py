@@ -1,6 +1,7 @@
 """`leo up`: keep the parts of a table running in the foreground until a person or the system says stop.
 
-A part that ends is started again, later each time; it never gives up, and says each time what it did and why.
+A part that ends is started again, each time after a longer pause; it never gives up, and always says what it did and
+why.
 """
 
 import contextlib
@@ -22,7 +23,7 @@ NAME = "up"
 LOOK_EVERY_S = 0.2
 STOP_GRACE_S = 90.0  # it ends four parts and two servers, each within its own grace
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 30.0
-STEADY_AFTER_S = 60.0  # a part that ran this long begins with the first pause again
+STEADY_AFTER_S = 60.0  # a part that ran this long starts with the first pause again
 
 Round = Callable[[], "Sequence[Part] | None"]
 
@@ -98,7 +99,10 @@ class Supervisor:
 
 
 def claim(home: Path) -> None:
-    """Take the run file `up`; raises Conflict where another `leo up` of this LEO_HOME runs. Call it under the lock."""
+    """Take the run file `up`; raises Conflict if another `leo up` of this LEO_HOME is running.
+
+    Call it under the lock.
+    """
     other = track.read(home / "run", NAME)
     if other is not None and track.is_running(other) and other.pid != os.getpid():
         raise Conflict(
@@ -122,7 +126,7 @@ def stop(home: Path) -> track.Run | None:
 
 @contextlib.contextmanager
 def ended_by_signals() -> Iterator[None]:
-    """Let SIGTERM and SIGHUP end what is being started as Ctrl-C does, so that it can be cleared away."""
+    """Let SIGTERM and SIGHUP interrupt starting up as Ctrl-C does, so that everything can be cleaned up."""
 
     def end(number: int, _frame: FrameType | None) -> None:
         sys.exit(128 + number)

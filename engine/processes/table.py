@@ -1,6 +1,6 @@
 """The table of background processes: what `leo up` runs, and what a command may ask for by name.
 
-Each is one line here; how it is started, watched and stopped is in the modules beside this one.
+Each is one line here; how it is started, watched and stopped is in the modules next to this one.
 """
 
 from collections.abc import Mapping
@@ -14,12 +14,12 @@ from rules.errors import Unavailable
 
 # People in the sandbox read within two seconds and buy within six: ten times as fast as its own default.
 SANDBOX_PACE = "0.1"
-# Setting: the part that listens there, the port to prefer. Two checkouts side by side must not fight for one.
+# Setting: the part that listens on the port, the preferred port. Two checkouts side by side must not fight for one.
 PORTS = {"api_port": ("api", 8765), "sandbox_smtp_port": ("sandbox", 8725), "sandbox_http_port": ("sandbox", 8780)}
 
 
 def resolved(settings: Settings) -> Settings:
-    """Replace each port of 0 by the one this LEO_HOME uses; raises Unavailable where a set port is someone else's."""
+    """Replace each port of 0 by the one this LEO_HOME uses; raises Unavailable if a set port is someone else's."""
     home = Home(settings.home)
     home.prepare()
     chosen: dict[str, int] = {}
@@ -41,7 +41,7 @@ def resolved(settings: Settings) -> Settings:
 
 
 def as_kept(settings: Settings) -> Settings:
-    """Replace each port of 0 by the one this LEO_HOME keeps or would prefer: for who only names it, and claims none."""
+    """Replace each port of 0 by the one this LEO_HOME keeps or would prefer, for callers that only name it."""
     home = Home(settings.home)
     known = {name: home.port(name) or preferred for name, (_, preferred) in PORTS.items()}
     return settings.model_copy(update={name: port for name, port in known.items() if not getattr(settings, name)})

@@ -1,7 +1,7 @@
 """Start, recognise and stop processes of our own that outlive the command which started them.
 
-A process is only ever signalled when its run file's pid still belongs to the very process that was started: a pid is
-reused by the system, so the start time is compared as well. Nothing here knows what the processes do.
+A process is only signalled if its run file's pid still belongs to the very process that was started: the system reuses
+pids, so the start time is compared as well. Nothing here knows what the processes do.
 """
 
 import contextlib
@@ -25,7 +25,7 @@ _children: dict[int, subprocess.Popen[bytes]] = {}  # ours to reap: a child nobo
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
-    """The user a server runs as where we are root; `home` is a directory that user can stand in."""
+    """The user that runs a server if we are root; `home` is a directory that this user can enter."""
 
     uid: int
     gid: int
@@ -34,7 +34,10 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What a run file holds. `started` is the system's own start mark, `create_time` the same for people (epoch s)."""
+    """What a run file contains.
+
+    `started` is the system's own start mark, `create_time` the same for people (epoch s).
+    """
 
     name: str
     pid: int
@@ -47,7 +50,7 @@ class Run:
 
 
 def started_mark(pid: int) -> str | None:
-    """Name the process behind `pid` for good, or None where there is none (a zombie is none)."""
+    """Identify the process behind `pid` for good; None if there is none (a zombie is none)."""
     child = _children.get(pid)
     if child is not None and child.poll() is not None:
         _children.pop(pid, None)  # another thread may have looked as well
@@ -81,7 +84,7 @@ def listens(run: Run) -> bool:
 
 
 def most_memory_mb(run: Run) -> float:
-    """Give the most memory a living process ever held, in MB (what it holds now where the system keeps no mark)."""
+    """Give the most memory a living process has ever held, in MB (what it holds now, if the system keeps no record)."""
     try:
         status = Path(f"/proc/{run.pid}/status").read_text(encoding="utf-8")
         return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM:")) / 1024
@@ -90,7 +93,7 @@ def most_memory_mb(run: Run) -> float:
 
 
 def memory_mb(run: Run) -> float | None:
-    """Give the memory that a process holds now, in MB; None where it has ended."""
+    """Give the memory that a process holds now, in MB; None if it has ended."""
     try:
         return float(psutil.Process(run.pid).memory_info().rss) / 1024**2
     except psutil.Error:
@@ -98,12 +101,12 @@ def memory_mb(run: Run) -> float | None:
 
 
 def identity(account: Account | None) -> dict[str, Any]:
-    """Give the arguments by which `subprocess` runs a program as that account; none for the one we are."""
+    """Give the arguments with which `subprocess` runs a program as that account; none for our own."""
     return {} if account is None else {"user": account.uid, "group": account.gid, "extra_groups": []}
 
 
 def _rotate(log: Path) -> None:
-    """Keep one older log beside the current: what runs for months must not fill the disk."""
+    """Keep one older log next to the current one, so that a process that runs for months does not fill the disk."""
     if log.exists() and log.stat().st_size > LOG_MAX_BYTES:
         log.replace(log.with_suffix(".log.1"))
 
@@ -116,7 +119,7 @@ def spawn(
     cwd: Path,
     account: Account | None = None,
 ) -> int:
-    """Start `argv` in a session of its own (a Ctrl-C of this terminal or our death does not reach it); its pid."""
+    """Start `argv` in its own session, which neither this terminal's Ctrl-C nor our death reaches; give its pid."""
     _rotate(log)
     with log.open("ab") as output:
         child = subprocess.Popen(  # noqa: S603 - argv is ours, no shell
@@ -134,7 +137,7 @@ def spawn(
 
 
 def describe(name: str, pid: int, *, argv: Sequence[str] = (), port: int | None = None, log: Path | None = None) -> Run:
-    """Make the run record of a living process; raises ProcessLookupError where it has ended already."""
+    """Make the run record of a living process; raises ProcessLookupError if it has already ended."""
     mark = started_mark(pid)
     if mark is None:
         raise ProcessLookupError(pid)
@@ -146,7 +149,7 @@ def describe(name: str, pid: int, *, argv: Sequence[str] = (), port: int | None 
 
 
 def signal_run(run: Run, number: signal.Signals) -> bool:
-    """Send a signal to that very process; False where it has ended."""
+    """Send a signal to that very process; False if it has ended."""
     if not is_running(run):
         return False
     with contextlib.suppress(ProcessLookupError):
@@ -167,7 +170,7 @@ def wait_ended(run: Run, *, timeout_s: float) -> bool:
 def stop(
     run: Run, *, first: signal.Signals = signal.SIGTERM, grace_s: float, then: signal.Signals = signal.SIGKILL
 ) -> bool:
-    """Ask, wait `grace_s`, then insist; False where it was not running. The whole thing stays on this one process."""
+    """Ask, wait `grace_s`, then insist; False if it was not running. All of it concerns this one process."""
     if not signal_run(run, first):
         return False
     if not wait_ended(run, timeout_s=grace_s) and signal_run(run, then):
@@ -181,7 +184,7 @@ def write(directory: Path, run: Run) -> None:
 
 
 def read(directory: Path, name: str) -> Run | None:
-    """Give the run file's record, whether its process lives or not; None where there is none or it is torn."""
+    """Read the run file's record, whether its process is alive or not; None if there is none or it is damaged."""
     try:
         document = json.loads((directory / f"{name}.json").read_text(encoding="utf-8"))
         document["argv"] = tuple(document.get("argv", ()))
@@ -200,7 +203,7 @@ def forget(directory: Path, name: str) -> None:
 
 
 def write_private(path: Path, text: str) -> None:
-    """Replace `path` in one step, readable by its owner alone."""
+    """Replace `path` in one step, readable only by its owner."""
     number, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     with os.fdopen(number, "w", encoding="utf-8") as file:
         file.write(text)

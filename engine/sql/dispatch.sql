@@ -8,7 +8,7 @@ WHERE ch.tenant_id = leo_tenant() AND ch.status <> 'disconnected'
 ORDER BY ch.channel_id
 
 -- name: lock_gates
--- Nobody else takes from these channels, or writes what was heard of them, until the transaction ends.
+-- Until the transaction ends nobody else takes from these channels, or writes down what they answered.
 INSERT INTO channel_gate (tenant_id, channel_id)
 SELECT leo_tenant(), id FROM unnest(%(channel_ids)s::bigint[]) AS given (id) ORDER BY id
 ON CONFLICT ON CONSTRAINT channel_gate_pkey DO UPDATE SET channel_id = excluded.channel_id
@@ -26,8 +26,8 @@ SET spent_until = given.spent_until, circuit = given.circuit, held_until = given
 FROM given WHERE g.tenant_id = leo_tenant() AND g.channel_id = given.channel_id
 
 -- name: pause_channel
--- Gives the channel's name where it was connected until now. A call that began before the token was renewed may be refused
--- for the old one, which says nothing of the new; a token that is refused otherwise is looked at at once.
+-- Gives the channel's name if it was connected until now. A call that began before the token was renewed may be refused for
+-- the old one, which says nothing about the new; a token that is refused otherwise is looked at immediately.
 WITH paused AS (
     UPDATE channel c SET status = 'paused'
     WHERE c.tenant_id = leo_tenant() AND c.channel_id = %(channel_id)s AND c.status = 'connected'
@@ -45,7 +45,7 @@ WITH paused AS (
 SELECT name FROM paused
 
 -- name: resume_channel
--- Connected again, and as if nothing had happened; what was taken of its pace stays taken.
+-- Connected again, as if nothing had happened; what was taken of its pace stays taken.
 WITH resumed AS (
     UPDATE channel SET status = 'connected'
     WHERE tenant_id = leo_tenant() AND channel_id = %(channel_id)s AND status <> 'disconnected'
@@ -58,10 +58,10 @@ WITH resumed AS (
 SELECT name FROM resumed
 
 -- name: claim
--- Takes the messages that are due into one worker's hands, in the order they are due: `sending`, a lease and an attempt
--- that has started, committed before any provider is called. One that must not go out any more (`refusal`) is cancelled
--- instead and says why. {which} is one of the three below; `open` says whose messages may go through which channel, and how
--- many. The tenant is left to row security (see decide.sql).
+-- Assigns due messages to one worker, in the order in which they are due: `sending`, a lease and a started attempt, committed
+-- before any provider is called. One that must not be sent any more (`refusal`) is cancelled instead, with the reason.
+-- {which} is one of the three below; `open` says whose messages may go through which channel, and how many. The tenant is
+-- left to row security (see decide.sql).
 WITH open AS (
     SELECT * FROM jsonb_to_recordset(%(open)s) AS open (channel_id bigint, through_id bigint, most int, recipient_s float8)
 ), found AS (
@@ -72,14 +72,14 @@ WITH open AS (
         FROM delivery_log d
         WHERE d.status = 'queued' AND d.through_id = open.channel_id AND {which}
           AND (d.expires_at IS NULL OR d.expires_at > %(now)s)
-          -- A subquery, which is asked along the index of what is due: from a join the planner may begin with the runs, and
-          -- then reads and sorts all that waits (145 ms a claim instead of 5 when old runs had been archived).
+          -- A subquery, which follows the index of what is due: with a join the planner may begin with the runs, and then
+          -- reads and sorts everything that is waiting (145 ms per claim instead of 5 when old runs had been archived).
           AND (SELECT r.status NOT IN ('paused', 'cancelled') AND c.status = 'active'
                FROM campaign_run r, campaign c
                WHERE r.tenant_id = d.tenant_id AND r.run_id = d.run_id
                  AND c.tenant_id = d.tenant_id AND c.campaign_id = d.campaign_id)
           AND (NOT d.pinned OR open.through_id = open.channel_id)
-          -- Another message to the same address is in hand, or was a moment ago.
+          -- Another message to the same address is being sent, or was a moment ago.
           AND (open.recipient_s IS NULL OR NOT EXISTS (
               SELECT FROM delivery_log o
               WHERE o.profile_id = d.profile_id AND o.delivery_id <> d.delivery_id AND o.address = d.address AND o.attempts > 0
@@ -93,7 +93,8 @@ WITH open AS (
 ), due AS MATERIALIZED (
     SELECT * FROM placed WHERE place <= most ORDER BY due_at, delivery_id LIMIT %(most)s
 ), purposes AS MATERIALIZED (
-    -- The policy that holds, once a campaign, with the ground of its purpose: what is owed to a person is no advertising.
+    -- The policy in force, once per campaign, with the legal basis of its purpose: what is owed to a person is not
+    -- advertising.
     SELECT c.campaign_id, c.purpose, held.policy_id, held.basis
     FROM campaign c LEFT JOIN LATERAL (
         SELECT one.policy_id, one.document -> 'purposes' ->> c.purpose AS basis FROM policy one
@@ -107,7 +108,7 @@ WITH open AS (
 ), claimed AS (
     UPDATE delivery_log d
     SET status = CASE WHEN judged.refused IS NULL THEN 'sending' ELSE 'cancelled' END,
-        -- What came back of an earlier attempt says nothing of this one.
+        -- What came back about an earlier attempt says nothing about this one.
         code = coalesce(judged.refused, CASE WHEN d.code NOT IN ('bounced', 'told_by_outcome') THEN d.code END),
         attempts = d.attempts + (judged.refused IS NULL)::int,
         lease_owner = CASE WHEN judged.refused IS NULL THEN %(owner)s END,
@@ -142,8 +143,9 @@ d.run_id = %(run_id)s AND d.due_at <= %(now)s
 d.delivery_id = ANY (%(delivery_ids)s) AND d.due_at <= %(now)s
 
 -- name: refusal
--- Why a message `d` must not go to its person, NULL where it may: what can have become false since it was decided. Of a person
--- with several profiles the consents and suppressions of all count, as in the gates. `policy.basis` is its purpose's ground.
+-- Why a message `d` must not be sent to its person, NULL if it may: whatever can have changed since it was decided. For a
+-- person with several profiles the consents and suppressions of all count, as in the gates. `policy.basis` is the legal basis
+-- of its purpose.
 (SELECT CASE
      WHEN NOT EXISTS (SELECT FROM cdp_profiles p WHERE p.profile_id = d.profile_id AND p.status = 'active') THEN 'person_gone'
      WHEN NOT EXISTS (
@@ -181,9 +183,9 @@ SELECT template_id, key, version, channel, locale, subject, body_text, body_html
 FROM message_template WHERE tenant_id = leo_tenant() AND template_id = ANY (%(template_ids)s)
 
 -- name: results
--- What came of attempts, for as many as there are. It holds for the attempt it is about alone: a lease that was given up
--- meanwhile is still told what happened, unless somebody else has begun the next attempt. An attempt ends once: who writes
--- again, for the answer to the commit was lost, changes nothing.
+-- The results of attempts, for as many as there are. A result only concerns its own attempt: a lease that was given up
+-- meanwhile is still told what happened, unless somebody else has begun the next attempt. An attempt ends once: writing
+-- again, because the answer to the commit was lost, changes nothing.
 WITH given AS (
     SELECT * FROM jsonb_to_recordset(%(rows)s) AS given (
         delivery_id bigint, number int, status text, receipt text, due_at timestamptz, provider_id text, code text, class text,
@@ -199,21 +201,21 @@ WITH given AS (
                       WHEN d.code = 'told_by_outcome' THEN 'sent' ELSE given.status END,
         lease_owner = NULL, lease_until = NULL, due_at = coalesce(given.due_at, d.due_at),
         provider_id = coalesce(given.provider_id, d.provider_id),
-        -- It came back, or was answered, while it was still `sending`: that holds, and its provider took it all the same.
+        -- It came back, or was answered, while it was still `sending`: that stays, and its provider did take it.
         code = CASE WHEN d.code = 'bounced' OR d.code = 'told_by_outcome' AND given.status <> 'sent' THEN d.code ELSE given.code END,
         class = CASE WHEN d.code = 'bounced' OR d.code = 'told_by_outcome' AND given.status <> 'sent' THEN d.class ELSE given.class END,
         setbacks = d.setbacks + given.setback, pinned = d.pinned OR given.pinned, response = given.response,
         sent_at = CASE WHEN given.status = 'sent' OR d.code = 'told_by_outcome' THEN %(now)s::timestamptz END
     FROM given JOIN ended USING (delivery_id, number)
-    -- By their ids, said once more: to a planner that has heard of no message in hand, reading all of the tenant's looks
-    -- cheaper (up to 700 ms a claim instead of 9, while the first campaign ran).
+    -- By their ids, repeated here: to a planner that knows of no message being sent, reading all of the tenant's looks
+    -- cheaper (up to 700 ms per claim instead of 9, while the first campaign ran).
     WHERE d.delivery_id = ANY (ARRAY(SELECT delivery_id FROM given)) AND d.delivery_id = given.delivery_id
       AND d.attempts = given.number AND d.status IN ('sending', 'uncertain', 'queued')
     RETURNING d.tenant_id, d.delivery_id, d.run_id, d.campaign_id, d.profile_id, d.channel, d.address, d.status, d.class, d.code,
               given.detail
 ), spoiled AS (
     UPDATE profile_address a SET valid = false, reason = left('The provider refused it: ' || changed.detail, 200)
-    -- It may be an address of a profile that was merged into this one.
+    -- The address may belong to a profile that was merged into this one.
     FROM changed CROSS JOIN LATERAL (
         SELECT changed.profile_id UNION ALL SELECT m.profile_id FROM cdp_profiles m WHERE m.merged_into = changed.profile_id) AS held
     WHERE a.profile_id = held.profile_id AND a.channel = changed.channel AND a.value = changed.address AND a.valid
@@ -222,12 +224,12 @@ WITH given AS (
     INSERT INTO suppression (tenant_id, profile_id, channel, reason, source)
     SELECT DISTINCT tenant_id, profile_id, channel, 'blocked', 'provider' FROM changed
     WHERE status = 'failed' AND class = 'blocked' AND code IS DISTINCT FROM 'bounced'
-    -- One that had run out holds again.
+    -- An expired suppression is in force again.
     ON CONFLICT ON CONSTRAINT suppression_unique DO UPDATE SET at = now(), expires_at = NULL
     WHERE suppression.expires_at <= now()
 )
--- Messages that have failed for good by this, also those that came back before, and runs that were paused or ended meanwhile:
--- what of those has not been begun is given back.
+-- Messages that have failed for good by this, including those that came back before, and runs that were paused or ended
+-- meanwhile: what has not been begun of those is given back.
 SELECT NULL AS run_id, delivery_id AS failed FROM changed WHERE status IN ('failed', 'dead')
 UNION ALL
 SELECT one.run_id, NULL FROM (SELECT DISTINCT run_id, campaign_id FROM changed) AS one
@@ -236,9 +238,9 @@ CROSS JOIN LATERAL (SELECT c.status FROM campaign c WHERE c.campaign_id = one.ca
 WHERE run.status IN ('paused', 'cancelled') OR campaign.status <> 'active'
 
 -- name: fall_back
--- Of messages that failed for good, those whose policy lets another channel take their place: their people are decided for
--- again, in a run that follows theirs. Of a message that may have arrived nothing follows, nor of one that came back after
--- its person had done something with it. A run that is ending meanwhile is waited for, and then not used.
+-- Of messages that failed for good, those whose policy lets another channel take over: their people are decided for again, in
+-- a run that follows theirs. Nothing follows a message that may have arrived, nor one that came back after its person had
+-- reacted to it. A run that is ending meanwhile is waited for, and then not used.
 WITH failed AS (
     SELECT d.profile_id, d.run_id, d.campaign_id, d.lane
     FROM delivery_log d
@@ -258,7 +260,7 @@ WITH failed AS (
                       WHERE o.tenant_id = d.tenant_id AND o.delivery_id = d.delivery_id
                         AND o.type IN ('read', 'clicked', 'replied', 'visited', 'bought'))
 ), runs AS MATERIALIZED (
-    -- A provider may tell of a thousand bounces at once, and a batch has 500 people.
+    -- A provider may report a thousand bounces at once, and a batch has 500 people.
     SELECT one.run_id, one.campaign_id, one.lane, array_agg(one.profile_id ORDER BY one.profile_id) AS profile_ids
     FROM (SELECT whom.*, (row_number() OVER (PARTITION BY whom.run_id, whom.lane ORDER BY whom.profile_id) - 1) / 500 AS part
           FROM (SELECT DISTINCT run_id, campaign_id, lane, profile_id FROM failed) AS whom) AS one
@@ -282,8 +284,8 @@ FROM runs CROSS JOIN LATERAL (
     WHERE one.parent_id = runs.run_id AND one.lane = runs.lane ORDER BY one.run_id LIMIT 1) AS follower
 
 -- name: put_aside
--- What is due and may not be sent now: past its time, its run or campaign ended, or paused. The last stays queued and is
--- looked at again a little later, so that the claim does not read past it each time.
+-- What is due and may not be sent now: past its time, its run or campaign ended, or paused. A paused message stays queued and
+-- is looked at again a little later, so that claims do not read past it each time.
 WITH held AS (
     SELECT d.delivery_id,
            CASE WHEN d.expires_at <= %(now)s THEN 'expired'
@@ -316,8 +318,8 @@ FROM done
 SELECT DISTINCT lease_owner FROM delivery_log WHERE status = 'sending' AND lane = %(lane)s
 
 -- name: give_up_leases
--- Messages in the hands of a worker that is gone. Whether they left is not known: sent again only where the provider drops
--- the second or the campaign says so, else uncertain. One that came back or was answered meanwhile did leave.
+-- Messages held by a worker that is gone. Whether they left is not known: they are sent again only if the provider drops
+-- duplicates or the campaign says so, otherwise they are uncertain. One that came back or was answered meanwhile did leave.
 WITH lost AS (
     SELECT d.delivery_id, c.resend,
            CASE WHEN d.code = 'bounced' THEN 'failed' WHEN d.code = 'told_by_outcome' THEN 'sent'

@@ -1,9 +1,10 @@
--- A campaign as a funnel of people, and against its control group.
+-- A campaign as a funnel of people, compared with its control group.
 
 -- name: funnel
--- Where the people of a campaign are now, as one row. Whoever was decided for again, because a wait was over or a message had
--- failed, is counted once, by the new decision. Of messages, `delivered` takes everybody who answered in any way, `opened` everybody who clicked or replied;
--- one that is delivered counts as sent, whatever its row says, and `unsent` are those on which somebody still works.
+-- Where the people of a campaign are now, as one row. A person who was decided for again, because a wait was over or a
+-- message had failed, is counted once, by the new decision. Of messages, `delivered` includes everybody who reacted in any
+-- way, `opened` everybody who clicked or replied; a delivered message counts as sent, whatever its row says, and `unsent` are
+-- those on which somebody is still working.
 WITH runs AS MATERIALIZED (
     SELECT r.tenant_id, r.run_id, r.parent_id, r.kind, r.status FROM campaign_run r
     WHERE r.tenant_id = leo_tenant() AND r.campaign_id = %(campaign_id)s
@@ -13,7 +14,7 @@ WITH runs AS MATERIALIZED (
            count(*) FILTER (WHERE b.status = 'pending') AS batches_pending
     FROM runs JOIN run_batch b ON b.tenant_id = runs.tenant_id AND b.run_id = runs.run_id
 ), again AS MATERIALIZED (
-    -- Joined as a set: each event is a run, and looking through all of them for each decision grows with the square.
+    -- Joined as a set: each event is a run, and looking through all of them for each decision would grow with the square.
     SELECT DISTINCT runs.parent_id, later.profile_id
     FROM runs JOIN all_decision later ON later.tenant_id = runs.tenant_id AND later.run_id = runs.run_id
     WHERE runs.kind IN ('wake_up', 'fallback')
@@ -40,7 +41,8 @@ WITH runs AS MATERIALIZED (
     WHERE o.tenant_id = leo_tenant() AND o.campaign_id = %(campaign_id)s AND o.delivery_id IS NOT NULL
     GROUP BY o.delivery_id
 ), messages AS MATERIALIZED (
-    -- Counted from the same rows, so that no more are delivered than sent: an answer may be told before the result is written.
+    -- Counted from the same rows, so that no more are delivered than sent: an answer may be reported before the result is
+    -- written.
     SELECT CASE WHEN a.delivered THEN 'sent' ELSE l.status END AS shown, count(*) AS n,
            count(*) FILTER (WHERE l.status IN ('queued', 'sending')) AS unsent,
            count(*) FILTER (WHERE a.delivered) AS delivered, count(*) FILTER (WHERE a.opened) AS opened,
@@ -63,8 +65,8 @@ FROM campaign c, aimed, decided, came
 WHERE c.tenant_id = leo_tenant() AND c.campaign_id = %(campaign_id)s
 
 -- name: groups
--- What those whom a campaign wrote to did after their first decision, and what its control group did, by the same measure:
--- an outcome at all, whatever it came by, for the control group has no message.
+-- What the people that a campaign wrote to did after their first decision, and what its control group did, by the same
+-- measure: any outcome at all, however it arose, because the control group has no message.
 WITH one AS (
     SELECT d.profile_id, d.action = 'send' AS is_treated, min(d.decided_at) AS since
     FROM all_decision d

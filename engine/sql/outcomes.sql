@@ -1,15 +1,18 @@
 -- name: record
 -- What providers told, for as many as there are: each finds its message by our event id or by the provider's own, else
 -- by its address the newest on that channel, else the person alone; what is new is kept, and changes what may be sent.
--- A watermark (`up_to`) is about every message that was sent to the address until then, and about nothing else.
+-- A watermark (`up_to`) is about every message that was sent to the address until then, and about nothing else. What is told of
+-- a message that is named (`is_named`) and not known is about no other: it may be known in a moment, or be somebody else's.
 WITH given AS (
-    SELECT * FROM jsonb_to_recordset(%(rows)s) AS given (
+    SELECT given.*, (event_hex IS NOT NULL OR provider_id IS NOT NULL)
+                    AND (type IN ('delivered', 'read', 'bounced') OR type = 'clicked' AND event IS NULL) AS is_named
+    FROM jsonb_to_recordset(%(rows)s) AS given (
         place int, dedup_key text, type text, at timestamptz, event_hex text, provider_id text, address text,
         value double precision, raw jsonb, event text, up_to boolean, soft boolean)
 ), via AS MATERIALIZED (
     SELECT kind FROM channel WHERE channel_id = %(channel_id)s
 ), kin AS MATERIALIZED (
-    -- One application of Zalo tells of messages and of templates, which are two channels here.
+    -- One application of Zalo reports about messages and about templates, which are two channels here.
     SELECT one.channel_id, one.kind FROM channel one, via
     WHERE one.channel_id = %(channel_id)s OR one.kind <> via.kind AND one.kind = ANY (%(kinds)s)
 ), matched AS (
@@ -24,7 +27,7 @@ WITH given AS (
         WHERE d.event_id = decode(given.event_hex, 'hex') LIMIT 1
     ) here ON true
     LEFT JOIN LATERAL (
-        -- What is not live may be in the archive.
+        -- A delivery that is not live may be in the archive.
         SELECT here.delivery_id, here.profile_id, here.campaign_id WHERE here.delivery_id IS NOT NULL
         UNION ALL
         SELECT a.delivery_id, a.profile_id, a.campaign_id FROM archive_delivery a
@@ -47,13 +50,13 @@ WITH given AS (
     ) theirs ON true
     LEFT JOIN LATERAL (
         SELECT a.profile_id FROM profile_address a
-        WHERE own.delivery_id IS NULL AND theirs.delivery_id IS NULL
+        WHERE own.delivery_id IS NULL AND theirs.delivery_id IS NULL AND given.is_named IS NOT TRUE
           AND a.channel = ANY (ARRAY(SELECT kind FROM kin)) AND a.value = given.address
         ORDER BY a.address_id LIMIT 1
     ) person ON true
     LEFT JOIN LATERAL (
-        -- An answer without a reference (a block, a new message) is taken for one to what was sent there last.
-        -- We note that a message is sent when its answer is there, which the provider's watermark may precede.
+        -- A reaction without a reference (a block, a new message) counts as one to what was sent there last.
+        -- We record that a message was sent when its answer is there, which the provider's watermark may precede.
         SELECT d.delivery_id, d.profile_id, d.campaign_id FROM delivery_log d
         WHERE d.profile_id = person.profile_id AND d.through_id = ANY (ARRAY(SELECT channel_id FROM kin))
           AND d.address = given.address AND d.queued_at > given.at - interval '30 days'
@@ -82,8 +85,8 @@ WITH given AS (
         WHERE one.tenant_id = new.tenant_id AND one.delivery_id = new.delivery_id LIMIT 1) d ON true
     LEFT JOIN campaign c ON c.tenant_id = new.tenant_id AND c.campaign_id = new.campaign_id
 ), settled AS (
-    -- A bounce comes after the provider took the message; any other answer shows that one nobody was sure of arrived, though
-    -- it is to be sent again. One that overtakes its attempt's result is noted beside it, and settled when that is written
+    -- A bounce comes after the provider took the message; any other answer shows that an uncertain one arrived, even if it is
+    -- to be sent again. An answer that overtakes its attempt's result is noted next to it, and settled when that is written
     -- (results, give_up_leases).
     UPDATE delivery_log d
     SET status = CASE WHEN d.status = 'sending' THEN 'sending' WHEN told.bounced THEN 'failed' ELSE 'sent' END,
@@ -96,7 +99,7 @@ WITH given AS (
     WHERE d.delivery_id = told.delivery_id
       AND (told.bounced AND d.status IN ('sending', 'sent', 'uncertain')
            OR NOT told.bounced AND (d.status = 'uncertain'
-                                    -- What came back and is sent again is another attempt, of which this says nothing.
+                                    -- What came back and is sent again is another attempt, about which this says nothing.
                                     OR d.status IN ('sending', 'queued') AND d.attempts > 0 AND d.code IS DISTINCT FROM 'bounced'))
     RETURNING d.delivery_id, d.status
 ), suppressed AS (
@@ -105,13 +108,14 @@ WITH given AS (
     SELECT DISTINCT tenant_id, CASE type WHEN 'complained' THEN profile_id END, channel,
            CASE type WHEN 'bounced' THEN address END, type, 'outcome'
     FROM told WHERE type = 'complained' OR type = 'bounced' AND address IS NOT NULL AND NOT soft
-    -- One that had run out holds again.
+    -- An expired suppression is in force again.
     ON CONFLICT ON CONSTRAINT suppression_unique DO UPDATE SET at = now(), expires_at = NULL
     WHERE suppression.expires_at <= now()
 ), withdrawn AS (
     INSERT INTO consent (tenant_id, profile_id, channel, purpose, granted, source, at)
     SELECT DISTINCT told.tenant_id, told.profile_id, told.channel, p.purpose, false, 'outcome', told.occurred_at
-    -- Who turns from the channel itself (an unfollow, a block) means all of it, whatever the newest message there was about.
+    -- Turning away from the channel itself (an unfollow, a block) means all of it, whatever the newest message there was
+    -- about.
     FROM told CROSS JOIN LATERAL (
         SELECT told.purpose
         UNION SELECT 'marketing' WHERE told.by_address
@@ -119,7 +123,7 @@ WITH given AS (
     WHERE told.type IN ('unsubscribed', 'complained')
     ON CONFLICT ON CONSTRAINT consent_unique DO NOTHING
 ), reported AS (
-    -- What the CDP that the person came from wants to be told: with the outcome or not at all.
+    -- What the CDP that the person came from wants to be told: stored with the outcome or not at all.
     INSERT INTO outbox (tenant_id, topic, payload)
     SELECT new.tenant_id, 'cdp.event', jsonb_build_object('outcome_id', new.outcome_id, 'source_id', wants.source_id)
     FROM new
@@ -130,7 +134,7 @@ WITH given AS (
 ), heard AS MATERIALIZED (
     SELECT DISTINCT unnest(event_types) AS type FROM segment WHERE archived_at IS NULL
 ), rechecks AS (
-    -- Whose consent went is another person to every segment, where there is any.
+    -- Losing consent may change which segments a person belongs to, if there are any.
     INSERT INTO recheck (tenant_id, profile_id, event_types)
     SELECT new.tenant_id, p.profile_id,
            CASE WHEN bool_or(type IN ('unsubscribed', 'complained')) THEN '{}' ELSE array_agg(DISTINCT 'outcome:' || type) END
@@ -148,7 +152,7 @@ WITH given AS (
 SELECT (SELECT count(*) FROM new) AS new,
        (SELECT count(*) FROM resolved WHERE type IS NOT NULL) AS known,
        (SELECT count(*) FROM given WHERE place NOT IN (SELECT place FROM resolved)) AS unknown,
-       -- What came back just now: another channel may take its place.
+       -- What came back just now: another channel may take over.
        (SELECT array_agg(s.delivery_id ORDER BY s.delivery_id) FROM settled s WHERE s.status = 'failed') AS came_back,
        (SELECT jsonb_agg(jsonb_build_array(r.place, p.ext_id) ORDER BY r.place)
         FROM resolved r JOIN cdp_profiles p ON p.profile_id = r.profile_id WHERE r.event IS NOT NULL) AS events

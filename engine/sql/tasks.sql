@@ -1,8 +1,8 @@
 -- Agent tasks: what is asked, who works on it, each step of it. A task is only changed while its row is locked, and each
--- change is told by a step of the same transaction.
+-- change is reported by a step of the same transaction.
 
 -- name: ask
--- A new task; no row where one with this key is there already.
+-- A new task; no row if one with this key already exists.
 INSERT INTO agent_task (tenant_id, kind, request, key, locale, asked_by, due_at)
 VALUES (%(tenant_id)s, %(kind)s, %(request)s, %(key)s, %(locale)s, %(asked_by)s, %(now)s)
 ON CONFLICT (tenant_id, key) WHERE key IS NOT NULL DO NOTHING
@@ -17,7 +17,7 @@ SELECT task_id, kind, status, request, locale, key, asked_by, attempts, due_at, 
 FROM agent_task WHERE tenant_id = %(tenant_id)s AND task_id = %(task_id)s
 
 -- name: tasks
--- The newest first; those before an id, of one status where it is named.
+-- The newest first; those before an id, of one status if it is given.
 SELECT task_id, kind, status, request, locale, key, asked_by, attempts, due_at, plan, approval, result, summary,
        created_at, finished_at
 FROM agent_task
@@ -31,14 +31,14 @@ WHERE tenant_id = %(tenant_id)s AND task_id = %(task_id)s AND place > %(after)s
 ORDER BY place LIMIT %(limit)s
 
 -- name: lock
--- The task as it is now, for this transaction alone.
+-- The task as it is now, locked for this transaction.
 SELECT task_id, kind, status, request, locale, key, asked_by, attempts, due_at, plan, approval, result, summary,
        created_at, finished_at, lease_owner, traceparent
 FROM agent_task WHERE tenant_id = %(tenant_id)s AND task_id = %(task_id)s
 FOR NO KEY UPDATE
 
 -- name: claim
--- The task that has been due for longest, and is in nobody's hands or in hands that are gone.
+-- The task that has been due the longest, held by nobody or by a worker that is gone.
 SELECT task_id, kind, status, request, locale, key, asked_by, attempts, due_at, plan, approval, result, summary,
        created_at, finished_at, lease_owner, traceparent
 FROM agent_task
@@ -52,13 +52,13 @@ UPDATE agent_task SET lease_owner = %(owner)s, lease_until = %(until)s
 WHERE tenant_id = %(tenant_id)s AND task_id = %(task_id)s
 
 -- name: renew
--- No row where the task is in other hands by now, or needs none.
+-- No row if another worker has the task by now, or it needs none.
 UPDATE agent_task SET lease_until = %(until)s
 WHERE tenant_id = %(tenant_id)s AND task_id = %(task_id)s AND lease_owner = %(owner)s AND lease_until IS NOT NULL
 RETURNING task_id
 
 -- name: write
--- What a change of a task may set; it is in nobody's hands where `is_free`.
+-- What a change of a task may set; with `is_free` nobody holds it any more.
 UPDATE agent_task
 SET status = %(status)s, attempts = %(attempts)s, due_at = %(due_at)s, plan = %(plan)s, approval = %(approval)s,
     result = %(result)s, summary = %(summary)s, finished_at = %(finished_at)s,
@@ -67,7 +67,7 @@ SET status = %(status)s, attempts = %(attempts)s, due_at = %(due_at)s, plan = %(
 WHERE tenant_id = %(tenant_id)s AND task_id = %(task_id)s
 
 -- name: tell
--- Steps in the order given, after those that are there.
+-- Steps in the order given, after the existing ones.
 INSERT INTO task_step (tenant_id, task_id, place, kind, document)
 SELECT %(tenant_id)s, %(task_id)s,
        (SELECT coalesce(max(place), 0) FROM task_step WHERE tenant_id = %(tenant_id)s AND task_id = %(task_id)s) + told.place,
@@ -79,5 +79,5 @@ SELECT count(*) AS times FROM task_step
 WHERE tenant_id = %(tenant_id)s AND task_id = %(task_id)s AND kind = 'resumed'
 
 -- name: due
--- Tenants with a task to be worked on.
+-- Tenants with a task to work on.
 SELECT tenant_id FROM leo_route_tasks(%(now)s)

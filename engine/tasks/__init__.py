@@ -1,4 +1,4 @@
-"""Agent tasks: asked for in words or as calls, thought about, approved where they reach many, made once, and told."""
+"""Agent tasks: asked for in words or as calls, planned, approved if they reach many, carried out once, and reported."""
 
 from engine.tasks.follow import follow
 from engine.tasks.settle import approve, cancel, reject

@@ -1,7 +1,7 @@
-"""Acting: each call of a plan once, in a transaction of its own together with the step that tells it.
+"""Acting: each call of a plan once, in a transaction of its own together with the step that reports it.
 
-A worker that dies leaves either both or neither, so the one that goes on knows what is left. Workers are rung for what
-a call started after its commit; where that is lost, they find it by themselves.
+A worker that dies leaves either both or neither, so the one that continues knows what is left. Workers are rung for
+what a call started after its commit; if that is lost, they find it by themselves.
 """
 
 import logging
@@ -27,18 +27,18 @@ log = logging.getLogger(__name__)
 
 
 class Beyond(Conflict):
-    """A call would reach more people than the task may, since its people were counted: it is thought about again."""
+    """A call would reach more people than the task may, since its people were counted; it is planned again."""
 
 
 async def act(db: Database, ring: Ring, *, tenant_id: UUID, task: Task, owner: str) -> Task:
-    """Make what is left of a task's plan, in order; gives the task as it is then. Raises Lost."""
+    """Make the calls that are left of a task's plan, in order; gives the task as it is then. Raises Lost."""
     for planned in task.pending:
         try:
             with tracing.span("tool call", tool=planned.call.name, place=planned.place):
                 done = await _make(db, tenant_id, task, owner, planned)
         except Lost:
             raise
-        except Exception as error:  # noqa: BLE001 - whatever it is, the task tells it and the worker goes on
+        except Exception as error:  # noqa: BLE001 - whatever it is, the task reports it and the worker goes on
             return await _failed(db, tenant_id, task, owner, planned, error)
         await ring(tenant_id, done.batches)
     async with held(db, tenant_id=tenant_id, task=task, owner=owner) as (_, change):
@@ -83,7 +83,7 @@ async def _failed(db: Database, tenant_id: UUID, task: Task, owner: str, planned
     is_ours = isinstance(error, LeoError)
     if not is_ours:
         log.error("a task's call failed", extra={"task": task.task_id, "tool": planned.call.name}, exc_info=error)
-    # What may pass by itself is tried again as it is; the rest only where somebody can plan otherwise.
+    # A failure that may pass is tried again unchanged; others only if somebody can plan differently.
     may_pass = isinstance(error, LeoError) and error.retryable
     about: dict[str, Any] = {"place": planned.place, "name": planned.call.name, "error": told(error)}
     async with held(db, tenant_id=tenant_id, task=task, owner=owner) as (_, change):

@@ -1,4 +1,4 @@
-"""What a model is told beside a request: rules, the names there are, what was like it, what went wrong before."""
+"""What a model is told along with a request: rules, existing names, similar requests, what went wrong before."""
 
 import json
 from uuid import UUID
@@ -8,10 +8,10 @@ from engine.memory import Point, propose_templates, recall_tasks
 from engine.queries import queries
 from engine.tasks.task import Task
 
-# A small model reads some thousand tokens; a name is about five.
+# A small model can read a few thousand tokens; a name is about five.
 MOST_NAMES = 30
 LONGEST_RESULT = 600
-# Of each so many, and none that is farther off: texts without a word in common are about 1 apart.
+# At most this many of each, and none farther away: texts without a common word are about 1 apart.
 MOST_RECALLED = 3
 FARTHEST = 0.8
 INSTRUCTIONS = (
@@ -24,9 +24,9 @@ _SQL = queries("tools")
 
 
 async def brief(conn: Transaction, *, tenant_id: UUID, task: Task, near: Point | None = None) -> str:
-    """Write the context of a request: names that it may mean, calls that were made already, errors of earlier tries.
+    """Write the context of a request: names that it may mean, calls already made, errors of earlier tries.
 
-    With `near`, where the request stands in memory: what was asked like it before, and templates that fit.
+    With `near`, the point of the request in memory, also similar earlier requests and templates that fit.
     """
     rows = await (await conn.execute(_SQL["names"], {"tenant_id": tenant_id, "limit": MOST_NAMES})).fetchall()
     lines = [f"{row['kind']}: {_json(row['keys'])}" for row in rows]

@@ -1,4 +1,4 @@
-"""Following a task while it goes on: its steps as they are written, until it is at its end."""
+"""Following a task while it goes on: its steps as they are written, until the task ends."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -9,23 +9,23 @@ from engine.db import Database
 from engine.tasks.store import get_task, steps
 from engine.tasks.task import Told
 
-# A step is seen so long after its commit at the latest; a look is two index probes.
+# At the latest this long after its commit a step is seen; a look is two index probes.
 LOOK_S = 0.5
-# Proxies close what is silent for a minute, some for less.
+# Proxies close what is silent for a minute, some even earlier.
 SILENT_S = 15.0
 
 
 async def follow(
     db: Database, *, tenant_id: UUID, task_id: int, after: int = 0, look_s: float = LOOK_S, silent_s: float = SILENT_S
 ) -> AsyncIterator[Told | None]:
-    """Give each step beyond `after` once it is written, None where nothing happened for a while; ends with the task.
+    """Give each step beyond `after` once it is written, None if nothing happened for a while; ends with the task.
 
     No transaction is open between two looks. Raises NotFound.
     """
     spoke_at = monotonic()
     while True:
         async with db.transaction(tenant_id, read_only=True) as conn:
-            # The task first: a step that is written between the two looks is seen by the second.
+            # The task is read first, so that the second read sees a step written between the two.
             task = await get_task(conn, tenant_id=tenant_id, task_id=task_id)
             found = await steps(conn, tenant_id=tenant_id, task_id=task_id, after=after)
         for one in found:

@@ -1,4 +1,4 @@
-"""Moving a task from state to state: under its row's lock, by the table of life cycles, each move told by a step."""
+"""Moving a task from state to state: with its row locked, by the table of life cycles, each move reported by a step."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -20,7 +20,7 @@ from rules.faults import Fault
 from rules.lifecycle import advance
 from rules.words import TaskStatus
 
-# A task whose worker was killed waits so long for another; a living one renews its lease in a third of it.
+# How long a task of a killed worker waits for another; a living worker renews its lease after a third of it.
 LEASE = timedelta(seconds=15)
 # A task that takes its worker down with it must come to an end.
 MOST_LOST = 10
@@ -29,12 +29,12 @@ _IN_HAND = frozenset({TaskStatus.THINKING, TaskStatus.ACTING})
 
 
 class Lost(Conflict):
-    """The task is in other hands by now, or was cancelled: whoever finds out writes nothing."""
+    """Another worker has the task by now, or it was cancelled; whoever finds out writes nothing."""
 
 
 @dataclass(slots=True)
 class Change:
-    """One transaction's change of a task: the task as it will be, and the steps that tell it."""
+    """One transaction's change of a task: the task as it will be, and the steps that report it."""
 
     task: Task
     told: list[tuple[Step, Mapping[str, Any]]] = field(default_factory=list)
@@ -44,10 +44,10 @@ class Change:
         self.told.append((kind, document))
 
     def move(self, to: TaskStatus, **why: Any) -> None:
-        """Go to another state; raises Conflict where the table does not let it."""
+        """Go to another state; raises Conflict if the table does not allow it."""
         before = self.task.status
         status = TaskStatus(advance("task", before, to))
-        # Failed for now may be queued again.
+        # A task that failed for now may be queued again.
         is_final = status in FINAL
         self.set(status=status, finished_at=clock.now() if is_final else None)
         self.set(summary=summary(self.task) if is_final else None)
@@ -57,14 +57,14 @@ class Change:
         self.task = replace(self.task, **fields)
 
     def put_off(self, until: datetime) -> None:
-        """Let the task wait, in nobody's hands."""
+        """Let the task wait, held by nobody."""
         self.set(due_at=until)
         self.is_put_off = True
 
 
 @asynccontextmanager
 async def locked(conn: Transaction, *, tenant_id: UUID, task_id: int) -> AsyncIterator[Change]:
-    """Change a task in the caller's transaction; what was changed is written at the end. Raises NotFound."""
+    """Change a task in the caller's transaction; the change is written at the end. Raises NotFound."""
     values = {"tenant_id": tenant_id, "task_id": task_id}
     row = await (await conn.execute(_SQL["lock"], values)).fetchone()
     if row is None:
@@ -76,7 +76,7 @@ async def locked(conn: Transaction, *, tenant_id: UUID, task_id: int) -> AsyncIt
 
 @asynccontextmanager
 async def held(db: Database, *, tenant_id: UUID, task: Task, owner: str) -> AsyncIterator[tuple[Transaction, Change]]:
-    """Change a task that `owner` holds, in a transaction of its own; raises Lost where it does so no more."""
+    """Change a task that `owner` holds, in a transaction of its own; raises Lost if the owner no longer holds it."""
     async with (
         db.transaction(tenant_id) as conn,
         locked(conn, tenant_id=tenant_id, task_id=task.task_id) as change,
@@ -87,9 +87,9 @@ async def held(db: Database, *, tenant_id: UUID, task: Task, owner: str) -> Asyn
 
 
 async def claim(db: Database, *, tenant_id: UUID, owner: str, now: datetime) -> Task | None:
-    """Take the task of a tenant that has been due for longest, until `now` + LEASE; None where none is due.
+    """Take the task of a tenant that has been due the longest, until `now` + LEASE; None if none is due.
 
-    One that is queued begins to be thought about; one whose worker is gone is gone on with where it was.
+    A queued one begins to be thought about; one whose worker is gone continues where it was.
     """
     async with db.transaction(tenant_id) as conn:
         row = await (await conn.execute(_SQL["claim"], {"tenant_id": tenant_id, "now": now})).fetchone()
@@ -110,7 +110,7 @@ async def claim(db: Database, *, tenant_id: UUID, owner: str, now: datetime) -> 
 
 
 async def renew(db: Database, *, tenant_id: UUID, task_id: int, owner: str, now: datetime) -> bool:
-    """Keep a task until `now` + LEASE; False where it is in other hands."""
+    """Keep a task until `now` + LEASE; False if another worker has it."""
     async with db.transaction(tenant_id) as conn:
         values = {"tenant_id": tenant_id, "task_id": task_id, "owner": owner, "until": now + LEASE}
         return await (await conn.execute(_SQL["renew"], values)).fetchone() is not None

@@ -14,14 +14,17 @@ from rules.faults import Fault
 from rules.words import TaskStatus
 
 MOST_RETRIES = 3
-# Before the first, second and third retry, give or take a quarter.
+# Before the first, second and third retry, plus or minus a quarter.
 DELAYS = (timedelta(seconds=2), timedelta(seconds=10), timedelta(seconds=60))
-# Who wants to be left alone for longer is not asked again.
+# A model that wants to be left alone for longer is not asked again.
 LONGEST = timedelta(hours=1)
 
 
 def told(error: Exception) -> dict[str, Any]:
-    """Give an error as it is kept; what is no error of ours is told by its kind alone, for it may hold anything."""
+    """Give an error in the form in which it is stored.
+
+    An error that is not ours is reported by its type only, because its text may contain anything.
+    """
     if isinstance(error, LeoError):
         return kept(error.code, _faults(error), remedy=error.remedy, message=error.message)
     if isinstance(error, TimeoutError):
@@ -55,7 +58,8 @@ def set_back(
         change.move(TaskStatus.FAILED, why=error["code"])
         return
     if from_the_start and change.task.status is TaskStatus.ACTING:
-        # For a moment inside this transaction: from acting the table leads back to thinking by way of failed.
+        # For a moment, inside this transaction: in the table, the way back from acting to thinking leads through
+        # failed.
         change.set(result={**change.task.result, "error": error})
         change.move(TaskStatus.FAILED, why=error["code"])
         change.set(result={name: one for name, one in change.task.result.items() if name != "error"})

@@ -1,4 +1,4 @@
-"""What people say to a task: yes, no, or stop. Each is told in its trace, and by whom."""
+"""What people say about a task: yes, no, or stop. Each is part of its trace, with who said it."""
 
 from uuid import UUID
 
@@ -11,7 +11,10 @@ from rules.words import TaskStatus
 
 
 async def approve(conn: Transaction, *, tenant_id: UUID, task_id: int, by: str, note: str | None = None) -> Task:
-    """Let a waiting task act as its plan says; ring for it after the commit. Raises NotFound, and Conflict."""
+    """Approve a waiting task, so that it carries out its plan; ring for it after the commit.
+
+    Raises NotFound, and Conflict.
+    """
     async with locked(conn, tenant_id=tenant_id, task_id=task_id) as change:
         _check_waits(change.task)
         now = clock.now()
@@ -23,7 +26,7 @@ async def approve(conn: Transaction, *, tenant_id: UUID, task_id: int, by: str, 
 
 
 async def reject(conn: Transaction, *, tenant_id: UUID, task_id: int, by: str, note: str | None = None) -> Task:
-    """End a waiting task, which has done nothing of its plan. Raises NotFound, and Conflict."""
+    """Reject a waiting task, which has done nothing of its plan. Raises NotFound, and Conflict."""
     async with locked(conn, tenant_id=tenant_id, task_id=task_id) as change:
         _check_waits(change.task)
         given = {
@@ -39,7 +42,7 @@ async def reject(conn: Transaction, *, tenant_id: UUID, task_id: int, by: str, n
 
 
 async def cancel(conn: Transaction, *, tenant_id: UUID, task_id: int, by: str) -> Task:
-    """End a task that is not at its end; calls that were made stay made. Raises NotFound, and Conflict."""
+    """Cancel a task that has not ended; calls already made stay made. Raises NotFound, and Conflict."""
     async with locked(conn, tenant_id=tenant_id, task_id=task_id) as change:
         if change.task.is_final:
             raise Conflict(f"Task {task_id} has {_ended(change.task)} already.", remedy="There is nothing to cancel.")

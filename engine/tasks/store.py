@@ -1,4 +1,4 @@
-"""Tasks as they are kept: asked for once by a key, read, and told step by step."""
+"""Tasks as they are stored: asked for once per key, read, and reported step by step."""
 
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
@@ -34,9 +34,9 @@ async def ask(
 ) -> tuple[Task, bool]:
     """Ask for a task, in words or as calls; the same `key` gives the task that it asked for first. True: it is new.
 
-    `scopes` are the asker's: only tools that they allow are called. Raises InvalidInput where neither or both of text
-    and calls are given, or a call is wrong; Forbidden where a call needs another scope; Conflict where the key was used
-    for another request.
+    `scopes` are the asker's: only tools that they allow are called. Raises InvalidInput if neither or both of text and
+    calls are given, or a call is wrong; Forbidden if a call needs another scope; Conflict if the key was used for
+    another request.
     """
     if (text is None) == (not calls):
         raise InvalidInput("Nothing is asked, or it is asked twice.", remedy="Send either text or calls.")
@@ -77,7 +77,7 @@ async def list_tasks(
     before: int | None = None,
     limit: int = 100,
 ) -> list[Task]:
-    """Give tasks, the newest first, those before an id, of one status where it is named."""
+    """Give tasks, the newest first, those before an id; of one status, if given."""
     values = {"tenant_id": tenant_id, "status": status, "before": before, "limit": limit}
     return [Task.of(row) for row in await (await conn.execute(_SQL["tasks"], values)).fetchall()]
 
@@ -85,7 +85,7 @@ async def list_tasks(
 async def steps(
     conn: Transaction, *, tenant_id: UUID, task_id: int, after: int = 0, limit: int = MOST_STEPS
 ) -> list[Told]:
-    """Give the trace of a task in order, those steps beyond a place."""
+    """Give the trace of a task in order, the steps beyond a place."""
     values = {"tenant_id": tenant_id, "task_id": task_id, "after": after, "limit": limit}
     rows = await (await conn.execute(_SQL["steps"], values)).fetchall()
     return [Told(row["place"], Step(row["kind"]), row["document"], row["at"]) for row in rows]
@@ -100,14 +100,14 @@ async def tell(
 
 
 def storable(value: Any) -> Any:
-    """Give JSON that jsonb can keep: a model may answer with NUL or half a surrogate pair, which it cannot."""
+    """Give JSON that jsonb can store: a model may answer with NUL or an unpaired surrogate, which it cannot."""
     if isinstance(value, str):
         return value.replace("\x00", "\ufffd").encode("utf-8", "replace").decode()
     if isinstance(value, Mapping):
         return {storable(name): storable(one) for name, one in value.items()}
     if isinstance(value, list | tuple):
         return [storable(one) for one in value]
-    # Infinity and what is not a number are no JSON.
+    # Infinity and NaN are not JSON.
     return str(value) if isinstance(value, float) and value - value != 0 else value
 
 

@@ -58,7 +58,7 @@ _NONE: Final[Mapping[Language, str]] = {EN: "none", VI: "không có"}
 
 
 def summary(task: Task) -> str:
-    """Say what a finished task did: each call that was made, then how it ended where it did not succeed."""
+    """Say what a finished task did: each call that was made, then how it ended if it did not succeed."""
     said = [_made(one, task.locale) for one in task.made]
     if task.status is TaskStatus.FAILED:
         said.append(_FAILED[task.locale].format(code=task.result["error"]["code"], message=_wrong(task)))

@@ -22,18 +22,18 @@ class Kind(StrEnum):
 
 
 class Step(StrEnum):
-    """What a step of the trace tells."""
+    """What a step of the trace reports."""
 
     MOVED = "moved"
-    """The status changed: from, to, and why where it is no matter of course."""
+    """The status changed: from, to, and why, unless that is obvious."""
     RESUMED = "resumed"
-    """The worker that had it is gone; another goes on."""
+    """The worker that had it is gone; another continues."""
     ANSWERED = "answered"
-    """A model answered: its name, the prompt's hash, the raw answer, the calls read of it, time and cost."""
+    """A model answered: its name, the prompt's hash, the raw answer, the calls read from it, time and cost."""
     UNANSWERED = "unanswered"
     """A model did not answer, or could not be asked."""
     CHECKED = "checked"
-    """The calls were checked: what is wrong with each, whom they would reach, and what may be reached."""
+    """The calls were checked: what is wrong with each, how many people they would reach, and how many may be."""
     CALLED = "called"
     """A call was made: its place, arguments, result and time."""
     CALL_FAILED = "call_failed"
@@ -44,7 +44,7 @@ class Step(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """A call that a task means to make, at its place in the task; `people`: whom it reaches, None where unknown."""
+    """A planned call, at its place in the task; `people`: how many it reaches, None if unknown."""
 
     place: int
     call: Call
@@ -64,20 +64,20 @@ class Planned:
 
 
 def kept(code: str, faults: Sequence[Fault], *, remedy: str, message: str | None = None) -> dict[str, Any]:
-    """Write an error as it is kept: its faults by their kinds, to be said in any language, and as text beside them."""
+    """Give an error in the form in which it is stored: its faults by kind, for any language, and as text."""
     said = " ".join(fault.say().en for fault in faults) if message is None else message
     return {"code": code, "message": said, "remedy": remedy, "faults": [fault.document() for fault in faults]}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
-    """`request` holds text or calls, and the scopes of who asked; `plan` is what is meant to be done by now.
+    """`request` contains text or calls, and the asker's scopes; `plan` is what is now meant to be done.
 
     `result` is {"calls": [{"place", "name", "arguments", "result", "people"}], "errors": [...], "error": {...}}: what
-    was made, what went wrong in between, and why it failed; an error is {"code", "message", "remedy", "faults"}, the
-    same by its kinds (none in what an earlier version wrote). `attempts`
-    counts tries that failed. `approval` tells whom it would reach, the limit, and who let it happen. `traceparent` is
-    the span that asked for it, known to who works on it.
+    was done, what went wrong in between, and why it failed; an error is {"code", "message", "remedy", "faults"}, the
+    last being the same by kind (absent in what an earlier version wrote). `attempts` counts failed tries. `approval`
+    says how many people it would reach, the limit, and who approved it. `traceparent` is the span that asked for it,
+    known to whoever works on it.
     """
 
     task_id: int
@@ -100,13 +100,13 @@ class Task:
 
     @property
     def scopes(self) -> Sequence[str]:
-        """What its asker might do when it was asked for."""
+        """What its asker was allowed to do when asking."""
         scopes: Sequence[str] = self.request["scopes"]
         return scopes
 
     @property
     def faults(self) -> tuple[Fault, ...]:
-        """Why it failed, by kinds; nothing where it did not, or where one of them is not known here."""
+        """Why it failed, by kind; empty if it did not, or if a kind is not known here."""
         error = self.result.get("error") or {}
         read = [Fault.read(one) for one in error.get("faults", ())]
         known = tuple(one for one in read if one is not None)
@@ -120,7 +120,7 @@ class Task:
 
     @property
     def pending(self) -> tuple[Planned, ...]:
-        """The calls of the plan that were not made yet."""
+        """The calls of the plan that have not been made yet."""
         done = {one["place"] for one in self.made}
         return tuple(one for one in self.plan if one.place not in done)
 

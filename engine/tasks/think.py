@@ -1,7 +1,7 @@
-"""Thinking: words become calls, calls are checked and counted, and it is settled whether a human has to say yes.
+"""Thinking: words become calls, calls are checked and counted, and it is settled whether a human has to approve.
 
-Nothing here has an effect: a worker that dies in the middle is followed by one that thinks again. A model is asked
-outside every transaction.
+Nothing here has an effect: if a worker dies in the middle, another thinks again. A model is asked outside every
+transaction.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ from rules.errors import Forbidden, InvalidInput
 from rules.faults import Fault
 from rules.words import TaskStatus
 
-# A model of this size on two cores needs some seconds for a call, and Gemini as much when it is busy.
+# A model of this size takes some seconds per call on two cores, and Gemini as much when it is busy.
 WITHIN_S = 60.0
 LONGEST_RAW = 16_384
 _SQL = queries("tools")
@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 
 
 class Reader(Protocol):
-    """Who reads words into calls: a model, or the gateway before several."""
+    """Reads words into calls: a model, or the gateway in front of several."""
 
     async def call(self, request: Request, *, within_s: float) -> Reply: ...
 
@@ -88,7 +88,7 @@ async def think(
 
 
 async def scopes_of(conn: Transaction, *, tenant_id: UUID, task: Task) -> Collection[str]:
-    """Give what a task's asker may still do: what a key could when it asked and can now; nothing once it is revoked."""
+    """Give what a task's asker may still do: what the key could when asking and still can; nothing if it is revoked."""
     kind, _, number = (task.asked_by or "").partition(":")
     if kind != "key":
         return task.scopes
@@ -98,7 +98,7 @@ async def scopes_of(conn: Transaction, *, tenant_id: UUID, task: Task) -> Collec
 
 
 async def _near(embedder: Embedder | None, task: Task) -> Point | None:
-    """Find where a request stands in memory; a task does not wait for an embedder that is away."""
+    """Give the point of a request in memory; a task does not wait for an embedder that is away."""
     if embedder is None or task.kind is not Kind.TEXT:
         return None
     try:
@@ -161,7 +161,7 @@ def _plan(change: Change, calls: Sequence[Call], reach: Reach, limit: int) -> No
     reached = sum(one["people"] for one in task.made)
     whole = None if reach.total is None else reach.total + reached
     change.set(plan=tuple(plan))
-    # What reaches nobody needs no approval, however many an earlier plan reached.
+    # A plan that reaches nobody needs no approval, however many an earlier plan reached.
     if reach.total != 0 and Reach((whole,)).is_beyond(limit):
         change.set(approval={"people": whole, "limit": limit})
         change.move(TaskStatus.AWAITING_APPROVAL, people=whole, limit=limit)
@@ -184,11 +184,11 @@ def _answered(reply: Reply) -> dict[str, Any]:
 
 
 def _said(wrong: Sequence[Wrong]) -> dict[str, Any]:
-    """Say all that is wrong in one error, for the asker and for the model's next try."""
+    """Say everything that is wrong in one error, for the asker and for the model's next try."""
     first = wrong[0].error
     return kept(first.code, [one.fault() for one in wrong], remedy=first.remedy)
 
 
 def _is_hopeless(wrong: Sequence[Wrong]) -> bool:
-    """Tell whether the model was right and the key is not enough: asking again would not help."""
+    """Whether the model was right and the key is not sufficient: asking again would not help."""
     return all(isinstance(one.error, Forbidden) for one in wrong)

@@ -1,4 +1,4 @@
-"""One worker's hand on tasks: take the next, keep the lease alive, think, act, give it back."""
+"""One worker's part in tasks: take the next, keep the lease alive, think, act, give it back."""
 
 import asyncio
 import contextlib
@@ -33,7 +33,7 @@ class Desk:
 
 
 async def work_next(desk: Desk, *, tenant_id: UUID, now: datetime | None = None) -> Task | None:
-    """Work on the tenant's task that has been due for longest until it waits or ends; None where none is due."""
+    """Work on the tenant's task that has been due the longest, until it waits or ends; None if none is due."""
     task = await claim(desk.db, tenant_id=tenant_id, owner=desk.owner, now=now or clock.now())
     if task is None or task.is_final:
         return task
@@ -48,7 +48,7 @@ async def work_next(desk: Desk, *, tenant_id: UUID, now: datetime | None = None)
 
 
 async def _kept(desk: Desk, tenant_id: UUID, task: Task) -> Task:
-    """Work on a task while its lease is kept."""
+    """Work on a task while its lease is being renewed."""
     working = asyncio.create_task(_work(desk, tenant_id, task))
     beating = asyncio.create_task(_keep(desk, tenant_id, task.task_id))
     try:
@@ -81,7 +81,7 @@ async def _think(desk: Desk, tenant_id: UUID, task: Task) -> Task:
     except Lost:
         raise
     except Exception as error:
-        # Where the database is away this cannot be written down either: the lease ends, and another goes on.
+        # If the database is away this cannot be written down either: the lease ends, and another worker continues.
         log.exception("a task could not be thought about", extra={"task": task.task_id})
         async with held(desk.db, tenant_id=tenant_id, task=task, owner=desk.owner) as (_, change):
             change.tell(Step.UNANSWERED, error=told(error))
@@ -90,7 +90,7 @@ async def _think(desk: Desk, tenant_id: UUID, task: Task) -> Task:
 
 
 async def _keep(desk: Desk, tenant_id: UUID, task_id: int) -> None:
-    """Renew the lease until cancelled; ends where the task is in other hands, or was cancelled."""
+    """Renew the lease until cancelled; ends if another worker has the task, or it was cancelled."""
     while True:
         await asyncio.sleep(LEASE.total_seconds() / 3)
         with contextlib.suppress(LeoError):  # a call may hold the row for longer, and then nobody can take it

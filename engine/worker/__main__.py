@@ -9,7 +9,7 @@ import sys
 from engine import embedded, lanes, lines, tracing
 from engine.settings import Settings
 from engine.worker import cron
-from engine.worker.ending import Stop, end_in_time
+from engine.worker.ending import Stop, end_in_time, leave
 from engine.worker.run import run
 from rules.errors import LeoError, Misconfigured
 from rules.words import Lane
@@ -46,4 +46,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main())

@@ -1,4 +1,4 @@
-"""Archiving by the clock: what is older than each tenant keeps live, a part at a time."""
+"""Archiving by the clock: what is older than each tenant keeps live, in parts."""
 
 import logging
 from typing import Any
@@ -8,14 +8,14 @@ from engine import archive, lanes
 from engine.worker.jobs import Hands
 from engine.worker.rounds import for_each_tenant
 
-# What is not done then goes on with the next slot.
+# What is not done by then continues with the next slot.
 TIMEOUT_S = 3000
 
 log = logging.getLogger("leo.worker")
 
 
 async def archive_old(ctx: dict[str, Any]) -> None:
-    """Archive what is older than each tenant keeps live; nothing of a tenant that has said nothing."""
+    """Archive what is older than each tenant keeps live; nothing for a tenant that has not set this."""
     await for_each_tenant(ctx["hands"], lanes.ARCHIVE, _archive)
 
 

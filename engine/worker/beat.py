@@ -1,7 +1,7 @@
-"""Heartbeats: a worker says every two seconds that it lives, so that what a killed one held is not waited for a minute.
+"""Heartbeats: a worker says every two seconds that it is alive, so that nobody waits a minute for a killed one's work.
 
-The key may also be missing because Redis was emptied or restarted. So an owner counts as gone only after it has been
-missing for two beats of ours with Redis in reach: one that lives has written its key again by then.
+The key may also be missing because Redis was emptied or restarted. So an owner counts as gone only after its key has
+been missing for two of our beats while Redis could be reached: a living one has written its key again by then.
 """
 
 import asyncio
@@ -18,17 +18,17 @@ from engine.lanes import WORKERS, beat_key
 BEAT_S = 2.0
 ALIVE_FOR_S = 8.0
 GONE_AFTER_S = 2 * BEAT_S
-# Who holds leases without a heartbeat (the API, which sends for one person) is believed until its lease ends.
+# An owner of leases without a heartbeat (the API, which sends for one person) is believed until its lease ends.
 _WORKER = "worker-"
 
 
 def owner_name(lane: str) -> str:
-    """Name this process: lane, host, process id and when it started, for ids come again."""
+    """Name this process: lane, host, process id and when it started, because ids are reused."""
     return f"{_WORKER}{lane}@{socket.gethostname()}:{os.getpid()}:{time.time_ns() // 1_000_000}"
 
 
 async def beat_forever(client: ArqRedis, owner: str) -> None:
-    """Say that we live until cancelled; while Redis is away there is nobody to tell."""
+    """Say that we are alive until cancelled; while Redis is away there is nobody to tell."""
     while True:
         try:
             await client.set(beat_key(owner), b"1", px=int(ALIVE_FOR_S * 1000))
@@ -39,7 +39,7 @@ async def beat_forever(client: ArqRedis, owner: str) -> None:
 
 
 async def say_goodbye(client: ArqRedis, owner: str) -> None:
-    """Take the heartbeat away at a clean end; if Redis is gone it ends by itself."""
+    """Remove the heartbeat at a clean end; if Redis is gone it expires by itself."""
     try:
         await client.delete(beat_key(owner))
         await client.srem(WORKERS, owner)  # type: ignore[misc]

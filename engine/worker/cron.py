@@ -1,4 +1,4 @@
-"""`leo worker --lane cron`: it rings for what the clock asks for, and works on nothing itself."""
+"""`leo worker --lane cron`: it rings for what the clock asks for, and does no work itself."""
 
 import asyncio
 import contextlib
@@ -21,7 +21,7 @@ log = logging.getLogger("leo.worker")
 
 
 async def run(settings: Settings, *, database_url: str, redis_url: str, stop: Stop) -> None:
-    """Schedule until SIGTERM or SIGINT set `stop`; raises Unavailable or Misconfigured where it cannot start."""
+    """Schedule until SIGTERM or SIGINT set `stop`; raises Unavailable or Misconfigured if it cannot start."""
     client = lanes.connect(redis_url)
     owner = owner_name(LANE)
     try:

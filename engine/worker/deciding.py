@@ -1,4 +1,4 @@
-"""The job that decides a batch and sends what is urgent of it at once; urgent batches that wait go together."""
+"""The job that decides a batch and sends its urgent messages at once; waiting urgent batches go together."""
 
 import asyncio
 import contextlib
@@ -24,14 +24,14 @@ from engine.worker.jobs import AGAIN, Hands, ms, send, tell_failed, wait_s
 from rules.errors import LeoError, Unavailable
 from rules.words import Lane
 
-# A batch that cannot be decided is tried again so much later.
+# A batch that cannot be decided is tried again after this long.
 PUT_OFF = timedelta(seconds=60)
 
 log = logging.getLogger("leo.worker")
 
 
 async def decide(ctx: dict[str, Any], tenant_id: str, batch_id: int) -> None:
-    """Decide one batch and see to it that what it queued is sent at once."""
+    """Decide one batch, and make sure that what it queued is sent at once."""
     hands: Hands = ctx["hands"]
     tenant = UUID(tenant_id)
     with (
@@ -51,21 +51,21 @@ async def decide(ctx: dict[str, Any], tenant_id: str, batch_id: int) -> None:
 
 
 async def _traceparent(hands: Hands, tenant_id: UUID, batch_id: int) -> str | None:
-    """Give the span that made the batch's run, which the job goes on with; nothing is asked where nothing is traced."""
+    """Give the span that made the batch's run, which the job continues; nothing is asked if nothing is traced."""
     if not tracing.is_on():
         return None
     try:
         async with hands.db.transaction(tenant_id) as conn:
             row = await (await conn.execute(queries("lanes")["traceparent"], {"batch_id": batch_id})).fetchone()
     except LeoError:
-        return None  # the job itself tells what is wrong
+        return None  # the job itself reports what is wrong
     return None if row is None else row["traceparent"]
 
 
 async def _decided_with_others(hands: Hands, ctx: dict[str, Any], tenant_id: UUID, batch_id: int) -> bool:
-    """Wait for our turn, and then decide for all who wait, unless somebody has done so for us meanwhile.
+    """Wait for our turn, then decide for everybody who waits, unless somebody has done so for us meanwhile.
 
-    Gives whether the batch was decided; whoever had the turn sends what came of it.
+    Gives whether the batch was decided; whoever had the turn sends the result.
     """
     queue = hands.lines[tenant_id]
     place = queue.join(batch_id)
@@ -82,7 +82,7 @@ async def _decided_with_others(hands: Hands, ctx: dict[str, Any], tenant_id: UUI
 async def _decide_together(
     hands: Hands, tenant_id: UUID, places: Mapping[int, asyncio.Future[bool]]
 ) -> tuple[Together, Claim | None]:
-    """Decide and claim in one transaction. What goes wrong is some batch's fault: each is decided alone then."""
+    """Decide and claim in one transaction. If that fails, some batch is to blame: then each is decided alone."""
     started = time.perf_counter()
     together, taken = Together(), None
     try:
@@ -116,8 +116,8 @@ async def _decide(hands: Hands, ctx: dict[str, Any], tenant_id: UUID, batch_id: 
     except Unavailable as error:
         tell_failed(lanes.DECIDE, tenant_id, error, batch=batch_id)
         return
-    except Exception as error:  # noqa: BLE001 - a worker goes on, and tells
-        # Whatever it is about this batch, it must not keep the tenant's others waiting.
+    except Exception as error:  # noqa: BLE001 - a worker goes on, and reports it
+        # Whatever is wrong with this batch, it must not keep the tenant's others waiting.
         tell_failed(lanes.DECIDE, tenant_id, error, batch=batch_id)
         async with hands.db.transaction(tenant_id) as conn:
             await put_off(conn, batch_id=batch_id, until=clock.now() + PUT_OFF)
@@ -131,7 +131,7 @@ async def _decide(hands: Hands, ctx: dict[str, Any], tenant_id: UUID, batch_id: 
 
 
 async def _send_taken(hands: Hands, tenant_id: UUID, taken: Claim | None, *, deliveries: int) -> None:
-    """Send what was claimed as it was queued, and ring for the rest."""
+    """Send what was claimed when it was queued, and ring for the rest."""
     if taken is not None:
         sent = await send(hands, tenant_id, taken=taken)
         if sent.claimed < deliveries:  # a limit was in the way
@@ -145,10 +145,10 @@ async def _send_taken(hands: Hands, tenant_id: UUID, taken: Claim | None, *, del
 async def _decided(
     hands: Hands, tenant_id: UUID, batch_id: int, thought: Thought | None
 ) -> tuple[Decided, Claim | None]:
-    """Decide; what is urgent comes into our hands in the same transaction, and is sent once that is committed.
+    """Decide; urgent messages are claimed in the same transaction, and sent once that is committed.
 
-    A bulk batch whose transaction the server forgets in a crash is decided again, for no message of it has left then:
-    a claim's commit comes later.
+    A bulk batch whose transaction the server loses in a crash is decided again; none of its messages has left by then,
+    because a claim commits later.
     """
     is_bulk = hands.lane is Lane.BULK
     most = lanes.FEW_AT_ONCE if is_bulk and await lanes.are_urgent_lately(hands.client) else None
@@ -178,10 +178,10 @@ async def _claim(hands: Hands, conn: Transaction, tenant_id: UUID, **which: Any)
 
 
 async def _think(hands: Hands, tenant_id: UUID, batch_id: int) -> Thought:
-    """Ask models: no transaction is open, and no turn to decide is taken meanwhile.
+    """Ask models: meanwhile no transaction is open, and no turn to decide is taken.
 
-    Of bulk batches one thinks at a time, for those that wait for a model lose the time that their policy gives it; for
-    one event that is meant so.
+    Bulk batches think one at a time, because those that wait for a model lose the time that their policy allows; for a
+    single event that is intended.
     """
     if hands.gateway is None:
         return UNASKED

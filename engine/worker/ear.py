@@ -1,4 +1,4 @@
-"""The ear: hears at once of urgent batches, and starts a task for each; arq only hears of them from the sweeper."""
+"""The ear: hears of urgent batches at once and starts a task for each; arq only hears of them from the sweeper."""
 
 import asyncio
 from typing import Any
@@ -9,12 +9,12 @@ from engine.worker.deciding import decide
 from engine.worker.jobs import Hands, tell_failed
 from rules.errors import LeoError
 
-# So many batches are in hand at once: most of them wait for their turn.
+# How many batches are taken at once: most of them wait for their turn.
 MOST_IN_HAND = 2_000
 
 
 class Ear:
-    """`tasks` are the batches in hand; they go on when nobody listens any more."""
+    """`tasks` are the batches being decided; they go on when nobody listens any more."""
 
     def __init__(self, hands: Hands) -> None:
         self._hands = hands
@@ -22,7 +22,7 @@ class Ear:
         self._done: list[tuple[UUID, int]] = []
 
     async def listen_forever(self) -> None:
-        """Take urgent batches until cancelled; raises RedisError where Redis is lost."""
+        """Take urgent batches until cancelled; raises RedisError if Redis is lost."""
         while True:
             while len(self.tasks) >= MOST_IN_HAND:
                 await asyncio.wait(self.tasks, return_when=asyncio.FIRST_COMPLETED)

@@ -1,6 +1,6 @@
 """Comparing every tenant's graph with its tables once a day, a few at a time, for `leo_graph_differences`.
 
-A comparison reads every row of a tenant and keeps nobody waiting; what lasts too long is cut off and said.
+A comparison reads every row of a tenant and keeps nobody waiting; one that takes too long is cut off and reported.
 """
 
 import logging
@@ -21,9 +21,9 @@ from rules.errors import LeoError
 from rules.words import Lane
 
 EVERY = timedelta(days=1)
-# Of one job; the next is ten minutes later.
+# For one job; the next is ten minutes later.
 AT_ONCE = 500
-# No comparison is begun after so long, and none lasts longer: rows that vacuum might take are kept meanwhile.
+# No comparison begins after this, and none takes longer: meanwhile vacuum cannot remove dead rows.
 TURN_S, LONGEST_S = 60.0, 600.0
 TIMEOUT_S = TURN_S + LONGEST_S + 30.0
 
@@ -36,7 +36,7 @@ def functions(lane: Lane) -> list[Function]:
 
 
 async def check(ctx: dict[str, Any]) -> None:
-    """Compare the graphs that were not compared for a day, until the turn is over."""
+    """Compare the graphs that have not been compared for a day, until the turn is over."""
     hands: Hands = ctx["hands"]
     async with hands.db.before_tenant() as conn:
         values = {"since": clock.now() - EVERY, "most": AT_ONCE}
@@ -50,7 +50,7 @@ async def check(ctx: dict[str, Any]) -> None:
         except Exception as error:
             count.job_failed(lanes.CHECK)
             extra = {"job": lanes.CHECK, "tenant": str(row["tenant_id"]), "error": str(error)}
-            log.error(  # noqa: TRY400 - told with its traceback where nobody foresaw it
+            log.error(  # noqa: TRY400 - an unforeseen error is reported with its traceback
                 "a graph was not compared", extra=extra, exc_info=None if isinstance(error, LeoError) else error
             )
 

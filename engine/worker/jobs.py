@@ -1,4 +1,4 @@
-"""What jobs work with, and the job that sends. What is left after this step is rung for again, behind other tenants."""
+"""What jobs work with, and the job that sends. What is left after its turn is rung for again, behind other tenants."""
 
 import asyncio
 import contextlib
@@ -31,9 +31,9 @@ from engine.worker.line import Line
 from rules.errors import LeoError
 from rules.words import Lane
 
-# The sweeper looks once a second by itself.
+# The sweeper looks once a second anyway.
 LONGEST_WAIT_S = 1.0
-# Where a job leaves word that its tenant has more to do, or that another worker may do it.
+# Where a job notes that its tenant has more to do, or that another worker may do it.
 AGAIN, PASSED_ON = "again", "passed on"
 
 log = logging.getLogger("leo.worker")
@@ -48,14 +48,14 @@ class Hands:
         self.client = client
         self.lane = lane
         self.owner = owner
-        # Who reads the words of agent tasks; nobody where no model is configured.
+        # Reads the words of agent tasks; None if no model is configured.
         self.reader: Reader | None = None
-        # Who is asked to choose where a policy wants a model; nobody where none is configured.
+        # Asked to choose if a policy wants a model; None if none is configured.
         self.gateway: Gateway | None = None
-        # What templates and tasks are remembered with.
+        # Embeds templates and tasks.
         self.embedder: Embedder = LocalEmbedder()
         self.stop = Stop()
-        # Who waits to be decided for, by tenant.
+        # The batches that wait to be decided, by tenant.
         self.lines: defaultdict[UUID, Line] = defaultdict(Line)
         self.deciding = asyncio.Semaphore(lanes.PACES[lane].deciding)
         self.thinking = asyncio.Semaphore(1)
@@ -69,9 +69,9 @@ class Hands:
 
     @contextlib.contextmanager
     def holding(self, job_id: str, tenant_id: UUID | None = None) -> Iterator[None]:
-        """Remember that a job is in hand: with Redis emptied it would be taken twice, which arq cannot bear.
+        """Remember that a job is running: if Redis was emptied it would be taken twice, which arq cannot handle.
 
-        `tenant_id` is whom it decides for.
+        `tenant_id` is the tenant it decides for.
         """
         self._held.add(job_id)
         self._decided_for[tenant_id] += 1
@@ -83,12 +83,12 @@ class Hands:
 
     @property
     def turn_s(self) -> float:
-        """The seconds after which a job makes room for another tenant's: soon where no place is free."""
+        """The seconds after which a job makes room for another tenant's: few if no place is free."""
         return lanes.LONG_TURN_S if len(self._held) < lanes.PACES[self.lane].jobs else lanes.TURN_S
 
     @contextlib.contextmanager
     def sending(self, tenant_id: str) -> Iterator[bool]:
-        """Take a place among the tenant's claims that are sent here at the same time; False where none is free.
+        """Take a place among the tenant's claims that are sent here at the same time; False if none is free.
 
         Bells are heard by whoever looks first: one worker took all of two, and the other had nothing to do.
         """
@@ -102,11 +102,11 @@ class Hands:
             self._sending_for[tenant_id] -= 1
 
     def is_deciding_for(self, tenant_id: UUID) -> bool:
-        """Whether a batch of the tenant is in hand."""
+        """Whether a batch of the tenant is being decided."""
         return self._decided_for[tenant_id] > 0
 
     def begin_anew(self) -> None:
-        """Name our jobs anew: those of before Redis was lost may still count as running there."""
+        """Name our jobs anew: those from before Redis was lost may still count as running there."""
         self._generation += 1
 
     async def ring_batches(self, tenant_id: UUID) -> None:
@@ -123,7 +123,7 @@ class Hands:
         return await lanes.ring(self.client, self.lane, lanes.DECIDE, str(tenant_id), batch_id, job_id=job_id)
 
     async def ring_dispatch(self, tenant_id: UUID, *, after_s: float | None = None) -> None:
-        """Ask for one more claim of the tenant unless as many as may run are asked for; raises RedisError."""
+        """Ask for one more claim of the tenant, unless as many as may run are already asked for; raises RedisError."""
         for place in range(lanes.PACES[self.lane].abreast):
             job_id = f"{tenant_id}:{self.owner}:{self._generation}:{place}"
             if job_id in self._held:
@@ -133,7 +133,7 @@ class Hands:
 
 
 async def dispatch(ctx: dict[str, Any], tenant_id: str) -> None:
-    """Send a turn of the tenant's messages, claim by claim; at the end of the queue, see what may not be sent."""
+    """Send a turn of the tenant's messages, claim by claim; at the end of the queue, put aside what may not be sent."""
     hands: Hands = ctx["hands"]
     with (
         hands.holding(ctx["job_id"]),
@@ -182,7 +182,7 @@ async def after(ctx: dict[str, Any]) -> None:
     job, tenant_id, after_s = ctx[AGAIN]
     with contextlib.suppress(LeoError, RedisError, OSError):  # the sweeper rings within a second
         if job == lanes.DECIDE and hands.lane is Lane.REALTIME and hands.is_deciding_for(tenant_id):
-            return  # each event has rung for its own batch: the last of those in hand looks for more
+            return  # each event has rung for its own batch; only the last job of the tenant looks for more
         if job == lanes.DECIDE:
             await hands.ring_batches(tenant_id)
         else:
@@ -190,14 +190,14 @@ async def after(ctx: dict[str, Any]) -> None:
 
 
 async def _pass_on(hands: Hands, job_id: str, tenant_id: str) -> None:
-    """Ring again under the same name: whoever has a place free hears it within some looks at the queue."""
+    """Ring again under the same name: a worker with a free place hears it within a few looks at the queue."""
     after_s = lanes.PACES[hands.lane].poll_s
     with contextlib.suppress(RedisError, OSError):  # the sweeper rings within a second
         await lanes.ring(hands.client, hands.lane, lanes.DISPATCH, tenant_id, job_id=job_id, after_s=after_s)
 
 
 def wait_s(dispatched: Dispatched) -> float | None:
-    """Give the seconds until the channels' limits let more out; None where the sweeper is there before."""
+    """Give the seconds until the channels' limits let more out; None if the sweeper comes earlier."""
     if dispatched.again_at is None:
         return None
     pause_s = (dispatched.again_at - clock.now()).total_seconds()
@@ -205,7 +205,7 @@ def wait_s(dispatched: Dispatched) -> float | None:
 
 
 async def send(hands: Hands, tenant_id: UUID, *, taken: Claim | None = None) -> Dispatched:
-    """Send what was taken; without it, one claim of what is due."""
+    """Send what was taken; by default, one claim of what is due."""
     await lanes.give_way(hands.client, hands.lane)
     started = time.perf_counter()
     try:
@@ -229,12 +229,12 @@ async def send(hands: Hands, tenant_id: UUID, *, taken: Claim | None = None) -> 
 
 
 def ms(seconds: float) -> float:
-    """Give milliseconds as a log tells them."""
+    """Give milliseconds in the form of the log."""
     return round(seconds * 1000, 1)
 
 
 def tell_failed(job: str, tenant_id: UUID, error: Exception, **about: int) -> None:
-    """Log what went wrong, with a traceback where nobody has said in words what it is."""
+    """Log what went wrong, with a traceback if the error has no sentence of its own."""
     count.job_failed(job)
     extra = {
         "job": job,

@@ -1,4 +1,4 @@
-"""Learning beside the requests: callbacks about what was not there yet are read again, CDPs are told outcomes."""
+"""Learning outside of requests: callbacks about what was not there yet are read again, CDPs are told outcomes."""
 
 import logging
 from typing import Any
@@ -14,7 +14,7 @@ from engine.worker.rounds import for_each_tenant
 from engine.worker.schedule import by_clock
 from rules.words import Lane
 
-# Of one tenant, before the others have their turn.
+# For one tenant, before the others have their turn.
 REPLAYED_AT_ONCE = 200
 REPORTED_AT_ONCE = 5
 REPORT_TIMEOUT_S = 600
@@ -51,7 +51,7 @@ async def _replay(hands: Hands, tenant_id: UUID) -> None:
 
 
 async def report(ctx: dict[str, Any]) -> None:
-    """Tell CDPs, for every tenant, what came of messages."""
+    """Tell CDPs, for every tenant, what became of messages."""
     hands: Hands = ctx["hands"]
     http = HttpClient(egress=ANYWHERE, connections=outbox.ABREAST, total_timeout_s=outbox.TIMEOUT_S)
 

@@ -1,6 +1,6 @@
-"""A tenant's urgent batches that wait to be decided, and the turn of whoever decides them: all that wait at once.
+"""A tenant's urgent batches that wait to be decided, and the turn of whoever decides all that wait at once.
 
-Where nothing waits, an event goes alone and at once; the more come meanwhile, the more go together the next time.
+If nothing waits, an event goes alone and at once; the more come meanwhile, the more go together the next time.
 """
 
 import asyncio
@@ -16,11 +16,11 @@ class Line:
         self._places: dict[int, asyncio.Future[bool]] = {}
 
     def join(self, batch_id: int) -> asyncio.Future[bool]:
-        """Queue up; the place says at last whether the batch was decided with others, or is to be decided alone."""
+        """Queue up; in the end the place says whether the batch was decided with others, or has to be decided alone."""
         return self._places.setdefault(batch_id, asyncio.get_running_loop().create_future())
 
     def take(self, most: int) -> Mapping[int, asyncio.Future[bool]]:
-        """Give those who have waited for longest; whoever takes them tells them."""
+        """Take those that have waited the longest; whoever takes them tells them the result."""
         taken = dict(islice(self._places.items(), most))
         for batch_id in taken:
             del self._places[batch_id]
@@ -28,7 +28,7 @@ class Line:
 
 
 def tell(taken: Mapping[int, asyncio.Future[bool]], decided: Iterable[int]) -> None:
-    """Tell those who were taken whether they are among those decided."""
+    """Tell those that were taken whether they are among those decided."""
     together = set(decided)
     for batch_id, place in taken.items():
         if not place.done():

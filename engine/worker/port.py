@@ -1,6 +1,6 @@
-"""Where a worker tells its own metrics, and that it lives: /metrics and /healthz, on a port of LEO_METRICS_PORT.
+"""Where a worker serves its own metrics, and that it is alive: /metrics and /healthz, on a port of LEO_METRICS_PORT.
 
-It is served by the loop that does the work: a worker that hangs does not answer.
+They are served by the loop that does the work, so a worker that hangs does not answer.
 """
 
 from collections.abc import AsyncIterator
@@ -14,13 +14,13 @@ from engine.settings import Settings
 from rules.errors import Forbidden, Unauthorized, Unavailable
 from rules.words import Lane
 
-# So that one setting serves a realtime and a bulk worker on one host.
+# So that one setting serves both a realtime and a bulk worker on one host.
 OFFSET = {Lane.REALTIME: 0, Lane.BULK: 1}
 
 
 @asynccontextmanager
 async def told(settings: Settings, db: Database, *, lane: Lane) -> AsyncIterator[None]:
-    """Serve until the end where the settings name a port; raises Unavailable where it cannot be had."""
+    """Serve until the end if the settings name a port; raises Unavailable if the port is taken."""
     if settings.metrics_port is None:
         yield
         return

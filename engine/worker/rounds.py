@@ -1,4 +1,4 @@
-"""A round: what a job does for every tenant, one after the other. What fails for one keeps no other waiting."""
+"""A round: what a job does for every tenant, one after the other. A failure for one keeps no other waiting."""
 
 import logging
 from collections.abc import Awaitable, Callable
@@ -15,7 +15,7 @@ Work = Callable[[Hands, UUID], Awaitable[None]]
 
 
 async def for_each_tenant(hands: Hands, job: str, work: Work) -> None:
-    """Do `work` for each tenant until the worker stops; raises Unavailable where it cannot be asked who there is."""
+    """Do `work` for each tenant until the worker stops; raises Unavailable if the tenants cannot be listed."""
     async with hands.db.before_tenant() as conn:
         rows = await (await conn.execute(queries("upkeep")["tenants"])).fetchall()
     for row in rows:
@@ -28,7 +28,7 @@ async def for_each_tenant(hands: Hands, job: str, work: Work) -> None:
 
 
 def tell_failed(job: str, tenant_id: UUID, error: Exception, **about: str) -> None:
-    """Count and log what went wrong for a tenant, with a traceback where nobody has said in words what it is."""
+    """Count and log what went wrong for a tenant, with a traceback if the error has no sentence of its own."""
     count.job_failed(job)
     code = getattr(error, "code", type(error).__name__)
     extra = {"job": job, "tenant": str(tenant_id), "code": code, "error": str(error)}

@@ -1,4 +1,4 @@
-"""A worker's life: start, work, outlive the loss of Redis, and at the end finish what is in its hands."""
+"""A worker's life: start, work, survive the loss of Redis, and at the end finish what has been begun."""
 
 import asyncio
 import contextlib
@@ -25,7 +25,7 @@ from engine.worker.schedule import WORKS, Scheduler
 from engine.worker.sweep import Sweeper
 from rules.words import Lane
 
-# The last call of a claim ends within its lease (60 s); what came of it is written within another.
+# The last call of a claim ends within its lease (60 s); its result is written within another.
 JOB_TIMEOUT_S = 120
 RECONNECT_FIRST_S, RECONNECT_MOST_S = 0.1, 2.0
 
@@ -33,7 +33,7 @@ log = logging.getLogger("leo.worker")
 
 
 async def run(settings: Settings, *, database_url: str, redis_url: str, lane: Lane, stop: Stop) -> None:
-    """Work until SIGTERM or SIGINT set `stop`; raises Unavailable or Misconfigured where it cannot start."""
+    """Work until SIGTERM or SIGINT set `stop`; raises Unavailable or Misconfigured if it cannot start."""
     client = lanes.connect(redis_url, lane=lane)
     adapters = Adapters.of(settings)
     embedder = embedder_of(settings)
@@ -57,7 +57,7 @@ async def run(settings: Settings, *, database_url: str, redis_url: str, lane: La
 
 
 async def work(hands: Hands) -> None:
-    """Work until `hands.stop` is set, then finish what is begun."""
+    """Work until `hands.stop` is set, then finish what has been begun."""
     log.info("worker started", extra={"lane": hands.lane, "owner": hands.owner, "redis": lanes.where(hands.client)})
     # The heart beats until the last result is written: a worker that drains is not gone.
     beating = asyncio.create_task(beat_forever(hands.client, hands.owner))
@@ -81,7 +81,7 @@ async def work(hands: Hands) -> None:
 
 
 async def _work_with_redis(hands: Hands, jobs: set[asyncio.Task[None]], scheduler: Scheduler | None) -> bool:
-    """Work until told to stop or Redis is lost, and say whether it was lost; `jobs` gets those that go on."""
+    """Work until told to stop or Redis is lost; gives whether it was lost. `jobs` gets the jobs that go on."""
     pace = lanes.PACES[hands.lane]
     worker = Worker(
         functions=[
@@ -115,7 +115,7 @@ async def _work_with_redis(hands: Hands, jobs: set[asyncio.Task[None]], schedule
     finally:
         for task in (stopping, *working):
             task.cancel()
-        # Once asked to end, those in hand do not wait for a loop that is slow to let go.
+        # When asked to end, running jobs do not wait for a loop that is slow to let go.
         within_s = hands.stop.left_s(LET_GO_S) if hands.stop.is_set() else None
         await asyncio.wait({stopping, *working}, timeout=within_s)
         jobs |= {*worker.tasks.values(), *ear.tasks}
@@ -145,9 +145,9 @@ async def _await_redis(hands: Hands) -> None:
 
 
 async def _drain(jobs: set[asyncio.Task[None]], stop: Stop) -> None:
-    """Wait for the jobs in hand; those that last too long are cut, and write down that they were.
+    """Wait for the running jobs; those that take too long are cut, and write down that they were.
 
-    However long that takes: the process has ended `END_S` after the signal.
+    However long that takes, the process has ended `END_S` after the signal.
     """
     pending = {job for job in jobs if not job.done()}
     if pending:

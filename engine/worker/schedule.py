@@ -1,9 +1,9 @@
-"""What the clock asks for is rung for by one process at a time, however many there are: the one that holds the lease.
+"""Jobs that the clock asks for are rung for by one process, however many there are: the one that holds the lease.
 
-The lease is a row in PostgreSQL and goes by its clock, so neither hosts whose clocks differ nor an emptied Redis make
-two schedulers. A killed one is followed when its lease ends. Each time a job is due is a slot, and a slot is begun
-once, whoever rang for it and however often. The slot that it is now is rung for at the first look: what fell due while
-nobody was at work is done once, at once. What a worker that stopped or died had begun is begun again.
+The lease is a row in PostgreSQL and goes by its clock, so neither hosts with different clocks nor an emptied Redis make
+two schedulers. A killed one is replaced when its lease ends. Each time a job is due is a slot, and a slot is begun
+once, whoever rang for it and however often. The present slot is rung for at the first look: what fell due while nobody
+was at work is done once, at once. What a worker that stopped or died had begun is begun again.
 """
 
 import asyncio
@@ -23,13 +23,13 @@ from rules.errors import LeoError
 from rules.words import Lane
 
 LEASE = timedelta(seconds=4)
-# A worker that ends has jobs to finish as well.
+# How long giving the lease back may take: a worker that ends has jobs to finish as well.
 RELEASE_S = 1.0
-# A process that only schedules goes before a worker that has jobs in its hands as well.
+# A process that only schedules takes precedence over a worker that has jobs to do as well.
 WORKS, ONLY_SCHEDULES = 0, 1
 # What was rung for and has not begun may have been lost with Redis.
 AGAIN_S = 10.0
-# A job may last so long where it says nothing else.
+# The longest time a job may take, unless it says otherwise.
 LONGEST_S = 120.0
 # Seconds from one slot of a job for all tenants to the next.
 BY_CLOCK_S: Mapping[str, float] = {
@@ -42,7 +42,7 @@ BY_CLOCK_S: Mapping[str, float] = {
     lanes.REPLAY: 10.0,
     lanes.REPORT: 2.0,
 }
-# How often a job of one tenant is rung for while it is due: two at once only find each other's rows locked.
+# How often a job of one tenant is rung for while it is due: two at once would only find each other's rows locked.
 EVERY_S: Mapping[str, float] = {lanes.REFRESH: 10.0, lanes.SYNC: 60.0}
 
 _SQL = queries("schedule")
@@ -52,7 +52,7 @@ Job = Callable[[dict[str, Any]], Awaitable[None]]
 
 
 class Scheduler:
-    """One for a process; call `tick` once a second."""
+    """One per process; call `tick` once a second."""
 
     def __init__(self, db: Database, client: ArqRedis, *, owner: str, rank: int) -> None:
         self._db = db
@@ -63,9 +63,9 @@ class Scheduler:
         self._rung: dict[str, tuple[int, float]] = {}
 
     async def tick(self) -> bool:
-        """Take or renew the lease and, where it is ours, ring for what is due; gives whether it is.
+        """Take or renew the lease and, if it is ours, ring for what is due; gives whether it is.
 
-        Raises LeoError where the database, RedisError where Redis cannot be used.
+        Raises LeoError if the database, RedisError if Redis cannot be used.
         """
         async with self._db.before_tenant() as conn:
             values = {"owner": self._owner, "rank": self._rank, "lease": LEASE}
@@ -83,7 +83,7 @@ class Scheduler:
         return True
 
     async def release(self) -> None:
-        """Let another follow at once; a lease that cannot be given back ends by itself."""
+        """Let another take over at once; a lease that cannot be given back ends by itself."""
         try:
             await asyncio.wait_for(self._release(), RELEASE_S)
         except (LeoError, TimeoutError) as error:
@@ -113,7 +113,7 @@ class Scheduler:
 
 
 def by_clock(name: str, work: Job, *, timeout_s: float = LONGEST_S) -> Function:
-    """Give the job that does `work` for a slot unless that was begun already, here or elsewhere."""
+    """Give the job that does `work` for a slot unless that was already begun, here or elsewhere."""
 
     async def run(ctx: dict[str, Any], slot: int) -> None:
         hands = ctx["hands"]
@@ -128,7 +128,7 @@ def by_clock(name: str, work: Job, *, timeout_s: float = LONGEST_S) -> Function:
         try:
             await work(ctx)
         except asyncio.CancelledError:
-            # One that lasted too long would do so again: it waits for its next time.
+            # One that took too long would do so again, so it waits for its next time.
             is_done = not hands.stop.is_set()
             raise
         finally:

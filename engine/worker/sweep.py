@@ -21,16 +21,16 @@ from engine.worker.schedule import Scheduler
 from rules.errors import LeoError
 
 SWEEP_S = 1.0
-# Looking for leases of killed workers needs no more than each beat.
+# Leases of killed workers need no more frequent look than each beat.
 LEASES_S = BEAT_S
-# Clocks that are kept by NTP differ by milliseconds.
+# Clocks kept by NTP differ by milliseconds.
 SKEW_S = 5.0
 
 log = logging.getLogger("leo.worker")
 
 
 class Sweeper:
-    """One for a worker; several at once only ring twice."""
+    """One per worker; several at once merely ring twice."""
 
     def __init__(self, hands: Hands, scheduler: Scheduler | None = None) -> None:
         self._hands = hands
@@ -42,7 +42,7 @@ class Sweeper:
         self._is_skewed = False
 
     async def sweep_forever(self) -> None:
-        """Sweep until cancelled; raises RedisError where Redis is lost, and outlives the database's absence."""
+        """Sweep until cancelled; raises RedisError if Redis is lost, and survives the database's absence."""
         while True:
             try:
                 await self.sweep()
@@ -74,7 +74,7 @@ class Sweeper:
             self._looked_at_leases = monotonic()
 
     def _tell_skew(self, ahead_s: float) -> None:
-        """Say so once where this host's own clock differs; it is not what work goes by."""
+        """Say once that this host's own clock differs; work does not go by it."""
         is_skewed = abs(ahead_s) > SKEW_S
         if is_skewed and not self._is_skewed:
             extra = {"owner": self._hands.owner, "ahead_s": round(ahead_s, 1)}
@@ -87,10 +87,10 @@ class Sweeper:
             return await found.fetchall()
 
     async def _ring_batches(self, tenant_id: UUID) -> set[int]:
-        """Ring for the first batches in nobody's hands.
+        """Ring for the first batches that nobody is working on.
 
-        Where arq says that such a job runs while nobody holds its batch, its worker was killed (arq would believe in it
-        until the job's longest time is over): it is rung for under its next name.
+        If arq says that such a job is running while nobody holds its batch, its worker was killed (arq would believe in
+        the job until its time limit): it is rung for under its next name.
         """
         async with self._hands.db.transaction(tenant_id) as conn:
             batch_ids = await due_batches(conn, lane=self._hands.lane, now=clock.now(), most=lanes.AHEAD)
@@ -105,7 +105,8 @@ class Sweeper:
 
     async def _look_for_the_gone(self) -> None:
         holders: dict[UUID, set[str]] = {}
-        # A lease that begins now ends within LEASE: asked for then, every tenant with a message in hand answers.
+        # A lease that begins now ends within LEASE, so asking as of a later time finds every tenant with a message
+        # being sent.
         for row in await self._due(clock.now() + 2 * LEASE):
             if row["leases"]:
                 async with self._hands.db.transaction(row["tenant_id"]) as conn:

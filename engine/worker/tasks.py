@@ -1,4 +1,4 @@
-"""Agent tasks as jobs of the realtime lane: somebody waits for them. The sweeper rings for what is due."""
+"""Agent tasks as jobs of the realtime lane, because somebody waits for them. The sweeper rings for what is due."""
 
 import logging
 import time
@@ -17,9 +17,9 @@ from rules.words import Lane
 
 # A task asks a model and makes up to ten calls, each with a statement timeout of a minute.
 TIMEOUT_S = 900
-# How often a tenant whose tasks are due is rung for while they are.
+# How often a tenant with due tasks is rung for.
 EVERY_S = 1.0
-# So many tasks, then the job ends; what is left is rung for again, behind other tenants.
+# After this many tasks the job ends; what is left is rung for again, behind other tenants.
 AT_ONCE = 20
 
 log = logging.getLogger("leo.worker")
@@ -53,7 +53,7 @@ async def tasks(ctx: dict[str, Any], tenant_id: str) -> None:
         started = time.perf_counter()
         try:
             task = await work_next(desk, tenant_id=UUID(tenant_id))
-        except Exception as error:  # noqa: BLE001 - a worker goes on, and tells
+        except Exception as error:  # noqa: BLE001 - a worker goes on, and reports it
             _tell_failed(tenant_id, error)
             return
         if task is None or hands.stop.is_set():

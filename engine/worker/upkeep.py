@@ -1,7 +1,7 @@
-"""Looking after a tenant's own data: people to look at again, segments to refresh, sources to take from.
+"""Looking after a tenant's own data: people to check again, segments to refresh, sources to read from.
 
-What is due stands in PostgreSQL; the sweeper rings for it. Rechecks are work of the realtime lane, for somebody waits
-for them; the rest is bulk work, each a job of its own so that a long one keeps nothing else waiting.
+What is due is in PostgreSQL; the sweeper rings for it. Rechecks are work of the realtime lane, because somebody waits
+for them; the rest is bulk work, each a job of its own, so that a long one keeps nothing else waiting.
 """
 
 import logging
@@ -32,9 +32,10 @@ from engine.worker.schedule import by_clock
 from rules.errors import LeoError
 from rules.words import Cause, Lane
 
-# A recheck takes some milliseconds a person; what is left after so many steps is rung for again, behind other tenants.
+# A recheck takes some milliseconds per person; what is left after this many steps is rung for again, behind other
+# tenants.
 STEPS = 20
-# A sync of a million people takes minutes. One that is cut off goes on from the page it had reached.
+# A sync of a million people takes minutes. One that is cut off continues from the page it had reached.
 SYNC_TIMEOUT_S = 6 * 3600
 REFRESH_TIMEOUT_S = 1800
 EMBED_TIMEOUT_S = 3600
@@ -42,9 +43,9 @@ EMBED_TIMEOUT_S = 3600
 EMBEDDED_AT_ONCE = 2_000
 # As many texts as Gemini takes in one call.
 REMEMBERED_AT_ONCE = 100
-# Duplicates of so many are looked for by one transaction: a tenth of a second.
+# One transaction looks for duplicates of this many: a tenth of a second.
 COMPARED_AT_ONCE = 5_000
-# How often a job that is due is rung for while it is due: two at once only find each other's rows locked.
+# How often a due job is rung for: two at once would only find each other's rows locked.
 RECHECK_EVERY_S = 1.0
 TOKENS_EVERY_S = 5.0
 
@@ -68,7 +69,7 @@ def functions(lane: Lane) -> list[Function]:
 
 
 async def ring_due(hands: Hands) -> None:
-    """Ask for what somebody waits for; raises RedisError. What the clock asks for is engine/worker/schedule.py's."""
+    """Ask for what somebody waits for; raises RedisError. Jobs by the clock are engine/worker/schedule.py's."""
     if hands.lane is not Lane.REALTIME:
         return
     async with hands.db.before_tenant() as conn:
@@ -87,7 +88,7 @@ async def ring_tokens(hands: Hands) -> None:
 
 
 async def look_at_tokens(ctx: dict[str, Any], tenant_id: str) -> None:
-    """Renew the tokens of a tenant's channels whose time has come."""
+    """Renew the tokens of a tenant's channels that are due."""
     hands: Hands = ctx["hands"]
     tenant = UUID(tenant_id)
     try:
@@ -99,19 +100,19 @@ async def look_at_tokens(ctx: dict[str, Any], tenant_id: str) -> None:
             egress=hands.adapters.egress,
             is_stopping=hands.stop.is_set,
         )
-    except Exception as error:  # noqa: BLE001 - a worker goes on, and tells
+    except Exception as error:  # noqa: BLE001 - a worker goes on, and reports it
         tell_failed(lanes.TOKENS, tenant, error)
 
 
 async def recheck(ctx: dict[str, Any], tenant_id: str) -> None:
-    """Look again at the people whom events or changes may have moved, and ring for the runs that this starts."""
+    """Check again the people whom events or changes may have moved, and ring for the runs that this starts."""
     hands: Hands = ctx["hands"]
     tenant = UUID(tenant_id)
     for _ in range(STEPS):
         try:
             async with hands.db.transaction(tenant) as conn:
                 rechecked = await recheck_due(conn, tenant_id=tenant, now=clock.now())
-        except Exception as error:  # noqa: BLE001 - a worker goes on, and tells
+        except Exception as error:  # noqa: BLE001 - a worker goes on, and reports it
             tell_failed(lanes.RECHECK, tenant, error)
             return
         if not rechecked.people:
@@ -120,7 +121,7 @@ async def recheck(ctx: dict[str, Any], tenant_id: str) -> None:
 
 
 async def refresh(ctx: dict[str, Any], tenant_id: str) -> None:
-    """Refresh the tenant's segments whose time has come, one by one."""
+    """Refresh the tenant's segments that are due, one by one."""
     hands: Hands = ctx["hands"]
     while not hands.stop.is_set():
         if not await _refresh_next(hands, UUID(tenant_id)):
@@ -128,7 +129,7 @@ async def refresh(ctx: dict[str, Any], tenant_id: str) -> None:
 
 
 async def sync(ctx: dict[str, Any], tenant_id: str) -> None:
-    """Take from the tenant's sources whose time has come, after those of other tenants that this worker is at."""
+    """Read from the tenant's sources that are due, after those of other tenants that this worker is reading from."""
     hands: Hands = ctx["hands"]
     hands.to_sync[UUID(tenant_id)] = None
     if hands.syncing.locked():
@@ -139,22 +140,22 @@ async def sync(ctx: dict[str, Any], tenant_id: str) -> None:
             del hands.to_sync[tenant]
             try:
                 await _sync(hands, tenant)
-            except Exception as error:  # noqa: BLE001 - a worker goes on, and tells
+            except Exception as error:  # noqa: BLE001 - a worker goes on, and reports it
                 tell_failed(lanes.SYNC, tenant, error)
 
 
 async def embed(ctx: dict[str, Any]) -> None:
-    """Embed who and what changed, of every tenant, while nobody waits for this lane."""
+    """Embed people and texts that changed, of every tenant, while nobody waits for this lane."""
     await for_each_tenant(ctx["hands"], lanes.EMBED, _embed_and_remember)
 
 
 async def tidy(ctx: dict[str, Any]) -> None:
-    """Forget what is kept longer than promised: answers, queries, callbacks, inboxes, and what CDPs were told."""
+    """Remove what is kept longer than promised: answers, queries, callbacks, inboxes, and what CDPs were told."""
     await for_each_tenant(ctx["hands"], lanes.TIDY, _tidy)
 
 
 async def tally(ctx: dict[str, Any]) -> None:
-    """Add up what was counted, of every tenant."""
+    """Sum up the counts of every tenant."""
     await for_each_tenant(ctx["hands"], lanes.TALLY, _tally)
 
 
@@ -174,7 +175,7 @@ async def _tally(hands: Hands, tenant_id: UUID) -> None:
 
 
 async def _refresh_next(hands: Hands, tenant_id: UUID) -> bool:
-    """Refresh the segment that has been due for longest; False where there is none, or nothing can be done."""
+    """Refresh the segment that has been due the longest; False if there is none, or nothing can be done."""
     due: DictRow | None = None
     started = time.perf_counter()
     try:
@@ -184,7 +185,7 @@ async def _refresh_next(hands: Hands, tenant_id: UUID) -> bool:
             if due is None:
                 return False
             diff = await refresh_segment(conn, tenant_id=tenant_id, segment_id=due["segment_id"], cause=Cause.SCHEDULE)
-    except Exception as error:  # noqa: BLE001 - a worker goes on, and tells
+    except Exception as error:  # noqa: BLE001 - a worker goes on, and reports it
         if due is None:
             tell_failed(lanes.REFRESH, tenant_id, error)
             return False
@@ -232,7 +233,7 @@ async def _find_duplicates(hands: Hands, tenant_id: UUID, *, since: datetime | N
 
 
 async def seal(ctx: dict[str, Any]) -> None:
-    """Append to every tenant's ledger what is there for good."""
+    """Seal the final records of every tenant into its ledger."""
     await for_each_tenant(ctx["hands"], lanes.SEAL, _seal)
 
 
@@ -265,7 +266,7 @@ async def _embed(hands: Hands, tenant_id: UUID) -> None:
 
 
 async def _remember(hands: Hands, tenant_id: UUID) -> None:
-    """Embed templates and tasks: no transaction is open meanwhile, for a provider may be asked."""
+    """Embed templates and tasks: meanwhile no transaction is open, because a provider may be asked."""
     for remember in (memory.embed_templates, memory.embed_tasks):
         looked_at = REMEMBERED_AT_ONCE
         while looked_at == REMEMBERED_AT_ONCE and not hands.stop.is_set():
@@ -273,7 +274,7 @@ async def _remember(hands: Hands, tenant_id: UUID) -> None:
 
 
 async def _is_busy(hands: Hands) -> bool:
-    """Tell whether somebody is to be decided for or sent to in this lane."""
+    """Whether somebody is to be decided for or sent to in this lane."""
     async with hands.db.before_tenant() as conn:
         values = {"lane": hands.lane, "now": clock.now()}
         rows = await (await conn.execute(queries("lanes")["due"], values)).fetchall()

@@ -23,6 +23,7 @@ from engine import unsubscribe
 from engine.tenants import ALL_SCOPES, create_api_key, revoke_api_key
 from rules.words import Channel
 from tests.api.conftest import Callers
+from tests.api.forging import flipped
 from tests.conftest import Tenant
 from tests.every_table import fill, whole
 
@@ -104,6 +105,7 @@ class Victim:
             "createSnapshot": {"segment": THEIRS},
             "syncSegment": {"segment_id": THEIRS},
             "saveTemplate": {"key": THEIRS, "channel": "email", "subject": "x", "body_text": "x {{ unsubscribe_url }}"},
+            "previewDraft": {"channel": "email", "subject": "x", "body_text": "x", **person, "campaign": THEIRS},
             "previewTemplate": {**person, "campaign": THEIRS},
             "trialTemplate": {**person, "address": "me@mine.example"},
             "saveCampaign": {"key": "mine", "name": "Mine", "segment": THEIRS, "template_ids": template},
@@ -163,6 +165,7 @@ ANSWERS: Mapping[str, int] = {
     "listSnapshots": 404,
     "listDecisions": 404,
     "saveTemplate": 201,
+    "previewDraft": 404,
     "saveCampaign": 404,
     "savePolicy": 201,
     "activateProfile": 404,
@@ -314,12 +317,6 @@ def test_what_is_open_or_unsaid_is_known() -> None:
     assert unsaid == UNSAID
 
 
-def _flipped(token: str) -> Iterator[str]:
-    """The token with one character changed, at every place in turn."""
-    for place, letter in enumerate(token):
-        yield token[:place] + ("A" if letter != "A" else "B") + token[place + 1 :]
-
-
 async def test_a_link_that_was_changed_in_any_place_opens_nothing(
     anybody: httpx.AsyncClient, services: Services, victim: Victim, admin_url: str
 ) -> None:
@@ -330,7 +327,7 @@ async def test_a_link_that_was_changed_in_any_place_opens_nothing(
     assert (await anybody.get(f"/unsubscribe/{token}")).status_code == 200
     before = whole(admin_url, victim.tenant)
     statuses = set()
-    for forged in _flipped(token):
+    for forged in flipped(token):
         for path in ("/unsubscribe/", "/preferences/", "/clicks/", "/opens/"):
             statuses.add((await anybody.get(path + forged)).status_code)
         statuses.add((await anybody.post(f"/unsubscribe/{forged}")).status_code)

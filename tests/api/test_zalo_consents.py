@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -17,6 +17,7 @@ from engine import credentials
 from engine.consents import LIFE, MOST_BEGUN, State
 from engine.tenants import Scope
 from tests.api.conftest import Callers
+from tests.api.forging import flipped
 from tests.api.story import ok
 from tests.channels.sandbox_process import SandboxProcess, start_sandbox
 from tests.conftest import Tenant
@@ -145,16 +146,11 @@ async def test_only_the_key_that_began_it_finishes_it(
     assert (await caller.post(FINISH, json=came)).status_code == 201
 
 
-def _flipped(token: str) -> Iterator[str]:
-    for place, letter in enumerate(token):
-        yield token[:place] + ("A" if letter != "A" else "B") + token[place + 1 :]
-
-
 async def test_a_state_that_was_changed_or_made_up_opens_nothing(
     zalo: Zalo, caller: httpx.AsyncClient, anybody: httpx.AsyncClient
 ) -> None:
     begun = await zalo.begin()
-    forged = [*_flipped(begun["state"]), begun["state"][:-1], begun["state"] + "A", "", "none"]
+    forged = [*flipped(begun["state"]), begun["state"][:-1], begun["state"] + "A", "", "none"]
     for state in forged:
         back = await anybody.get("/oauth/zalo", params={"state": state, "code": "c"}, follow_redirects=False)
         assert (back.status_code, "location" in back.headers) == (404, False)

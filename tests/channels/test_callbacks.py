@@ -104,6 +104,9 @@ def test_zalo_tells_what_people_do() -> None:
     ):
         assert told(zalo.read(of_zalo(event_name=name, **person), now=NOW)) == [(kind, event, None, "u-1")]
     assert zalo.read(of_zalo(event_name="oa_send_text"), now=NOW) == []
+    # Two people in the same millisecond do two things.
+    both = [of_zalo(event_name="follow", follower={"id": one}) for one in ("u-1", "u-2")]
+    assert len({zalo.read(body, now=NOW)[0].provider_id for body in both}) == 2
 
 
 # --- Facebook ---

@@ -102,7 +102,12 @@ async def test_an_adapter_that_breaks_on_a_body_breaks_nothing_else(
 
 
 async def test_an_id_that_no_index_holds_costs_its_outcomes_and_not_the_callback(inbox: Inbox) -> None:
-    told = {"type": "read", "at": "2026-05-01T09:00:00+07:00", "event_id": "theirs", "address": "kh-1@people.example"}
+    told = {
+        "type": "replied",
+        "at": "2026-05-01T09:00:00+07:00",
+        "event_id": "theirs",
+        "address": "kh-1@people.example",
+    }
     # Random, for what repeats itself is compressed.
     body = json.dumps([{"id": secrets.token_hex(20_000), **told}]).encode()
     reading = await inbox.post(body, at=datetime.now(UTC))

@@ -115,6 +115,25 @@ async def test_without_a_reference_the_address_tells_the_last_message_there(told
     assert kept["delivery_id"] == told.deliveries[told.people[2]]["delivery_id"]
 
 
+@pytest.mark.parametrize("kind", ["delivered", "read", "clicked", "bounced"])
+async def test_what_is_told_of_a_message_that_is_not_known_is_about_no_other(told: Told, kind: str) -> None:
+    """The provider was quicker than our log, or another program sends through the same account."""
+    before = await told.world.statuses()
+    named = incoming(kind, "an id that comes later", address="kh-3@people.example")
+    assert await told.tell(named) == Recorded(unknown=1)
+    assert await told.world.rows("SELECT 1 FROM outcome") == []
+    assert await told.world.rows("SELECT 1 FROM suppression") == []
+    assert await told.world.statuses() == before
+    await told.world.rows(
+        "UPDATE delivery_log SET provider_id = 'an id that comes later' WHERE profile_id = %(p)s", p=told.people[2]
+    )
+    assert await told.tell(named) == Recorded(new=1)
+
+
+async def test_who_answers_a_message_that_is_not_known_is_heard_all_the_same(told: Told) -> None:
+    assert await told.tell(incoming("replied", "another's", address="kh-3@people.example")) == Recorded(new=1)
+
+
 async def test_somebody_we_never_wrote_to_can_answer_too(told: Told) -> None:
     (stranger,) = await told.world.people(1, prefix="other-")
     assert await told.tell(incoming("replied", None, address="other-1@people.example")) == Recorded(new=1)

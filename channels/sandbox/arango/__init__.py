@@ -1,1 +1,1 @@
-"""An ArangoDB with a generated LEO CDP in it, as far as the sync asks: the sandbox's stand-in for a CDP."""
+"""An ArangoDB with a generated LEO CDP in it, as far as the sync needs it: the sandbox's stand-in for a CDP."""

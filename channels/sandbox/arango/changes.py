@@ -1,4 +1,4 @@
-"""Changes to a world while a sync runs against it, made the way LEO CDP makes them."""
+"""Changes to a world while a sync runs against it, made in the way LEO CDP makes them."""
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -21,7 +21,7 @@ _LONGEST_KEY = 254
 
 
 def apply(world: World, document: Any) -> int:
-    """Make changes one after the other and give how many; raises InvalidInput, the ones before it being made."""
+    """Make changes one after the other and give how many; on InvalidInput the earlier ones stay made."""
     if not isinstance(document, list):
         raise InvalidInput("Changes are a list.", remedy=REMEDY)
     for place, change in enumerate(document):
@@ -36,7 +36,7 @@ def apply(world: World, document: Any) -> int:
 
 
 def _join(world: World, change: Mapping[str, Any]) -> None:
-    """Write `inSegments` alone: LEO CDP leaves the time of change as it was."""
+    """Write only `inSegments`: LEO CDP leaves the time of change as it was."""
     key = change["segment"]
     reference = segment_ref(key, world.segments.get(key, {}).get("name") or "")
     person = _person(world, change["key"])

@@ -1,4 +1,4 @@
-"""One collection: the generated documents, and over them those that are written, changed or removed."""
+"""One collection: the generated documents, overlaid with those that were written, changed or removed."""
 
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -15,7 +15,7 @@ Marks = frozenset[str]
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A document that is not as generated. `at` None is a time that no page by time reaches."""
+    """A document that differs from the generated one. With `at` None, its time is one that no page by time reaches."""
 
     text: str
     rev: str
@@ -24,7 +24,7 @@ class Kept:
 
 
 class Collection:
-    """Documents by key, in the orders that the sync pages on; texts are JSON as `written` writes it."""
+    """Documents by key, in the orders that the sync pages through; texts are JSON as `written` writes it."""
 
     def __init__(self, generated: Generated, *, time_field: str, marks: Callable[[Document], Marks]) -> None:
         self.generated = generated
@@ -46,7 +46,7 @@ class Collection:
     # --- reading ---
 
     def changed(self, ts: str, key: str, n: int, fields: Fields | None, *, among: Marks | None = None) -> list[str]:
-        """Give at most n documents whose (time, key) comes after this one, in that order; with one of the marks."""
+        """Give at most n documents that come after this (time, key), in that order; with one of the marks."""
         kept = (
             (at, key, -1)
             for at, key in islice(self._times, bisect_right(self._times, (ts, key)), None)
@@ -59,11 +59,11 @@ class Collection:
         ]
 
     def by_keys(self, keys: Iterable[str], fields: Fields | None) -> list[str]:
-        """Give those of the documents that are there, each once."""
+        """Give those of the documents that exist, each once."""
         return [text for key in dict.fromkeys(keys) if (text := self._text(key, fields)) is not None]
 
     def revisions(self, key: str, n: int) -> list[tuple[str, str]]:
-        """Give at most n (key, revision) whose key comes after this one, in the order of keys."""
+        """Give at most n (key, revision) after this key, in the order of keys."""
         rev = self.generated.rev
         return [
             (key, self.kept[key].rev if number < 0 else rev(number))
@@ -77,9 +77,9 @@ class Collection:
     def numbered(
         self, name: str, start: int, n: int, fields: Fields, *, is_wanted: Callable[[Document], bool]
     ) -> list[str]:
-        """Give at most n wanted documents from a place on, in an order that stays until one is written.
+        """Give at most n wanted documents from a position on, in an order that stays until one is written.
 
-        Which are wanted is asked once for a name, so that far pages cost what the first does.
+        Which are wanted is computed once per name, so that far pages cost what the first does.
         """
         found = self._numbered.get(name)
         if found is None:
@@ -102,11 +102,11 @@ class Collection:
     # --- writing ---
 
     def put(self, document: Mapping[str, Any]) -> None:
-        """Write a document that has `_key` and `_rev`, over the one of its key if there is one."""
+        """Write a document that has `_key` and `_rev`, replacing the one with its key, if any."""
         key = document["_key"]
         self.remove(key)
         at = document.get(self._time_field)
-        # AQL puts null, booleans and numbers before every text, lists and objects after; pages begin at "".
+        # AQL sorts null, booleans and numbers before every text, lists and objects after; pages begin at "".
         time = at if isinstance(at, str) else None if isinstance(at, list | dict) else ""
         self.kept[key] = Kept(written(document), document["_rev"], time, self._marks_of(document))
         insort(self._keys, key)
@@ -114,7 +114,7 @@ class Collection:
             insort(self._times, (time, key))
 
     def remove(self, key: str) -> bool:
-        """Take a document away; False where there was none."""
+        """Remove a document; False if there was none."""
         self._numbered.clear()
         number = self._number(key)
         if number is not None:
@@ -130,7 +130,7 @@ class Collection:
     # --- inside ---
 
     def _number(self, key: str) -> int | None:
-        """Give the number of a document that is as it was generated."""
+        """Give the number of a document that is still as generated."""
         number = self.generated.keys.number(key)
         return None if number in self.hidden else number
 

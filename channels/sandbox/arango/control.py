@@ -1,4 +1,4 @@
-"""What an operator or a test asks of the generated CDP: make worlds, look at them, change them."""
+"""What an operator or a test asks of the generated CDP: to make worlds, look at them, and change them."""
 
 from aiohttp import web
 
@@ -24,11 +24,11 @@ class ArangoControl:
         ]
 
     async def _stats(self, _request: web.Request) -> web.Response:
-        """`GET /_sandbox/arango/stats`: requests by query, and how many items they were answered."""
+        """`GET /_sandbox/arango/stats`: requests by query, and how many items were returned."""
         return web.json_response(self._api.stats())
 
     async def _create(self, request: web.Request) -> web.Response:
-        """`POST /_sandbox/arango/worlds`: make one or put another in its place; gives its manifest."""
+        """`POST /_sandbox/arango/worlds`: make one, replacing any of that name; gives its manifest."""
         return web.json_response(self._worlds.create(await read_json(request)).manifest())
 
     async def _manifest(self, request: web.Request) -> web.Response:

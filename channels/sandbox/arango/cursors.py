@@ -1,17 +1,17 @@
-"""Answers that did not fit one page, kept until they are asked for or too old."""
+"""Answers that did not fit one page, kept until they are fetched or too old."""
 
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-# As ArangoDB does where the query does not say.
+# ArangoDB's default, if the query does not say.
 TTL_S = 30.0
 _FIRST_ID = 120_000
 
 
 @dataclass(slots=True)
 class Cursor:
-    """The rest of one answer. `database` may read it and no other; a `dead` one is gone when it is asked for."""
+    """The rest of one answer. Only `database` may read it; a `dead` one is gone when it is asked for."""
 
     cursor_id: str
     database: str
@@ -24,7 +24,7 @@ class Cursor:
 
 
 class Cursors:
-    """The open cursors of all databases; times are those of a clock that never goes back."""
+    """The open cursors of all databases; times are those of a monotonic clock."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -34,7 +34,7 @@ class Cursors:
     def open(
         self, rest: Sequence[str], *, database: str, query: str, batch: int, ttl_s: float, dead: bool = False
     ) -> Cursor:
-        """Keep the rest of an answer; what is too old goes."""
+        """Keep the rest of an answer; cursors that are too old are removed."""
         now = self._clock()
         self._open = {key: one for key, one in self._open.items() if one.until > now}
         self._next_id += 1
@@ -43,7 +43,7 @@ class Cursors:
         return cursor
 
     def find(self, cursor_id: str, database: str) -> Cursor | None:
-        """Give an open cursor and let it live on; None where it is gone."""
+        """Find an open cursor and extend its life; None if it is gone."""
         cursor, now = self._open.get(cursor_id), self._clock()
         if cursor is None or cursor.database != database or cursor.dead or cursor.until <= now:
             return None

@@ -8,7 +8,7 @@ from channels.sandbox.arango.catalogue import JOURNEY, METRICS, TOUCHPOINTS, tou
 from channels.sandbox.arango.generated import Document
 
 COLLECTION = "cdp_trackingevent"
-# Prime, so that people in a row have events far apart.
+# Prime, so that consecutive people have events far apart.
 _STRIDE = 7_919
 _EMPTY_TEXTS = (
     *("message", "refVisitorId", "refCampaignId", "refContentId", "refItemId", "refTicketId", "refDataSource"),
@@ -26,13 +26,13 @@ def person_of(number: int, people: int) -> int:
 
 
 def own(people: int, key: Callable[[int], str]) -> Callable[[int], Mapping[str, Any]]:
-    """Give what differs within a cohort of events, for so many people with such keys."""
+    """Give what differs within a cohort of events, for this many people with these keys."""
     return lambda number: {"person": key(person_of(number, people)), "spent": number % 113}
 
 
 def event(cohort: int) -> Document:
-    """Give the document of a cohort, with slots for what is each one's own."""
-    # By steps of a prime, so that a metric's events are spread over each 1,024.
+    """Give the document of a cohort, with slots for what is individual."""
+    # In steps of a prime, so that a metric's events are spread over each 1,024.
     place = cohort * 389 % _UP_TO[-1]
     name, score, stage, _ = METRICS[next(at for at, up_to in enumerate(_UP_TO) if place < up_to)]
     is_purchase = name == "purchase"
@@ -64,5 +64,5 @@ def event(cohort: int) -> Document:
 
 
 def marks(document: Mapping[str, Any]) -> frozenset[str]:
-    """Give the metric that an event is asked for by."""
+    """Give the metric by which an event is selected."""
     return frozenset({str(document.get("metricName"))})

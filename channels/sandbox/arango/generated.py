@@ -1,7 +1,7 @@
-"""Generated documents: what number n of a collection holds, and its text, made when it is asked for.
+"""Generated documents: what number n of a collection contains, and its text, made when it is asked for.
 
-A thousand people differ in everything, then the sorts repeat: those of one cohort share a text that is written once
-and has slots such as `%(key)s` for what is each one's own. That makes a page of 1,000 in some milliseconds.
+A thousand people differ in everything, then the kinds repeat: those of one cohort share a text that is written once and
+has slots such as `%(key)s` for what is individual. That makes a page of 1,000 in a few milliseconds.
 """
 
 import json
@@ -18,14 +18,14 @@ Document = Mapping[str, Any]
 Fields = tuple[str, ...]
 
 DAY_MS = 86_400_000
-# Each set of fields that somebody asks for has texts of its own, some MB of them.
+# Each set of fields that somebody asks for has texts of its own, a few MB each.
 _MOST_PROJECTIONS = 8
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NUMBER = re.compile(r'"%\((\w+)\)d"')
 
 
 class Generated:
-    """The documents 0..count-1 of one collection, at even distances of time up to `until_ms`."""
+    """The documents 0..count-1 of one collection, at even intervals of time up to `until_ms`."""
 
     def __init__(
         self,
@@ -58,12 +58,12 @@ class Generated:
         return self._make(number % COHORTS)
 
     def after(self, ts: str, key: str) -> int:
-        """Give the first number whose (time, key) comes after this one; `count` where there is none."""
+        """Give the first number that comes after this (time, key); `count` if there is none."""
         numbers = range(self.count)
         return bisect_right(numbers, (ts, key), key=lambda number: (self.stamp(number), self.keys.key(number)))
 
     def text(self, number: int, key: str, ts: str, fields: Fields | None) -> str:
-        """Give a document as JSON (see `written`); with some of its fields, or all of them."""
+        """Give a document as JSON (see `written`); with some of its fields, or all."""
         texts = self._texts.get(fields) or self._projection(fields)
         cohort = number % COHORTS
         text = texts[cohort]
@@ -90,13 +90,13 @@ def stamp(ms: int) -> str:
 
 
 def written(value: Any) -> str:
-    """Write JSON, its UTF-8 bytes as the characters of the same codes.
+    """Write JSON with its UTF-8 bytes as the characters of the same codes.
 
-    Such a text takes one byte a character, and a page of them becomes the bytes of an answer without any decoding.
+    Such a text takes one byte per character, and a page of them becomes the bytes of an answer without any decoding.
     """
     try:
         return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode().decode("latin-1")
-    except UnicodeEncodeError:  # half of a character, which JSON can only escape
+    except UnicodeEncodeError:  # an unpaired surrogate, which JSON can only escape
         return json.dumps(value, separators=(",", ":"))
 
 

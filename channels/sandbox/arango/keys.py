@@ -1,8 +1,8 @@
-"""Keys of generated documents: 22 characters of base62, from which the number can be read again.
+"""Keys of generated documents: 22 characters of base62, from which the number can be read back.
 
-The first two characters tell the cohort (the number modulo COHORTS), the next four how many of it came before, the rest
-looks like chance. So the order of keys is known without a list of them, and it is not the order of the numbers. Those
-six are digits and capitals, which byte order and the collation of a real server put in the same order.
+The first two characters give the cohort (the number modulo COHORTS), the next four how many of it came before, the rest
+looks random. So the order of keys is known without a list of them, and it is not the order of the numbers. Those six
+are digits and capitals, which byte order and the collation of a real server sort the same way.
 """
 
 import random
@@ -19,12 +19,12 @@ _PAIRS = [first + second for first in _BASE36 for second in _BASE36]
 _TAILS = 4096
 _TAIL = (1 << 12) - 1
 _WORD = (1 << 64) - 1
-# Knuth's multiplier (2**64 divided by the golden ratio): numbers in a row get unlike bits.
+# Knuth's multiplier (2**64 divided by the golden ratio): consecutive numbers get very different bits.
 _SCATTER = 0x9E3779B97F4A7C15
 
 
 class Keys:
-    """The keys of the first `count` numbers; the same seed gives a number the same key, whatever the count."""
+    """The keys of the first `count` numbers; with the same seed a number has the same key, whatever the count."""
 
     def __init__(self, seed: str, count: int) -> None:
         chance = random.Random(seed)  # noqa: S311 - sample data, and the same each time
@@ -55,7 +55,7 @@ class Keys:
         return number if number < self.count and high < len(_PAIRS) and self.key(number) == key else None
 
     def after(self, key: str, *, is_wanted: Callable[[int], bool] | None = None) -> Iterator[int]:
-        """Give the numbers whose keys come after this text, in the order of keys; of wanted cohorts only."""
+        """Give the numbers whose keys come after this text, in the order of keys; only of wanted cohorts."""
         first = bisect_left(_PAIRS, key[:2], hi=COHORTS)
         for place in range(first, COHORTS):
             cohort = self._cohorts[place]

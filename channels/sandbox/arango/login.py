@@ -1,4 +1,4 @@
-"""Who may enter: a password with each request, or a token that one was given for a password."""
+"""Who may enter: a password with each request, or a token that was given for a password."""
 
 import base64
 import binascii
@@ -26,7 +26,7 @@ class Logins:
         return f"{signed}.{self._signature(signed)}"
 
     def may_enter(self, header: str, username: str, password: str) -> bool:
-        """Say whether the Authorization header is good for the database of this user."""
+        """Whether the Authorization header is valid for the database of this user."""
         scheme, _, credentials = header.partition(" ")
         if scheme.lower() == "basic":
             return hmac.compare_digest(_decoded(credentials), f"{username}:{password}".encode())

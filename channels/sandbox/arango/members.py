@@ -17,14 +17,17 @@ _IDS = re.compile(r'"topEngagedTouchpointIds":\[([^\]]*)\]')
 
 
 class Members:
-    """The people of a world's segments. Where a page begins costs nothing here, however far it is; a server counts."""
+    """The people of a world's segments.
+
+    The offset of a page costs nothing here, although a real server counts up to it.
+    """
 
     def __init__(self, people: Collection, touchpoint: Callable[[str], str | None]) -> None:
         self._people, self._touchpoint = people, touchpoint
         self._joined: dict[str, str] = {}
 
     def page(self, segment: str, start: int, n: int) -> Sequence[str]:
-        """Give at most n people of a segment who can be reached by mail or phone, from a place in no order on."""
+        """Give at most n people of a segment who can be reached by mail or phone, from an offset, unordered."""
         found = self._people.numbered(segment, start, n, _FIELDS, is_wanted=partial(_is_reachable_in, segment))
         return [_IDS.sub(self._touchpoints, one) for one in found]
 
@@ -42,7 +45,7 @@ class Members:
 
 
 def _is_reachable_in(segment: str, document: Document) -> bool:
-    """Whoever is active or not: that is not asked there."""
+    """Whether the person is active is not asked there."""
     listed = document.get("inSegments")
     keys = [one.get("id") for one in listed if isinstance(one, Mapping)] if isinstance(listed, list) else []
     return segment in keys and bool(document.get("primaryEmail") or document.get("primaryPhone"))

@@ -33,7 +33,7 @@ _STAGES = (
 _LABELS = ("VIP", "sinh viên", "khách sỉ", "B2B", "mới", "sắp rời")
 _KEYWORDS = ("hoa hồng", "cà phê", "du lịch", "thời trang", "điện thoại", "sách", "mỹ phẩm", "gia dụng")
 _JOBS = ("Kế toán", "Giáo viên", "Lập trình viên", "Nhân viên văn phòng", "Chủ cửa hàng")
-# One number in the ways in which people write it: LEO CDP keeps what was typed.
+# One number in the ways people write it: LEO CDP stores what was typed.
 _PHONES = ("090%(n)s", "+8490%(n)s", "090 %(n)s", "(+84) 90-%(n)s", "8490%(n)s", "090.%(n)s")
 _SCORES = (
     *("totalCreditScore", "totalLoyaltyScore", "totalCAC", "totalCFS", "totalCES", "totalCSAT", "totalNPS"),
@@ -51,12 +51,12 @@ _EMPTY_MAPS = ("personalContacts", "subscribedChannels", "extMetrics", "funnelSt
 
 
 def own(number: int) -> dict[str, Any]:
-    """Give what differs within a cohort, beside key, revision and time: see `generated`."""
+    """Give what differs within a cohort, apart from key, revision and time: see `generated`."""
     return {"n": f"{number:07}", "visits": number % 239, "score": number % 97}
 
 
 def person(seed: int, cohort: int) -> Document:
-    """Give the document of a cohort, with slots for what is each one's own."""
+    """Give the document of a cohort, with slots for what is individual."""
     chance = random.Random(f"people:{seed}:{cohort}")  # noqa: S311 - sample data, and the same each time
     city, district, code = chance.choice(_CITIES)
     stage = chance.randrange(len(_STAGES))
@@ -95,7 +95,7 @@ def person(seed: int, cohort: int) -> Document:
 
 
 def marks(document: Mapping[str, Any]) -> frozenset[str]:
-    """Give the segments that a person is a member of; none where the person is not active."""
+    """Give the segments that a person is a member of; none if the person is not active."""
     status, segments = document.get("status"), document.get("inSegments")
     if not isinstance(status, int) or status <= 0 or not isinstance(segments, list):
         return frozenset()
@@ -112,7 +112,7 @@ def _names(chance: random.Random) -> dict[str, Any]:
 
 
 def _addresses(chance: random.Random) -> dict[str, Any]:
-    """Most people can be reached in several ways, each at least by mail."""
+    """Most people can be reached in several ways, and everybody at least by mail."""
     mail = f"{_latin(chance.choice(_GIVEN))}.%(n)s@khach.example"
     has = {name: _is(chance, share) for name, share in (("phone", 0.85), ("zalo", 0.5), ("facebook", 0.3))}
     is_on_telegram, has_app, has_web = _is(chance, 0.1), _is(chance, 0.45), _is(chance, 0.2)

@@ -1,4 +1,4 @@
-"""The queries that are answered: there is no AQL here, only the marker comment that a query begins with."""
+"""The queries that are answered: this is no AQL, only the marker comment at the beginning of each query is read."""
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -9,12 +9,12 @@ from channels.sandbox.arango import events, people
 from channels.sandbox.arango.generated import Fields, written
 from channels.sandbox.arango.world import World
 
-# What one answer may have: some 150 MB of documents. A real server has a limit in bytes.
+# The greatest size of one answer: about 150 MB of documents. A real server has a limit in bytes.
 MOST_DOCUMENTS = 50_000
 MOST_KEYS = 2_000_000
 
 _MARKER = re.compile(r"\s*/\*\s*leo:(\w+)\s*\*/")
-# What the queries may call the fields that they sort and filter by. The order here is by these and no others.
+# What the queries may call the fields that they sort and filter by. The order here always goes by these.
 _FIELDS = {
     "updated": "updatedAt",
     "created": "createdAt",
@@ -26,7 +26,7 @@ _FIELDS = {
 
 @dataclass(frozen=True, slots=True)
 class ArangoError(Exception):
-    """What the server answers in place of a result: status, its own number, and a sentence."""
+    """What the server answers instead of a result: status, its own number, and a sentence."""
 
     status: int
     number: int
@@ -34,7 +34,7 @@ class ArangoError(Exception):
 
 
 class Bound:
-    """The bind variables of a query, each asked for with the type it has to be of."""
+    """The bind variables of a query, each read with the type it has to have."""
 
     def __init__(self, values: Mapping[str, Any]) -> None:
         self._values = values
@@ -68,7 +68,7 @@ class Bound:
         return tuple(dict.fromkeys(self.texts("fields"))) if "fields" in self._values else None
 
     def check(self, collection: str) -> None:
-        """Refuse a collection that is not there, and fields that are not those of LEO CDP."""
+        """Refuse a collection that does not exist, and fields that are not LEO CDP's."""
         for name, value in self._values.items():
             if name.startswith("@") and value != collection:
                 raise ArangoError(404, 1203, f"AQL: collection or view not found: {value}")
@@ -82,7 +82,7 @@ class Bound:
 
 
 def name_of(query: str) -> str:
-    """Give the name in the marker of a query that is answered; raises ArangoError 1501."""
+    """Give the name in the marker of a query; raises ArangoError 1501 if it is not one that is answered."""
     found = _MARKER.match(query)
     if found is None or found[1] not in _ANSWERS:
         raise ArangoError(400, 1501, "AQL: syntax error: this emulator knows queries that begin with /* leo:<name> */")
@@ -146,7 +146,7 @@ def _few(keys: Sequence[str]) -> Iterable[str]:
 
 
 def _quoted(key: str) -> str:
-    # Keys of LEO CDP are of base62; those that a test inserts may be anything.
+    # Keys of LEO CDP are base62; those that a test inserts may be anything.
     return f'"{key}"' if key.isalnum() and key.isascii() else written(key)
 
 

@@ -17,7 +17,7 @@ from channels.sandbox.faults import Faults, PlannedFault
 from channels.sandbox.mail import HANG_S
 
 VERSION = {"server": "arango", "license": "community", "version": "3.11.14"}
-# As ArangoDB does where the query does not say.
+# ArangoDB's default, if the query does not say.
 BATCH = 1_000
 LONGEST_TTL_S = 600.0
 JSON = "application/json; charset=utf-8"
@@ -55,11 +55,11 @@ class ArangoApi:
         ]
 
     def stats(self) -> Mapping[str, Any]:
-        """Give requests by query (`next_page` for the pages after a first one) and the items that were answered."""
+        """Give requests by query (`next_page` for pages after the first) and the number of items returned."""
         return {"requests": dict(sorted(self._requests.items())), "documents": self._documents}
 
     def clear(self) -> None:
-        """Close the cursors, forget the counts, and make every world as it was at first."""
+        """Close the cursors, reset the counts, and make every world as it was at first."""
         self._cursors.clear()
         self._requests.clear()
         self._documents = 0
@@ -101,7 +101,7 @@ class ArangoApi:
             return failed
         found = queries.answer(self._worlds.world(database), name, values)
         is_dead = len(found) >= _SECOND_PAGE and self._expires(name)
-        # A cursor is to expire: whatever the size of a page, this answer gets a second one that can be lost.
+        # A cursor is to expire: whatever the page size, this answer gets a second page that can be lost.
         batch = min(int(batch), (len(found) + 1) // 2) if is_dead else int(batch)
         cursor = None
         if len(found) > batch:
@@ -159,7 +159,7 @@ class ArangoApi:
         return self._faults.take_for_query("arango", query=query, modes=("expired",)) is not None
 
     def _database(self, request: web.Request) -> str:
-        """Give the database of the path to whoever may read it; raises ArangoError."""
+        """Give the database in the path, if the caller may read it; raises ArangoError."""
         name = request.match_info["database"]
         options = self._worlds.find(name)
         if options is None:
@@ -170,7 +170,7 @@ class ArangoApi:
 
 
 def _told(handler: Handler) -> Handler:
-    """Answer what went wrong in ArangoDB's form."""
+    """Report an error in ArangoDB's form."""
 
     async def handle(request: web.Request) -> web.StreamResponse:
         try:
@@ -188,7 +188,7 @@ def _error(error: ArangoError, *, retry_after: int | None = None) -> web.Respons
 
 
 async def _before(request: web.Request, fault: PlannedFault) -> web.StreamResponse | None:
-    """Do what a failure does in place of an answer; None where it only delays or spoils one."""
+    """Do what a failure does instead of an answer; None if it only delays or spoils one."""
     if fault.mode == "reply":
         number, words = _WORDS.get(fault.status, (fault.status, "internal error"))
         return _error(ArangoError(fault.status, number, fault.text or words), retry_after=fault.retry_after)
@@ -200,13 +200,13 @@ async def _before(request: web.Request, fault: PlannedFault) -> web.StreamRespon
     if fault.mode == "slow":
         await asyncio.sleep(fault.delay)
         if request.transport is None or request.transport.is_closing():
-            # Nobody waits for it any more, so it may not use up the failure that was planned for whoever asks next.
+            # Nobody waits for it any more, so it must not use up the failure planned for the next caller.
             return _error(ArangoError(500, 4, "connection dropped"))
     return None
 
 
 async def _cut(request: web.Request, body: bytes) -> web.StreamResponse:
-    """Promise the whole answer, give half of it and close."""
+    """Promise the whole answer, send half of it and close."""
     response = web.StreamResponse(headers={"Content-Type": JSON, "Content-Length": str(len(body))})
     response.force_close()
     await response.prepare(request)

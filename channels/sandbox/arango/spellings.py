@@ -1,14 +1,14 @@
-"""Addresses as people leave them in a CDP, and what each of them is: its one spelling, or None for nobody's address."""
+"""Addresses as people leave them in a CDP, and what each of them is: its one spelling, or None if it is nobody's."""
 
 import re
 from collections.abc import Mapping
 
-# One number in six spellings; and what else stands in a field for phone numbers.
+# One number in six spellings; and other content of a phone number field.
 ONE_PHONE = "+84987654321"
 PHONE_SPELLINGS = (
     *("0987654321", "+84987654321", "84 987 654 321", "(+84) 987-654-321", "0084.987.654.321", "+84 0987654321"),
 )
-# Eleven digits until 2018: the prefix became another one, the last seven digits stayed.
+# Eleven digits until 2018: the prefix changed, the last seven digits stayed.
 OLD_PHONES = {"01689966268": "+84389966268", "0120 123 4567": "+84701234567", "+84 123 7654321": "+84837654321"}
 # In this order: a word, a zero, the country's code alone, twenty digits, a landline, a premium number.
 NO_PHONES = ("abc", "0", "+84", "84987654321098765432", "02838222222", "1900123456")
@@ -28,12 +28,12 @@ _NATIONAL = re.compile(r"(?:84|0)")
 
 
 def mail(text: str) -> str | None:
-    """Give the one spelling; what is not listed here is taken for an address as it stands."""
+    """Give the one spelling; what is not listed here counts as an address as it is."""
     return KNOWN_MAILS.get(text, text.strip().lower())
 
 
 def phone(text: str) -> str | None:
-    """Give the number as E.164; what is not listed here is taken for a Vietnamese one."""
+    """Give the number as E.164; what is not listed here counts as a Vietnamese one."""
     if text in KNOWN_PHONES:
         return KNOWN_PHONES[text]
     digits = "".join(one for one in text if one.isdigit())

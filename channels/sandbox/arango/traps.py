@@ -1,4 +1,4 @@
-"""What goes wrong with the people of a real CDP, planted at known counts: each is a generated person, altered."""
+"""What goes wrong with the people of a real CDP, planted in known numbers: each is a generated person, altered."""
 
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping
@@ -10,14 +10,14 @@ from channels.sandbox.arango import spellings
 from channels.sandbox.arango.catalogue import segment_ref, touchpoint_key
 from channels.sandbox.arango.truth import CONSENTS
 
-# More than a page of 1,000 with one time of change, where there are people enough.
+# More than a page of 1,000 with one time of change, if there are enough people.
 TIES = 1_200
-# A world has to be so much larger than its traps; below it has no room for them.
+# A world must be this much larger than its traps, or there is no room for them.
 LEAST_PEOPLE = 250
 MANY_TOUCHPOINTS = 2_000
 LONG = 40_000
 
-# Segments beyond LEO CDP's own: key, name, status. Two have one name, some are not active.
+# Segments besides LEO CDP's own: key, name, status. Two have the same name, some are not active.
 SEGMENTS: tuple[tuple[str, str | None, int], ...] = (
     ("9InactiveQuerySegmt10", "Ngừng theo dõi", 0),
     ("ARemovedSegment000011", "Đã xoá", -4),
@@ -41,7 +41,7 @@ _MAPS = ("notificationUserIds", "socialMediaProfiles", "eventStatistics", "extAt
 
 @dataclass(frozen=True, slots=True)
 class Planted:
-    """A person of a trap: fields to write, fields to take away, and which of those planted here is the root."""
+    """A person of a trap: fields to write, fields to remove, and which of those planted here is the root."""
 
     trap: str
     fields: Mapping[str, Any] = field(default_factory=dict)
@@ -50,7 +50,7 @@ class Planted:
 
 
 def planted() -> list[Planted]:
-    """Give the people of all traps but the equal times, in an order in which losers come before and after winners."""
+    """Give the people of all traps except the equal times, ordered so that losers come before and after winners."""
     people = [
         *_times(),
         *_statuses(),
@@ -76,7 +76,7 @@ def _statuses() -> Iterator[Planted]:
 
 
 def _merges(start: int) -> Iterator[Planted]:
-    """Give five losers before their winners, five after, a chain of two merges, and one whose root is nowhere."""
+    """Give five losers before their winners, five after, a chain of two merges, and one whose root does not exist."""
     lost = {"status": 0, "mergeCode": 11}
     for pair in range(5):
         yield Planted("merge_loser_first", lost, root=start + 2 * pair + 1)
@@ -137,7 +137,7 @@ def _mails() -> Iterator[Planted]:
 
 
 def _ways() -> Iterator[Planted]:
-    """Give people who can be reached in one way only, or not at all."""
+    """Give people who can be reached in only one way, or not at all."""
     nothing: dict[str, Any] = {"primaryEmail": "", "primaryPhone": "", "identities": []}
     nothing |= {"socialMediaProfiles": {}, "notificationUserIds": {}}
     for number in range(3):
@@ -163,12 +163,12 @@ def _segments() -> Iterator[Planted]:
 
 
 def spread(people: int, count: int) -> Callable[[int], int]:
-    """Say which number each of so many planted ones gets: even distances, after the people of equal times."""
+    """Say which number each of the planted ones gets: at even distances, after the people of equal times."""
     first = ties(people)
     step = (people - first) // count
     return lambda place: first + place * step
 
 
 def ties(people: int) -> int:
-    """Say how many people, the first ones, have one time of change."""
+    """Say how many people, the first ones, share one time of change."""
     return min(TIES, people // 4)

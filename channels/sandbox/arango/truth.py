@@ -1,4 +1,4 @@
-"""What a sync must arrive at: counted from the documents that are served, with nothing of the sync's own code."""
+"""What a sync must arrive at: counted from the documents that are served, without any of the sync's own code."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
@@ -25,7 +25,7 @@ Count = Counter[tuple[str, ...]]
 
 
 def truth(people: Collection) -> dict[str, Any]:
-    """Give people by what they are, their addresses (valid, invalid) and consents by channel, members by segment.
+    """Give people by kind, their addresses (valid, invalid) and consents by channel, members by segment.
 
     `all` is every document, `active` those whose status is above 0 and who name no root.
     """
@@ -78,7 +78,7 @@ def _word(document: Mapping[str, Any], field: str) -> str:
 
 
 def addresses(document: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Give (channel, "valid" or "invalid") of each address that a person has, each address once."""
+    """Give (channel, "valid" or "invalid") for each address that a person has, each address once."""
     found = dict.fromkeys(
         (channel, one if known is None else known, "invalid" if known is None else "valid")
         for channel, text in _texts(document)

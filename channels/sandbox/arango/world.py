@@ -1,4 +1,4 @@
-"""A world: one database with a generated CDP in it, its traps, and what was changed since."""
+"""A world: one database with a generated CDP in it, its traps, and what has changed since."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ _OLD_EVENT_DAYS = 800
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """What a world is made from; the same give the same world. `until_ms` is the time of its newest document."""
+    """What a world is made from; equal options give equal worlds. `until_ms` is the time of its newest document."""
 
     database: str
     people: int
@@ -68,7 +68,7 @@ class World:
             self._plant()
 
     def next_rev(self) -> str:
-        """Give a revision that no document has had."""
+        """Give a revision that no document has had before."""
         self._revision += 1
         return f"_l{self._revision:07x}--"
 

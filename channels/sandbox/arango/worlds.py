@@ -1,4 +1,4 @@
-"""The worlds by name of their database: made when they are first looked at, and put back by forgetting them."""
+"""The worlds by the name of their database: made when they are first looked at, and reset by forgetting them."""
 
 from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
@@ -11,7 +11,7 @@ from rules.errors import InvalidInput, NotFound
 
 DATABASE = "leo_cdp"
 PEOPLE = 1_000
-# More would not fit the milliseconds of the time that they are spread over, nor anybody's patience.
+# More would exceed the milliseconds of the period they are spread over, and anybody's patience.
 MOST_PEOPLE = 5_000_000
 MOST_EVENTS = 50_000_000
 MOST_WORLDS = 100
@@ -24,7 +24,7 @@ _KNOWN = frozenset({"database", "people", "events", "seed", "traps", "username",
 
 
 class Worlds:
-    """At first one, `leo_cdp`; more by `create`."""
+    """At first a single one, `leo_cdp`; more by `create`."""
 
     def __init__(self, people: int = PEOPLE) -> None:
         self._options: dict[str, Options] = {}
@@ -32,7 +32,7 @@ class Worlds:
         self.create({"database": DATABASE, "people": people, "traps": people >= LEAST_PEOPLE})
 
     def create(self, document: Any) -> World:
-        """Make a world or put another in its place; raises InvalidInput."""
+        """Make a world, replacing any of that name; raises InvalidInput."""
         options = _parse(document)
         if options.database not in self._options and len(self._options) >= MOST_WORLDS:
             raise InvalidInput(f"There are {MOST_WORLDS} worlds.", remedy="Use one of them again.")
@@ -97,7 +97,7 @@ def _text(document: Mapping[str, Any], name: str, otherwise: str) -> str:
 
 
 def _until(value: Any) -> int:
-    """Give the time of the newest document; the beginning of this day (UTC) where nothing is said."""
+    """Give the time of the newest document; by default the beginning of this day (UTC)."""
     if value is None:
         return int(datetime.now(UTC).timestamp() * 1000) // DAY_MS * DAY_MS
     try:

@@ -47,13 +47,13 @@ class Town:
             part.clear()
 
     def told_later(self, request: web.Request, arrival: "Arrival", provider: str, message_id: str) -> None:
-        """Let come what people do with a message that was taken."""
+        """Schedule what people do with an accepted message."""
         event_id = request.headers.get(DELIVERY_HEADER) or message_id
         address = arrival.address
         self.on_message(Sent(event_id, arrival.channel, address, provider=provider, message_id=message_id))
 
     def check_token(self, kind: str, value: str, *, invalid: Refused, ended: Refused) -> Token | None:
-        """Give the token, or None where any is taken; raises what the provider says of one that is no good."""
+        """Give the token, or None if any is accepted; raises the provider's error for a bad one."""
         if not value:
             raise invalid
         if not self.tokens.has_apps(kind):
@@ -70,7 +70,7 @@ class Town:
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """One message as it came."""
+    """One message as it arrived."""
 
     channel: str
     address: str
@@ -107,7 +107,7 @@ async def deliver(
 async def fail(
     request: web.Request, fault: PlannedFault, refused: Callable[[Refused, int], web.Response]
 ) -> web.StreamResponse:
-    """Answer with the planned code, with bare HTTP where it names none, or not at all."""
+    """Answer with the planned code, with plain HTTP if there is none, or not at all."""
 
     def answer(planned: PlannedFault) -> web.Response:
         if planned.code:

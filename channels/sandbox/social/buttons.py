@@ -12,7 +12,7 @@ Pressed = tuple[Mapping[str, str], ...]
 
 
 def of_template(message: Mapping[str, Any]) -> tuple[str, Pressed] | None:
-    """Give text and buttons of Messenger's button template; None for another message. Raises Refused."""
+    """Give text and buttons of Messenger's button template; None for any other message. Raises Refused."""
     payload = _part(_part(message, "attachment"), "payload")
     if payload.get("template_type") != "button":
         return None

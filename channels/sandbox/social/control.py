@@ -39,7 +39,7 @@ class SocialControl:
         return web.json_response({"heard": hours_ago})
 
     async def apps(self, request: web.Request) -> web.Response:
-        """Register an application and give the tokens that its consent page would."""
+        """Register an application and give the tokens that its consent page would give."""
         app = self._town.tokens.register(await read_json(request))
         return web.json_response(self._graph.grant(app) if app.kind == "facebook" else self._zalo.grant(app))
 

@@ -24,7 +24,7 @@ SHORT_LIFE_S = 3600.0
 
 
 class GraphApi:
-    """Any Page; its people have all just written unless a control request says otherwise."""
+    """Any Page; all its people have just written, unless a control request says otherwise."""
 
     def __init__(self, town: Town) -> None:
         self._town = town
@@ -58,7 +58,7 @@ class GraphApi:
         return await deliver(self._town, request, arrival, accepted=accepted, refused=_refused)
 
     async def page(self, request: web.Request) -> web.Response:
-        """The Page's own name: a call that shows whether a token is good."""
+        """The Page's own name: a call that shows whether a token is valid."""
         try:
             self._admit(request, await fields(request))
         except Refused as refused:
@@ -90,7 +90,7 @@ class GraphApi:
         return web.json_response({"data": document})
 
     async def exchange(self, request: web.Request) -> web.Response:
-        """A short-lived user token for a long-lived one; one that has ended cannot be exchanged."""
+        """A short-lived user token for a long-lived one; an expired one cannot be exchanged."""
         given = await fields(request)
         app = self._town.tokens.app(str(given.get("client_id", "")))
         if app is None or given.get("client_secret") != app.app_secret:
@@ -109,7 +109,7 @@ class GraphApi:
         return web.json_response(document)
 
     async def accounts(self, request: web.Request) -> web.Response:
-        """The Pages of whose user token it is, each with its token: without an end where the user's is long-lived."""
+        """The Pages of the user token's owner, each with its token: without an end if the user's is long-lived."""
         given = await fields(request)
         try:
             token = self._admit(request, given)
@@ -122,7 +122,7 @@ class GraphApi:
         return web.json_response({"data": [entry]})
 
     def grant(self, app: App) -> dict[str, str]:
-        """Give what the login of a Page's administrator gives: a user token of an hour and the Page's own."""
+        """Give what the login of a Page's administrator gives: a user token for an hour and the Page's own."""
         user = self._town.tokens.issue(app, USER, life_s=min(SHORT_LIFE_S, app.life_s))
         return {"user_token": user.value, "access_token": self._page_token(user).value}
 

@@ -93,7 +93,7 @@ class TemplateApi:
 
 
 def _phone(given: Mapping[str, Any]) -> str:
-    """Give the number of a message that is whole; raises Refused with the code of the business host."""
+    """Give the number of a complete message; raises Refused with the code of the business host."""
     phone = PHONE.fullmatch(str(given.get("phone", "")))
     if phone is None:
         raise Refused("-108", "Phone number is invalid")

@@ -1,7 +1,7 @@
-"""Tokens that the emulators issue, and a record of what was done with each: which was used, how often, with what end.
+"""Tokens that the emulators issue, and a record of their use: which was used, how often, with what result.
 
-Until an application is registered any token is taken, so that a demonstration needs no consent; from then on only what
-was issued counts, and it ends when its life is over.
+Until an application is registered any token is accepted, so that a demonstration needs no consent; from then on only
+issued ones are, and they expire.
 """
 
 import hashlib
@@ -42,9 +42,9 @@ class Token:
     refusals: int = 0
     issued_at: float = field(default_factory=time.time)
     parent: "Token | None" = None
-    """The token it was derived from and dies with, when that one is revoked."""
+    """The token it was derived from, and with which it dies when that one is revoked."""
     challenge: str = ""
-    """Of a code: what the verifier that is given with it has to hash to."""
+    """For a code: what the verifier given with it has to hash to."""
 
     @property
     def is_live(self) -> bool:
@@ -53,7 +53,7 @@ class Token:
 
 
 class Tokens:
-    """All applications and tokens of one run; the values are made of a counter, so that a test can read them."""
+    """All applications and tokens of one run; the values are made from a counter, so that a test can read them."""
 
     def __init__(self) -> None:
         self._apps: dict[str, App] = {}
@@ -95,7 +95,7 @@ class Tokens:
         return any(app.kind == kind for app in self._apps.values())
 
     def replace(self, app: App, kind: str) -> None:
-        """End the live tokens of a kind: Zalo's old access token ends with the new one."""
+        """End the live tokens of a kind: Zalo's old access token ends when a new one is issued."""
         for token in self._tokens.values():
             if token.app is app and token.kind == kind and token.state == "live":
                 token.state = "replaced"
@@ -108,7 +108,7 @@ class Tokens:
         token.state = "revoked"
 
     def listed(self) -> list[dict[str, Any]]:
-        """Give every token with what became of it, oldest first."""
+        """Give every token with what became of it, the oldest first."""
         return [
             {
                 "value": token.value,

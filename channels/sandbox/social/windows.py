@@ -1,4 +1,4 @@
-"""When each person was last heard of: what decides whether a provider lets anybody write to them."""
+"""When each person was last heard of, which decides whether a provider lets anybody write to them."""
 
 import time
 
@@ -6,7 +6,7 @@ HOUR_S = 3600.0
 
 
 class Windows:
-    """Everybody has just been heard of, until a control request says otherwise of somebody."""
+    """Everybody has just been heard of, until a control request says otherwise about somebody."""
 
     def __init__(self) -> None:
         self._heard: dict[tuple[str, str], float | None] = {}
@@ -29,7 +29,7 @@ class Windows:
 
 
 class Minutes:
-    """Counts the requests of each minute, as Zalo does: the count begins anew with every minute of the clock."""
+    """Counts the requests of each minute, as Zalo does: the count starts again with every minute of the clock."""
 
     def __init__(self) -> None:
         self._minute = 0

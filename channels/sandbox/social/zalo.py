@@ -1,6 +1,6 @@
 """Zalo's APIs of an Official Account: consultation messages, template messages and the renewal of tokens.
 
-The official words for errors are those of Zalo's table of codes; errors come with HTTP 200, as Zalo sends them.
+The wording of errors is that of Zalo's table of codes; errors come with HTTP 200, as Zalo sends them.
 """
 
 import base64
@@ -27,7 +27,7 @@ GONE_PATHS = ("/v3.0/oa/message/transaction", "/v3.0/oa/message/promotion")
 
 
 class ZaloApi:
-    """One Official Account, whose people have all just written unless a control request says otherwise."""
+    """One Official Account; all its people have just written, unless a control request says otherwise."""
 
     def __init__(self, town: Town) -> None:
         self._town = town
@@ -60,7 +60,7 @@ class ZaloApi:
         )
 
     async def gone(self, _request: web.Request) -> web.Response:
-        """The transaction and promotion messages that Zalo ended on 1 March 2026."""
+        """The transaction and promotion messages that Zalo discontinued on 1 March 2026."""
         return self._refused(Refused("-240", "This API has been shut down"))
 
     async def quota(self, request: web.Request) -> web.Response:
@@ -75,7 +75,7 @@ class ZaloApi:
         return self._answer({"data": data, "error": 0, "message": "Success"})
 
     async def account(self, request: web.Request) -> web.Response:
-        """The account itself: a call that shows whether a token is good."""
+        """The account itself: a call that shows whether a token is valid."""
         try:
             self._admit(request)
         except Refused as refused:
@@ -83,7 +83,7 @@ class ZaloApi:
         return self._answer({"data": {"oaid": "1", "name": "Sandbox OA"}, "error": 0, "message": "Success"})
 
     async def permission(self, request: web.Request) -> web.StreamResponse:
-        """The page of consent, on which everybody consents at once: it sends on with a code for ten minutes."""
+        """The page of consent, where everybody consents at once: it redirects with a code valid for ten minutes."""
         app = self._town.tokens.app(request.query.get("app_id", ""))
         if app is None or app.kind != "zalo":
             return _oauth_error(-14002, "Invalid app id")
@@ -98,7 +98,7 @@ class ZaloApi:
         raise web.HTTPFound(f"{target}{'&' if '?' in target else '?'}{urlencode(told)}")
 
     async def token(self, request: web.Request) -> web.StreamResponse:
-        """Give the pair of a consent's code, or renew one; either is for one use, and the pair before ends with it."""
+        """Give the pair for a consent's code, or renew one; each is for one use, and ends the pair before."""
         given = await fields(request)
         fault = self._town.faults.take("zalo_oauth", address=str(given.get("app_id", "")))
         if fault is not None and fault.mode == "reply":
@@ -124,7 +124,7 @@ class ZaloApi:
         return web.json_response(self.grant(app))
 
     def grant(self, app: App) -> dict[str, str]:
-        """Issue a pair, as the consent of an account's administrator or a renewal does."""
+        """Issue a pair, after an administrator's consent or a renewal."""
         tokens = self._town.tokens
         tokens.replace(app, ACCESS)
         access = tokens.issue(app, ACCESS, life_s=app.life_s)
@@ -141,7 +141,7 @@ class ZaloApi:
             raise Refused("-230", "User has not interacted with the OA in the past 7 days")
 
     def _admit(self, request: web.Request) -> None:
-        """Check the token, the proof and the requests of this minute; raises Refused."""
+        """Check the token, the proof and this minute's number of requests; raises Refused."""
         value = request.headers.get("access_token", "")
         token = self._town.check_token("zalo", value, invalid=INVALID_TOKEN, ended=ENDED_TOKEN)
         given = request.headers.get("appsecret_proof")
@@ -183,7 +183,7 @@ def _consultation(given: Mapping[str, Any]) -> tuple[str, str, buttons.Pressed]:
 
 
 def _is_verified(challenge: str, given: Mapping[str, Any]) -> bool:
-    """Hold the verifier to the challenge (PKCE, S256)."""
+    """Compare the verifier with the challenge (PKCE, S256)."""
     verifier = str(given.get("code_verifier", ""))
     digest = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
     return len(verifier) == OA.limit("code_verifier_characters") and hmac.compare_digest(digest, challenge)

@@ -1,1 +1,1 @@
-"""FunctionGemma: its own format of calls, its choice among a list of them, and the process that holds it."""
+"""FunctionGemma: its own format of calls, its choice among a list of them, and the process that runs it."""

@@ -1,4 +1,4 @@
-"""FunctionGemma as a worker sees it: a model behind HTTP, in the process that `leo model` is."""
+"""FunctionGemma as a worker sees it: a model behind HTTP, in the `leo model` process."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
@@ -10,7 +10,7 @@ from engine.think.functiongemma import wire
 from rules.words import Arbiter
 
 _CONNECT_S = 1.0
-# The server counts its own time; what is waited beyond is the way there and back.
+# The server counts its own time; the extra wait is for the way there and back.
 _BEYOND_S = 0.5
 _RUN = "See that it runs: leo model. LEO_MODEL_URL says where."
 _UNNAMED = "functiongemma"
@@ -33,7 +33,7 @@ class ServedFunctionGemma:
 
     @property
     def model(self) -> str:
-        """The file's hash is in it; before it was asked for, the bare name."""
+        """It contains the hash of the file; before that was asked for, it is only the name."""
         return self._name
 
     async def learn(self) -> None:
@@ -82,7 +82,7 @@ class ServedFunctionGemma:
 
 
 def _document(response: httpx.Response) -> Mapping[str, Any]:
-    """Give the object that came; of anything else, nothing."""
+    """Give the object that came; an empty one for anything else."""
     try:
         given = response.json()
     except ValueError:

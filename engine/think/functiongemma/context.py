@@ -1,7 +1,7 @@
 """llama.cpp's own functions over one model file: rows of tokens in, logits out; for one thread at a time.
 
-There is no grammar: over 262,144 tokens it costs 0.4 s a token. All sequences share one store of keys and values, so
-what stands before a list of calls is read once for all of them.
+There is no grammar, which would cost 0.4 s per token over 262,144 tokens. All sequences share one store of keys and
+values, so the text before a list of calls is read once for all of them.
 """
 
 import ctypes
@@ -37,11 +37,11 @@ class Row:
 
 
 class Undecodable(ModelRefused):
-    """llama.cpp could not decode a batch; nothing is in memory any more."""
+    """llama.cpp could not decode a batch; its memory is now empty."""
 
 
 class Context:
-    """One model file in this process; `clock` gives seconds, in which a question's end is said. `close` frees it."""
+    """One model file in this process; `clock` gives seconds, the unit of a question's deadline. `close` frees it."""
 
     def __init__(
         self, path: Path, *, threads: int | None = None, clock: Callable[[], float] = time.perf_counter
@@ -62,17 +62,17 @@ class Context:
             self._held = held.pop_all()
 
     def close(self) -> None:
-        """Free the model's memory; the object is of no use afterwards."""
+        """Free the model's memory; the object cannot be used afterwards."""
         self._held.close()
 
     def end(self) -> None:
-        """Let whoever decodes, in whichever thread, come to an end at the next batch."""
+        """Make whoever is decoding, in any thread, stop at the next batch."""
         self._is_ending = True
 
     def decode(self, rows: Sequence[Row], ends: float) -> list[int]:
         """Decode rows in batches; gives the places, in the last batch, of those whose logits were asked for.
 
-        Raises TimeoutError where a batch would begin after `ends`, ModelUnavailable after `end`, Undecodable.
+        Raises TimeoutError if a batch would begin after `ends`, ModelUnavailable after `end`, Undecodable.
         """
         asked: list[int] = []
         for start in range(0, len(rows), BATCH):
@@ -95,33 +95,33 @@ class Context:
         return [float(row[token]) for token in tokens]
 
     def row(self, at: int) -> Any:
-        """Give the logits of the whole vocabulary, which hold until the next decoding."""
+        """Give the logits of the whole vocabulary, which are valid until the next decoding."""
         return self._llama.llama_get_logits_ith(self._context, at)
 
     def share(self, count: int) -> None:
-        """Let the sequences 1 to `count` begin with what the prompt's has; nothing is copied."""
+        """Let the sequences 1 to `count` begin with the prompt's content; nothing is copied."""
         for sequence in range(1, count + 1):
             self._llama.llama_memory_seq_cp(self._memory, PROMPT, sequence, -1, -1)
 
     def cut(self, length: int, count: int = 0) -> None:
-        """Leave the prompt's first tokens in memory, and nothing of the sequences 1 to `count`."""
+        """Keep the prompt's first tokens in memory, and nothing of the sequences 1 to `count`."""
         for sequence in range(1, count + 1):
             self._llama.llama_memory_seq_rm(self._memory, sequence, -1, -1)
         self._llama.llama_memory_seq_rm(self._memory, PROMPT, length, -1)
 
     def clear(self) -> None:
-        """Have nothing in memory."""
+        """Empty the memory."""
         self._llama.llama_memory_clear(self._memory, True)
 
     def save(self) -> bytes:
-        """Give what is in memory of the prompt: some 9 MB for 512 tokens, in milliseconds."""
+        """Give the prompt's part of the memory: about 9 MB for 512 tokens, in milliseconds."""
         size = self._llama.llama_state_seq_get_size(self._context, PROMPT)
         state = (ctypes.c_uint8 * size)()
         written = self._llama.llama_state_seq_get_data(self._context, state, size, PROMPT)
         return bytes(state)[:written]
 
     def restore(self, state: bytes) -> bool:
-        """Have in memory what was saved, and nothing else; or nothing, where llama.cpp has no place for it."""
+        """Put what was saved into memory, and nothing else; or nothing at all, if llama.cpp has no room for it."""
         self.clear()
         given = (ctypes.c_uint8 * len(state)).from_buffer_copy(state)
         if self._llama.llama_state_seq_set_data(self._context, given, len(state), PROMPT):
@@ -156,8 +156,8 @@ class Context:
         parameters.n_ctx = LONGEST_PROMPT + 1_024
         parameters.n_batch = parameters.n_ubatch = BATCH
         parameters.n_seq_max = MOST_CALLS + 1
-        # One store for all sequences, of which the local layers keep every position: a prefix is shared without a
-        # copy, and what was added behind it can be taken away again.
+        # One store for all sequences, in which local layers keep every position: a prefix is shared without a copy, and
+        # what was added after it can be removed again.
         parameters.kv_unified = parameters.swa_full = True
         parameters.n_threads = parameters.n_threads_batch = threads
         context = self._llama.llama_init_from_model(model, parameters)
@@ -167,8 +167,9 @@ class Context:
 
 
 def _library() -> Any:
-    # Threads that spin while they wait for each other take the cores from whoever shares them: with two threads on two
-    # cores beside other work a choice took 1.5 s, with threads that sleep 0.7 s. It counts when the library is loaded.
+    # Threads that spin while they wait for each other take the cores from other processes: with two threads on two
+    # cores next to other work a choice took 1.5 s, with sleeping threads 0.7 s. This is read when the library is
+    # loaded.
     os.putenv("OMP_WAIT_POLICY", "passive")
     try:
         import llama_cpp  # noqa: PLC0415 - an extra
@@ -180,7 +181,7 @@ def _library() -> Any:
     return llama_cpp
 
 
-# llama.cpp tells a page about every model it loads. The callback has to live as long as it may be called.
+# llama.cpp prints a page about every model it loads. The callback has to live as long as it may be called.
 _SILENT = ctypes.CFUNCTYPE(None, ctypes.c_int, ctypes.c_char_p, ctypes.c_void_p)(lambda *_: None)
 
 

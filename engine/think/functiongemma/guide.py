@@ -1,8 +1,8 @@
 """Leading a model through a call by the tools' schemas: it chooses where there is a choice, the rest is forced.
 
-So what comes is a call of a declared tool whose arguments fit its schema, whatever the model: names of tools and
-arguments, and values of an enumeration, are chosen from lists; texts and numbers are free within their bounds. An
-object without declared properties cannot be led through, so it is not offered.
+So the result is always a call of a declared tool whose arguments fit its schema, whatever the model: names of tools and
+arguments, and values of an enumeration, are chosen from lists; texts and numbers are free within their bounds. A model
+cannot be led through an object without declared properties, so such an object is not offered.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,32 +18,32 @@ _DIGITS = "0123456789"
 
 
 class Steps(Protocol):
-    """A model that is led: each method goes on behind what was given before."""
+    """A model that is led: each method continues after what was given before."""
 
     @property
     def is_short(self) -> bool:
-        """Whether so much was given that the calls are to be ended: nothing more that may be left out."""
+        """Whether so much was given that the calls have to end now: nothing more that may be left out."""
         ...
 
     def force(self, piece: Piece) -> None:
-        """Give this, whatever the model would."""
+        """Give exactly this, whatever the model would give."""
         ...
 
     def choose(self, options: Sequence[Sequence[Piece]]) -> int:
-        """Let the model give one of the options, no one the beginning of another; gives its place."""
+        """Let the model give one of the options, none of which begins another; gives its place."""
         ...
 
     def prefer(self, options: Sequence[Piece]) -> int:
-        """Ask which the model would begin with now, and give none of them."""
+        """Ask which the model would begin with now, without giving any of them."""
         ...
 
     def write(self, least: int, most: int) -> None:
-        """Let the model write a text of so many characters, up to the mark that ends it, which is given too."""
+        """Let the model write a text of at most so many characters, up to and including the mark that ends it."""
         ...
 
 
 def lead(steps: Steps, tools: Sequence[Tool]) -> None:
-    """Have one call given, or several, at most four."""
+    """Have one to four calls given."""
     _call(steps, tools)
     for _ in range(1, MOST_CALLS):
         if steps.is_short or steps.prefer([Mark.CALL, Mark.TURN_END]) == 1:
@@ -60,7 +60,7 @@ def _call(steps: Steps, tools: Sequence[Tool]) -> None:
 
 
 def _members(steps: Steps, schema: Mapping[str, Any]) -> None:
-    """Have members given up to the closing brace; each may be left out that is not required."""
+    """Have members given up to the closing brace; those that are not required may be left out."""
     properties = {name: one for name, one in sorted(schema.get("properties", {}).items()) if _may_lead(one)}
     required = set(schema.get("required", ()))
     left = list(properties)
@@ -103,7 +103,7 @@ def _text(steps: Steps, schema: Mapping[str, Any]) -> None:
     if values is None:
         steps.write(schema.get("minLength", 0), min(schema.get("maxLength", MOST_CHARACTERS), MOST_CHARACTERS))
         return
-    # With the mark behind them, for one value may begin another: "is", "is_not".
+    # With the mark after them, because one value may begin another: "is", "is_not".
     steps.choose([[str(value), Mark.QUOTE] for value in values])
 
 

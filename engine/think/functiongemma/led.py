@@ -1,4 +1,4 @@
-"""The model as it is led through calls: what it would give next is asked, and what is given is decoded."""
+"""The model as it is led through calls: it is asked what it would give next, and what is given is decoded."""
 
 from collections.abc import Sequence
 
@@ -6,13 +6,13 @@ from engine.think.contract import ModelRefused
 from engine.think.functiongemma.context import PROMPT, Context, Row
 from engine.think.functiongemma.render import Mark, Piece
 
-# After so many tokens calls are brought to their end, at most as many again.
+# After this many tokens calls are brought to their end, with at most as many again.
 ENOUGH_TOKENS = 256
 MOST_NEW_TOKENS = 1_024
 
 
 class Led:
-    """Steps (guide.py) behind `begin` tokens in memory and those of a suffix; `given` are the tokens so far."""
+    """Steps (guide.py) after `begin` tokens in memory and those of a suffix; `given` are the tokens so far."""
 
     def __init__(self, context: Context, suffix: Sequence[int], *, begin: int, ends: float) -> None:
         self._context, self._ends = context, ends

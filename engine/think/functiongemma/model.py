@@ -1,8 +1,8 @@
-"""The model itself: a choice is one batch over the trie of the calls behind a kept prefix, and words become calls.
+"""The model itself: a choice is one batch over the trie of the calls after a cached prefix; words become calls.
 
-The calls that may be made are a short list, so their trie is walked in one batch, and logits are asked for where it
-branches alone: a row of the vocabulary costs more than all the layers. Where words become calls, the tools' schemas
-lead (guide.py), and what counts is what can be read back from what was given (parse.py).
+The calls that may be made are a short list, so their trie is walked in one batch, and logits are only asked for where
+it branches: a row of the vocabulary costs more than all the layers. When words become calls, the tools' schemas lead
+the model (guide.py), and what counts is what can be read back from its output (parse.py).
 """
 
 import hashlib
@@ -22,7 +22,7 @@ from engine.think.functiongemma.trie import Trie
 from rules.errors import InvalidInput
 from rules.words import Arbiter
 
-# A token is four characters on average; what is so much longer would be cut into tokens only to be refused.
+# A token has four characters on average; a text this much longer would be tokenised only to be refused.
 _LONGEST_TEXT = 16 * LONGEST_PROMPT
 
 
@@ -38,13 +38,13 @@ class FunctionGemma:
         self.model = f"functiongemma@{self.context.hash[:16]}"
 
     def close(self) -> None:
-        """Free the model's memory; the object is of no use afterwards."""
+        """Free the model's memory; the object cannot be used afterwards."""
         self.context.close()
 
     def choose(self, question: Question, *, within_s: float) -> Answer:
         """Choose one of the question's calls.
 
-        Raises InvalidInput where it is too long or two calls are alike, TimeoutError, ModelUnavailable, ModelRefused.
+        Raises InvalidInput if it is too long or two calls are alike, TimeoutError, ModelUnavailable, ModelRefused.
         """
         started = self.context.clock()
         trie = self._trie(question.calls)
@@ -65,7 +65,7 @@ class FunctionGemma:
     def call(self, request: Request, *, within_s: float) -> Reply:
         """Turn words into calls that fit the tools' schemas.
 
-        Raises InvalidInput where it is too long, TimeoutError, ModelUnavailable, ModelRefused.
+        Raises InvalidInput if it is too long, TimeoutError, ModelUnavailable, ModelRefused.
         """
         started = self.context.clock()
         data = f"{request.context}\n{request.text}" if request.context else request.text
@@ -96,7 +96,7 @@ class FunctionGemma:
 
     @contextmanager
     def _prompt(self, asked: Prompt, ends: float, *, room: int) -> Iterator[list[int]]:
-        """Have the prefix in memory, give the tokens of the rest; afterwards leave the prefix and nothing else."""
+        """Put the prefix into memory and give the tokens of the rest; afterwards only the prefix is left in memory."""
         suffix = self._bounded(asked, room)
         try:
             self.prefix.bring(self.context.vocabulary.encode(asked.prefix), ends)
@@ -108,7 +108,7 @@ class FunctionGemma:
             self.context.cut(self.prefix.done, MOST_CALLS)
 
     def _bounded(self, asked: Prompt, room: int) -> list[int]:
-        """Give the suffix's tokens; raises InvalidInput where the whole is too long for the context."""
+        """Give the suffix's tokens; raises InvalidInput if the whole is too long for the context."""
         written = sum(len(piece) for piece in (*asked.prefix, *asked.suffix))
         encode = self.context.vocabulary.encode
         if written <= _LONGEST_TEXT:
@@ -137,7 +137,7 @@ class FunctionGemma:
             keep(at, -1)
         self.context.share(trie.count)
         begin += len(suffix)
-        # What follows the last branch of a call is forced: it needs no decoding, for nothing is asked behind it.
+        # What follows the last branch of a call is forced, and need not be decoded because nothing is asked after it.
         needed = trie.needed()
         for start in range(0, len(needed), BATCH):
             part = needed[start : start + BATCH]

@@ -1,4 +1,4 @@
-"""Reading calls back from what a model gave: pieces, so that a brace inside a text is a text."""
+"""Reading calls back from a model's output, as pieces, so that a brace inside a text is just text."""
 
 import json
 import re
@@ -16,11 +16,11 @@ _WORDS = {"true": True, "false": False, "null": None}
 
 
 class Unreadable(ValueError):
-    """What the model gave is no call, and why."""
+    """The model's output is not a call, and why."""
 
 
 def parse(pieces: Sequence[Piece]) -> tuple[Call, ...]:
-    """Read the calls that stand one after another; raises Unreadable on anything else between or inside them."""
+    """Read the calls, one after another; raises Unreadable for anything else between or inside them."""
     reader = _Reader(pieces)
     calls: list[Call] = []
     while not reader.is_over():
@@ -33,7 +33,7 @@ def parse(pieces: Sequence[Piece]) -> tuple[Call, ...]:
 
 
 class _Reader:
-    """Reads from left to right: `_at` is the piece, `_in` the place inside it where it is a text."""
+    """Reads from left to right: `_at` is the piece, `_in` the place inside it if it is a text."""
 
     def __init__(self, pieces: Sequence[Piece]) -> None:
         self._pieces = pieces
@@ -107,7 +107,7 @@ class _Reader:
         return text
 
     def _here(self) -> Piece | None:
-        """The piece that stands here; a text that was read to its end stands no more."""
+        """The piece at this place; a text that was read to its end is behind us."""
         while self._at < len(self._pieces):
             piece = self._pieces[self._at]
             if isinstance(piece, Mark) or self._in < len(piece):

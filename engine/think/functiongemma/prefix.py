@@ -1,7 +1,8 @@
-"""The part of a prompt that many questions share: read once, kept, and brought back when it is asked for again.
+"""The part of a prompt that many questions share: read once, kept, and restored when it is asked for again.
 
-To read 600 tokens takes seconds on two cores, longer than one choice may last. So what was read of a prefix stays, also
-where a question's time ended meanwhile: the next one goes on from there. Several runs at a time each have their own.
+Reading 600 tokens takes seconds on two cores, longer than one choice may last. So what was read of a prefix stays, even
+if a question's time ran out meanwhile, and the next one continues from there. Several runs at a time each have their
+own.
 """
 
 from collections import OrderedDict
@@ -9,14 +10,14 @@ from collections.abc import Sequence
 
 from engine.think.functiongemma.context import PROMPT, Context, Row
 
-# The prefixes that are remembered beside the one in use; each takes some 9 MB, and at most 40.
+# How many prefixes are kept besides the one in use; each takes about 9 MB, and at most 40.
 MOST_KEPT = 8
-# Time is looked at as often; as fast as 512 at once, and with the same logits to the bit. At 32 it is neither.
+# The time is checked after this many tokens. It is as fast as 512 at once, with identical logits; at 32 it is neither.
 STEP = 128
 
 
 class Prefix:
-    """What of a prefix is in a context's memory; `done` counts its tokens there. Nothing else stands before it."""
+    """How much of a prefix is in a context's memory; `done` counts its tokens there. Nothing else comes before it."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
@@ -24,10 +25,10 @@ class Prefix:
         self._kept: OrderedDict[tuple[int, ...], tuple[int, bytes]] = OrderedDict()
         self.done = 0
         self.decoded = 0
-        """How many tokens of prefixes were decoded ever: none where they could be kept."""
+        """How many tokens of prefixes were decoded in total: none if they could all be kept."""
 
     def bring(self, tokens: Sequence[int], ends: float) -> None:
-        """Have these tokens in memory; raises as `Context.decode`, and then what was read so far stays."""
+        """Put these tokens into memory; raises as `Context.decode` does, and then what was read so far stays."""
         wanted = tuple(tokens)
         if wanted != self._tokens:
             self._switch(wanted)
@@ -39,7 +40,7 @@ class Prefix:
             self.decoded += len(part)
 
     def forget(self) -> None:
-        """Begin anew: memory has nothing of it."""
+        """Start afresh: nothing of it is in memory."""
         self._tokens, self.done = (), 0
 
     def _switch(self, wanted: tuple[int, ...]) -> None:

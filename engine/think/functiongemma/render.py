@@ -1,7 +1,7 @@
 """FunctionGemma's own format, as pieces: control marks and the texts between them.
 
-A mark is one token of the vocabulary and never made of text, so nothing that stands in a text can become one. Source of
-the format: https://ai.google.dev/gemma/docs/functiongemma/formatting-and-best-practices
+A mark is one token of the vocabulary and never made from text, so nothing in a text can become one. Source of the
+format: https://ai.google.dev/gemma/docs/functiongemma/formatting-and-best-practices
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -30,13 +30,13 @@ class Mark(StrEnum):
 
 Piece: TypeAlias = Mark | str
 _LONGEST_MARK = max(map(len, Mark))
-# It switches the model from conversation to calls; no newline before the first declaration.
+# It switches the model from conversation to calls; there is no newline before the first declaration.
 _TRIGGER = "developer\nYou are a model that can do function calling with the following functions"
 
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """`prefix` is the same for a whole run and may be kept; `suffix` is what differs from one question to the next."""
+    """`prefix` is the same for a whole run and may be cached; `suffix` differs from question to question."""
 
     prefix: tuple[Piece, ...]
     suffix: tuple[Piece, ...]
@@ -53,7 +53,7 @@ def prompt(tools: Sequence[Tool], instructions: str, data: str) -> Prompt:
 
 
 def declaration(tool: Tool) -> tuple[Piece, ...]:
-    """Declare a tool. What the format has no place for (default, pattern, minimum) is left out: say it in words."""
+    """Declare a tool. The format has no place for default, pattern and minimum: say those in words."""
     return (
         Mark.DECLARATION,
         *joined(
@@ -78,7 +78,7 @@ def text(pieces: Sequence[Piece]) -> str:
 
 
 def plain(given: str) -> str:
-    """Take the spellings of marks out of a text, also of those that taking one out makes; in linear time."""
+    """Remove the spellings of marks from a text, even those that removing one creates; in linear time."""
     if not any(mark in given for mark in Mark):
         return given
     kept: list[str] = []
@@ -92,7 +92,7 @@ def plain(given: str) -> str:
 
 
 def joined(*pieces: Piece) -> Iterator[Piece]:
-    """Join texts that stand beside each other: a tokenizer reads them as one."""
+    """Join adjacent texts, because a tokenizer reads them as one."""
     held = ""
     for piece in pieces:
         if isinstance(piece, Mark):

@@ -1,7 +1,7 @@
-"""The process that holds the model: HTTP on loopback, one thread for the model, a short queue before it.
+"""The process that runs the model: HTTP on loopback, one thread for the model, a short queue in front of it.
 
-So no event loop of a worker is ever blocked by the model, however many workers share it, and a crash of llama.cpp takes
-nothing along that cannot be asked again.
+So the model never blocks a worker's event loop, however many workers share it, and a crash of llama.cpp loses nothing
+that cannot be asked again.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ from engine.think.functiongemma import wire
 from engine.think.functiongemma.model import FunctionGemma
 from rules.errors import LeoError
 
-# Who waits behind so many others would not be answered in time.
+# A request behind this many others would not be answered in time.
 MOST_WAITING = 64
 Work: TypeAlias = Callable[[float], dict[str, Any]]
 
@@ -100,7 +100,7 @@ class Server:
 
 
 def _in_time(work: Work, ends: float) -> dict[str, Any]:
-    """Do it in the time that is left: who asked has not waited longer, and has gone by then."""
+    """Do it in the remaining time: the caller waits no longer, and has left by then."""
     left_s = ends - time.monotonic()
     if left_s <= 0:
         raise TimeoutError
@@ -121,7 +121,7 @@ def _refusal(status: int, code: str, message: str, *, retry_after: int | None = 
 async def serve(
     model: FunctionGemma, *, token: str, host: str, port: int, stop: asyncio.Event, ready: Callable[[str], None]
 ) -> None:
-    """Serve until `stop` is set; `ready` gets the URL. Raises OSError where it cannot listen."""
+    """Serve until `stop` is set; `ready` gets the URL. Raises OSError if it cannot listen."""
     runner = web.AppRunner(Server(model, token=token).app(), access_log=None, shutdown_timeout=2.0)
     await runner.setup()
     try:

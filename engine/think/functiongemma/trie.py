@@ -1,7 +1,7 @@
 """The token trie of a list of calls: each token once, and which of them are a choice. Pure.
 
-Where a node has one child the next token is forced: it needs no row of logits, and its probability is one. So a list of
-twelve calls of 20 tokens costs some 60 tokens and a handful of rows.
+If a node has one child, the next token is forced: it needs no row of logits, and its probability is one. So a list of
+twelve calls of 20 tokens costs about 60 tokens and a handful of rows.
 """
 
 import math
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """One token: `parent` is a node's place, -1 before the first; `calls` are the places of those it belongs to."""
+    """One token: `parent` is a node's place, -1 before the first; `calls` are the places of the calls it belongs to."""
 
     token: int
     parent: int
@@ -21,7 +21,7 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Trie:
-    """`nodes` parents first; `branches` gives for a node (-1: before the first) the children among which is chosen."""
+    """`nodes`, parents first; `branches` gives for a node (-1: before the first) the children that are a choice."""
 
     nodes: tuple[Node, ...]
     branches: dict[int, tuple[int, ...]]
@@ -29,7 +29,7 @@ class Trie:
 
     @classmethod
     def of(cls, sequences: Sequence[Sequence[int]]) -> "Trie":
-        """Make it of the calls' tokens. Raises ValueError where one call begins another, or two are the same."""
+        """Make it from the calls' tokens. Raises ValueError if one call begins another, or two are the same."""
         nodes: list[Node] = []
         children: dict[int, list[int]] = {}
         level = [(-1, tuple(range(len(sequences))))]
@@ -53,7 +53,7 @@ class Trie:
         return cls(tuple(nodes), branches, len(sequences))
 
     def needed(self) -> list[int]:
-        """Give the nodes that stand before a branch, or are one, parents first."""
+        """Give the nodes that come before a branch, or are one, parents first."""
         wanted: set[int] = set()
         for branch in self.branches:
             at = branch
@@ -65,7 +65,7 @@ class Trie:
     def probabilities(self, row: Callable[[int], Sequence[float]]) -> tuple[float, ...]:
         """Give each call's probability among all; `row(node)` gives the logits of the children that branch there.
 
-        They add up to one. It is what sampling under a constraint to these calls would give.
+        They add up to one, and are what sampling constrained to these calls would give.
         """
         logs = [0.0] * self.count
         for parent, of in self.branches.items():

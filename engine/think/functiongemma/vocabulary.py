@@ -1,4 +1,4 @@
-"""A model's tokens: marks by their one id, texts apart from them, so that data never becomes a mark."""
+"""A model's tokens: marks by their single id, texts separately, so that data never becomes a mark."""
 
 import ctypes
 from collections.abc import Iterator, Sequence
@@ -12,7 +12,7 @@ _SPACE = 0x20
 
 
 class Vocabulary:
-    """Wraps llama.cpp's vocabulary. Raises Misconfigured where a mark is not one token of it."""
+    """Wraps llama.cpp's vocabulary. Raises Misconfigured if a mark is not a single token of it."""
 
     def __init__(self, llama: Any, vocab: Any) -> None:
         self._llama, self._vocab = llama, vocab
@@ -25,7 +25,7 @@ class Vocabulary:
         return self._ids[mark]
 
     def encode(self, pieces: Sequence[Piece]) -> list[int]:
-        """Give the tokens of pieces; each text is read by itself, and none of it as a mark."""
+        """Give the tokens of pieces; each text is read by itself, and no part of it as a mark."""
         tokens: list[int] = []
         for piece in pieces:
             if isinstance(piece, Mark):
@@ -35,17 +35,17 @@ class Vocabulary:
         return tokens
 
     def decode(self, tokens: Sequence[int]) -> tuple[Piece, ...]:
-        """Give the pieces of tokens; a character that is not whole is left out."""
+        """Give the pieces of tokens; an incomplete character is left out."""
         return tuple(self._decoded(tokens))
 
     def text(self, tokens: Sequence[int]) -> str:
-        """Give the text of tokens among which is no mark; a character that is not whole yet is left out."""
+        """Give the text of tokens that contain no mark; a character that is not yet complete is left out."""
         return b"".join(self._bytes(token) for token in tokens).decode("utf-8", "ignore")
 
     def best(self, row: Any, *, may_end: bool) -> int:
-        """Give the likeliest token of a text: no mark but the one that ends it, where it may end here.
+        """Give the most likely token of a text: no mark except the one that ends it, if it may end here.
 
-        Where it may not yet, no byte of a character either: a text of broken ones would have no character at all.
+        If it may not end yet, no byte of a character either: a text of broken characters would have none at all.
         """
         import numpy as np  # noqa: PLC0415 - it comes with llama-cpp-python
 
@@ -73,13 +73,13 @@ class Vocabulary:
             yield held.decode("utf-8", "ignore")
 
     def _text(self, text: str) -> list[int]:
-        # Tokens that a file marks as user-defined are found in a text even without special ones: they are taken out of
-        # the spelling before, and a token that is a mark all the same is dropped.
+        # Tokens that a file marks as user-defined are found in a text even without special ones: their spellings are
+        # removed before, and a token that is a mark all the same is dropped.
         found = self._tokenized(plain(text).encode(), parses_special=False)
         return [token for token in found if token not in self._marks]
 
     def _find_unwritable(self) -> tuple[list[int], list[int]]:
-        """Give the tokens that cannot stand in a text, and those that are no character by themselves."""
+        """Give the tokens that cannot be part of a text, and those that are not a character by themselves."""
         unwritable, partial = [], []
         for token in range(self.size):
             if token in self._marks or not self._is_writable(token):

@@ -1,4 +1,4 @@
-"""What goes between a worker and the process that holds the model: JSON documents, and the token that they share."""
+"""What passes between a worker and the process that runs the model: JSON documents, and the token they share."""
 
 import hashlib
 import hmac
@@ -9,14 +9,14 @@ from engine.embedded.home import load_secrets
 from engine.settings import Settings
 from engine.think.contract import Answer, Call, Question, Reply, Request, Tool
 
-# A question with 63 calls and tools in full is some 30 kB.
+# A question with 63 calls and full tools is about 30 kB.
 LARGEST = 1_048_576
 LONGEST_S = 120.0
 MOST_NESTED = 16
 
 
 def token_of(settings: Settings) -> str:
-    """Give the token of LEO_MODEL_TOKEN, else the one that follows from this LEO_HOME's credential key."""
+    """Give the token of LEO_MODEL_TOKEN, otherwise the one derived from this LEO_HOME's credential key."""
     if settings.model_token is not None:
         return settings.model_token.get_secret_value()
     key = load_secrets(settings).credential_key.encode()
@@ -120,7 +120,7 @@ def _tool(document: Mapping[str, Any]) -> Tool:
 
 
 def _schema(document: Mapping[str, Any], nested: int = 0) -> dict[str, Any]:
-    """Check the parts of JSON Schema that are rendered and led by; the rest is not looked at."""
+    """Check the parts of JSON Schema that are rendered and used for leading; the rest is not looked at."""
     if nested > MOST_NESTED:
         raise ValueError(f"a schema is nested more than {MOST_NESTED} times")
     for inner in (*document.get("properties", {}).values(), *([document["items"]] if "items" in document else ())):
