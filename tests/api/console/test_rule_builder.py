@@ -376,6 +376,25 @@ async def test_the_form_waits_while_the_json_cannot_be_read(desks: Desks) -> Non
     await expect(page.locator(".rule")).to_contain_text(WORDS["en-GB"]["empty"])
 
 
+async def test_what_was_typed_outlives_another_language_and_stands_on_what_was_seen(desks: Desks, shop: Shop) -> None:
+    page = (await desks.of(place="segments/hue", language="en-GB")).page
+    await page.fill("#name", "Huế, gold")
+    await page.get_by_role("button", name="+ Condition", exact=True).click()
+    await part(rows(page).nth(1), "attribute").fill("tier")
+    await part(rows(page).nth(1), "is").fill("vàng")
+    await expect(page.locator("[data-count]")).to_have_attribute("data-count", "1")
+    theirs = {"key": "hue", "name": "Huế của họ", "rule": {"all": []}}
+    await ok(await shop.caller.post("/segments", json=theirs))
+    await page.get_by_role("button", name="Tiếng Việt").click()
+    await expect(page.get_by_role("button", name="+ Điều kiện", exact=True)).to_be_visible()
+    await expect(page.locator("#name")).to_have_value("Huế, gold")
+    await expect(part(rows(page).nth(1), "is")).to_have_value("vàng")
+    await page.get_by_role("button", name="Lưu", exact=True).click()
+    await page.locator("#overtaken").get_by_role("button").click()
+    await expect(page.locator("#name")).to_have_value("Huế của họ")
+    assert json.loads(await as_json(page)) == {"all": []}
+
+
 @pytest.mark.usefixtures("shop")
 async def test_every_form_fits_a_phone_in_the_dark_and_has_labels(desks: Desks) -> None:
     desk = await begun(desks, viewport=PHONE, color_scheme="dark")
