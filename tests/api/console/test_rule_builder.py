@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 from hypothesis import Phase, given, settings
-from playwright.async_api import Locator, Page, expect
+from playwright.async_api import expect
 
-from tests.api.console.conftest import PHONE, Desk, Desks
+from tests.api.console.conftest import PHONE, Desks
 from tests.api.console.pictures import keep
+from tests.api.console.rule_form import as_json, begun, part, rows, shown
 from tests.api.console.shop import Shop
 from tests.api.story import ok
 from tests.rules.conditions_strategies import rules
@@ -32,35 +33,6 @@ WORDS = {
         "empty": "Để trống: là không ai.", "other": 'không phải (city là "Huế")',
     },
 }  # fmt: skip
-
-
-def rows(page: Page) -> Locator:
-    return page.locator(".rule-row")
-
-
-def part(row: Locator, name: str) -> Locator:
-    return row.locator(f'[data-part="{name}"]')
-
-
-async def as_json(page: Page) -> str:
-    """Give the rule as the other view has it, and come back."""
-    await page.locator("#rule-tab-json").click()
-    text = await page.locator("#rule").input_value()
-    await page.locator("#rule-tab-builder").click()
-    return text
-
-
-async def shown(page: Page, rule: Any) -> None:
-    """Have the form show a rule."""
-    await page.locator("#rule-tab-json").click()
-    await page.fill("#rule", json.dumps(rule))
-    await page.locator("#rule-tab-builder").click()
-
-
-async def begun(desks: Desks, **options: Any) -> Desk:
-    desk = await desks.of(place="new-segment", **options)
-    await expect(rows(desk.page)).to_have_count(1)
-    return desk
 
 
 @pytest.mark.parametrize("language", ["en-GB", "vi-VN"])
@@ -218,6 +190,22 @@ async def test_a_fault_is_said_at_the_row_that_it_is_about(desks: Desks, languag
     await expect(part(row, "between[1]")).to_have_attribute("aria-invalid", "true")
 
 
+async def test_a_fault_that_names_no_place_is_said_where_its_name_is_asked_for(desks: Desks, shop: Shop) -> None:
+    page = (await begun(desks, language="en-GB")).page
+    city, graph = {"attribute": "city", "is": "Huế"}, {"graph": "bought_product", "with": {"colour": "red"}}
+    await shown(page, {"all": [city, graph]})
+    await expect(rows(page).nth(1).locator(".fault")).to_contain_text("does not take these values")
+    await shown(page, {"all": [city, {"graph": {"cypher": "MATCH (p:Profile) DELETE p"}}]})
+    await expect(rows(page).nth(1).locator(".fault")).to_contain_text("queries only read")
+    # Only saving asks whether there is such a segment.
+    await shown(page, {"all": [city, {"any": [{"segment": "gone"}]}]})
+    await page.fill("#name", "Whoever was there")
+    await page.get_by_role("button", name="Save", exact=True).click()
+    await expect(rows(page).nth(1).locator(".fault")).to_contain_text("There is no segment 'gone'.")
+    await expect(part(rows(page).nth(1), "segment")).to_be_focused()
+    assert "gone" not in {one["key"] for one in (await ok(await shop.caller.get("/segments")))["items"]}
+
+
 @pytest.mark.usefixtures("shop")
 async def test_parts_are_moved_doubled_and_taken_out_by_keyboard(desks: Desks) -> None:
     page = (await begun(desks, language="en-GB")).page
@@ -268,6 +256,25 @@ async def test_the_form_waits_while_the_json_cannot_be_read(desks: Desks) -> Non
     await page.fill("#rule", '{"any": []}')
     await page.locator("#rule-tab-json").press("ArrowRight")
     await expect(page.locator(".rule")).to_contain_text(WORDS["en-GB"]["empty"])
+
+
+async def test_what_was_typed_outlives_another_language_and_stands_on_what_was_seen(desks: Desks, shop: Shop) -> None:
+    page = (await desks.of(place="segments/hue", language="en-GB")).page
+    await page.fill("#name", "Huế, gold")
+    await page.get_by_role("button", name="+ Condition", exact=True).click()
+    await part(rows(page).nth(1), "attribute").fill("tier")
+    await part(rows(page).nth(1), "is").fill("vàng")
+    await expect(page.locator("[data-count]")).to_have_attribute("data-count", "1")
+    theirs = {"key": "hue", "name": "Huế của họ", "rule": {"all": []}}
+    await ok(await shop.caller.post("/segments", json=theirs))
+    await page.get_by_role("button", name="Tiếng Việt").click()
+    await expect(page.get_by_role("button", name="+ Điều kiện", exact=True)).to_be_visible()
+    await expect(page.locator("#name")).to_have_value("Huế, gold")
+    await expect(part(rows(page).nth(1), "is")).to_have_value("vàng")
+    await page.get_by_role("button", name="Lưu", exact=True).click()
+    await page.locator("#overtaken").get_by_role("button").click()
+    await expect(page.locator("#name")).to_have_value("Huế của họ")
+    assert json.loads(await as_json(page)) == {"all": []}
 
 
 @pytest.mark.usefixtures("shop")
