@@ -8,12 +8,15 @@ import typer
 
 from engine.cli import reach
 from engine.embedded.home import add_credential_key
+from engine.processes import track
 from engine.reseal import count_keys, reseal
 from engine.settings import Settings
-from rules.errors import Misconfigured
+from rules.errors import Conflict, Misconfigured
 
 app = typer.Typer(no_args_is_help=True)
 
+# They open credentials with the keys that they were started with.
+PARTS = frozenset({"api", "worker-realtime", "worker-bulk"})
 TenantOption = Annotated[str | None, typer.Option("--tenant", help="Only of this tenant; of all without it.")]
 
 
@@ -36,8 +39,24 @@ def new_key() -> None:
 
 @app.command()
 def rotate(tenant: TenantOption = None) -> None:
-    """Seal with the newest key what older ones sealed; it may be run at any moment, and again."""
+    """Seal with the newest key what older ones sealed; it may be run again at any moment."""
+    _check_restarted(Settings.load())
     typer.echo(f"{asyncio.run(_rotate(tenant))} credentials are sealed with the newest key now.")
+
+
+def _check_restarted(settings: Settings) -> None:
+    """Raise Conflict where processes of this LEO_HOME are older than the newest generated key: they do not have it."""
+    kept = settings.home / "secrets.json"
+    if settings.credential_key is not None or not kept.exists():
+        return
+    made = kept.stat().st_mtime
+    runs = track.read_all(settings.home / "run")
+    older = [run.name for run in runs if run.name in PARTS and run.create_time < made and track.is_running(run)]
+    if older:
+        raise Conflict(
+            f"{', '.join(older)} began before the newest key was made, and could open no credential any more.",
+            remedy="Restart first: leo down, then leo up.",
+        )
 
 
 async def _count(slug: str | None) -> tuple[str, Counter[str]]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import os
 import secrets
 from pathlib import Path
 from uuid import uuid4
@@ -16,6 +17,7 @@ from engine.credentials import Vault
 from engine.db import Database
 from engine.embedded.home import add_credential_key, load_secrets
 from engine.keys import name_of, split_keys
+from engine.processes import track
 from engine.reseal import count_keys, reseal
 from engine.settings import Settings
 from engine.unsubscribe import Links, Request
@@ -118,6 +120,21 @@ def test_a_generated_key_is_followed_by_a_new_one(tmp_path: Path) -> None:
     assert not [one for one in keys if one in name]
     with pytest.raises(Misconfigured, match="yours to change"):
         add_credential_key(Settings(home=tmp_path / "home", credential_key=old))
+
+
+async def test_nothing_is_sealed_anew_before_processes_have_the_new_key(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("LEO_HOME", str(tmp_path))
+    monkeypatch.delenv("LEO_CREDENTIAL_KEY", raising=False)
+    settings = Settings.load()
+    load_secrets(settings)
+    track.write(tmp_path / "run", track.describe("worker-bulk", os.getpid()))
+    add_credential_key(settings)
+    assert await asyncio.to_thread(run, ("credentials", "rotate")) == 1
+    said = capsys.readouterr().err
+    assert "worker-bulk began before the newest key was made" in said
+    assert "Restart first" in said
 
 
 async def test_an_operator_rotates(
