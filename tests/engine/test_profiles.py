@@ -239,6 +239,9 @@ async def test_two_callers_with_the_same_people_in_another_order_both_get_throug
         one = [{**document, "attributes": {"round": round_}} for document in documents]
         other = [{**document, "attributes": {"round": -round_}} for document in reversed(documents)]
         await asyncio.gather(_upsert(db, tenant, *one), _upsert(db, tenant, *other))
+        last = (await _get(db, tenant, "kh-0")).attributes
+        assert last in ({"round": round_}, {"round": -round_})
+        assert (await _get(db, tenant, "kh-299")).attributes == last, "whoever came second wrote everybody"
 
 
 async def test_a_person_of_another_tenant_is_not_there(db: Database, tenant: Tenant, other_tenant: Tenant) -> None:
