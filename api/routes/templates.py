@@ -4,17 +4,9 @@ from fastapi import APIRouter, Response
 
 from api.preconditions import Expecting, tag
 from api.routes.paging import After, Limit, PathId, following
-from api.schemas.templates import (
-    LackingList,
-    LackingOut,
-    PreviewIn,
-    PreviewOut,
-    TemplateIn,
-    TemplateOut,
-    TemplatePage,
-    TrialIn,
-    TrialOut,
-)
+from api.schemas.contents import ContentList, ContentOut, NameList, NameOut
+from api.schemas.previews import DraftIn, PreviewIn, PreviewOut, TrialIn, TrialOut, WrittenOut
+from api.schemas.templates import LackingList, LackingOut, TemplateIn, TemplateOut, TemplatePage
 from api.work import ActingNow, ActRoute, Working, WorkRoute, needs
 from engine import campaigns, clock, lacking
 from engine.tenants import Scope
@@ -40,6 +32,36 @@ async def list_templates(work: Working, after: After = 0, limit: Limit = 100) ->
     return TemplatePage(
         items=[TemplateOut.model_validate(template) for template in found],
         next=following([template.template_id for template in found], limit),
+    )
+
+
+@router.get("/templates/contents", operation_id="listContents", openapi_extra=needs(Scope.READ))
+async def list_contents(work: Working) -> ContentList:
+    """List what a template can carry on each channel: parts, limits and data."""
+    del work
+    return ContentList(items=[ContentOut.of(one) for one in campaigns.list_contents()])
+
+
+@router.get("/templates/names", operation_id="listNames", openapi_extra=needs(Scope.READ))
+async def list_names(work: Working) -> NameList:
+    """List what a template can print, and how many of the 1,000 newest people and events have it."""
+    found = await campaigns.list_names(work.conn, tenant_id=work.tenant_id)
+    return NameList(items=[NameOut.model_validate(one) for one in found])
+
+
+@router.post("/templates/preview", operation_id="previewDraft", openapi_extra=needs(Scope.READ))
+async def preview_draft(body: DraftIn, work: Working) -> WrittenOut:
+    """Show what a person would get of a text that is being written; nothing is kept or sent."""
+    given = {"ext_id", "campaign", "read_in", "event"}
+    return WrittenOut.of(
+        await campaigns.preview_draft(
+            work.conn,
+            work.services.links,
+            tenant_id=work.tenant_id,
+            said=body.model_dump(exclude=given),
+            now=clock.now(),
+            **body.model_dump(include=given),
+        )
     )
 
 
@@ -70,7 +92,7 @@ async def count_lacking(template_id: PathId, work: Working) -> LackingList:
 @router.post("/templates/{template_id}/preview", operation_id="previewTemplate", openapi_extra=needs(Scope.READ))
 async def preview_template(template_id: PathId, body: PreviewIn, work: Working) -> PreviewOut:
     """Show what a person would get, what is missing, and what the law and the channel object to; nothing is sent."""
-    return PreviewOut.of(
+    return PreviewOut.of_preview(
         await campaigns.preview_template(
             work.conn,
             work.services.links,

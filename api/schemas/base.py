@@ -71,11 +71,13 @@ class FaultOut(Output):
     kind: str = Field(examples=["button.long_title"])
     where: str = Field(examples=["data.buttons[0].title"])
     text: Texts
+    values: dict[str, str | int | float] = Field(default_factory=dict, description="What the sentence speaks of.")
 
     @classmethod
     def of(cls, fault: Fault) -> Self:
         """Show a fault of ours."""
-        return cls(kind=fault.kind, where=fault.where, text=Texts(**fault.say()._asdict()))
+        values = {name: value for name, value in fault.values.items() if not isinstance(value, Fault)}
+        return cls(kind=fault.kind, where=fault.where, text=Texts(**fault.say()._asdict()), values=values)
 
 
 class Problem(Output):

@@ -220,7 +220,7 @@ class KnownPattern(Output):
 
 
 class VocabularyOut(Output):
-    """What rules can name. It is looked up among the newest 1,000 people: a name that is not here may still be one."""
+    """What rules can name. It is looked up among the newest 500 people: a name that is not here may still be one."""
 
     model_config = example(
         {

@@ -1,5 +1,6 @@
 """Campaigns and what they consist of: channels, templates, policies, campaigns, and their runs."""
 
+from channels.content import Content
 from engine.campaigns.connect import (
     Channel,
     ask_for_token,
@@ -13,12 +14,14 @@ from engine.campaigns.content import (
     Template,
     approve_template,
     get_template,
+    list_contents,
     list_templates,
     save_policy,
     save_template,
 )
+from engine.campaigns.names import Name, list_names
 from engine.campaigns.plan import Campaign, get_campaign, id_of_campaign, list_campaigns, save_campaign
-from engine.campaigns.preview import Preview, preview_template
+from engine.campaigns.preview import Preview, Tried, preview_draft, preview_template
 from engine.campaigns.runs import (
     Activated,
     Run,
@@ -36,12 +39,15 @@ __all__ = [
     "Activated",
     "Campaign",
     "Channel",
+    "Content",
+    "Name",
     "Policy",
     "Preview",
     "Run",
     "RunFigures",
     "Template",
     "Trial",
+    "Tried",
     "activate_campaign",
     "approve_template",
     "ask_for_token",
@@ -52,10 +58,13 @@ __all__ = [
     "id_of_campaign",
     "list_campaigns",
     "list_channels",
+    "list_contents",
+    "list_names",
     "list_runs",
     "list_templates",
     "pause_campaign",
     "pause_channel",
+    "preview_draft",
     "preview_template",
     "resume_campaign",
     "resume_channel",

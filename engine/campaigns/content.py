@@ -10,13 +10,13 @@ from psycopg.types.json import Jsonb
 
 from channels import buttons
 from channels import content as carried
+from channels.content import Content
 from engine import policies, templates
+from engine.campaigns.draft import drafted
 from engine.db import Transaction
 from engine.queries import queries
 from engine.revisions import ANYTHING, Expected, revision_of
-from engine.text import composed
-from rules.errors import InvalidInput, NotFound
-from rules.faults import Fault
+from rules.errors import NotFound
 from rules.lifecycle import advance
 from rules.words import Channel, TemplateStatus
 
@@ -73,72 +73,37 @@ class Policy:
 
 
 async def save_template(
-    conn: Transaction,
-    *,
-    tenant_id: UUID,
-    key: str,
-    channel: str,
-    subject: str | None = None,
-    body_text: str | None = None,
-    body_html: str | None = None,
-    body_mjml: str | None = None,
-    data: Mapping[str, Any] | None = None,
-    locale: str = "vi",
-    translations: Mapping[str, Mapping[str, Any]] | None = None,
-    by: str | None = None,
-    expected: Expected = ANYTHING,
+    conn: Transaction, *, tenant_id: UUID, by: str | None = None, expected: Expected = ANYTHING, **said: Any
 ) -> Template:
     """Save the next version of a template as a draft; if the newest says the same, give that.
 
-    `translations` maps a locale to subject, body_text, body_html, body_mjml and data; `by` is who saves it. Raises
-    InvalidInput for an unknown channel, bad Liquid or MJML, an unknown variable, or what the channel cannot carry, and
-    Changed if the newest version is not the `expected` one.
+    `said` is what `drafted` takes; `by` is who saves it. Raises InvalidInput for an unknown channel, bad Liquid or
+    MJML, an unknown variable, or what the channel cannot carry, and Changed if the newest version is not the
+    `expected` one.
     """
-    key = composed("key", key)
-    if channel not in set(Channel):
-        raise InvalidInput(f"There is no channel {channel!r}.", remedy=f"Use one of {', '.join(Channel)}.")
-    said = {
-        "subject": subject,
-        "body_text": body_text,
-        "body_html": body_html,
-        "body_mjml": body_mjml,
-        "data": data or {},
-    }
-    parts = _with_html(key, said)
-    others = {
-        tag: _with_html(f"{key} in {tag}", {**dict.fromkeys(said), **one, "data": one.get("data") or {}})
-        for tag, one in (translations or {}).items()
-        if tag != locale
-    }
-    version = {"key": key, "version": None, "channel": channel, "locale": locale, "translations": others, **parts}
-    templates.check_version(templates.version_of(version))
+    draft = drafted(**said)
+    templates.check_version(draft.version)
     values = {
-        **parts,
+        **draft.parts,
         "tenant_id": tenant_id,
-        "key": key,
-        "channel": channel,
-        "locale": locale,
-        "data": Jsonb(parts["data"]),
-        "translations": Jsonb(others),
+        "key": draft.key,
+        "channel": draft.channel,
+        "locale": draft.locale,
+        "data": Jsonb(draft.parts["data"]),
+        "translations": Jsonb(draft.translations),
         "by": by,
     }
     await conn.execute(_SQL["lock_tenant"], values)
     if expected.is_said:
         row = await (await conn.execute(_SQL["newest_template"], values)).fetchone()
         newest = None if row is None else await get_template(conn, tenant_id=tenant_id, template_id=row["template_id"])
-        expected.check(newest, record="template", key=key)
+        expected.check(newest, record="template", key=draft.key)
     return _template(await (await conn.execute(_SQL["save_template"], values)).fetchone())
 
 
-def _with_html(name: str, said: Mapping[str, Any]) -> dict[str, Any]:
-    """Compile MJML, if given; its HTML is what is sent."""
-    if said["body_mjml"] is None:
-        return dict(said)
-    html = templates.compiled(name, said["body_mjml"])
-    if said["body_html"] not in (None, html):
-        fault = Fault("template.mjml_and_html", "body_html", {"name": name})
-        raise InvalidInput(fault.say().en, remedy="Give one of them: MJML is made HTML here.", fault=fault)
-    return {**said, "body_html": html}
+def list_contents() -> list[Content]:
+    """Give what a template can carry on each channel."""
+    return [carried.of(channel) for channel in Channel]
 
 
 async def get_template(conn: Transaction, *, tenant_id: UUID, template_id: int) -> Template:

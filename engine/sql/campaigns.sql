@@ -75,6 +75,42 @@ JOIN tenant t ON t.tenant_id = p.tenant_id
 LEFT JOIN campaign c ON c.tenant_id = p.tenant_id AND c.key = %(campaign)s
 WHERE p.tenant_id = leo_tenant() AND p.ext_id = %(ext_id)s AND p.status = 'active'
 
+-- name: names_of_people
+-- What the people who came last have, one row a name, with how many of them have it and the kind that its value mostly is; of
+-- an object its fields. The name stands there too, as null.
+WITH looked AS (
+    SELECT name, attributes FROM cdp_profiles
+    WHERE tenant_id = leo_tenant() AND status = 'active' ORDER BY profile_id DESC LIMIT %(most)s
+), had AS (
+    SELECT ARRAY[f.key] AS path, jsonb_typeof(f.value) AS kind FROM looked, jsonb_each(looked.attributes) f
+    WHERE jsonb_typeof(f.value) NOT IN ('object', 'null')
+    UNION ALL
+    SELECT ARRAY[f.key, g.key], jsonb_typeof(g.value) FROM looked, jsonb_each(looked.attributes) f,
+           jsonb_each(CASE jsonb_typeof(f.value) WHEN 'object' THEN f.value ELSE '{}' END) g
+    WHERE jsonb_typeof(g.value) NOT IN ('object', 'null')
+    UNION ALL
+    SELECT NULL, 'string' FROM looked WHERE name IS NOT NULL
+)
+SELECT path, mode() WITHIN GROUP (ORDER BY kind) AS kind, count(*) AS has, (SELECT count(*) FROM looked) AS looked_at
+FROM had GROUP BY path ORDER BY count(*) DESC, path LIMIT %(few)s
+
+-- name: names_of_events
+-- The same of the events that came last, by their type.
+WITH looked AS (
+    SELECT type, attributes FROM marketing_event
+    WHERE tenant_id = leo_tenant() ORDER BY event_id DESC LIMIT %(most)s
+), had AS (
+    SELECT type, ARRAY[f.key] AS path, jsonb_typeof(f.value) AS kind FROM looked, jsonb_each(looked.attributes) f
+    WHERE jsonb_typeof(f.value) NOT IN ('object', 'null')
+    UNION ALL
+    SELECT type, ARRAY[f.key, g.key], jsonb_typeof(g.value) FROM looked, jsonb_each(looked.attributes) f,
+           jsonb_each(CASE jsonb_typeof(f.value) WHEN 'object' THEN f.value ELSE '{}' END) g
+    WHERE jsonb_typeof(g.value) NOT IN ('object', 'null')
+)
+SELECT type, path, mode() WITHIN GROUP (ORDER BY kind) AS kind, count(*) AS has,
+       (SELECT count(*) FROM looked one WHERE one.type = had.type) AS looked_at
+FROM had GROUP BY type, path ORDER BY type, count(*) DESC, path LIMIT %(few)s
+
 -- name: known_templates
 SELECT template_id FROM message_template
 WHERE tenant_id = %(tenant_id)s AND template_id = ANY (%(template_ids)s) AND status <> 'retired'

@@ -145,13 +145,15 @@ SELECT p.profile_id, p.ext_id, p.status, p.merged_into, p.zone, p.locale, p.attr
               WHERE a.profile_id = p.profile_id
                 AND (one.expires_at IS NULL OR one.expires_at > %(now)s)
               ORDER BY channel, address, reason) s) AS suppressions,
-       (SELECT jsonb_agg(jsonb_build_array(d.channel, d.campaign_id, coalesce(d.sent_at, d.queued_at), c.purpose)
-                         ORDER BY d.delivery_id)
+       (SELECT jsonb_agg(jsonb_build_array(d.channel, d.campaign_id, counts.at, c.purpose) ORDER BY d.delivery_id)
         FROM delivery_log d
+        -- From when it was sent; one that waits for its hour, or for its provider's next day, from when it is to leave.
+        CROSS JOIN LATERAL (SELECT coalesce(d.sent_at, CASE d.status WHEN 'queued' THEN greatest(d.queued_at, d.due_at) END,
+                                            d.queued_at) AS at) counts
         -- A sub-select with its own LIMIT stays a look-up, whatever the planner expects of the tenant's campaigns.
         CROSS JOIN LATERAL (SELECT one.purpose FROM campaign one WHERE one.campaign_id = d.campaign_id LIMIT 1) c
-        -- It counts from when it was sent, and may have waited as long as it was good for: 7 days, or what a campaign says.
-        WHERE d.profile_id = p.profile_id AND coalesce(d.sent_at, d.queued_at) > %(contacts_since)s
+        -- It may have waited as long as it was good for: 7 days, or what a campaign says.
+        WHERE d.profile_id = p.profile_id AND counts.at > %(contacts_since)s
           AND d.queued_at > %(contacts_since)s::timestamptz
               - (SELECT make_interval(mins => greatest(%(good_for_minutes)s, max(good_for_minutes))) FROM campaign)
           AND d.status NOT IN ('failed', 'cancelled', 'expired', 'dead')) AS contacts,

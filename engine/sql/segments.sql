@@ -239,19 +239,20 @@ WITH RECURSIVE people AS (
     UNION ALL
     SELECT one.path || inside.key, inside.value FROM one,
         jsonb_each(CASE jsonb_typeof(one.value) WHEN 'object' THEN one.value ELSE '{}' END) inside
-    WHERE cardinality(one.path) < %(deep)s
+    WHERE cardinality(one.path) < %(deep)s AND jsonb_typeof(one.value) = 'object'
 ), known AS (
-    SELECT path, count(*) AS seen, mode() WITHIN GROUP (ORDER BY CASE jsonb_typeof(value)
+    SELECT path, mode() WITHIN GROUP (ORDER BY CASE jsonb_typeof(value)
         WHEN 'string' THEN CASE WHEN value #>> '{}' ~ '^[0-9]{4}-[0-9]{2}-[0-9]{2}' THEN 'date' ELSE 'text' END
         WHEN 'boolean' THEN 'flag' WHEN 'array' THEN 'list' ELSE jsonb_typeof(value) END) AS kind
     FROM one WHERE jsonb_typeof(value) NOT IN ('object', 'null')
-    GROUP BY path ORDER BY seen DESC, path LIMIT %(names)s
+    GROUP BY path ORDER BY count(*) DESC, path LIMIT %(names)s
 ), said AS (
-    SELECT path, part #>> '{}' AS text, count(*) AS seen,
-        row_number() OVER (PARTITION BY path ORDER BY count(*) DESC, part #>> '{}') AS place
+    SELECT path, part #>> '{}' AS text, row_number() OVER (PARTITION BY path ORDER BY count(*) DESC, part) AS place
     FROM one, jsonb_array_elements(CASE jsonb_typeof(one.value) WHEN 'array' THEN one.value ELSE jsonb_build_array(one.value) END) part
-    WHERE jsonb_typeof(part) = 'string' AND length(part #>> '{}') BETWEEN 1 AND %(letters)s
+    WHERE jsonb_typeof(one.value) IN ('string', 'array') AND jsonb_typeof(part) = 'string' AND length(part #>> '{}') BETWEEN 1 AND %(letters)s
     GROUP BY path, part HAVING count(*) > 1
+), shared AS (
+    SELECT path, array_agg(text ORDER BY place) AS "values" FROM said WHERE place <= %(values)s GROUP BY path
 ), type (name, place) AS (
     (SELECT type, 1 FROM marketing_event WHERE tenant_id = %(tenant_id)s ORDER BY type LIMIT 1)
     UNION ALL
@@ -267,8 +268,8 @@ WITH RECURSIVE people AS (
     FROM type WHERE type.name IS NOT NULL
 )
 SELECT
-    (SELECT coalesce(jsonb_agg(jsonb_build_object('path', path, 'kind', kind, 'values', ARRAY(
-        SELECT text FROM said WHERE said.path = known.path AND place <= %(values)s ORDER BY place)) ORDER BY path), '[]') FROM known) AS attributes,
+    (SELECT coalesce(jsonb_agg(jsonb_build_object('path', path, 'kind', kind, 'values', coalesce("values", '{}')) ORDER BY path), '[]')
+        FROM known LEFT JOIN shared USING (path)) AS attributes,
     (SELECT coalesce(jsonb_agg(jsonb_build_object('type', name, 'attributes', attributes) ORDER BY name), '[]') FROM event) AS events,
     ARRAY(SELECT DISTINCT c.purpose FROM people JOIN consent c ON c.tenant_id = %(tenant_id)s AND c.profile_id = people.profile_id
         ORDER BY c.purpose LIMIT %(names)s) AS purposes

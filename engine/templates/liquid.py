@@ -7,7 +7,6 @@ data as safe.
 
 import functools
 from collections.abc import Callable, Iterable, Mapping
-from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -15,6 +14,7 @@ from typing import Any, NamedTuple
 from liquid import BoundTemplate, Environment, RenderContext
 from liquid.exceptions import FilterValueError, LiquidError, ResourceLimitError, UndefinedError
 from liquid.filter import with_context
+from liquid.token import TOKEN_WORD, Token
 from liquid.undefined import FalsyStrictUndefined
 
 from engine.templates.filters import FILTERS, KEY, Reader, Unfit
@@ -90,27 +90,9 @@ class _Environment(Environment):
     local_namespace_limit = LOCALS_LIMIT
 
 
-def check(bodies: Bodies, known: AbstractSet[str] | None = None) -> set[str]:
-    """Refuse a template that cannot work, and give its variables.
-
-    `known` are full names such as "profile.city"; without it, any field of profile, campaign and event is accepted.
-    Raises InvalidInput for a syntax error, an unknown filter or tag, no body at all, or an unknown variable.
-    """
-    if bodies.text is None and bodies.html is None and not bodies.data:
-        raise _wrong("no_body", bodies, "body_text", "Give it a text or an HTML body.")
-    places = {name: source.place for source in reversed(sources(bodies)) for name in _analysed(bodies, source)}
-    for name in sorted(places):
-        if not _is_known(name, known):
-            offered = _offered(name, known)
-            raise _wrong(
-                "unknown_name", bodies, places[name], _choices(name, offered), variable=name, known=", ".join(offered)
-            )
-    return set(places)
-
-
 def variables(bodies: Bodies) -> set[str]:
     """Give what a template reads from outside, such as {"profile.city", "unsubscribe_url"}; raises InvalidInput."""
-    return {name for source in sources(bodies) for name in _analysed(bodies, source)}
+    return {name for source in sources(bodies) for name in names_in(bodies, source)}
 
 
 def render(bodies: Bodies, context: Mapping[str, Any]) -> Rendered:
@@ -146,20 +128,20 @@ def _filled(
         raise Missing(bodies.name, _missing(error), f"{bodies.place}{place}") from error
     except ResourceLimitError as error:
         remedy = f"Loop at most {LOOP_LIMIT} times and write at most {OUTPUT_LIMIT} octets."
-        raise _wrong("too_much_work", bodies, place, remedy, said=str(error.message)) from error
+        raise refusal("too_much_work", bodies, place, remedy, said=str(error.message)) from error
     except (LiquidError, *FILTER_FAILURES) as error:
         remedy = "Correct the template or the value it uses."
-        raise _wrong("cannot_be_filled", bodies, place, remedy, said=_why(error)) from error
+        raise refusal("cannot_be_filled", bodies, place, remedy, said=_why(error), **_line(error, text)) from error
 
 
 def _compiled(bodies: Bodies, source: Source) -> BoundTemplate:
     try:
         return compile_source(source.text, source.is_html)
     except (LiquidError, RecursionError) as error:
-        raise _wrong("no_liquid", bodies, source.place, "Correct the template.", said=_sentence(error)) from error
+        raise _no_liquid(bodies, source, error) from error
 
 
-def _wrong(kind: str, bodies: Bodies, place: str, remedy: str, **values: Value) -> InvalidInput:
+def refusal(kind: str, bodies: Bodies, place: str, remedy: str, **values: Value) -> InvalidInput:
     """Refuse a template at a place of its document; `kind` is one of rules/faults/templates.py."""
     fault = Fault(f"template.{kind}", f"{bodies.place}{place}", {"name": bodies.name, **values})
     return InvalidInput(fault.say().en, remedy=remedy, fault=fault)
@@ -240,16 +222,33 @@ def _names(source: str, is_html: bool) -> frozenset[str]:  # noqa: FBT001 - a ca
     found = (variable.segments for entries in analysis.globals.values() for variable in entries)
     unknown_filters = analysis.filters.keys() - _environment(is_html).filters.keys()
     if unknown_filters:
-        raise LiquidError(f"there is no filter {min(unknown_filters)}", token=None)
+        name = min(unknown_filters)
+        token = Token(TOKEN_WORD, name, analysis.filters[name][0].index, source)
+        raise LiquidError(f"there is no filter {name}", token=token)
     return frozenset(dotted(segments) for segments in found)
 
 
-def _analysed(bodies: Bodies, source: Source) -> frozenset[str]:
+def names_in(bodies: Bodies, source: Source) -> frozenset[str]:
+    """Give the names that one text reads from outside; raises InvalidInput where it is no valid Liquid."""
     _compiled(bodies, source)
     try:
         return _names(source.text, source.is_html)
     except LiquidError as error:
-        raise _wrong("no_liquid", bodies, source.place, "Correct the template.", said=_sentence(error)) from error
+        raise _no_liquid(bodies, source, error) from error
+
+
+def _no_liquid(bodies: Bodies, source: Source, error: Exception) -> InvalidInput:
+    return refusal(
+        "no_liquid", bodies, source.place, "Correct the template.", said=_sentence(error), **_line(error, source.text)
+    )
+
+
+def _line(error: Exception, text: str) -> dict[str, int]:
+    """Give the line that Liquid speaks of, from 1; nothing where it speaks of none."""
+    token = error.token if isinstance(error, LiquidError) else None
+    if token is None or not 0 <= token.start_index <= len(text):
+        return {}
+    return {"line": text.count("\n", 0, token.start_index) + 1}
 
 
 def dotted(segments: Iterable[Any]) -> str:
@@ -260,25 +259,6 @@ def dotted(segments: Iterable[Any]) -> str:
             break
         names.append(segment)
     return ".".join(names)
-
-
-def _is_known(name: str, known: AbstractSet[str] | None) -> bool:
-    root, dot, _ = name.partition(".")
-    if known is None:
-        return name in NAMES or (root in ROOTS and bool(dot))
-    return any(name == one or name.startswith(f"{one}.") for one in known | NAMES)
-
-
-def _offered(name: str, known: AbstractSet[str] | None) -> list[str]:
-    if name in ROOTS:
-        return [f"{name}.name"]
-    return sorted(known | NAMES) if known is not None else [*(f"{root}.*" for root in sorted(ROOTS)), *sorted(NAMES)]
-
-
-def _choices(name: str, offered: list[str]) -> str:
-    if name in ROOTS:
-        return f"Name one of its fields, such as {offered[0]}."
-    return f"Use one of {', '.join(offered)}."
 
 
 def sources(bodies: Bodies) -> list[Source]:
@@ -301,7 +281,7 @@ def _texts(bodies: Bodies, value: Any, place: str, *, depth: int) -> list[Source
     )
     if (items and depth >= DATA_DEPTH) or len(found) > DATA_TEXTS:
         remedy = f"Nest it at most {DATA_DEPTH} deep, with at most {DATA_TEXTS} texts."
-        raise _wrong("too_much_data", bodies, "data", remedy, depth=DATA_DEPTH, texts=DATA_TEXTS)
+        raise refusal("too_much_data", bodies, "data", remedy, depth=DATA_DEPTH, texts=DATA_TEXTS)
     return found
 
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from channels import content
-from engine.templates.liquid import Bodies, check
+from engine.templates.check import check, refuse_together
+from engine.templates.liquid import Bodies
 from rules.errors import InvalidInput
 from rules.faults import Fault
 from rules.words import Channel
@@ -58,23 +59,37 @@ def version_of(row: Mapping[str, Any]) -> Version:
 
 def check_version(version: Version) -> None:
     """Refuse what cannot work for anybody; raises InvalidInput naming each language and part that is wrong."""
+    check_sources(version)
+    found = form_faults(version)
+    if found:
+        raise InvalidInput(
+            f"The template {version.name} cannot be sent: {found[0].say().en}",
+            remedy=f"See what {version.channel} carries: docs/templates.md.",
+            fault=found[0],
+            more=found[1:],
+        )
+
+
+def check_sources(version: Version) -> None:
+    """Refuse what cannot be filled for anybody: languages and Liquid; raises InvalidInput with all of it."""
     if len(version.bodies) > MOST_LOCALES:
         fault = Fault("template.languages", "translations", {"name": version.name, "most": MOST_LOCALES})
         raise InvalidInput(fault.say().en, remedy=f"Use at most {MOST_LOCALES}.", fault=fault)
+    refused: list[InvalidInput] = []
     for locale, bodies in version.bodies.items():
         if not LOCALE.fullmatch(locale):
             fault = Fault("template.no_language", f"{bodies.place}locale", {"locale": locale})
             raise InvalidInput(fault.say().en, remedy="Use a tag such as vi, en or en-GB.", fault=fault)
-        check(bodies)
-    found = [(bodies, fault) for bodies in version.bodies.values() for fault in _problems(version.channel, bodies)]
-    if found:
-        bodies, first = found[0]
-        raise InvalidInput(
-            f"The template {bodies.name} cannot be sent: {first.say().en}",
-            remedy=f"See what {version.channel} carries: docs/templates.md.",
-            fault=first,
-            more=[fault for _, fault in found[1:]],
-        )
+        try:
+            check(bodies)
+        except InvalidInput as error:
+            refused.append(error)
+    refuse_together(refused)
+
+
+def form_faults(version: Version) -> list[Fault]:
+    """Say what its channel cannot carry of it, in each language, whoever it is written for."""
+    return [fault for bodies in version.bodies.values() for fault in _problems(version.channel, bodies)]
 
 
 def _problems(channel: Channel, bodies: Bodies) -> Iterator[Fault]:

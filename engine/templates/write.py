@@ -1,7 +1,7 @@
 """Rendering one person's message: language, label, unsubscribe text, plain text beside HTML, the channel's limits."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from html import escape
 from typing import Any
@@ -82,14 +82,18 @@ def draft(
 
 
 def problems(version: Version, written: Written) -> list[Fault]:
-    """Say why it may not be sent."""
+    """Say why it may not be sent, each with its place in the template's document."""
     bodies = version.bodies[written.locale]
-    found = list(content.of(version.channel).problems(written.parts, {**bodies.data, **written.data}))
+    return [replace(one, where=f"{bodies.place}{one.where}".removesuffix(".")) for one in _problems(version, written)]
+
+
+def _problems(version: Version, written: Written) -> Iterator[Fault]:
+    bodies = version.bodies[written.locale]
+    yield from content.of(version.channel).problems(written.parts, {**bodies.data, **written.data})
     if not any((part or "").strip() for part in (written.text, written.html)) and not written.data:
-        found.append(Fault("content.empty", "body_text"))
+        yield Fault("content.empty", "body_text")
     if written.html is not None and HARMFUL.search(written.html):
-        found.append(Fault("content.harmful", "body_html"))
-    return found
+        yield Fault("content.harmful", "body_html")
 
 
 def _as_advertising(written: Written, law: Advertising, url: str, *, is_vietnamese: bool) -> Written:

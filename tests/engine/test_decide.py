@@ -179,6 +179,18 @@ async def test_a_message_that_waited_counts_under_a_cap_from_when_it_was_sent(
     assert (await world.decide(batch_id, now=NOW)).reasons == {"frequency_cap": 1}
 
 
+async def test_a_message_that_waits_for_the_morning_counts_on_the_day_it_leaves(db: Database, tenant: Tenant) -> None:
+    """Queued on Monday behind a slow channel and held for the night: Tuesday has its one message."""
+    policy = {"quiet_hours": None, "caps": [{"limit": 1, "per": "day"}]}
+    world, campaign_id, people = await simple_world(db, tenant, people=1, policy=policy)
+    _, (batch_id,) = await world.run(campaign_id, people)
+    await world.decide(batch_id, now=NOW)
+    morning = NOW + timedelta(hours=20)  # 08:00 in Vietnam
+    await world.rows("UPDATE delivery_log SET due_at = %(at)s", at=morning)
+    _, (batch_id,) = await world.run(campaign_id, people)
+    assert (await world.decide(batch_id, now=morning)).reasons == {"frequency_cap": 1}
+
+
 async def test_what_holds_people_back_is_named(db: Database, tenant: Tenant) -> None:
     world, campaign_id, people = await simple_world(db, tenant, people=8)
     await world.rows(

@@ -183,11 +183,8 @@ async def test_a_renewal_that_is_cancelled_ends_first_and_its_pair_is_stored(han
 async def test_who_stops_begins_no_renewal(hand: Hand) -> None:
     pair = await hand.sandbox.ask("social/apps", ZALO)
     channel_id = await hand.zalo(refresh_token=pair["refresh_token"])
-    due: dict[str, Any] = {
-        "tenant_id": hand.tenant.tenant_id,
-        "now": datetime.now(UTC) + timedelta(days=1),
-        "egress": ANYWHERE,
-    }
+    tomorrow = datetime.now(UTC) + timedelta(days=1)
+    due: dict[str, Any] = {"tenant_id": hand.tenant.tenant_id, "now": tomorrow, "egress": ANYWHERE}
     assert await tokens.renew_due(hand.db, hand.vault, **due, is_stopping=lambda: True) == {}
     assert (await hand.listed(channel_id)).renewed_at is None
 

@@ -218,6 +218,112 @@ async def test_a_fault_is_said_at_the_row_that_it_is_about(desks: Desks, languag
     await expect(part(row, "between[1]")).to_have_attribute("aria-invalid", "true")
 
 
+async def test_a_fault_that_names_no_place_is_said_where_its_name_is_asked_for(desks: Desks, shop: Shop) -> None:
+    page = (await begun(desks, language="en-GB")).page
+    city, graph = {"attribute": "city", "is": "Huế"}, {"graph": "bought_product", "with": {"colour": "red"}}
+    await shown(page, {"all": [city, graph]})
+    await expect(rows(page).nth(1).locator(".fault")).to_contain_text("does not take these values")
+    await shown(page, {"all": [city, {"graph": {"cypher": "MATCH (p:Profile) DELETE p"}}]})
+    await expect(rows(page).nth(1).locator(".fault")).to_contain_text("queries only read")
+    # Only saving asks whether there is such a segment.
+    await shown(page, {"all": [city, {"any": [{"segment": "gone"}]}]})
+    await page.fill("#name", "Whoever was there")
+    await page.get_by_role("button", name="Save", exact=True).click()
+    await expect(rows(page).nth(1).locator(".fault")).to_contain_text("There is no segment 'gone'.")
+    await expect(part(rows(page).nth(1), "segment")).to_be_focused()
+    assert "gone" not in {one["key"] for one in (await ok(await shop.caller.get("/segments")))["items"]}
+
+
+async def _row_of(page: Page, kind: str) -> Locator:
+    await page.get_by_role("button", name="+ Condition", exact=True).click()
+    row = rows(page).last
+    await part(row, "kind").select_option(kind)
+    return row
+
+
+@pytest.mark.usefixtures("shop")
+async def test_values_are_filled_in_by_their_type(desks: Desks) -> None:
+    page = (await begun(desks, language="en-GB")).page
+    row = rows(page).first
+    await part(row, "attribute").fill("address > street")
+    await part(row, "test").select_option("in")
+    for value in ("Lê Lợi", "Trần Phú"):
+        await part(row, "in").fill(value)
+        await part(row, "in").press("Enter")
+    await part(row, "in type").select_option("number")
+    await part(row, "in").fill("5")
+    await part(row, "in").press("Enter")
+    await row.get_by_role("button", name="Remove: Trần Phú").click()
+    row = await _row_of(page, "attribute")
+    await part(row, "attribute").fill("vip")
+    await part(row, "is type").select_option("flag")
+    row = await _row_of(page, "attribute")
+    await part(row, "attribute").fill("joined")
+    await part(row, "test").select_option("before")
+    await part(row, "before mode").select_option("day")
+    await part(row, "before").fill("2026-05-01")
+    row = await _row_of(page, "attribute")
+    await part(row, "attribute").fill("seen")
+    await part(row, "test").select_option("after")
+    await part(row, "after mode").select_option("moment")
+    await part(row, "after").fill("2026-05-01T09:00")
+    row = await _row_of(page, "profile")
+    await part(row, "profile").select_option("created_at")
+    assert json.loads(await as_json(page)) == {
+        "all": [
+            {"attribute": ["address", "street"], "in": ["Lê Lợi", 5]},
+            {"attribute": "vip", "is": True},
+            {"attribute": "joined", "before": "2026-05-01"},
+            # The tenant's clock is Vietnam's.
+            {"attribute": "seen", "after": "2026-05-01T02:00:00.000Z"},
+            {"profile": "created_at", "in_last_days": 30},
+        ]
+    }
+    await expect(page.locator("[data-count]")).to_have_attribute("data-count", "0")
+
+
+async def test_every_other_kind_is_filled_in_by_its_form(desks: Desks, shop: Shop) -> None:
+    bought = {"type": "purchase", "profile": "kh-000042", "attributes": {"currency": "VND"}}
+    await ok(await shop.caller.post("/events", json=bought))
+    page = (await begun(desks, language="en-GB")).page
+    row = rows(page).first
+    await part(row, "kind").select_option("event")
+    await part(row, "event").fill("purchase")
+    await part(row, "event").press("Enter")
+    await row.get_by_role("button", name="+ With an attribute").click()
+    await expect(row.locator("datalist option[value=currency]")).to_have_count(1)
+    await part(row, "where").fill("currency")
+    await row.get_by_label("Value: ", exact=True).fill("VND")
+    await row.get_by_role("button", name="+ How long ago the newest was").click()
+    await part(row, "recency mode").select_option("between")
+    await part(row, "recency.at_most_days").fill("60")
+    row = await _row_of(page, "outcome")
+    await row.get_by_role("button", name="clicked").click()
+    await part(row, "count mode").select_option("never")
+    await part(row, "campaign").select_option("uu-dai-hue")
+    await part(row, "channel").select_option("email")
+    row = await _row_of(page, "consent")
+    await part(row, "granted").select_option("false")
+    await part(row, "channel").select_option("email")
+    row = await _row_of(page, "graph")
+    await part(row, "graph").select_option("bought_product")
+    await row.get_by_label("Value: product", exact=True).fill("hoa-hong-20")
+    row = await _row_of(page, "like")
+    await part(row, "how").select_option("within")
+    await part(row, "like").select_option("text")
+    await part(row, "like.text").fill("trà sen")
+    await expect(page.locator("[data-count]")).to_have_attribute("data-count", "0")
+    assert json.loads(await as_json(page)) == {
+        "all": [
+            {"event": "purchase", "where": {"currency": "VND"}, "recency": {"at_least_days": 30, "at_most_days": 60}},
+            {"outcome": ["read", "clicked"], "count": {"at_most": 0}, "campaign": "uu-dai-hue", "channel": "email"},
+            {"consent": "marketing", "granted": False, "channel": "email"},
+            {"graph": "bought_product", "with": {"product": "hoa-hong-20"}},
+            {"like": {"text": "trà sen"}, "within": 0.6},
+        ]
+    }
+
+
 @pytest.mark.usefixtures("shop")
 async def test_parts_are_moved_doubled_and_taken_out_by_keyboard(desks: Desks) -> None:
     page = (await begun(desks, language="en-GB")).page

@@ -65,6 +65,7 @@ function editor(context, segment, { known, place, isOpen }) {
   const save = el("button", { class: "main", type: "submit" }, t("compose.save"));
   let was = name.control.value;
   let waiting = 0;
+  let asked = 0;
 
   /** A key follows the name until it is typed itself. */
   function named() {
@@ -80,11 +81,13 @@ function editor(context, segment, { known, place, isOpen }) {
   async function look() {
     const made = rule.document();
     if (made === null) return;
+    const mine = ++asked;
     const found = await satisfied(context, place, { rule: made }, (error) => {
       fill(place, el("p", { class: "soft" }, t("segment.uncounted")));
-      rule.refused(error);
+      if (mine === asked) rule.refused(error);
     });
-    if (found) rule.clear();
+    // What saving has against the rule is more than counting knows.
+    if (found && mine === asked) rule.clear();
   }
 
   /** Say what is wrong beside the field that it is about; gives whether all of it had one. */
@@ -109,6 +112,8 @@ function editor(context, segment, { known, place, isOpen }) {
       return;
     }
     save.disabled = true;
+    clearTimeout(waiting);
+    asked += 1;
     try {
       // What the form does not show stays as it is.
       const kept = { schedule: segment?.schedule ?? null, zone: segment?.zone ?? null };

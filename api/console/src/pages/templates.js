@@ -14,14 +14,19 @@ export function newest(templates) {
   return [...found.values()].sort((a, b) => a.key.localeCompare(b.key));
 }
 
-export async function page({ t, say, api, link, signal }) {
+export async function page({ t, say, api, link, signal, may }) {
   const templates = newest(await api.all("/templates", { signal }));
   return {
     title: t("nav.templates"),
     node: el(
       "div",
       { class: "page" },
-      el("header", { class: "head" }, el("h1", null, t("templates.title")), el("p", { class: "soft" }, t("templates.about"))),
+      el(
+        "header",
+        { class: "head" },
+        el("div", { class: "between" }, el("h1", null, t("templates.title")), may("write") && el("a", { class: "button main", href: link("templates", "new") }, t("template.new"))),
+        el("p", { class: "soft" }, t("templates.about")),
+      ),
       templates.length
         ? el(
             "ul",
@@ -41,7 +46,7 @@ export async function page({ t, say, api, link, signal }) {
               ),
             ),
           )
-        : empty(t("templates.none")),
+        : empty(t(may("write") ? "templates.none" : "templates.none.look")),
     ),
   };
 }

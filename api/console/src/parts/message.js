@@ -12,7 +12,9 @@ export function message(context, told) {
     el(
       "figcaption",
       { class: "soft small" },
-      `${say("channel", told.channel)} · ${told.template} v${told.template_version}`,
+      `${say("channel", told.channel)} · ${told.template}`,
+      // What is being written has no version yet.
+      told.template_version && ` v${told.template_version}`,
       told.has_changed && el("span", null, " · ", t("message.changed")),
       told.archived_at && [" ", archivedOn(context, told.archived_at)],
     ),
@@ -34,7 +36,26 @@ function pressed(t, buttons) {
 
 function framed(t, html) {
   const frame = el("iframe", { class: "mail", sandbox: "allow-scripts", src: FRAME, title: t("message.title") });
-  // The frame has no origin of its own to name; what it gets is the message alone.
-  frame.addEventListener("load", () => frame.contentWindow.postMessage({ html }, "*"));
+  frame.html = html;
+  frame.addEventListener("load", () => hand(frame));
   return frame;
+}
+
+// The frame has no origin of its own to name; what it gets is the message alone.
+function hand(frame) {
+  frame.contentWindow.postMessage({ html: frame.html }, "*");
+}
+
+/** Show `fresh` in the figure that is there, whose frame stays so that nothing flickers; false where either has no frame. */
+export function renewed(figure, fresh, html) {
+  const [kept, other] = [figure?.querySelector("iframe"), fresh.querySelector("iframe")];
+  if (!kept || !other) return false;
+  const children = [...fresh.childNodes];
+  const place = children.indexOf(other);
+  for (const one of [...figure.childNodes]) if (one !== kept) one.remove();
+  kept.before(...children.slice(0, place));
+  kept.after(...children.slice(place + 1));
+  kept.html = html;
+  hand(kept);
+  return true;
 }

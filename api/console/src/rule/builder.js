@@ -1,6 +1,7 @@
 // The rule as a form: groups in groups, each condition a row; what has no form is shown as it is.
 import { el, fill } from "../dom.js";
 import { row } from "./row.js";
+import { isObject } from "./shapes.js";
 import { tools } from "./tools.js";
 import { GROUPS, canMove, copy, documentOf, findPlace, move, partOf, remove, walk } from "./tree.js";
 
@@ -13,6 +14,7 @@ export function builder(context, known, changed) {
   const room = el("div", { class: "rule", onkeydown: keep });
   const rows = new Map();
   let root = partOf({ all: [] });
+  let parents = new Map();
 
   /** Enter ends a value, it does not save the form. */
   function keep(event) {
@@ -21,28 +23,37 @@ export function builder(context, known, changed) {
 
   function draw() {
     rows.clear();
+    parents = new Map([...walk(root)].map(({ part, parent }) => [part, parent]));
     fill(room, lists(known), root.parts ? group(root) : lonely());
   }
 
-  /** Draw again after a change, and stay where one was, or go to `wanted` of a part. */
-  function redraw(part, wanted) {
-    const focused = document.activeElement?.closest?.(".rule") === room ? document.activeElement.dataset : null;
-    draw();
+  /** Draw a part again, all of it or one row, and stay where one was, or go to `wanted` of it. */
+  function redraw(part, wanted, drawn = draw) {
+    const focused = room.contains(document.activeElement) ? document.activeElement.dataset.part : null;
+    drawn();
     const place = room.querySelector(`[data-node="${part.id}"]`);
-    const found = [wanted, focused?.part].filter(Boolean).map((one) => place?.querySelector(`[data-part="${CSS.escape(one)}"]:not(:disabled)`));
+    const found = [wanted, focused].filter(Boolean).map((one) => place?.querySelector(`[data-part="${CSS.escape(one)}"]:not(:disabled)`));
     (found.find(Boolean) ?? place?.querySelector("select, input, textarea, button:not(:disabled)"))?.focus();
     changed();
+  }
+
+  /** Make a row of a condition, in place of the one it had. */
+  function lineOf(part) {
+    const made = row(context, part, settings);
+    rows.get(part)?.node.replaceWith(made.node);
+    rows.set(part, made);
+    return made.node;
   }
 
   const settings = {
     known,
     changed,
-    redraw,
+    redraw: (part, wanted) => redraw(part, wanted, () => lineOf(part)),
     move: moved,
     remove: removed,
     copy: (part) => redraw(copy(root, part)),
     canCopy: (part) => part !== root,
-    canMove: (part, by) => canMove(root, part, by),
+    canMove: (part, by) => canMove(root, part, by, parents.get(part)),
   };
 
   function moved(part, by) {
@@ -66,12 +77,10 @@ export function builder(context, known, changed) {
 
   /** A rule of one condition stays that, until another one is added. */
   function lonely() {
-    const one = row(context, root, settings);
-    rows.set(root, one);
     return el(
       "div",
       { class: "rule-group", role: "group", "aria-label": t("segment.view.builder") },
-      el("ol", { class: "rule-parts" }, el("li", null, one.node)),
+      el("ol", { class: "rule-parts" }, el("li", null, lineOf(root))),
       adders((made) => {
         root = { ...partOf({ all: [] }), parts: [root] };
         add(root, made);
@@ -118,19 +127,12 @@ export function builder(context, known, changed) {
         ? el(
             "ol",
             { class: "rule-parts" },
-            part.parts.map((one, place) => el("li", null, place > 0 && el("span", { class: "rule-join", "aria-hidden": "true" }, join), inside(one))),
+            part.parts.map((one, place) => el("li", null, place > 0 && el("span", { class: "rule-join", "aria-hidden": "true" }, join), one.parts ? group(one) : lineOf(one))),
           )
         : el("p", { class: "soft small" }, t(`segment.empty.${part.way}`)),
       told,
       adders((made) => add(part, made)),
     );
-  }
-
-  function inside(part) {
-    if (part.parts) return group(part);
-    const one = row(context, part, settings);
-    rows.set(part, one);
-    return one.node;
   }
 
   return {
@@ -154,6 +156,8 @@ export function builder(context, known, changed) {
     clear() {
       for (const one of rows.values()) one.fault("", "");
     },
+    /** Give the place of the first condition that is meant, null where none is. */
+    placeOf: (isMeant) => [...walk(root)].find(({ part }) => isObject(part.document) && isMeant(part.document))?.place ?? null,
     /** Whether a place lies in a row that somebody has only begun. */
     isBegun: (place) => Boolean(findPlace(root, place)?.part.isFresh),
     /** What was begun is looked at like all else: somebody wants it saved. */

@@ -64,9 +64,8 @@ export function move(root, part, by) {
   return true;
 }
 
-/** Say whether a part can be moved so. */
-export function canMove(root, part, by) {
-  const parent = parentOf(root, part);
+/** Say whether a part can be moved so; whoever asks for many knows their parents. */
+export function canMove(root, part, by, parent = parentOf(root, part)) {
   return Boolean(parent && (parent !== root || parent.parts[parent.parts.indexOf(part) + by]));
 }
 

@@ -105,7 +105,7 @@ export function views(context, rule, known, changed) {
         return null;
       }
       const controls = about.map((one) => {
-        const place = PLACE.exec(one.values?.place ?? one.field)?.[0] ?? "rule";
+        const place = form.placeOf((condition) => isAbout(one, condition)) ?? PLACE.exec(one.values?.place ?? one.field)?.[0] ?? "rule";
         if (form.isBegun(place)) {
           fill(note, t("segment.unfinished"));
           return null;
@@ -115,6 +115,13 @@ export function views(context, rule, known, changed) {
       return controls.find(Boolean) ?? null;
     },
   };
+}
+
+/** Whether a fault names what this condition asks for, instead of a place of the rule. */
+function isAbout({ kind = "", values = {} }, { segment, like, graph }) {
+  if (["segment.missing", "segment.circle"].includes(kind)) return [segment, like?.segment].includes(values.key);
+  if (kind.startsWith("cypher.") || values.name === "cypher") return isObject(graph);
+  return kind.startsWith("pattern.") && (kind === "pattern.returns" ? isObject(graph) : graph === values.name);
 }
 
 /** Beside the field it is about, a fault needs not name the place. */

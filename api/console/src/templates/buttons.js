@@ -1,10 +1,11 @@
 // The form of the buttons in one language: add, order, remove; the channel's limits and each fault stand beside their field.
 import { el, fill } from "../dom.js";
 import { choice, field } from "../parts/field.js";
-import { blank, lengthOf } from "./draft.js";
+import { blankButton } from "./draft.js";
+import { measured } from "./measured.js";
 
-/** Give `{node, fault(row, part, text), clear}`; `rows` are changed in place. */
-export function buttons(context, { locale, rows, limits, text }) {
+/** Give `{node, fault(row, part, text), clear}`; `rows` are changed in place, `changed` is told, `tool` stands under a text. */
+export function buttons(context, { locale, rows, limits, changed, tool }) {
   const { t, format } = context;
   const list = el("ol", { class: "plain buttons" });
   const told = el("p", { class: "fault", id: `buttons-${locale}-fault`, role: "alert", hidden: true });
@@ -27,8 +28,9 @@ export function buttons(context, { locale, rows, limits, text }) {
   }
 
   function grow() {
-    rows.push(blank());
+    rows.push(blankButton());
     stand();
+    changed();
     fields.at(-1).title.control.focus();
   }
 
@@ -36,15 +38,21 @@ export function buttons(context, { locale, rows, limits, text }) {
     const [one] = rows.splice(place, 1);
     if (by !== null) rows.splice(place + by, 0, one);
     stand();
+    changed();
     const next = fields[Math.min(place + (by ?? 0), rows.length - 1)];
     (next?.node.querySelector(`[data-by="${by}"]:not(:disabled)`) ?? next?.node.querySelector("[data-by]:not(:disabled)") ?? add).focus();
+  }
+
+  function text(box, one, name) {
+    const input = el("input", { autocomplete: "off", value: one[name], oninput: () => (one[name] = input.value) });
+    return measured(context, box, input, { texts: () => [input.value.trim()], tool: tool(input) });
   }
 
   function row(one, place) {
     const number = format.count(place + 1);
     const id = (name) => `button-${locale}-${place}-${name}`;
     const value = el("div", { class: "whole-row" });
-    const title = measured(t, format, { id: id("title"), label: t("buttons.title"), most: limits.title, isOctets: false }, one, "title");
+    const title = text({ id: id("title"), label: t("buttons.title"), most: limits.title }, one, "title");
     let given = null;
 
     function chosen() {
@@ -53,19 +61,18 @@ export function buttons(context, { locale, rows, limits, text }) {
       counted();
     }
 
-    const answer = () =>
-      measured(t, format, { id: id("value"), label: t("buttons.reply"), hint: t("buttons.reply.hint"), most: limits.reply, isOctets: true }, one, "reply");
+    const answer = () => text({ id: id("value"), label: t("buttons.reply"), hint: t("buttons.reply.hint"), most: limits.reply, count: "octets" }, one, "reply");
 
     function link() {
       const input = el("input", { type: "url", inputmode: "url", autocomplete: "off", spellcheck: "false", placeholder: "https://", value: one.url, oninput: () => (one.url = input.value) });
-      return field({ id: id("value"), label: t("buttons.url"), hint: t(limits.https ? "buttons.url.https" : "buttons.url.hint") }, input);
+      return field({ id: id("value"), label: t("buttons.url"), hint: t(limits.https ? "buttons.url.https" : "buttons.url.hint") }, input, el("div", { class: "between under" }, tool(input)));
     }
 
     const kind = choice([["url", t("buttons.kind.url")], ["reply", t("buttons.kind.reply")]], one.kind, (wanted) => {
       one.kind = wanted;
       chosen();
     });
-    const tool = (by, mark, label, isOff) =>
+    const step = (by, mark, label, isOff) =>
       el("button", { type: "button", class: "quiet square", "data-by": String(by), "aria-label": `${label}: ${t("buttons.one", { number })}`, title: label, disabled: isOff, onclick: () => move(place, by) }, mark);
     chosen();
     return {
@@ -85,9 +92,9 @@ export function buttons(context, { locale, rows, limits, text }) {
             el(
               "span",
               { class: "tools" },
-              tool(-1, "↑", t("compose.up"), place === 0),
-              tool(1, "↓", t("compose.down"), place === rows.length - 1),
-              tool(null, "×", t("compose.remove"), false),
+              step(-1, "↑", t("compose.up"), place === 0),
+              step(1, "↓", t("compose.down"), place === rows.length - 1),
+              step(null, "×", t("compose.remove"), false),
             ),
           ),
           el(
@@ -122,9 +129,9 @@ export function buttons(context, { locale, rows, limits, text }) {
     },
     node: el(
       "div",
-      { class: "column", "data-locale": locale },
-      el("h3", null, nameOf(context, locale)),
-      text && el("div", { class: "bubble small" }, text),
+      { class: "column tight", role: "group", "aria-labelledby": `buttons-${locale}-heading` },
+      el("h3", { id: `buttons-${locale}-heading` }, t("message.buttons")),
+      el("p", { class: "soft small" }, limitsSaid(context, limits)),
       list,
       told,
       el("div", { class: "between" }, add, count),
@@ -132,30 +139,12 @@ export function buttons(context, { locale, rows, limits, text }) {
   };
 }
 
-/** A field that says how much of what the channel takes is used. */
-function measured(t, format, { id, label, hint, most, isOctets }, one, name) {
-  const used = el("span", { class: "soft small used" });
-  const input = el("input", { autocomplete: "off", value: one[name], oninput: () => {
-    one[name] = input.value;
-    count();
-  } });
-
-  function count() {
-    const length = lengthOf(input.value, isOctets);
-    const isOver = length !== null && length > most;
-    used.className = isOver ? "bad-text small used" : "soft small used";
-    fill(used, length === null ? t("buttons.later", { most: format.count(most) }) : t(isOctets ? "buttons.octets" : "buttons.letters", { count: format.count(length), most: format.count(most) }));
-  }
-
-  count();
-  return field({ id, label, hint }, input, used);
-}
-
-function nameOf({ language }, locale) {
-  try {
-    const name = new Intl.DisplayNames([language], { type: "language" }).of(locale.replace("_", "-"));
-    return name.charAt(0).toUpperCase() + name.slice(1);
-  } catch {
-    return locale;
-  }
+function limitsSaid({ t, format }, limits) {
+  return [
+    t(limits.answers > limits.most ? "buttons.limits.answers" : "buttons.limits", { most: format.count(limits.most), answers: format.count(limits.answers), title: format.count(limits.title) }),
+    limits.text > 0 && t("buttons.limits.text", { count: format.count(limits.text) }),
+    limits.reply === 0 && t("buttons.limits.links"),
+  ]
+    .filter(Boolean)
+    .join(" ");
 }
