@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 from hypothesis import Phase, given, settings
-from playwright.async_api import Locator, Page, expect
+from playwright.async_api import expect
 
-from tests.api.console.conftest import PHONE, Desk, Desks
+from tests.api.console.conftest import PHONE, Desks
 from tests.api.console.pictures import keep
+from tests.api.console.rule_form import as_json, begun, part, rows, shown
 from tests.api.console.shop import Shop
 from tests.api.story import ok
 from tests.rules.conditions_strategies import rules
@@ -32,35 +33,6 @@ WORDS = {
         "empty": "Để trống: là không ai.", "other": 'không phải (city là "Huế")',
     },
 }  # fmt: skip
-
-
-def rows(page: Page) -> Locator:
-    return page.locator(".rule-row")
-
-
-def part(row: Locator, name: str) -> Locator:
-    return row.locator(f'[data-part="{name}"]')
-
-
-async def as_json(page: Page) -> str:
-    """Give the rule as the other view has it, and come back."""
-    await page.locator("#rule-tab-json").click()
-    text = await page.locator("#rule").input_value()
-    await page.locator("#rule-tab-builder").click()
-    return text
-
-
-async def shown(page: Page, rule: Any) -> None:
-    """Have the form show a rule."""
-    await page.locator("#rule-tab-json").click()
-    await page.fill("#rule", json.dumps(rule))
-    await page.locator("#rule-tab-builder").click()
-
-
-async def begun(desks: Desks, **options: Any) -> Desk:
-    desk = await desks.of(place="new-segment", **options)
-    await expect(rows(desk.page)).to_have_count(1)
-    return desk
 
 
 @pytest.mark.parametrize("language", ["en-GB", "vi-VN"])
@@ -234,96 +206,6 @@ async def test_a_fault_that_names_no_place_is_said_where_its_name_is_asked_for(d
     assert "gone" not in {one["key"] for one in (await ok(await shop.caller.get("/segments")))["items"]}
 
 
-async def _row_of(page: Page, kind: str) -> Locator:
-    await page.get_by_role("button", name="+ Condition", exact=True).click()
-    row = rows(page).last
-    await part(row, "kind").select_option(kind)
-    return row
-
-
-@pytest.mark.usefixtures("shop")
-async def test_values_are_filled_in_by_their_type(desks: Desks) -> None:
-    page = (await begun(desks, language="en-GB")).page
-    row = rows(page).first
-    await part(row, "attribute").fill("address > street")
-    await part(row, "test").select_option("in")
-    for value in ("Lê Lợi", "Trần Phú"):
-        await part(row, "in").fill(value)
-        await part(row, "in").press("Enter")
-    await part(row, "in type").select_option("number")
-    await part(row, "in").fill("5")
-    await part(row, "in").press("Enter")
-    await row.get_by_role("button", name="Remove: Trần Phú").click()
-    row = await _row_of(page, "attribute")
-    await part(row, "attribute").fill("vip")
-    await part(row, "is type").select_option("flag")
-    row = await _row_of(page, "attribute")
-    await part(row, "attribute").fill("joined")
-    await part(row, "test").select_option("before")
-    await part(row, "before mode").select_option("day")
-    await part(row, "before").fill("2026-05-01")
-    row = await _row_of(page, "attribute")
-    await part(row, "attribute").fill("seen")
-    await part(row, "test").select_option("after")
-    await part(row, "after mode").select_option("moment")
-    await part(row, "after").fill("2026-05-01T09:00")
-    row = await _row_of(page, "profile")
-    await part(row, "profile").select_option("created_at")
-    assert json.loads(await as_json(page)) == {
-        "all": [
-            {"attribute": ["address", "street"], "in": ["Lê Lợi", 5]},
-            {"attribute": "vip", "is": True},
-            {"attribute": "joined", "before": "2026-05-01"},
-            # The tenant's clock is Vietnam's.
-            {"attribute": "seen", "after": "2026-05-01T02:00:00.000Z"},
-            {"profile": "created_at", "in_last_days": 30},
-        ]
-    }
-    await expect(page.locator("[data-count]")).to_have_attribute("data-count", "0")
-
-
-async def test_every_other_kind_is_filled_in_by_its_form(desks: Desks, shop: Shop) -> None:
-    bought = {"type": "purchase", "profile": "kh-000042", "attributes": {"currency": "VND"}}
-    await ok(await shop.caller.post("/events", json=bought))
-    page = (await begun(desks, language="en-GB")).page
-    row = rows(page).first
-    await part(row, "kind").select_option("event")
-    await part(row, "event").fill("purchase")
-    await part(row, "event").press("Enter")
-    await row.get_by_role("button", name="+ With an attribute").click()
-    await expect(row.locator("datalist option[value=currency]")).to_have_count(1)
-    await part(row, "where").fill("currency")
-    await row.get_by_label("Value: ", exact=True).fill("VND")
-    await row.get_by_role("button", name="+ How long ago the newest was").click()
-    await part(row, "recency mode").select_option("between")
-    await part(row, "recency.at_most_days").fill("60")
-    row = await _row_of(page, "outcome")
-    await row.get_by_role("button", name="clicked").click()
-    await part(row, "count mode").select_option("never")
-    await part(row, "campaign").select_option("uu-dai-hue")
-    await part(row, "channel").select_option("email")
-    row = await _row_of(page, "consent")
-    await part(row, "granted").select_option("false")
-    await part(row, "channel").select_option("email")
-    row = await _row_of(page, "graph")
-    await part(row, "graph").select_option("bought_product")
-    await row.get_by_label("Value: product", exact=True).fill("hoa-hong-20")
-    row = await _row_of(page, "like")
-    await part(row, "how").select_option("within")
-    await part(row, "like").select_option("text")
-    await part(row, "like.text").fill("trà sen")
-    await expect(page.locator("[data-count]")).to_have_attribute("data-count", "0")
-    assert json.loads(await as_json(page)) == {
-        "all": [
-            {"event": "purchase", "where": {"currency": "VND"}, "recency": {"at_least_days": 30, "at_most_days": 60}},
-            {"outcome": ["read", "clicked"], "count": {"at_most": 0}, "campaign": "uu-dai-hue", "channel": "email"},
-            {"consent": "marketing", "granted": False, "channel": "email"},
-            {"graph": "bought_product", "with": {"product": "hoa-hong-20"}},
-            {"like": {"text": "trà sen"}, "within": 0.6},
-        ]
-    }
-
-
 @pytest.mark.usefixtures("shop")
 async def test_parts_are_moved_doubled_and_taken_out_by_keyboard(desks: Desks) -> None:
     page = (await begun(desks, language="en-GB")).page
@@ -374,6 +256,25 @@ async def test_the_form_waits_while_the_json_cannot_be_read(desks: Desks) -> Non
     await page.fill("#rule", '{"any": []}')
     await page.locator("#rule-tab-json").press("ArrowRight")
     await expect(page.locator(".rule")).to_contain_text(WORDS["en-GB"]["empty"])
+
+
+async def test_what_was_typed_outlives_another_language_and_stands_on_what_was_seen(desks: Desks, shop: Shop) -> None:
+    page = (await desks.of(place="segments/hue", language="en-GB")).page
+    await page.fill("#name", "Huế, gold")
+    await page.get_by_role("button", name="+ Condition", exact=True).click()
+    await part(rows(page).nth(1), "attribute").fill("tier")
+    await part(rows(page).nth(1), "is").fill("vàng")
+    await expect(page.locator("[data-count]")).to_have_attribute("data-count", "1")
+    theirs = {"key": "hue", "name": "Huế của họ", "rule": {"all": []}}
+    await ok(await shop.caller.post("/segments", json=theirs))
+    await page.get_by_role("button", name="Tiếng Việt").click()
+    await expect(page.get_by_role("button", name="+ Điều kiện", exact=True)).to_be_visible()
+    await expect(page.locator("#name")).to_have_value("Huế, gold")
+    await expect(part(rows(page).nth(1), "is")).to_have_value("vàng")
+    await page.get_by_role("button", name="Lưu", exact=True).click()
+    await page.locator("#overtaken").get_by_role("button").click()
+    await expect(page.locator("#name")).to_have_value("Huế của họ")
+    assert json.loads(await as_json(page)) == {"all": []}
 
 
 @pytest.mark.usefixtures("shop")

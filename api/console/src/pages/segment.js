@@ -1,4 +1,4 @@
-// One segment: its rule as words and as JSON, who satisfies it now, and why somebody does or does not.
+// One segment: its rule as a form and as JSON, who satisfies it now, and why somebody does or does not.
 import { keyOf } from "../compose/plan.js";
 import { el, fill } from "../dom.js";
 import { read } from "../json.js";
@@ -13,14 +13,25 @@ import { views } from "../rule/views.js";
 
 const SOON_MS = 400;
 
+// What was typed outlives another language or theme, not another page; `revision` is what it stands on.
+let kept = null;
+window.addEventListener("hashchange", () => {
+  kept = null;
+});
+
 export async function page(context) {
-  const { t, api, address, signal, format, may } = context;
+  const { t, api, address, signal, format, may, caller } = context;
+  // Somebody may have gone on before the answers are there.
+  const { hash } = location;
   const isNew = address.parts[0] === "new-segment";
   const key = address.parts[1];
   const [segment, known] = await Promise.all([
     isNew ? null : api.text(`/segments/${encodeURIComponent(key)}`, { signal }).then(read),
     askKnown(context, isNew ? null : key),
   ]);
+  if (kept?.hash !== hash || kept.slug !== caller.slug) {
+    kept = { hash, slug: caller.slug, name: segment?.name ?? "", key: segment?.key ?? "", rule: segment?.rule, revision: segment?.revision };
+  }
   const place = el("div", { class: "column", "aria-live": "polite" });
   const title = segment?.name ?? t("segment.new");
   return {
@@ -54,23 +65,26 @@ export async function page(context) {
 
 /** The rule as it is made, said in words and counted at `place` before it is saved. */
 function editor(context, segment, { known, place, isOpen }) {
-  const { t, api, signal, go, again, link } = context;
+  const { t, api, signal, go, link } = context;
+  const draft = kept;
   const key = field(
     { id: "key", label: t("compose.key") },
-    el("input", { class: "mono", maxlength: "100", autocomplete: "off", spellcheck: "false", value: segment?.key ?? "", readonly: Boolean(segment) }),
+    el("input", { class: "mono", maxlength: "100", autocomplete: "off", spellcheck: "false", value: draft.key, readonly: Boolean(segment), oninput: () => (draft.key = key.control.value) }),
   );
-  const name = field({ id: "name", label: t("compose.name") }, el("input", { maxlength: "200", autocomplete: "off", value: segment?.name ?? "", readonly: !isOpen, oninput: named }));
-  const rule = views(context, segment?.rule, known, soon);
+  const name = field({ id: "name", label: t("compose.name") }, el("input", { maxlength: "200", autocomplete: "off", value: draft.name, readonly: !isOpen, oninput: named }));
+  const rule = views(context, draft.rule, known, soon);
   const told = el("div", { role: "status" });
   const save = el("button", { class: "main", type: "submit" }, t("compose.save"));
-  let was = name.control.value;
   let waiting = 0;
   let asked = 0;
 
   /** A key follows the name until it is typed itself. */
   function named() {
-    if (!segment && key.control.value === keyOf(was)) key.control.value = keyOf(name.control.value);
-    was = name.control.value;
+    if (!segment && draft.key === keyOf(draft.name)) {
+      draft.key = keyOf(name.control.value);
+      key.control.value = draft.key;
+    }
+    draft.name = name.control.value;
   }
 
   function soon() {
@@ -81,6 +95,7 @@ function editor(context, segment, { known, place, isOpen }) {
   async function look() {
     const made = rule.document();
     if (made === null) return;
+    draft.rule = made;
     const mine = ++asked;
     const found = await satisfied(context, place, { rule: made }, (error) => {
       fill(place, el("p", { class: "soft" }, t("segment.uncounted")));
@@ -101,6 +116,12 @@ function editor(context, segment, { known, place, isOpen }) {
     return Boolean(control);
   }
 
+  /** Show what is there now; what was typed here goes. */
+  function afresh() {
+    kept = null;
+    context.again();
+  }
+
   async function submit(event) {
     event.preventDefault();
     fill(told);
@@ -118,15 +139,15 @@ function editor(context, segment, { known, place, isOpen }) {
       // What the form does not show stays as it is.
       const kept = { schedule: segment?.schedule ?? null, zone: segment?.zone ?? null };
       const body = { key: key.control.value.trim(), name: name.control.value.trim(), rule: typed, ...kept };
-      await api.post("/segments", body, { signal, headers: unless(segment) });
-      if (segment) again();
+      await api.post("/segments", body, { signal, headers: unless(segment && draft) });
+      if (segment) afresh();
       else go("segments", body.key);
       return;
     } catch (error) {
       if (error.name === "AbortError") return;
       if (isOvertaken(error)) {
         if (!segment) key.fault(t("segment.taken"));
-        fill(told, overtaken(context, error, { reload: again, placeOf: (there) => link("segments", there.key) }));
+        fill(told, overtaken(context, error, { reload: afresh, placeOf: (there) => link("segments", there.key) }));
         (segment ? told.querySelector("a, button") : key.control).focus();
         save.disabled = false;
         return;

@@ -3,6 +3,9 @@ import { el, fill } from "../dom.js";
 import { isText } from "./shapes.js";
 import { amountOf, marked, pick, typeOf } from "./controls.js";
 
+// How browsers say that a text came from the list instead of the keyboard.
+const PICKED = [undefined, "insertReplacementText"];
+
 /** `set` is told the list whenever it changes; with `isTyped` the type of the next value can be chosen. */
 export function chips({ t }, values, { part, label, list, isTyped, set, hint }) {
   let held = [...values];
@@ -15,14 +18,15 @@ export function chips({ t }, values, { part, label, list, isTyped, set, hint }) 
       spellcheck: "false",
       placeholder: hint ?? t("segment.chip.add"),
       onkeydown: (event) => {
+        // The Enter that ends a composed letter ends no value.
+        if (event.isComposing) return;
         if (event.key === "Enter") {
           event.preventDefault();
           take([input.value]);
         } else if (event.key === "Backspace" && !input.value && held.length) put(held.slice(0, -1));
       },
-      // Chosen from the list, not typed.
       oninput: (event) => {
-        if (list && !["insertText", "insertCompositionText", "deleteContentBackward", "insertFromPaste"].includes(event.inputType) && isListed()) take([input.value]);
+        if (PICKED.includes(event.inputType) && isListed()) take([input.value]);
       },
       onchange: () => take([input.value]),
       onpaste: (event) => {
