@@ -43,6 +43,8 @@ def back_up(admin_url: str, directory: Path, *, signer: Signer) -> Manifest:
             found = programs.directory_of("pg_dump", server=taken["major"])
             options = (f"--snapshot={taken['snapshot']}", f"--lock-wait-timeout={programs.LOCK_WAIT_MS}")
             written = ("--format=custom", f"--file={directory / DUMP}", *options, *LEFT_OUT)
+            # It may be copied out of its directory, so that it is its owner's alone by itself.
+            (directory / DUMP).touch(mode=0o600)
             programs.run(found / "pg_dump", admin_url, written)
             manifest = Manifest(
                 taken_at=taken["taken_at"].isoformat(),

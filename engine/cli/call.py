@@ -11,6 +11,19 @@ from rules.errors import InvalidInput, LeoError, Misconfigured
 
 # What the file system may report about a file that was opened long before, without its name.
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+# A remedy of the engine names the API's operation; whoever types has a command for it. The longer beginnings first.
+COMMANDS = {
+    "GET /policies/{key}/versions lists": "leo policy show KEY --version N shows",
+    "GET /policies lists": "leo policy list lists",
+    "GET /campaigns lists": "leo campaigns list lists",
+    "GET /segments lists": "leo segments list lists",
+    "GET /templates lists": "leo templates list lists",
+    "GET /channels lists": "leo channels list lists",
+    "GET /decisions lists": "leo decisions show lists",
+    "GET /duplicates lists": "leo identity list lists",
+    "GET /tasks lists": "leo task list lists",
+    "POST /profiles": "leo import, leo sync, or POST /profiles",
+}
 OTHER_PLACE = "Make room or give yourself the right to it, or name another place; LEO_HOME is one too."
 
 
@@ -21,7 +34,7 @@ def call(arguments: Sequence[str]) -> int:
     try:
         build(arguments)(list(arguments), prog_name="leo")
     except LeoError as error:
-        sys.stderr.write(f"leo: {error.message}\n     {error.remedy}\n")
+        sys.stderr.write(f"leo: {error.message}\n     {_typed(error.remedy)}\n")
         return 2 if isinstance(error, InvalidInput | Misconfigured) else 1
     except OSError as error:
         if error.filename is None and error.errno not in NO_ROOM:
@@ -32,3 +45,9 @@ def call(arguments: Sequence[str]) -> int:
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else int(end.code is not None)
     return 0
+
+
+def _typed(remedy: str) -> str:
+    for operation, command in COMMANDS.items():
+        remedy = remedy.replace(operation, command)
+    return remedy

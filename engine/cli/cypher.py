@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from engine import explorer
@@ -16,6 +17,8 @@ from engine.explorer import Answer, Asker
 from rules.errors import InvalidInput
 
 ASKER = "command line"
+# Where a column would have less than so many letters, a row is told one value below the other.
+NARROWEST = 12
 
 
 def cypher(
@@ -107,12 +110,25 @@ async def _plan(text: str, given: dict[str, Any], slug: str | None) -> explorer.
 
 
 def _tell(answer: Answer) -> None:
-    shown = Table(*answer.columns)
+    console = Console()
+    shown = Table(*map(escape, answer.columns))
     for row in answer.rows:
-        shown.add_row(*(_cell(value) for value in row))
-    Console().print(shown)
+        shown.add_row(*(escape(_cell(value)) for value in row))
+    if answer.rows and len(answer.columns) * NARROWEST > console.width:
+        shown = _one_below_the_other(answer)
+    console.print(shown)
     more = ", and more that are cut off" if answer.rows_cut else ""
     typer.echo(f"{len(answer.rows)} rows{more}, {answer.took_ms:.0f} ms.")
+
+
+def _one_below_the_other(answer: Answer) -> Table:
+    """Give each row as lines of name and value: side by side, so many columns would be a few letters each."""
+    shown = Table(show_header=False, box=None, pad_edge=False)
+    for number, row in enumerate(answer.rows, start=1):
+        shown.add_row(f"[dim]row[/] {number}", "")
+        for column, value in zip(answer.columns, row, strict=True):
+            shown.add_row(f"  {escape(column)}", escape(_cell(value)))
+    return shown
 
 
 def _cell(value: Any) -> str:

@@ -84,16 +84,20 @@ async def _play(
 
 def _tell(console: Console, settings: Settings, played: Played) -> None:
     console.print()
+    if played.sql is not None:
+        # First, so that what came of it all is what is on the screen at the end.
+        console.print("The one SQL statement that the journey below is read with, for psql:", style="bold")
+        console.print(Syntax(played.sql, "sql", word_wrap=True, background_color="default"))
+        console.print()
     show(console, played.summary, played.campaigns)
     if played.trace is not None:
-        console.print("\nOne journey, from one SQL statement:", style="bold")
+        console.print("\nOne journey, from the SQL statement above:", style="bold")
         console.print(drawn(played.trace, tenant=played.tenant.slug))
         console.print(
-            f"\nThe statement, for psql: .venv/bin/leo trace {played.delivery_id} --as delivery"
-            f" --tenant {played.tenant.slug} --sql"
+            f"\nThe statement alone: .venv/bin/leo trace {played.delivery_id} --as delivery"
+            f" --tenant {played.tenant.slug} --sql",
+            soft_wrap=True,
         )
-    if played.sql is not None:
-        console.print(Syntax(played.sql, "sql", word_wrap=True, background_color="default"))
     api = table.api_url(settings)
     console.print(f"\nLook further, in a browser: {api}/ with the key {played.tenant.key}", soft_wrap=True)
     console.print(f"The API with examples: {api}/docs", soft_wrap=True)

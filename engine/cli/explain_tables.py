@@ -1,62 +1,114 @@
 """Explanations for a person to read: decisions, answers, forecasts and comparisons as tables."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Final
 
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from engine.explain import Compared, DryRun, Explained, Forecast, Replayed, WhyNot
-from engine.explain.decision import Told
+from engine.explain.decision import Against, Told
 from engine.explain.funnel import Stage, funnel, stages
+from engine.explain.sentences import arbiter_name
 from rules.conditions import Explained as Condition
+from rules.conditions import Language
 from rules.verdicts import Verdict
+
+VI = Language.VI
+# What stands around the sentences; names of gates, channels and states are words of the product, the same in both.
+_VIETNAMESE: Final[Mapping[str, str]] = {
+    "decision {id} ": "quyết định {id} ",
+    "{person}, campaign {campaign}, {at} UTC": "{person}, chiến dịch {campaign}, {at} UTC",
+    "chosen by {arbiter}": "{arbiter} chọn",
+    ", from memory": ", theo câu trả lời đã nhớ",
+    "; {arbiter} did not: {why}": "; {arbiter} không chọn: {why}",
+    "inputs are as hashed": "dữ liệu đầu vào khớp mã băm",
+    "INPUTS ARE NOT AS HASHED": "DỮ LIỆU ĐẦU VÀO KHÔNG KHỚP MÃ BĂM",
+    "replays the same": "quyết định lại cho kết quả như cũ",
+    "replays otherwise: {changed}": "quyết định lại cho kết quả khác: {changed}",
+    "policy {key} version {version}": "chính sách {key} phiên bản {version}",
+    "of the code": "có sẵn",
+    "gate": "cổng",
+    "funnel of candidates": "phễu các phương án",
+    "entered": "vào",
+    "stopped": "bị chặn",
+    "left": "còn lại",
+    "eligible": "được phép",
+    "candidate": "phương án",
+    "dropped at": "bị loại ở",
+    "chosen": "được chọn",
+    "why": "vì sao",
+    "score": "điểm",
+    "probability": "xác suất",
+    "do nothing": "không làm gì",
+    "do_nothing": "không làm gì",
+    "wait": "chờ",
+    "send": "gửi",
+    "\nsegment {key}, version {version}": "\nphân khúc {key}, phiên bản {version}",
+    "\nat {at} UTC it would be: {action}{wait} ({reason})": "\nnếu quyết định lúc {at} UTC: {action}{wait} ({reason})",
+    " until {at} UTC": " đến {at} UTC",
+}
+
+
+def _said(text: str, language: Language, **values: object) -> str:
+    return (_VIETNAMESE[text] if language is VI else text).format(**values)
 
 
 def of_decision(found: Explained) -> RenderableType:
     """Show who was decided for, the funnel, each candidate, who chose, and whether it can be proven."""
-    record, choice = found.record, found.record.decision.choice
+    record, choice, language = found.record, found.record.decision.choice, found.language
+    at = f"{record.decided_at:%Y-%m-%d %H:%M:%S}"
+    whose = {"person": record.ext_id, "campaign": record.campaign_key, "at": at}
     heading = Text.assemble(
-        (f"decision {record.decision_id} ", "bold"),
-        f"{record.ext_id}, campaign {record.campaign_key}, {record.decided_at:%Y-%m-%d %H:%M:%S} UTC",
+        (_said("decision {id} ", language, id=record.decision_id), "bold"),
+        _said("{person}, campaign {campaign}, {at} UTC", language, **whose),
     )
-    shown: list[RenderableType] = [heading, Text(found.summary), of_funnel(found.funnel), _candidates(found.candidates)]
-    arbiter = f"chosen by {record.decision.arbiter}"
+    shown: list[RenderableType] = [heading, Text(found.summary), of_funnel(found.funnel, language)]
+    shown.append(_candidates(found.candidates, language))
+    who = record.decision.arbiter
+    arbiter = _said("chosen by {arbiter}", language, arbiter=arbiter_name(who, VI) if language is VI else who)
     if choice is not None and choice.is_remembered:
-        arbiter += ", from memory"
+        arbiter += _said(", from memory", language)
     for passed in choice.passed_over if choice is not None else ():
-        arbiter += f"; {passed.arbiter} did not: {passed.why}"
-    proof = "inputs are as hashed" if record.is_proven else "INPUTS ARE NOT AS HASHED"
-    replayed = "replays the same" if found.replay.is_same else f"replays otherwise: {', '.join(found.replay.changed)}"
-    policy = f"policy {record.policy_key or 'of the code'} version {record.policy_version}"
-    shown.append(Text(f"{arbiter}\n{policy}; {proof} ({record.inputs_hash.hex()[:16]}); {replayed}", style="dim"))
-    return Group(*shown)
+        arbiter += _said("; {arbiter} did not: {why}", language, arbiter=passed.arbiter, why=passed.why)
+    return Group(*shown, Text(f"{arbiter}\n{_proof(found)}", style="dim"))
 
 
-def of_funnel(found: Iterable[Stage]) -> RenderableType:
+def _proof(found: Explained) -> str:
+    record, language = found.record, found.language
+    proof = _said("inputs are as hashed" if record.is_proven else "INPUTS ARE NOT AS HASHED", language)
+    replayed = _said("replays the same", language)
+    if not found.replay.is_same:
+        replayed = _said("replays otherwise: {changed}", language, changed=", ".join(found.replay.changed))
+    key = record.policy_key or _said("of the code", language)
+    policy = _said("policy {key} version {version}", language, key=key, version=record.policy_version)
+    return f"{policy}; {proof} ({record.inputs_hash.hex()[:16]}); {replayed}"
+
+
+def of_funnel(found: Iterable[Stage], language: Language = Language.EN) -> RenderableType:
     """Show the gates that stopped a candidate, with what was left after each."""
-    table = Table("gate", title="funnel of candidates", title_justify="left")
+    table = Table(_said("gate", language), title=_said("funnel of candidates", language), title_justify="left")
     for name in ("entered", "stopped", "left"):
-        table.add_column(name, justify="right")
+        table.add_column(_said(name, language), justify="right")
     every = list(found)
     for stage in every:
         if stage.stopped:
             table.add_row(stage.gate, f"{stage.entered:,}", f"{stage.stopped:,}", f"{stage.left:,}")
     if every:
-        table.add_row("eligible", "", "", f"{every[-1].left:,}", style="bold green")
+        table.add_row(_said("eligible", language), "", "", f"{every[-1].left:,}", style="bold green")
     return table
 
 
-def _candidates(told: Iterable[Told]) -> Table:
-    table = Table("candidate", "dropped at", "why", "score", "probability", show_lines=True)
+def _candidates(told: Iterable[Told], language: Language) -> Table:
+    headings = ("candidate", "dropped at", "why", "score", "probability")
+    table = Table(*(_said(heading, language) for heading in headings), show_lines=True)
     for one in told:
         style = "bold green" if one.is_chosen else None
-        why = "\n".join(f"{against.reason.text} [{against.rule}]" for against in one.against)
         table.add_row(
-            Text(_name(one.verdict)),
-            Text(one.dropped_at or ("chosen" if one.is_chosen else "eligible")),
-            Text(why),
+            Text(_name(one.verdict, language)),
+            Text(one.dropped_at or _said("chosen" if one.is_chosen else "eligible", language)),
+            Text("\n".join(_why(against, language) for against in one.against)),
             Text(_score(one.verdict)),
             Text("" if one.probability is None else f"{one.probability:.1%}"),
             style=style,
@@ -64,10 +116,15 @@ def _candidates(told: Iterable[Told]) -> Table:
     return table
 
 
-def _name(verdict: Verdict) -> str:
+def _why(against: Against, language: Language) -> str:
+    """Give the gate's own words, which are kept in English, with the policy's; in Vietnamese the policy's alone."""
+    return against.rule if language is VI else f"{against.reason.text} [{against.rule}]"
+
+
+def _name(verdict: Verdict, language: Language = Language.EN) -> str:
     candidate = verdict.candidate
     if candidate.channel is None:
-        return candidate.action.replace("_", " ")
+        return _said(candidate.action.replace("_", " "), language)
     return f"{candidate.channel} {candidate.template_name} v{candidate.template_version}"
 
 
@@ -89,16 +146,20 @@ def of_replay(found: Replayed) -> RenderableType:
     return Group(said, table) if found.differences else said
 
 
-def of_why_not(found: WhyNot) -> RenderableType:
+def of_why_not(found: WhyNot, language: Language) -> RenderableType:
     """Say why, and show the segment's conditions and what would be decided."""
     shown: list[RenderableType] = [Text(found.sentence, style="bold")]
     if found.segment is not None:
-        shown.append(Text(f"\nsegment {found.segment.key}, version {found.segment.version}"))
+        named = {"key": found.segment.key, "version": found.segment.version}
+        shown.append(Text(_said("\nsegment {key}, version {version}", language, **named)))
         shown.extend(_conditions(found.segment.explained))
     would = found.rehearsed.decision
-    wait = f" until {would.wait_until:%Y-%m-%d %H:%M} UTC" if would.wait_until is not None else ""
-    shown.append(Text(f"\nat {found.plan.at:%Y-%m-%d %H:%M} UTC it would be: {would.action}{wait} ({would.reason})"))
-    shown.append(of_funnel(funnel(would.verdicts)))
+    until = "" if would.wait_until is None else f"{would.wait_until:%Y-%m-%d %H:%M}"
+    wait = until and _said(" until {at} UTC", language, at=until)
+    action = _said(would.action, language)
+    now = {"at": f"{found.plan.at:%Y-%m-%d %H:%M}", "action": action, "wait": wait, "reason": would.reason}
+    shown.append(Text(_said("\nat {at} UTC it would be: {action}{wait} ({reason})", language, **now)))
+    shown.append(of_funnel(funnel(would.verdicts), language))
     return Group(*shown)
 
 

@@ -17,7 +17,10 @@ _HOLDS, _HOLDS_NOT = "[green]yes[/]", "[red]no[/]"
 
 
 def of_segments(found: Sequence[Segment], language: Language) -> Table:
-    shown = Table("segment", "name", "rule")
+    shown = Table()
+    # A key is there to be copied: it is folded, never cut off.
+    for heading in ("segment", "name", "rule"):
+        shown.add_column(heading, overflow="fold")
     shown.add_column("size", justify="right")
     for one in found:
         said = parse(one.rule).text(language)

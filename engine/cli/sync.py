@@ -37,34 +37,42 @@ def sync(
     if full and segment is not None:
         raise InvalidInput("A full sync is of everybody.", remedy="Give --full or --segment.")
     mode = Mode.SEGMENT if segment is not None else Mode.FULL if full else Mode.CHANGES
-    done, was_stopped = asyncio.run(_sync(tenant, source, mode, segment))
+    done, every_s, was_stopped = asyncio.run(_sync(tenant, source, mode, segment))
     if as_json:
         typer.echo(json.dumps({key: counts.as_document() for key, counts in done.items()}, ensure_ascii=False))
     else:
         console = Console()
         for key, counts in done.items():
             console.print(_table(key, counts))
+            if mode is Mode.CHANGES and counts.is_nothing:
+                console.print(
+                    f"Nothing is new there. Workers read {key} every {every_s[key]:,} s by themselves and may have "
+                    "been faster: leo sources list",
+                    markup=False,
+                    soft_wrap=True,
+                )
     if was_stopped:
         raise typer.Exit(130)
 
 
 async def _sync(
     slug: str | None, key: str | None, mode: Mode, segment: str | None
-) -> tuple[dict[str, SyncCounts], bool]:
+) -> tuple[dict[str, SyncCounts], dict[str, int], bool]:
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGINT, stop.set)
     done: dict[str, SyncCounts] = {}
     progress = Console(stderr=True)
     async with reach.database() as db:
         tenant = await reach.one_tenant(db, slug)
-        for source in await _chosen(db, tenant, key):
+        chosen = await _chosen(db, tenant, key)
+        for source in chosen:
             with progress.status(f"{source.key}: reading") as status:
                 done[source.key] = await run_sync(
                     db, source, mode=mode, cdp_segment_id=segment, say=_teller(status, source.key), stop=stop
                 )
             if stop.is_set():
                 break
-    return done, stop.is_set()
+    return done, {one.key: one.every_s for one in chosen}, stop.is_set()
 
 
 def _teller(status: Status, key: str) -> Callable[[str], None]:

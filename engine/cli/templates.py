@@ -51,7 +51,9 @@ def list_(
     if as_json:
         _print([_document(one) for one in found])
         return
-    shown = Table("id", "key", "version", "channel", "status", "languages", "approved by")
+    shown = Table()
+    for heading in ("id", "key", "version", "channel", "status", "languages", "approved by"):
+        shown.add_column(heading, overflow="fold")
     for one in found:
         languages = ", ".join([one.locale, *one.translations])
         row = (str(one.template_id), one.key, str(one.version), one.channel, one.status, languages, one.approved_by)

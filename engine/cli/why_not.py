@@ -49,4 +49,4 @@ def why_not(
     if as_json:
         typer.echo(json.dumps(found.to_document(), ensure_ascii=False))
     else:
-        Console().print(tables.of_why_not(found))
+        Console().print(tables.of_why_not(found, language))

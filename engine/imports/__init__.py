@@ -97,7 +97,10 @@ async def _take(
 def _form(path: Path) -> Form:
     ending = (path.with_suffix("") if path.suffix == ".gz" else path).suffix.lower()
     if ending not in _ENDINGS:
-        raise InvalidInput(f"{path.name} is of no kind that can be read.", remedy=f"Use {', '.join(_ENDINGS)}.")
+        raise InvalidInput(
+            f"{path.name} is of no kind that can be read.",
+            remedy=f"Use {', '.join(_ENDINGS)}; a spreadsheet can be saved as CSV in UTF-8.",
+        )
     return _ENDINGS[ending]
 
 

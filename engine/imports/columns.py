@@ -31,7 +31,7 @@ ADDRESSES: Mapping[str, Channel] = {
 CONSENTS: Mapping[str, Channel | None] = {"consent": None, **{f"consent_{channel}": channel for channel in Channel}}
 CONSENT_AT = "consent_at"
 _KNOWN = frozenset({*FIELDS, *ADDRESSES, *CONSENTS, CONSENT_AT})
-_REMEDY = "Rename a column, or say what it is in a file of columns."
+_REMEDY = "Rename a column, or say what it is in a file of columns (leo import --columns)."
 
 
 class Part(Enum):
@@ -183,7 +183,8 @@ def _check(columns: Sequence[Column | None]) -> None:
             raise InvalidInput(f"{seen[place]!r} and {column.heading!r} are both {column.name}.", remedy=_REMEDY)
         seen[place] = column.heading
     if (Part.FIELD, "ext_id") not in seen:
-        raise InvalidInput("No column is ext_id.", remedy=_REMEDY)
+        there = ", ".join(repr(column.heading) for column in columns if column is not None)
+        raise InvalidInput(f"No column is ext_id, a person's own key; there are {there[:200]}.", remedy=_REMEDY)
 
 
 @cache

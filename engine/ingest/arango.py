@@ -80,12 +80,13 @@ class Arango:
         password: str,
         timeout_s: float = TIMEOUT_S,
         backoff_s: float = BACKOFF_S,
+        tries: int = TRIES,
         ca_file: str | None = None,
     ) -> None:
         self.mended = 0
         self._place = f"{url.rstrip('/')}/_db/{database}"
         self._url, self._database, self._username = url, database, username
-        self._timeout_s, self._backoff_s = timeout_s, backoff_s
+        self._timeout_s, self._backoff_s, self._tries = timeout_s, backoff_s, tries
         self._client = ArangoClient(
             hosts=url,
             http_client=_Http(request_timeout=timeout_s, retry_attempts=0, pool_maxsize=4),
@@ -106,17 +107,17 @@ class Arango:
     async def ask_unread(self, name: str, **values: Any) -> list[Unread]:
         """The same, each item of the answer not read yet."""
         bound = {f"@{key[3:]}" if key.startswith("at_") else key: value for key, value in values.items()}
-        for tried in range(1, TRIES + 1):
+        for tried in range(1, self._tries + 1):
             try:
                 # The socket's timeout is for each read; this one is for an answer that drips.
                 async with asyncio.timeout(self._timeout_s * 2):
                     return await asyncio.to_thread(self._ask, name, bound)
             except (ArangoServerError, OSError, _Broken, TypeError, KeyError) as error:
                 fault = self._translated(error, name)
-                if tried == TRIES or not fault.retryable:
+                if tried == self._tries or not fault.retryable:
                     raise fault from error
                 wait_s = self._backoff_s * 2 ** (tried - 1)
-                log.warning("%s Asking again in %g s (%d of %d).", fault.message, wait_s, tried, TRIES - 1)
+                log.warning("%s Asking again in %g s (%d of %d).", fault.message, wait_s, tried, self._tries - 1)
                 await asyncio.sleep(wait_s)
         raise AssertionError
 
@@ -172,9 +173,9 @@ class Arango:
             if type(error).__name__ == "ChunkedEncodingError":
                 return self._fault(f"broke its answer off in the middle ({name})")
             timed_out = "Timeout" in type(error).__name__
-            return self._fault(f"did not answer in time ({name})" if timed_out else f"cannot be reached ({name})")
+            return self._fault(f"did not answer in time ({name})" if timed_out else "cannot be reached")
         return Misconfigured(
-            f"What answers at {self._url} is no ArangoDB.", remedy="Check the source's URL: leo sources list"
+            f"What answers at {self._url} is no ArangoDB.", remedy="Give the right URL, under the same key."
         )
 
     def _answered(self, error: ArangoServerError, name: str) -> LeoError:
@@ -188,7 +189,7 @@ class Arango:
         if error.error_code == _NO_DATABASE:
             return Misconfigured(
                 f"ArangoDB at {self._url} has no database {self._database!r}.",
-                remedy="Check its name: leo sources list",
+                remedy="Give the right one with --database, under the same key.",
             )
         if error.error_code == _NO_COLLECTION:
             return Misconfigured(
@@ -203,7 +204,7 @@ class Arango:
         )
 
     def _fault(self, what: str) -> Unavailable:
-        return Unavailable(f"ArangoDB at {self._place} {what}.", remedy="See that it runs: leo sources check")
+        return Unavailable(f"ArangoDB at {self._place} {what}.", remedy="See that it runs, and where: the URL.")
 
 
 def _is_vietnamese(body: bytes) -> bool:

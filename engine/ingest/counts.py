@@ -33,6 +33,11 @@ class SyncCounts:
         """Documents of people a second."""
         return self.read / self.seconds if self.seconds else 0.0
 
+    @property
+    def is_nothing(self) -> bool:
+        """Whether the source had nobody and nothing that was not taken before."""
+        return not any((self.read, self.merged, self.deleted, self.joined, self.left, self.events, self.events_known))
+
     def as_document(self) -> dict[str, Any]:
         """Give the numbers as JSON; the reasons are objects of counts."""
         plain = {name: getattr(self, name) for name in self.__slots__}

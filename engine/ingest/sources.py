@@ -13,7 +13,7 @@ from psycopg.types.json import Jsonb
 from engine.credentials import Vault
 from engine.db import Transaction
 from engine.ingest import fieldmap
-from engine.ingest.arango import BACKOFF_S, TIMEOUT_S, Arango
+from engine.ingest.arango import BACKOFF_S, TIMEOUT_S, TRIES, Arango
 from engine.queries import queries
 from rules.errors import InvalidInput, Misconfigured, NotFound
 
@@ -58,7 +58,7 @@ class Source:
     due_at: datetime | None
     password: str = field(default="", repr=False)
 
-    def connect(self) -> Arango:
+    def connect(self, *, tries: int = TRIES) -> Arango:
         """Make the client; nothing is asked yet."""
         return Arango(
             self.settings["url"],
@@ -67,6 +67,7 @@ class Source:
             password=self.password,
             timeout_s=self.settings.get("timeout_s", TIMEOUT_S),
             backoff_s=self.settings.get("backoff_s", BACKOFF_S),
+            tries=tries,
             ca_file=self.settings.get("ca_file"),
         )
 
@@ -158,9 +159,12 @@ async def remove_source(conn: Transaction, *, tenant_id: UUID, key: str) -> None
 
 
 async def check(source: Source) -> str:
-    """Ask a source for a little of each collection; gives a sentence. Raises Misconfigured or Unavailable."""
+    """Ask a source for a little of each collection; gives a sentence. Raises Misconfigured or Unavailable, at once.
+
+    Somebody waits for the answer, who has typed the address a moment ago.
+    """
     fields = fieldmap.load(source.field_map)
-    arango = source.connect()
+    arango = source.connect(tries=1)
     start = {"ts": "", "key": "", "n": 1}
     people = {"at_people": fields.collection, "fields": list(fields.fields), "updated": fields.time_field}
     try:

@@ -251,6 +251,10 @@ async def test_a_backup_holds_neither_keys_nor_what_they_sealed_in_the_clear(
     argv = [str(programs / "pg_restore"), "--file=-", str(tmp_path / "kept" / "database.dump")]
     text = subprocess.run(argv, capture_output=True, text=True, check=True).stdout  # noqa: S603, ASYNC221
     text += (tmp_path / "kept" / "manifest.json").read_text(encoding="utf-8")
+    assert {path.name: path.stat().st_mode & 0o077 for path in (tmp_path / "kept").iterdir()} == {
+        "database.dump": 0,
+        "manifest.json": 0,
+    }
     assert vault.key_name in text
     for secret in ("very-secret", _key(settings), urlsplit(admin_url).password or "nothing"):
         assert secret not in text

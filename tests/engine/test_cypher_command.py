@@ -34,6 +34,24 @@ async def test_a_query_is_answered_as_a_table(tenant: Tenant, made: Made, capsys
     assert "1 rows" in shown
 
 
+async def test_what_is_too_wide_for_the_screen_is_told_one_value_below_the_other(
+    tenant: Tenant, made: Made, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    words = ("--library", "why_this_decision", "-p", f"decision_id={made.decision_id}")
+    assert await _leo("cypher", *words, "--tenant", tenant.slug) == 0
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert lines[0] == ["row", "1"]
+    assert [line[0] for line in lines[1:4]] == ["decided_at", "action", "reason"]
+
+
+async def test_what_looks_like_markup_is_a_value(tenant: Tenant, capsys: pytest.CaptureFixture[str]) -> None:
+    query = "MATCH (p:Profile) WHERE p.ext_id = $ext_id RETURN p.profile_id, $text AS said"
+    words = ("-p", "ext_id=KH-1", "-p", "text=[/red]")
+    assert await _leo("cypher", query, *words, "--tenant", tenant.slug) == 0
+    assert "[/red]" in capsys.readouterr().out
+
+
 async def test_a_query_of_the_library_is_answered_as_json(
     tenant: Tenant, made: Made, capsys: pytest.CaptureFixture[str]
 ) -> None:

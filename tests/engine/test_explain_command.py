@@ -32,7 +32,11 @@ async def test_a_decision_is_listed_explained_and_replayed(types: Types, decisio
     said = await types("decisions", "explain", str(decision_id))
     assert "kh-1 gets offer v1 by email from campaign tet" in said
     assert "replays the same" in said
-    assert "nhận offer v1" in await types("decisions", "explain", str(decision_id), "--language", "vi")
+    vietnamese = await types("decisions", "explain", str(decision_id), "--language", "vi")
+    for words in ("nhận offer v1", "phễu các phương án", "được chọn", "bộ chấm điểm chọn", "khớp mã băm"):
+        assert words in vietnamese
+    for words in ("chosen", "eligible", "funnel", "replays", "do nothing"):
+        assert words not in vietnamese
     assert "bit for bit" in await types("decisions", "replay", str(decision_id))
     assert (await reads(types, "decisions", "replay", str(decision_id)))["same"]
 
@@ -42,6 +46,10 @@ async def test_why_not_is_answered_with_the_funnel_of_now(types: Types, decision
     said = await types("why-not", "kh-2", "tet")
     assert "offer (email) would be sent" in said
     assert "eligible" in said
+    vietnamese = await types("why-not", "kh-2", "tet", "--language", "vi")
+    assert "nếu quyết định lúc" in vietnamese
+    for words in ("segment", "it would be", "funnel", "eligible"):
+        assert words not in vietnamese
 
 
 async def test_a_campaign_is_forecast_and_tried(types: Types, decision_id: int) -> None:
@@ -61,4 +69,5 @@ async def test_an_instant_without_a_zone_is_refused(types: Types, at: str) -> No
 
 async def test_who_is_not_there_is_told_with_a_remedy(types: Types, decision_id: int) -> None:
     del decision_id
-    assert "POST /profiles" in await types("why-not", "nobody", "tet", ends_with=1)
+    assert "leo import" in await types("why-not", "nobody", "tet", ends_with=1)
+    assert "leo campaigns list lists them" in await types("why-not", "kh-1", "nowhere", ends_with=1)
