@@ -87,13 +87,15 @@ async def test_a_template_is_written_in_two_languages_seen_saved_and_approved(
     await expect(page.get_by_role("tab", name=words["english"])).to_be_focused()
     await page.fill("#en-body_text", "Hello {{ profile.name | given_name }}")
     await expect(page.locator(".look .bubble")).to_have_text("Hello Hà")
+    await expect(page.locator("#read-in")).to_have_value("en")
     assert await desk.faults() == []
     await page.get_by_role("tab", name=words["english"]).press("ArrowLeft")
+    await expect(page.locator("#read-in")).to_have_value("vi")
     await expect(page.locator(".look .bubble")).to_have_text("Chào Phạm Thu Hà, hạng mới")
     await page.evaluate("scrollTo(0, 0)")
     await keep(page, f"template-new-{language[:2]}")
     await page.get_by_role("button", name=words["first"]).click()
-    await expect(page.get_by_text(words["saved"])).to_be_visible()
+    await expect(page.locator(".notice.good")).to_contain_text(words["saved"])
     saved = await _saved(shop, "chao-moi")
     assert (saved["channel"], saved["version"], saved["status"], saved["locale"]) == ("telegram", 1, "draft", "vi")
     assert saved["body_text"] == "Chào {{ profile.name }}, hạng {{ profile.tier | default: 'mới' }}"
@@ -108,7 +110,7 @@ async def test_a_template_is_written_in_two_languages_seen_saved_and_approved(
     await page.locator("dialog").get_by_role("button", name=words["sure"], exact=True).click()
     await expect(page.get_by_role("tab")).to_have_count(1)
     await page.get_by_role("button", name=words["again"]).click()
-    await expect(page.get_by_text(words["saved"])).to_be_visible()
+    await expect(page.locator(".notice.good")).to_contain_text(words["saved"])
     saved = await _saved(shop, "chao-moi")
     assert (saved["version"], saved["status"], saved["translations"]) == (2, "draft", {})
 
@@ -173,6 +175,8 @@ async def test_a_mail_is_seen_in_a_frame_as_it_is_typed_whichever_way_it_is_writ
     await page.get_by_role("button", name=words["frame"]).click()
     await expect(page.locator("input[value=mjml]")).to_be_checked()
     await expect(page.frame_locator("iframe.mail").frame_locator("iframe").locator("a").first).to_have_text("Xem ngay")
+    await page.evaluate("scrollTo(0, 0)")
+    await keep(page, f"template-mail-{language[:2]}", whole=True)
     await page.fill(
         "#vi-body_html",
         '<mjml><mj-body><mj-section><mj-column><mj-text font-family="Arial"><h2>Xin chào {{ profile.city }}</h2>'
@@ -180,16 +184,15 @@ async def test_a_mail_is_seen_in_a_frame_as_it_is_typed_whichever_way_it_is_writ
     )
     await expect(heading).to_have_text("Xin chào Huế")
     assert await desk.faults() == []
-    await page.evaluate("scrollTo(0, 0)")
-    await keep(page, f"template-mail-{language[:2]}", whole=True)
     await page.get_by_role("button", name=words["first"]).click()
-    await expect(page.get_by_text(words["saved"])).to_be_visible()
+    await expect(page.locator(".notice.good")).to_contain_text(words["saved"])
     saved = await _saved(shop, "thu")
     assert "Xin chào {{ profile.city }}" in saved["body_mjml"]
     assert "Xin chào {{ profile.city }}" in saved["body_html"]
     # Opened again it is MJML still, and saying the same makes no version.
     await expect(page.locator("input[value=mjml]")).to_be_checked()
     await page.get_by_role("button", name=words["again"]).click()
+    await expect(page.locator("form.compose .notice")).to_be_visible()
     assert (await _saved(shop, "thu"))["version"] == 1
 
 
@@ -217,7 +220,7 @@ async def test_a_template_of_zalo_is_filled_and_held_to_what_zalo_declares(
     await page.evaluate("scrollTo(0, 0)")
     await keep(page, f"template-zalo-{language[:2]}", whole=True)
     await page.get_by_role("button", name=words["first"]).click()
-    await expect(page.get_by_text(words["saved"])).to_be_visible()
+    await expect(page.locator(".notice.good")).to_contain_text(words["saved"])
     saved = await _saved(shop, "zns")
     assert saved["data"] == {
         "template_id": "7895417a7d3f",
@@ -255,7 +258,7 @@ async def test_a_copy_has_a_name_of_its_own_and_no_name_is_taken_twice(desks: De
     assert await desk.faults() == []
     await page.fill("#key", "ban-sao")
     await page.get_by_role("button", name=words["first"]).click()
-    await expect(page.get_by_text(words["saved"])).to_be_visible()
+    await expect(page.locator(".notice.good")).to_contain_text(words["saved"])
     saved = await _saved(shop, "ban-sao")
     # What has no field of its own is kept as it is.
     assert (saved["subject"], saved["body_text"], saved["data"]) == ("Chào", "Xem nào", data)

@@ -110,6 +110,7 @@ async def test_each_fault_is_said_beside_its_field_and_nothing_is_saved(
     await expect(page.locator("#button-vi-0-value-fault")).to_be_hidden()
     await expect(page.locator("#button-vi-0-title")).to_be_focused()
     await expect(page.locator(".mark-wrong:visible")).to_have_count(2)
+    await expect(page.locator(".look .notice.bad")).to_contain_text(f"{words['english']}: ")
     await page.get_by_role("tab", name=words["english"]).click()
     await expect(page.locator("#button-en-0-title-fault")).to_contain_text(words["empty"])
     await expect(page.locator("#button-en-0-value-fault")).to_contain_text(words["address"])

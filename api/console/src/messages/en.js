@@ -486,7 +486,7 @@ export default {
   "template.read_in": "Language",
   "template.read_in.own": "the person's own",
   "template.not_seen": "It cannot be shown yet.",
-  "template.could_leave": "It could be sent to this person.",
+  "template.could_leave": "Nothing in it stands against sending.",
   "template.seen": "The preview is up to date.",
   "template.seen.against": "The preview is up to date; something stands against sending it.",
   "template.to": "Goes to {address}",

@@ -486,7 +486,7 @@ export default {
   "template.read_in": "Ngôn ngữ",
   "template.read_in.own": "của người nhận",
   "template.not_seen": "Chưa xem thử được.",
-  "template.could_leave": "Gửi được cho người này.",
+  "template.could_leave": "Nội dung đạt yêu cầu để gửi.",
   "template.seen": "Bản xem thử đã cập nhật.",
   "template.seen.against": "Bản xem thử đã cập nhật; còn chỗ chưa gửi được.",
   "template.to": "Gửi tới {address}",

@@ -75,7 +75,9 @@ export function language(context, { locale, said, content, insert, changed }) {
       said.way = "mjml";
       stand();
       changed();
+      area.setSelectionRange(0, 0);
       area.focus();
+      area.scrollTop = 0;
     }
 
     stand();

@@ -30,6 +30,7 @@ export function live(context, { ask, locales, seen, told = () => {}, name }) {
     if (!options.some(([one]) => one === seen.read_in)) seen.read_in = "";
     const made = choice(options, seen.read_in, () => {});
     languages.control.replaceChildren(...made.children);
+    languages.control.value = seen.read_in;
   }
 
   function soon() {
@@ -63,6 +64,13 @@ export function live(context, { ask, locales, seen, told = () => {}, name }) {
     shown.removeAttribute("aria-busy");
   }
 
+  /** Name the language that a fault is in, where there are several. */
+  function whose(where) {
+    const all = locales();
+    const locale = /^(?:body\.)?translations\.([^.]+)/.exec(where)?.[1] ?? all[0];
+    return all.length > 1 ? `${nameOf(context, locale)}: ` : "";
+  }
+
   function refused(error, isSure) {
     const isPerson = error.status === 404;
     if (isPerson && isSure) person.fault(sentence(t, error));
@@ -71,7 +79,7 @@ export function live(context, { ask, locales, seen, told = () => {}, name }) {
       fill(against);
       return;
     }
-    const lines = error.errors?.length ? error.errors.map((one) => saidOf(t, one)) : [sentence(t, error)];
+    const lines = error.errors?.length ? error.errors.map((one) => `${whose(one.field)}${saidOf(t, one)}`) : [sentence(t, error)];
     fill(against, el("div", { class: "notice wait" }, el("p", { class: "strong" }, t("template.not_seen")), lines.map((one) => el("p", null, one))));
     fill(status, t("template.not_seen"));
   }
@@ -81,7 +89,7 @@ export function live(context, { ask, locales, seen, told = () => {}, name }) {
     fill(
       against,
       found.missing.length > 0 && el("p", { class: "notice wait" }, t("compose.missing", { names: found.missing.join(", ") })),
-      found.faults.length > 0 && el("div", { class: "notice bad" }, found.faults.map((one) => el("p", { "data-kind": one.kind }, one.text[t.language]))),
+      found.faults.length > 0 && el("div", { class: "notice bad" }, found.faults.map((one) => el("p", { "data-kind": one.kind }, whose(one.where), one.text[t.language]))),
       found.could_leave && el("p", { class: "small good-text" }, el("span", { "aria-hidden": "true" }, "✓ "), t("template.could_leave")),
     );
     drawn(found);
