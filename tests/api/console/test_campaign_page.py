@@ -30,8 +30,11 @@ async def test_a_campaign_is_forecast_started_and_watched_live(desks: Desks, sho
     # Nothing is loaded again from here on: the page is told.
     audience = page.locator("[data-stage=audience]")
     await expect(audience).to_have_attribute("data-count", "44")
+    ran = page.locator("section", has=page.locator("#runs-heading"))
+    await expect(ran).to_contain_text("Everybody in the segment")
     await shop.work()
     await expect(page.locator("[data-stage=sent]")).not_to_have_attribute("data-count", "0")
+    await expect(ran).to_contain_text("44 decisions")
     await shop.answer(OutcomeType.DELIVERED, OutcomeType.READ)
     await shop.answer(OutcomeType.CLICKED, OutcomeType.BOUGHT, profile="kh-000042")
     await shop.answer(OutcomeType.BOUGHT, profile="kh-100007")

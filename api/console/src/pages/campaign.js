@@ -26,13 +26,19 @@ export async function page(context) {
   const state = el("span");
   const lift = el("section", { class: "card", "aria-labelledby": "lift-heading" });
   const course = courseOf(context, path);
+  const ran = el("section", { class: "card", "aria-labelledby": "runs-heading" });
   let status = campaign.status;
+  let known = standing(funnel);
   let isFirst = true;
 
   function show(found) {
     fill(live, funnelOf(context, found));
     if (!isFirst) course.again();
     isFirst = false;
+    if (standing(found) !== known) {
+      known = standing(found);
+      look();
+    }
     if (found.status !== status) {
       status = found.status;
       stand();
@@ -63,6 +69,7 @@ export async function page(context) {
       status = (done.campaign ?? done).status;
       stand();
       fill(told, el("p", { class: "notice" }, t(`campaign.${verb}.done`)));
+      look();
     } catch (error) {
       fill(told, trouble(t, error));
     }
@@ -85,9 +92,24 @@ export async function page(context) {
     }
   }
 
+  // What nobody tells of by itself.
+  function look() {
+    compare();
+    count();
+  }
+
+  async function count() {
+    try {
+      fill(ran, runsOf(context, await api.get(`${path}/runs`, { query: { limit: 10 }, signal })));
+    } catch (error) {
+      if (error.name !== "AbortError") fill(ran, trouble(t, error, count));
+    }
+  }
+
   show(funnel);
   stand();
   compare();
+  await count();
   follow();
   return {
     title: campaign.name,
@@ -105,10 +127,15 @@ export async function page(context) {
         "div",
         { class: "columns" },
         el("div", { class: "column main-column" }, live, course.node, lift),
-        el("div", { class: "column" }, madeOf(context, campaign), forecast(context, path, status), await runs(context, path)),
+        el("div", { class: "column" }, madeOf(context, campaign), forecast(context, path, status), ran),
       ),
     ),
   };
+}
+
+// While it moves one look is enough; at rest each change is worth another.
+function standing({ is_moving: isMoving, decided, deliveries, bought }) {
+  return isMoving ? "moving" : `${decided} ${deliveries.sent ?? 0} ${bought}`;
 }
 
 function about({ t, format }, campaign) {
@@ -162,11 +189,8 @@ function forecast(context, path, status) {
   );
 }
 
-async function runs({ t, say, api, format, signal }, path) {
-  const found = await api.get(`${path}/runs`, { query: { limit: 10 }, signal });
-  return el(
-    "section",
-    { class: "card", "aria-labelledby": "runs-heading" },
+function runsOf({ t, say, format }, found) {
+  return [
     el("h2", { id: "runs-heading" }, t("runs.title")),
     found.items.length
       ? el(
@@ -188,5 +212,5 @@ async function runs({ t, say, api, format, signal }, path) {
           ),
         )
       : el("p", { class: "soft" }, t("runs.none")),
-  );
+  ];
 }
