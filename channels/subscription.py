@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from cryptography.hazmat.primitives.asymmetric import ec
-from pywebpush import WebPusher  # type: ignore[import-untyped]
+from pywebpush import WebPusher
 
 from channels import jwt
 from channels.contract import ReceiptClass, Unsupported

@@ -123,7 +123,7 @@ def _database_of(url: str, name: str) -> str:
 
 def _run(url: str, statement: str, *names: str) -> None:
     with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))  # type: ignore[arg-type]
+        connection.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))
 
 
 def drop_database(admin_url: str, name: str) -> None:

@@ -23,7 +23,7 @@ def turn_of(nodeid: str, paths: Sequence[str] = ORDER) -> str:
     return next((path for path in paths if file.startswith(f"{path}/")), file)
 
 
-class Turns(LoadFileScheduling):
+class Turns(LoadFileScheduling):  # type: ignore[misc]  # xdist has no types
     """Those in ORDER first; then the others, the ones of the most tests first."""
 
     def __init__(self, config: pytest.Config, log: Producer | None = None) -> None:

@@ -4,6 +4,7 @@ The tests of a campaign's way and of the explorer are run again here, with fewer
 """
 
 import asyncio
+import functools
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -101,7 +102,7 @@ async def test_an_event_is_decided_sent_and_traced_for_each_of_two_tenants(
     events = [{"ext_id": f"cart-{n}", "type": "cart_abandoned", "profile": "kh-1"} for n in range(5)]
     await asyncio.gather(*(_posted(caller, event) for caller in both.values() for event in events))
     for owner in both:
-        await until(lambda owner=owner: _all_sent(services.db, owner, len(events)))
+        await until(functools.partial(_all_sent, services.db, owner, len(events)))
     for caller in both.values():
         trace = await ok(await caller.get("/trace/event/cart-0"))
         steps = {step["step"] for step in trace["journeys"][0]["steps"]}

@@ -32,7 +32,7 @@ async def connect(caller: httpx.AsyncClient, kind: str, **settings: Any) -> str:
     return str(channel["webhook"])
 
 
-async def events(caller: httpx.AsyncClient) -> list[tuple[str, str]]:
+async def events(caller: httpx.AsyncClient) -> list[tuple[str, int]]:
     found = (await ok(await caller.get("/callbacks")))["items"]
     return [(one["status"], one["new"]) for one in found]
 

@@ -116,7 +116,7 @@ async def _is_read_from(services: Services, *, wanted: bool = True) -> bool:
 
 def _source(answer: httpx.Response) -> str:
     assert answer.is_success, answer.text
-    return answer.headers.get("LEO-Read-From", "primary")
+    return str(answer.headers.get("LEO-Read-From", "primary"))
 
 
 async def _caught_up(services: Services, tenant: Tenant, table: str = "campaign") -> bool:

@@ -210,6 +210,6 @@ async def test_a_silent_stream_sends_comments(
     async def quiet(*_: Any, **__: Any) -> Any:
         yield None
 
-    monkeypatch.setattr(routes.tasks, "follow", quiet)
+    monkeypatch.setattr("api.routes.tasks.tasks.follow", quiet)
     sent = [line async for line in routes._events(services.db, tenant.tenant_id, waiting["task_id"], 0)]
     assert sent == [": still here\n\n"]

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
+from arango.connection import JwtConnection
 from arango.exceptions import AQLQueryExecuteError, JWTAuthError, ServerConnectionError
 from arango.request import Request
 
@@ -249,7 +250,9 @@ async def test_a_password_or_a_token_opens_a_database_and_nothing_else_does(sand
             await asyncio.to_thread(client.db, "shut", "leo", "wrong", auth_method="jwt")
         # Somebody of another database, and one who signs for himself.
         root = await asyncio.to_thread(client.db, "leo_cdp", "root", "", auth_method="jwt")
-        token: str = root.conn._token  # type: ignore[attr-defined]
+        assert isinstance(root.conn, JwtConnection)
+        token = root.conn._token
+        assert token
         for other in (token, f"{token[:-4]}AAAA", "a.b.c", ""):
             with pytest.raises(ServerConnectionError):
                 await asyncio.to_thread(client.db, "shut", superuser_token=other, verify=True)

@@ -52,7 +52,7 @@ def test_people_who_follow_each_other_in_time_do_not_in_keys() -> None:
     assert 400 < sum(first < second for first, second in pairwise(keys)) < 600
 
 
-_CHANGES = st.lists(
+_CHANGES: st.SearchStrategy[list[tuple[str, int | str, Any, bool]]] = st.lists(
     st.tuples(
         st.sampled_from(["put", "remove"]),
         st.integers(0, 40) | st.text("0Zz", min_size=1, max_size=2),

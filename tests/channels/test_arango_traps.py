@@ -2,7 +2,7 @@
 
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import product
 from typing import Any
@@ -104,7 +104,7 @@ def _state(person: Person, people: Mapping[str, Person]) -> str:
     return "active" if person["status"] > 0 else "deleted"
 
 
-def _addresses(channel: Channel, people: list[Person]) -> Counter[str]:
+def _addresses(channel: Channel, people: Sequence[Person]) -> Counter[str]:
     """Count as the product reads an address, not as the sandbox does."""
     found: Counter[str] = Counter()
     for person in people:
@@ -116,7 +116,7 @@ def _addresses(channel: Channel, people: list[Person]) -> Counter[str]:
 def _texts(channel: Channel, person: Person) -> list[Any]:
     social, push = person.get("socialMediaProfiles") or {}, person.get("notificationUserIds") or {}
     named = [one.partition(":") for one in person.get("identities") or []]
-    return {
+    texts: Mapping[Channel, list[Any]] = {
         Channel.EMAIL: [person["primaryEmail"], *(person.get("secondaryEmails") or [])],
         Channel.ZALO_TEMPLATE: [person["primaryPhone"], *(person.get("secondaryPhones") or [])],
         Channel.ZALO_OA: [social.get("zalo"), *(value for kind, _, value in named if kind == "zalo")],
@@ -124,7 +124,8 @@ def _texts(channel: Channel, person: Person) -> list[Any]:
         Channel.TELEGRAM: [social.get("telegram")],
         Channel.APP_PUSH: [*push.get("fcm", []), *(value for kind, _, value in named if kind == "fcm_tokens")],
         Channel.WEB_PUSH: push.get("pushalert", []),
-    }[channel]
+    }
+    return texts[channel]
 
 
 def _catches(people: Mapping[str, Person]) -> dict[str, Callable[[Person], bool]]:

@@ -125,7 +125,7 @@ def test_the_token_is_no_part_of_the_request() -> None:
 
 async def test_each_kind_has_its_window(sandbox: SandboxProcess) -> None:
     template = {"name": "order_update", "parameters": []}
-    kinds = [{"messaging_type": name} for name in ("RESPONSE", "UPDATE", "MESSAGE_TAG")]
+    kinds: list[dict[str, Any]] = [{"messaging_type": name} for name in ("RESPONSE", "UPDATE", "MESSAGE_TAG")]
     kinds.append({"messaging_type": "UTILITY", "template": template})
     arrived = []
     for hours_ago in (1, 25, 169, None):

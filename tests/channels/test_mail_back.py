@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import time
 from email.message import EmailMessage
 from typing import Any
 
@@ -194,6 +195,8 @@ def test_a_hostile_mail_takes_no_time() -> None:
         + b"--b\r\nContent-Type: message/delivery-status\r\n\r\nAction: failed\r\n\r\n" * 10_000
     )
     long_header = b"To: " + b"x" * 1_000_000 + b"\r\n\r\n"
+    started = time.process_time()
     for body in (nested, many, long_header, b"\x00" * 1_000_000, b"\r\n" * 500_000):
         with contextlib.suppress(InvalidInput):
             sound(mail.read(body, now=NOW))
+    assert time.process_time() - started < 10

@@ -190,7 +190,7 @@ async def test_a_stand_in_lets_a_sandbox_show_what_a_real_browser_would_get(sand
 @pytest.mark.parametrize(
     "wrong", [{"vapid_private_key": "x"}, {"subject": "web@leo.example"}, {"stand_in": "{}"}, {"urgency": "now"}]
 )
-def test_a_setting_that_is_wrong_is_refused_when_the_channel_is_connected(wrong: dict[str, object]) -> None:
+def test_a_setting_that_is_wrong_is_refused_when_the_channel_is_connected(wrong: dict[str, Any]) -> None:
     with pytest.raises(Misconfigured):
         VAPID.adapter(**wrong)
 
@@ -205,7 +205,7 @@ async def test_the_library_of_the_web_push_authors_takes_the_sandbox_for_a_push_
             browser, "Xin chào", vapid_private_key=VAPID_KEY, vapid_claims={"sub": "mailto:web@leo.example"}, ttl=60
         )
         assert not isinstance(answer, str)
-        return answer.status_code
+        return int(answer.status_code)
 
     assert await asyncio.to_thread(push) == 201
     await sandbox.ask("faults", {"channel": PUSH, "status": 410})

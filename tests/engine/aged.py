@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 from engine import archive
@@ -15,6 +15,8 @@ from tests.engine.world import World, simple_world
 AGO = timedelta(days=500)
 KEEP = 400
 NOTHING = Moved()
+
+T = TypeVar("T")
 
 
 async def aged(db: Database, tenant: Tenant, *, people: int = 4, ago: timedelta = AGO, is_sealed: bool = True) -> World:
@@ -74,7 +76,7 @@ async def counts(world: World) -> dict[str, int]:
     return dict(rows[0])
 
 
-async def asked(world: World, what: Callable[..., Awaitable[Any]], **how: Any) -> Any:
+async def asked(world: World, what: Callable[..., Awaitable[T]], **how: Any) -> T:
     """Give what a function answers in one transaction of the tenant."""
     async with world.db.transaction(world.tenant.tenant_id) as conn:
         return await what(conn, **how)

@@ -29,7 +29,8 @@ class Scripted:
         self.asked += 1
         if isinstance(given, BaseException):
             raise given
-        return given() if callable(given) else given
+        answer: Answer = given() if callable(given) else given
+        return answer
 
     async def call(self, request: Request, *, within_s: float) -> Reply:  # noqa: ARG002
         given = await self.choose(QUESTION, within_s=within_s)

@@ -26,10 +26,12 @@ class Mortal(Database):
     left = 0
 
     @asynccontextmanager
-    async def transaction(self, tenant_id: UUID, *, read_only: bool = False) -> AsyncIterator[Transaction]:
+    async def transaction(
+        self, tenant_id: UUID, *, read_only: bool = False, is_repeatable: bool = False
+    ) -> AsyncIterator[Transaction]:
         Mortal.left -= 1
         is_last = Mortal.left == 0
-        async with super().transaction(tenant_id, read_only=read_only) as conn:
+        async with super().transaction(tenant_id, read_only=read_only, is_repeatable=is_repeatable) as conn:
             yield conn
             if is_last and self.moment == "before":
                 os.kill(os.getpid(), signal.SIGKILL)

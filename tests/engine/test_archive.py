@@ -43,7 +43,7 @@ async def test_the_graph_is_of_what_is_live_also_when_it_is_drawn_anew(db: Datab
     await asked(world, mirror.rebuild)
     assert await world.graph_differences() == 0
     for label in ("Decision", "Delivery", "Outcome", "RESULTED_IN", "DECIDED_FOR"):
-        assert await world.one(f'SELECT count(*) FROM {tenant.graph}."{label}"') == 0  # type: ignore[arg-type]  # noqa: S608
+        assert await world.one(f'SELECT count(*) FROM {tenant.graph}."{label}"') == 0  # noqa: S608
 
 
 STAYS = {
@@ -63,7 +63,7 @@ STAYS = {
 @pytest.mark.parametrize("why", STAYS)
 async def test_what_is_not_over_stays(db: Database, tenant: Tenant, why: str) -> None:
     world = await aged(db, tenant)
-    await world.rows(STAYS[why])  # type: ignore[arg-type]
+    await world.rows(STAYS[why])
     assert await archived(world) == NOTHING
     assert (await counts(world))["decisions"] == 4
 

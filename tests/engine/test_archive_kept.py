@@ -34,8 +34,8 @@ async def test_a_changed_byte_in_the_archive_is_found(
     world = await aged(db, tenant)
     await archived(world)
     key = table.removeprefix("archive_")
-    part = await world.one(f"SELECT tableoid::regclass::text FROM {table} LIMIT 1")  # type: ignore[arg-type]  # noqa: S608
-    record_id = await world.one(f"SELECT min({key}_id) FROM {table}")  # type: ignore[arg-type]  # noqa: S608
+    part = await world.one(f"SELECT tableoid::regclass::text FROM {table} LIMIT 1")  # noqa: S608
+    record_id = await world.one(f"SELECT min({key}_id) FROM {table}")  # noqa: S608
     forge(admin_url, tenant, part, f"UPDATE {part} SET {column} = {change} WHERE {key}_id = {record_id}")  # noqa: S608
     finding = (await verified(world)).finding
     assert finding is not None
@@ -76,7 +76,7 @@ async def test_no_role_changes_the_archive(db: Database, tenant: Tenant, admin_u
     await again(world, campaign["campaign_id"], ids)
     before = await counts(world)
     parts = {
-        f"{kind}_part": await world.one(f"SELECT tableoid::regclass::text FROM archive_{kind} LIMIT 1")  # type: ignore[arg-type]  # noqa: S608
+        f"{kind}_part": await world.one(f"SELECT tableoid::regclass::text FROM archive_{kind} LIMIT 1")  # noqa: S608
         for kind in ("decision", "delivery")
     }
     for change in CHANGES:

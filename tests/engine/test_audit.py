@@ -95,7 +95,7 @@ async def test_any_change_of_a_record_is_named(
 ) -> None:
     world = await recorded(db, tenant)
     await sealed(world, most=5)
-    ids = [row["id"] for row in await world.rows(f"SELECT {ID[table]} AS id FROM {table} ORDER BY 1")]  # type: ignore[arg-type]  # noqa: S608
+    ids = [row["id"] for row in await world.rows(f"SELECT {ID[table]} AS id FROM {table} ORDER BY 1")]  # noqa: S608
     change = f"UPDATE {table} SET {column} = {CHANGES[table][column]} WHERE {ID[table]} = {ids[1]}"  # noqa: S608
     forge(admin_url, tenant, table, change)
     finding = (await verified(world)).finding

@@ -273,7 +273,7 @@ async def test_a_run_says_who_decided(db: Database, tenant: Tenant) -> None:
 async def test_keys_are_one_key_however_they_were_typed(db: Database, tenant: Tenant) -> None:
     typed, stored = (unicodedata.normalize(form, "chào-huế") for form in ("NFD", "NFC"))
     async with db.transaction(tenant.tenant_id) as conn:
-        rule = {"all": []}
+        rule: dict[str, Any] = {"all": []}
         first, second = [
             await segments.save_segment(conn, tenant_id=tenant.tenant_id, key=key, name=key, rule=rule)
             for key in (typed, stored)

@@ -4,6 +4,7 @@ import asyncio
 import base64
 import secrets
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -38,22 +39,19 @@ def vault() -> Vault:
 
 def test_a_credential_opens_in_its_own_place_alone(vault: Vault) -> None:
     tenant_id = uuid4()
-    sealed = vault.seal(SECRET, tenant_id=tenant_id, channel_id=7, name="password")
-    assert vault.open(sealed, tenant_id=tenant_id, channel_id=7, name="password") == SECRET
-    for place in (
-        {"tenant_id": uuid4(), "channel_id": 7, "name": "password"},
-        {"tenant_id": tenant_id, "channel_id": 8, "name": "password"},
-        {"tenant_id": tenant_id, "channel_id": 7, "name": "token"},
-    ):
+    place: dict[str, Any] = {"tenant_id": tenant_id, "channel_id": 7, "name": "password"}
+    sealed = vault.seal(SECRET, **place)
+    assert vault.open(sealed, **place) == SECRET
+    for other in ({"tenant_id": uuid4()}, {"channel_id": 8}, {"name": "token"}):
         with pytest.raises(Misconfigured, match="another channel"):
-            vault.open(sealed, **place)  # type: ignore[arg-type]
+            vault.open(sealed, **{**place, **other})
 
 
 def test_another_key_opens_nothing_and_says_so(vault: Vault) -> None:
-    place = {"tenant_id": uuid4(), "channel_id": 7, "name": "password"}
-    sealed = vault.seal(SECRET, **place)  # type: ignore[arg-type]
+    place: dict[str, Any] = {"tenant_id": uuid4(), "channel_id": 7, "name": "password"}
+    sealed = vault.seal(SECRET, **place)
     with pytest.raises(Misconfigured, match="another key"):
-        Vault(key()).open(sealed, **place)  # type: ignore[arg-type]
+        Vault(key()).open(sealed, **place)
 
 
 def test_a_key_that_is_none_is_refused_at_once() -> None:
@@ -79,9 +77,9 @@ async def test_a_new_key_takes_over_without_asking_anybody_for_secrets(db: Datab
     old, new = key(), key()
     before, between, after = Vault(old), Vault(f"{new},{old}"), Vault(new)
     async with db.transaction(tenant.tenant_id) as conn:
-        given = {"tenant_id": tenant.tenant_id, "kind": "email", "name": "mail", "settings": SETTINGS}
+        given: dict[str, Any] = {"tenant_id": tenant.tenant_id, "kind": "email", "name": "mail", "settings": SETTINGS}
         channel = await connect_channel(conn, before, **given)
-        place = {"tenant_id": tenant.tenant_id, "channel_id": channel.channel_id}
+        place: dict[str, Any] = {"tenant_id": tenant.tenant_id, "channel_id": channel.channel_id}
         assert await credentials.load(conn, between, **place) == {"password": SECRET}
         assert await count_keys(conn) == {before.key_name: 1}
         assert await reseal(conn, between, tenant_id=tenant.tenant_id) == 1
@@ -94,7 +92,7 @@ async def test_a_new_key_takes_over_without_asking_anybody_for_secrets(db: Datab
 
 async def test_a_credential_that_no_key_opens_is_named_and_nothing_is_lost(db: Database, tenant: Tenant) -> None:
     async with db.transaction(tenant.tenant_id) as conn:
-        given = {"tenant_id": tenant.tenant_id, "kind": "email", "name": "mail", "settings": SETTINGS}
+        given: dict[str, Any] = {"tenant_id": tenant.tenant_id, "kind": "email", "name": "mail", "settings": SETTINGS}
         channel = await connect_channel(conn, Vault(key()), **given)
         with pytest.raises(Misconfigured, match=f"channel {channel.channel_id} does not open"):
             await reseal(conn, Vault(key()), tenant_id=tenant.tenant_id)
@@ -130,7 +128,7 @@ async def test_an_operator_rotates(
     assert settings.credential_key
     old, new = settings.credential_key.get_secret_value(), key()
     async with db.transaction(tenant.tenant_id) as conn:
-        given = {"tenant_id": tenant.tenant_id, "kind": "email", "name": "mail", "settings": SETTINGS}
+        given: dict[str, Any] = {"tenant_id": tenant.tenant_id, "kind": "email", "name": "mail", "settings": SETTINGS}
         await connect_channel(conn, Vault(old), **given)
     for name, value in {**settings.environment(), "LEO_CREDENTIAL_KEY": f"{new},{old}"}.items():
         monkeypatch.setenv(name, value)

@@ -100,7 +100,7 @@ async def test_each_refusal_names_what_is_wrong_and_what_to_do(
     with pytest.raises(error, match=said) as caught:
         async with db.transaction(tenant.tenant_id) as connection:
             await connection.execute("SET LOCAL statement_timeout = '200ms'")
-            await connection.execute(statement)  # type: ignore[arg-type]
+            await connection.execute(statement)
     assert caught.value.remedy  # type: ignore[attr-defined]
 
 

@@ -25,7 +25,7 @@ NOW = datetime(2026, 6, 1, 5, 0, tzinfo=UTC)  # noon in Vietnam
 NIGHT = datetime(2026, 6, 1, 16, 0, tzinfo=UTC)  # 23:00 in Vietnam
 ONE_A_DAY = {"quiet_hours": None, "caps": [{"limit": 1, "days": 1, "scope": "overall"}]}
 ASLEEP = {"caps": [], "quiet_hours": {"start": "21:00", "end": "08:00"}}
-MODEL_FIRST = {"caps": [], "quiet_hours": None, "arbitration": {"order": ["functiongemma", "score"]}}
+MODEL_FIRST: Mapping[str, Any] = {"caps": [], "quiet_hours": None, "arbitration": {"order": ["functiongemma", "score"]}}
 
 PAUSE: Mapping[str, LiteralString] = {
     "campaign": "UPDATE campaign SET status = 'paused'",

@@ -119,7 +119,7 @@ async def test_what_is_others_stays(db: Database, tenant: Tenant) -> None:
     world = await _hanging(db, tenant)
     await erased(world)
     left = {
-        table: await world.one(f"SELECT count(*) FROM {table}")  # type: ignore[arg-type]  # noqa: S608 - names of ours
+        table: await world.one(f"SELECT count(*) FROM {table}")  # noqa: S608 - names of ours
         for table in ("suppression", "profile_embedding", "duplicate", "recheck", "segment_member", "profile_relation")
     }
     assert left == {

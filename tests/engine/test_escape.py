@@ -113,7 +113,7 @@ def test_no_row_of_another_tenant_is_reached_in_any_table(
     found = {}
     with acting(admin_url, "leo_app", module_tenant.tenant_id if place == PLACES[0] else None) as connection:
         for table, names in _tables(admin_url).items():
-            statement = sql.SQL(ATTACKS[attack]).format(  # type: ignore[arg-type]
+            statement = sql.SQL(ATTACKS[attack]).format(
                 table=sql.Identifier(table),
                 column=sql.Identifier(names[-1]),
                 columns=sql.SQL(", ").join(map(sql.Identifier, names)),

@@ -22,6 +22,7 @@ from engine.embedded import Servers
 from engine.explorer import Asker, Draft, Limits, reader
 from engine.explorer.run import Answer
 from engine.explorer.watch import TimedOut
+from engine.idle import Session
 from engine.tenants import drop_tenant
 from rules.errors import Conflict, InvalidInput, NotFound
 from tests.conftest import Tenant
@@ -249,7 +250,7 @@ def inside(db: Database, vault: Vault, tenant: Tenant, ask: Ask) -> Callable[[],
     """A session of the tenant's reader with nothing in front of it."""
 
     @asynccontextmanager
-    async def opened() -> AsyncIterator[reader.Session]:
+    async def opened() -> AsyncIterator[Session]:
         await ask(PERSON)
         limits = Limits()
         opening = reader.session(db, vault, tenant_id=tenant.tenant_id, query_id=1, limits=limits)
@@ -284,7 +285,7 @@ REFUSED_TO_A_READER = (
 
 
 async def test_what_passes_the_guard_by_meets_the_second_border(
-    inside: Callable[[], AbstractAsyncContextManager[reader.Session]],
+    inside: Callable[[], AbstractAsyncContextManager[Session]],
     tenant: Tenant,
     other_tenant: Tenant,
 ) -> None:
@@ -296,14 +297,14 @@ async def test_what_passes_the_guard_by_meets_the_second_border(
                     pytest.fail(f"{part} ran") if await _runs(session, part) else None
 
 
-async def _runs(session: reader.Session, statement: str) -> bool:
+async def _runs(session: Session, statement: str) -> bool:
     """Run it; true but for the settings that a session may change and that help it nothing."""
     await AsyncRawCursor(session).execute(statement.encode())
     return not statement.startswith("SET default_")
 
 
 async def test_a_reader_is_a_member_of_nothing_and_changing_the_tenant_shows_it_nothing(
-    inside: Callable[[], AbstractAsyncContextManager[reader.Session]], other_tenant: Tenant
+    inside: Callable[[], AbstractAsyncContextManager[Session]], other_tenant: Tenant
 ) -> None:
     async with inside() as session:
         await session.execute("SELECT set_config('leo.tenant', %s, false)", (str(other_tenant.tenant_id),))

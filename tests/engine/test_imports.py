@@ -49,7 +49,7 @@ class Desk:
 
     async def rows(self, statement: str) -> list[dict[str, Any]]:
         async with self.db.transaction(self.tenant.tenant_id) as conn:
-            return await (await conn.execute(statement)).fetchall()  # type: ignore[call-overload, no-any-return]
+            return await (await conn.execute(statement)).fetchall()
 
     async def counts(self) -> dict[str, int]:
         (row,) = await self.rows(_COUNTS)

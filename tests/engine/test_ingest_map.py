@@ -21,7 +21,7 @@ LEO_CDP = fieldmap.load()
 # The letters that carry tones, each as it is without one; and no tone, grave, acute, hook, tilde, dot.
 BASES = "aăâeêioôơuưyAĂÂEÊIOÔƠUƯY"
 MARKS = ("", "\u0300", "\u0301", "\u0309", "\u0303", "\u0323")
-LAN = {
+LAN: dict[str, Any] = {
     "_key": "5tQe1yq0mVx2ZkPn8sWb3L",
     "_rev": "_kA1b2C3---",
     "status": 1,

@@ -125,7 +125,7 @@ async def test_what_says_nothing_against_the_message_stops_nothing(
 
 
 async def test_what_the_law_asks_for_goes_out_whatever_was_withdrawn(act: Act) -> None:
-    policy = {"quiet_hours": None, "caps": [], "purposes": {"marketing": "legal_obligation"}}
+    policy: dict[str, Any] = {"quiet_hours": None, "caps": [], "purposes": {"marketing": "legal_obligation"}}
     await act.queue(1, policy=policy)
     await act.world.rows(WITHDRAWN)
     assert (await act.send()).sent == 1

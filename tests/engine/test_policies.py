@@ -138,7 +138,7 @@ async def test_names_in_a_policy_are_one_name_however_they_were_typed(db: Databa
         assert await policies.get(conn, tenant_id=tenant.tenant_id, key=typed, version=1) == found == saved
     policy = found.policy()
     assert policy.basis(stored) is Basis.CONTRACT
-    assert policy.caps[0].purposes == {stored}
-    assert policy.requirements[0].scope.templates == {stored}
+    assert policy.caps[0].purposes == frozenset({stored})
+    assert policy.requirements[0].scope.templates == frozenset({stored})
     # An ext_id stays as it was sent: people are found by it.
     assert found.document["eligibility"][0]["when"] == {"like": {"profile": who}, "within": 0.5}

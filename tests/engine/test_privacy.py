@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from typing import Any
 
 import pytest
 
@@ -138,6 +139,6 @@ async def test_what_providers_posted_of_an_erased_person_is_emptied(db: Database
         )
     assert (await erased(world)).counts["callbacks"] == 4
     left = await world.rows("SELECT body, headers, error, due_at IS NULL AS settled FROM callback ORDER BY callback_id")
-    emptied = {"body": b"", "headers": {}, "error": None, "settled": True}
+    emptied: dict[str, Any] = {"body": b"", "headers": {}, "error": None, "settled": True}
     assert [row == emptied for row in left] == [True, True, True, True, False]
     assert left[4]["body"] == CALLBACKS["somebody else"]

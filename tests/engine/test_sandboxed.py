@@ -2,6 +2,7 @@
 
 import io
 import json
+from typing import Any
 
 import pytest
 
@@ -95,7 +96,7 @@ async def test_lists_of_channels_say_which_are_in_the_sandbox(act: Act, vault: V
 async def test_a_channel_leaves_the_sandbox_when_it_gets_credentials(act: Act, vault: Vault) -> None:
     tenant_id = act.world.tenant.tenant_id
     async with act.world.db.transaction(tenant_id) as conn:
-        names = {"tenant_id": tenant_id, "kind": "telegram", "name": "bot"}
+        names: dict[str, Any] = {"tenant_id": tenant_id, "kind": "telegram", "name": "bot"}
         await connect_channel(conn, vault, **names, settings={"provider": "sandbox"})
         mended = await connect_channel(conn, vault, **names, settings={"token": "1:abc"})
     assert not mended.sandbox

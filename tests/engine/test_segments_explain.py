@@ -52,7 +52,8 @@ async def test_a_member_is_one_since_an_instant(crowd: Crowd) -> None:
     why = await explained(crowd, segment, "an")
     assert why.holds
     assert why.member_since is not None
-    assert before <= why.member_since == why.changed_at <= datetime.now(UTC)
+    assert why.member_since == why.changed_at
+    assert before <= why.member_since <= datetime.now(UTC)
 
 
 async def test_what_holds_and_who_is_a_member_may_differ_until_the_next_refresh(crowd: Crowd) -> None:
@@ -139,9 +140,11 @@ async def test_changes_are_listed_with_their_times_and_causes(crowd: Crowd) -> N
 
 @pytest.mark.parametrize("limit", [1, 2, 5])
 async def test_changes_come_page_by_page_each_once_however_many_one_refresh_made(crowd: Crowd, limit: int) -> None:
-    await crowd.change(**{f"kh-{number}": {"city": "Huế"} for number in range(4)}, recheck=False)
+    four: dict[str, Any] = {f"kh-{number}": {"city": "Huế"} for number in range(4)}
+    await crowd.change(**four, recheck=False)
     segment = await crowd.refreshed("hue", HUE)
-    await crowd.change(**{"kh-2": {"city": "Vinh"}})
+    moved: dict[str, Any] = {"kh-2": {"city": "Vinh"}}
+    await crowd.change(**moved)
     await crowd.recheck()
     seen: list[tuple[str, Change]] = []
     before = after = None

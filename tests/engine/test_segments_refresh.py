@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -79,7 +80,8 @@ async def test_a_campaign_gets_exactly_those_who_joined_and_another_those_who_le
 async def test_many_who_join_are_bulk_work_in_batches_of_500(crowd: Crowd) -> None:
     segment = await crowd.refreshed("hue", HUE)
     await crowd.campaign(segment, "joined")
-    await crowd.change(**{f"kh-{number}": {"city": "Huế"} for number in range(1100)})
+    everybody: dict[str, Any] = {f"kh-{number}": {"city": "Huế"} for number in range(1100)}
+    await crowd.change(**everybody)
     diff = await crowd.refresh(segment)
     (run,) = await crowd.runs()
     assert (run["lane"], run["batches"], len(set(run["people"]))) == ("bulk", 3, 1100)
@@ -95,7 +97,8 @@ async def test_as_many_as_one_batch_holds_are_not_bulk_work(
     monkeypatch.setattr("engine.segments.runs.REALTIME_MOST", 3)
     segment = await crowd.refreshed("hue", HUE)
     await crowd.campaign(segment, "joined")
-    await crowd.change(**{f"kh-{number}": {"city": "Huế"} for number in range(people)})
+    everybody: dict[str, Any] = {f"kh-{number}": {"city": "Huế"} for number in range(people)}
+    await crowd.change(**everybody)
     await crowd.refresh(segment)
     assert [run["lane"] for run in await crowd.runs()] == [lane]
 

@@ -124,7 +124,7 @@ async def test_what_is_owed_under_the_campaigns_policy_gets_no_label(desk: Desk)
 
 
 async def test_what_the_channel_would_refuse_is_a_problem(desk: Desk) -> None:
-    parts = {"channel": "telegram", "subject": None, "translations": {}}
+    parts: dict[str, Any] = {"channel": "telegram", "subject": None, "translations": {}}
     template_id = await desk.save(**parts, body_text="{{ profile.bio }}")
     await desk.world.rows("UPDATE cdp_profiles SET attributes = jsonb_build_object('bio', repeat('x', 100000))")
     seen = await desk.sees(template_id)

@@ -1,6 +1,7 @@
 """What leaves is in the person's language, labelled as the law asks, within its channel's limits, and harmless."""
 
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from html.parser import HTMLParser
 from typing import Any
@@ -120,7 +121,7 @@ ZNS = {
         {"name": "day", "type": "DATE", "require": True},
     ],
 }
-GOOD = {"total": 199000, "day": "2027-01-31"}
+GOOD: Mapping[str, Any] = {"total": 199000, "day": "2027-01-31"}
 
 
 def test_parameters_of_a_providers_template_are_filled_and_their_declaration_stays_here() -> None:

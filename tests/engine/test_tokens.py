@@ -40,10 +40,12 @@ class Forgetful(Database):
     count = 0
 
     @asynccontextmanager
-    async def transaction(self, tenant_id: UUID, *, read_only: bool = False) -> AsyncIterator[Transaction]:
+    async def transaction(
+        self, tenant_id: UUID, *, read_only: bool = False, is_repeatable: bool = False
+    ) -> AsyncIterator[Transaction]:
         self.count += 1
         is_lost = self.count == 2
-        async with super().transaction(tenant_id, read_only=read_only) as conn:
+        async with super().transaction(tenant_id, read_only=read_only, is_repeatable=is_repeatable) as conn:
             yield conn
             if is_lost:
                 raise Unavailable("The database went away.", remedy="Wait.")
@@ -108,7 +110,7 @@ class Hand:
     async def queue(self, channel: str, count: int = 1) -> None:
         """Decide one message to so many people; the channel is connected already."""
         world = self.act.world
-        anybody_anytime = {"quiet_hours": None, "caps": [], "windows": [], "sending_hours": []}
+        anybody_anytime: dict[str, Any] = {"quiet_hours": None, "caps": [], "windows": [], "sending_hours": []}
         campaign_id = await world.campaign(templates=[await world.template(channel)], policy=anybody_anytime)
         people = await world.people(count, channels=(channel,))
         _, (batch_id,) = await world.run(campaign_id, people)
@@ -181,7 +183,8 @@ async def test_a_renewal_that_is_cancelled_ends_first_and_its_pair_is_stored(han
 async def test_who_stops_begins_no_renewal(hand: Hand) -> None:
     pair = await hand.sandbox.ask("social/apps", ZALO)
     channel_id = await hand.zalo(refresh_token=pair["refresh_token"])
-    due = {"tenant_id": hand.tenant.tenant_id, "now": datetime.now(UTC) + timedelta(days=1), "egress": ANYWHERE}
+    tomorrow = datetime.now(UTC) + timedelta(days=1)
+    due: dict[str, Any] = {"tenant_id": hand.tenant.tenant_id, "now": tomorrow, "egress": ANYWHERE}
     assert await tokens.renew_due(hand.db, hand.vault, **due, is_stopping=lambda: True) == {}
     assert (await hand.listed(channel_id)).renewed_at is None
 

@@ -1,6 +1,7 @@
 """Links and pictures of mails: they lead where the template said, count once, and nobody can make one of his own."""
 
 import re
+import time
 from datetime import UTC, datetime
 from html import unescape
 from typing import Any
@@ -145,14 +146,15 @@ def test_text_and_other_channels_stay_and_the_text_shows_what_people_know() -> N
 
 
 @given(st.text("<a href='\">=x/:", max_size=300))
-def test_any_markup_keeps_all_but_its_links(html: str) -> None:
-    if "http" not in html:
-        assert on(html) == html
+def test_markup_without_an_address_of_the_web_stays_as_it_is(html: str) -> None:
+    assert on(html) == html
 
 
 def test_a_page_of_open_tags_is_no_work() -> None:
+    started = time.process_time()
     for html in ("<a " * 170_000, "<a href='" * 60_000):
         assert on(html, text="t") == html
+    assert time.process_time() - started < 2
 
 
 @pytest.mark.parametrize(

@@ -162,7 +162,7 @@ async def test_a_source_is_taken_from_when_it_is_due(
     await world.rows("UPDATE source SET due_at = now()")
 
     async def taken() -> bool:
-        return await world.one("SELECT count(*) FROM cdp_profiles") == 300
+        return bool(await world.one("SELECT count(*) = 300 FROM cdp_profiles"))
 
     await until(taken)
     assert await world.one("SELECT due_at > now() FROM source")

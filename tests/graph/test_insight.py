@@ -92,7 +92,7 @@ async def test_the_whole_graph_is_one_call_and_reads_back_from_graphml(
     ((_, _, edge),) = drawn.edges(data=True)
     assert (edge["label"], edge["weight"]) == ("KNOWS", 0.5)
     read = nx.read_graphml(io.BytesIO("\n".join(graphml(drawn)).encode()), force_multigraph=True)
-    assert dict(read.nodes(data=True)) == dict(drawn.nodes(data=True))
+    assert list(read.nodes(data=True)) == list(drawn.nodes(data=True))
     assert [(start, end, edge["weight"]) for start, end, edge in read.edges(data=True)] == [
         (start, end, edge["weight"]) for start, end, edge in drawn.edges(data=True)
     ]

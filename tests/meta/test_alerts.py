@@ -53,7 +53,8 @@ def _labels(series: str) -> frozenset[str]:
 
 def _wrong(expression: str) -> list[str]:
     """What an expression names that is not there."""
-    wrong, known = [], set()
+    wrong: list[str] = []
+    known: set[str] = set()
     for series, matchers in SELECTOR.findall(expression):
         try:
             labels = _labels(series)

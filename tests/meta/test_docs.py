@@ -200,7 +200,7 @@ def _section_of_elements() -> str:
 def test_every_label_stands_in_the_graph_page() -> None:
     rows = _rows(_section(_text(DOCS / "graph.md"), "## Labels"))
     documented = {tuple(cell.replace("`", "") for cell in row) for row in rows if row[0].startswith("`")}
-    labels = set()
+    labels: set[tuple[str, ...]] = set()
     for element in _elements():
         if element["kind"] == "vertex":
             labels.add((element["label"], element["source"], ", ".join(element["shown"].split(","))))

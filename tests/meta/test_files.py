@@ -158,7 +158,7 @@ def test_the_folders_of_the_project_are_there() -> None:
     tool = _pyproject()["tool"]
     wheel = tool["hatch"]["build"]["targets"]["wheel"]
     assert {*PACKAGES, "cypher"} == set(wheel["packages"])
-    assert set(tool["mypy"]["packages"]) == set(PACKAGES)
+    assert set(tool["mypy"]["packages"]) == {*PACKAGES, "tests"}
     for folder in (*wheel["packages"], *tool["pytest"]["ini_options"]["testpaths"]):
         assert (ROOT / folder).is_dir(), folder
     for name in (*wheel["force-include"], _pyproject()["project"]["readme"]):

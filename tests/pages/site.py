@@ -46,8 +46,8 @@ def in_database(url: str, name: str) -> str:
 
 def rows(url: str, statement: str, *names: str) -> list[tuple[Any, ...]]:
     with psycopg.connect(url, autocommit=True) as connection:
-        asked = sql.SQL(statement).format(*map(sql.Identifier, names)) if names else statement  # type: ignore[arg-type]
-        done = connection.execute(asked)  # type: ignore[arg-type]
+        asked = sql.SQL(statement).format(*map(sql.Identifier, names)) if names else statement
+        done = connection.execute(asked)
         return done.fetchall() if done.description else []
 
 

@@ -60,7 +60,8 @@ def test_the_default_keeps_to_what_the_law_and_the_providers_say() -> None:
         Channel.ZALO_OA: timedelta(days=7),
         Channel.FACEBOOK: timedelta(days=1),
     }
-    assert all(one.source for one in (*policy.sending_hours, *policy.windows.values()))
+    assert all(hours.source for hours in policy.sending_hours)
+    assert all(window.source for window in policy.windows.values())
 
 
 def test_a_field_that_is_given_replaces_the_whole_field() -> None:

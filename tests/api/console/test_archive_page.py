@@ -40,7 +40,8 @@ async def test_a_journey_says_what_of_it_is_archived(desks: Desks, language: str
     words = WORDS[language]
     desk = await desks.of(language=language, place="people/kh-000042")
     page = desk.page
-    archived, live = (page.locator(".entry.decision", **{how: words["on"]}) for how in ("has_text", "has_not_text"))
+    archived = page.locator(".entry.decision", has_text=words["on"])
+    live = page.locator(".entry.decision", has_not_text=words["on"])
     await expect(archived).to_have_count(1)
     await expect(live).to_have_count(1)
     message = page.locator(".entry.delivery", has_text=words["on"])
