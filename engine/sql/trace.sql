@@ -183,7 +183,7 @@ WITH labels AS MATERIALIZED (
            ag_catalog._graphid((labels.ids ->> 'Decision')::int, d.decision_id) AS id
     FROM decision d, labels WHERE d.tenant_id = (SELECT leo_tenant())
 ), delivered AS MATERIALIZED (
-    SELECT l.delivery_id, l.decision_id, l.status,
+    SELECT l.delivery_id, l.decision_id, l.status, l.code,
            ag_catalog._graphid((labels.ids ->> 'Delivery')::int, l.delivery_id) AS id
     FROM delivery_log l, labels WHERE l.tenant_id = (SELECT leo_tenant())
 ), answered AS MATERIALIZED (
@@ -229,7 +229,8 @@ SELECT kind, count FROM (
     FROM delivered l WHERE NOT EXISTS (SELECT FROM {graph}."VIA" e JOIN {graph}."Channel" v ON v.id = e.end_id WHERE e.start_id = l.id)
     UNION ALL
     SELECT 12, 'delivery sent without an ended attempt', count(*)
-    FROM delivered l WHERE l.status = 'sent' AND NOT EXISTS (
+    -- If its worker was lost, an outcome or a person may have told that it arrived.
+    FROM delivered l WHERE l.status = 'sent' AND coalesce(l.code, '') NOT IN ('told_by_outcome', 'resolved') AND NOT EXISTS (
         SELECT FROM delivery_attempt a WHERE a.tenant_id = (SELECT leo_tenant()) AND a.delivery_id = l.delivery_id AND a.phase = 'ended')
     UNION ALL
     SELECT 13, 'delivery being sent without a started attempt', count(*)

@@ -11,6 +11,7 @@ from psycopg.types.json import Jsonb
 from channels.contract import Adapter, Fault, Request, Response
 from channels.email import EmailAdapter
 from channels.registry import create
+from engine import trace
 from engine.dispatch import Adapters, GivenUp, give_up_leases
 from engine.outcomes import record_outcomes
 from engine.queries import queries
@@ -103,6 +104,8 @@ async def test_a_message_that_was_answered_is_not_sent_again_for_a_worker_that_d
         assert await give_up_leases(conn, lane=Lane.BULK, now=datetime.now(UTC)) == GivenUp()
     row = await act.only()
     assert (row["status"], row["code"], row["lease_owner"]) == ("sent", "told_by_outcome", None)
+    async with act.world.db.transaction(act.world.tenant.tenant_id) as conn:
+        assert [one for one in await trace.orphans(conn) if one.count and "sent" in one.kind] == []
     assert row["sent_at"] is not None
     assert (await act.send()).claimed == 0
 
