@@ -7,7 +7,7 @@ is JSON in composed form (NFC), and what is read of it holds no NUL and no half 
 import asyncio
 import logging
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.resources import files
 from typing import Any, cast
@@ -102,7 +102,8 @@ class Arango:
 
         Raises Misconfigured where the server refuses us or has no such database, Unavailable after the last try.
         """
-        return [self.read(one) for one in await self.ask_unread(name, **values)]
+        # An answer of 20,000 keys takes 15 ms to read, in which a loop would serve nobody else.
+        return await asyncio.to_thread(self._read_all, await self.ask_unread(name, **values))
 
     async def ask_unread(self, name: str, **values: Any) -> list[Unread]:
         """The same, each item of the answer not read yet."""
@@ -129,6 +130,10 @@ class Arango:
             raise self._fault("gave a document that is no JSON") from error
         self.mended += mended.texts
         return mended.value
+
+    def _read_all(self, found: Sequence[Unread]) -> list[Any]:
+        with uncollected():
+            return [self.read(one) for one in found]
 
     def close(self) -> None:
         self._client.close()

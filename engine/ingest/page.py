@@ -10,6 +10,7 @@ from typing import Any
 
 from engine.ingest import columns, unread, write
 from engine.ingest import people as documents
+from engine.ingest.paths import texts
 from engine.ingest.people import People
 from engine.ingest.run import Run
 from engine.ingest.unread import Head, Unread
@@ -209,17 +210,16 @@ def _moved_segments(run: Run, people: People, known: Mapping[str, Mapping[str, A
         return set()
     moved: set[str] = set()
     for person in people.persons:
-        now = set(person["m"] or ()) if person["s"] == "active" else set()
+        now = set(texts(person["m"])) if person["s"] == "active" else set()
         held = known.get(person["k"])
-        before = set(held["segments"] or ()) if held is not None and held["status"] == "active" else set()
+        before = set(texts(held["segments"])) if held is not None and held["status"] == "active" else set()
         moved |= now ^ before
-    return {one for one in moved if type(one) is str}
+    return moved
 
 
 def _left_segments(gone: Sequence[str], known: Mapping[str, Mapping[str, Any]]) -> set[str]:
     """Give the CDP's segments that those belonged to whom the source has no more."""
-    held = [known[key]["segments"] or () for key in gone if known[key]["status"] == "active"]
-    return {one for segments in held for one in segments if type(one) is str}
+    return {one for key in gone if known[key]["status"] == "active" for one in texts(known[key]["segments"])}
 
 
 def _rooted(people: People, known: Mapping[str, Mapping[str, Any]]) -> list[str]:

@@ -62,6 +62,20 @@ async def test_every_active_segment_of_the_cdp_is_one_here_and_two_of_one_name_a
     assert first["rule"] == {"all": [{"attribute": "cdp_segments", "contains": first["key"].removeprefix("cdp:")}]}
 
 
+@pytest.mark.parametrize("said", [[{"id": {"a": 1}}, {"id": "DSeg"}], [{"id": 7}], "DSeg", {"id": "DSeg"}, 7, True])
+async def test_what_is_no_list_of_segments_stops_nobody(
+    db: Database, tenant: Tenant, vault: Vault, cdp: Cdp, said: object
+) -> None:
+    """A map may lead anywhere, and documents hold what somebody wrote."""
+    await cdp.make(3)
+    odd = {"_key": "odd", "status": 1, "updatedAt": "2026-01-01T00:00:00.000Z", "inSegments": said}
+    await cdp.change({"op": "insert", "document": odd})
+    source = await connect(db, vault, tenant, cdp, field_map={"attributes": {"cdp_segments": "inSegments"}})
+    assert (await take(db, source)).new == 4
+    await cdp.change({"op": "update", "key": "odd", "fields": {"updatedAt": "2027-01-01T00:00:00.000Z"}})
+    assert (await take(db, source)).changed == 1
+
+
 async def test_one_segment_is_taken_at_once_with_its_members(
     db: Database, tenant: Tenant, vault: Vault, cdp: Cdp
 ) -> None:
