@@ -12,8 +12,10 @@ from engine.ingest.unread import Unread
 
 # With NUL and with halves of characters, which a JSON text can say by an escape.
 TEXTS = st.text(st.characters() | st.sampled_from("\x00\ud800\udc00e\u0301"), max_size=8)
+# ArangoDB has no whole numbers beyond 64 bits.
+NUMBERS = st.integers(-(2**63), 2**64 - 1)
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | TEXTS,
+    st.none() | st.booleans() | NUMBERS | st.floats(allow_nan=False, allow_infinity=False) | TEXTS,
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXTS, inner, max_size=4),
     max_leaves=12,
 )
